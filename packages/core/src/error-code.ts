@@ -1,0 +1,326 @@
+import type { OutcomeKind } from "./outcome.ts";
+
+/**
+ * What a failure asks of the app server.
+ * `retry`: the same again after a back-off. `back-off`: the same, but later and slower. `unregister`: the token is dead.
+ * `replace`: accepted, use the canonical ID from now on. `reject`: the same again gives the same answer.
+ * `fix-credentials`: refused until a key, a certificate or a permission is put right.
+ */
+export type Verdict = "retry" | "back-off" | "unregister" | "replace" | "reject" | "fix-credentials";
+
+/** One row of the error-code table: one meaning, each wire's words for it, and what follows. */
+export interface ErrorRow {
+  /** What it means, in words. */
+  readonly meaning: string;
+  readonly verdict: Verdict;
+  /** What the app server should do, in words. */
+  readonly action: string;
+  /** `results[].error` over HTTP JSON, and `Error=` in plain text. */
+  readonly gcmHttp?: readonly string[];
+  /** HTTP status of the whole answer, where the status says it. */
+  readonly gcmHttpStatus?: readonly number[];
+  /** `error` of a CCS nack. */
+  readonly ccs?: readonly string[];
+  /** `errorCode` of FCM HTTP v1, or its `status` where there is no `FcmError`. */
+  readonly fcmV1?: readonly string[];
+  /** Instance ID: `error` or `status` of a batch entry. */
+  readonly instanceId?: readonly string[];
+  /** The store marks the token `suspect` and removes nothing. */
+  readonly suspect?: true;
+}
+
+/**
+ * The one error-code table. A new code is a row here and nothing else: outcomes, retries, the store and the documentation look it up.
+ *
+ * Source: docs/protocol/error-codes.md, which is generated from this.
+ */
+export const ERROR_CODES = {
+  superseded: {
+    meaning: "Accepted; the token has a newer canonical ID",
+    verdict: "replace",
+    action: "Nothing: the store has been rewritten to the canonical ID. Replace it in other places you keep it.",
+  },
+  "missing-registration": {
+    meaning: "The request names no recipient",
+    verdict: "reject",
+    action: "Name a recipient.",
+    gcmHttp: ["MissingRegistration"],
+    instanceId: ["MissingIIdToken"],
+  },
+  "invalid-registration": {
+    meaning: "The token is malformed: cut off, or with characters that do not belong to it",
+    verdict: "unregister",
+    action: "Nothing for the token: it has been removed. Look for the code that damaged it.",
+    gcmHttp: ["InvalidRegistration"],
+    instanceId: ["InvalidToken"],
+  },
+  "not-registered": {
+    meaning: "The app was uninstalled or unregistered, or the token expired",
+    verdict: "unregister",
+    action: "Nothing: the token has been removed.",
+    gcmHttp: ["NotRegistered"],
+    ccs: ["DEVICE_UNREGISTERED"],
+    fcmV1: ["UNREGISTERED"],
+    instanceId: ["NOT_FOUND"],
+  },
+  "bad-registration": {
+    meaning: "CCS refuses the token and does not say whether it is malformed or belongs to another sender",
+    verdict: "reject",
+    action: "Check that the token was issued for this sender ID; if it was, remove it.",
+    ccs: ["BAD_REGISTRATION"],
+    suspect: true,
+  },
+  "mismatch-sender-id": {
+    meaning: "The token belongs to another sender",
+    verdict: "reject",
+    action: "Send with the key of the sender that the token was issued for, or drop the token for this one.",
+    gcmHttp: ["MismatchSenderId"],
+    fcmV1: ["SENDER_ID_MISMATCH"],
+    suspect: true,
+  },
+  "invalid-package-name": {
+    meaning: "The token's package is not the restrictedPackageName",
+    verdict: "reject",
+    action: "Correct restrictedPackageName, or send to tokens of that package only.",
+    gcmHttp: ["InvalidPackageName"],
+  },
+  "message-too-big": {
+    meaning: "The payload is over the limit",
+    verdict: "reject",
+    action: "Send less: 4096 bytes of data keys and values, 2048 to topics.",
+    gcmHttp: ["MessageTooBig"],
+  },
+  "request-too-big": {
+    meaning: "The whole request is larger than the service's front end takes",
+    verdict: "reject",
+    action: "Send to fewer recipients per request.",
+    gcmHttpStatus: [413],
+  },
+  "invalid-data-key": {
+    meaning: "A data key is reserved",
+    verdict: "reject",
+    action: "Rename it: not from or message_type, nothing that starts with google or gcm.",
+    gcmHttp: ["InvalidDataKey"],
+  },
+  "invalid-ttl": {
+    meaning: "The time to live is not a whole number of seconds from 0 to 2419200",
+    verdict: "reject",
+    action: "Correct timeToLiveSec.",
+    gcmHttp: ["InvalidTtl"],
+    ccs: ["INVALID_TTL"],
+  },
+  "missing-collapse-key": {
+    meaning: "2012 only: a time to live needs a collapse key",
+    verdict: "reject",
+    action: "Set collapseKey, or leave timeToLiveSec unset.",
+    gcmHttp: ["MissingCollapseKey"],
+  },
+  "invalid-argument": {
+    meaning: "Something else in the request is wrong; the service's words say what",
+    verdict: "reject",
+    action: "Read service.description and correct the message.",
+    gcmHttp: ["InvalidParameters"],
+    gcmHttpStatus: [400],
+    ccs: ["INVALID_JSON", "JSON_TYPE_ERROR"],
+    fcmV1: ["INVALID_ARGUMENT"],
+    instanceId: ["INVALID_ARGUMENT"],
+  },
+  "stanza-error": {
+    meaning: "CCS answered with a stanza error: the message could not be read as one",
+    verdict: "reject",
+    action: "Read service.description and correct the message.",
+  },
+  "bad-ack": {
+    meaning: "CCS refuses an acknowledgement as malformed",
+    verdict: "reject",
+    action: "Report it: the SDK writes the acknowledgements.",
+    ccs: ["BAD_ACK"],
+  },
+  "authentication-failed": {
+    meaning: "The API key or access token is refused",
+    verdict: "fix-credentials",
+    action: "Check the key, that it is a server key of this project, and the key's list of allowed addresses.",
+    gcmHttpStatus: [401],
+    ccs: ["AUTHENTICATION_FAILED"],
+    fcmV1: ["UNAUTHENTICATED"],
+  },
+  "permission-denied": {
+    meaning: "The credentials are good and may not do this",
+    verdict: "fix-credentials",
+    action: "Enable the messaging API of the project and give the account the right to send.",
+    gcmHttpStatus: [403],
+    fcmV1: ["PERMISSION_DENIED"],
+    instanceId: ["PERMISSION_DENIED"],
+  },
+  "invalid-apns-credential": {
+    meaning: "The APNs key or certificate, or the web-push key, of the project is missing or expired",
+    verdict: "fix-credentials",
+    action: "Upload a valid APNs key to the project.",
+    gcmHttp: ["InvalidApnsCredential"],
+    fcmV1: ["THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"],
+  },
+  "endpoint-gone": {
+    meaning: "Nothing answers at this address any more, or it never existed",
+    verdict: "reject",
+    action:
+      "Google has switched off the GCM and FCM-legacy endpoints: send over FCM HTTP v1, or develop against the emulator.",
+    gcmHttpStatus: [404, 410],
+    fcmV1: ["NOT_FOUND"],
+  },
+  "unexpected-status": {
+    meaning: "An HTTP status that the documentation does not know",
+    verdict: "reject",
+    action: "Check the endpoint and any proxy on the way.",
+  },
+  "device-message-rate-exceeded": {
+    meaning: "Too many messages to this device",
+    verdict: "back-off",
+    action: "Send to it less often. Keep the token.",
+    gcmHttp: ["DeviceMessageRateExceeded", "DeviceQuotaExceeded"],
+    ccs: ["DEVICE_MESSAGE_RATE_EXCEEDED"],
+  },
+  "topics-message-rate-exceeded": {
+    meaning: "Too many messages to this topic",
+    verdict: "back-off",
+    action: "Send to it less often.",
+    gcmHttp: ["TopicsMessageRateExceeded"],
+    ccs: ["TOPICS_MESSAGE_RATE_EXCEEDED"],
+  },
+  "quota-exceeded": {
+    meaning: "The project's, device's or topic's quota is used up",
+    verdict: "back-off",
+    action: "Spread the messages over more time.",
+    gcmHttp: ["QuotaExceeded"],
+    gcmHttpStatus: [429],
+    ccs: ["QUOTA_EXCEEDED"],
+    fcmV1: ["QUOTA_EXCEEDED", "RESOURCE_EXHAUSTED"],
+    instanceId: ["RESOURCE_EXHAUSTED"],
+  },
+  "too-many-topics": {
+    meaning: "The app instance has its 2000 topics",
+    verdict: "reject",
+    action: "Unsubscribe it from topics it no longer needs.",
+    instanceId: ["TOO_MANY_TOPICS"],
+  },
+  unavailable: {
+    meaning: "The service could not answer in time",
+    verdict: "retry",
+    action: "Try again later; the SDK has, within its limits.",
+    gcmHttp: ["Unavailable"],
+    gcmHttpStatus: [503],
+    ccs: ["SERVICE_UNAVAILABLE"],
+    fcmV1: ["UNAVAILABLE"],
+    instanceId: ["DEADLINE_EXCEEDED", "UNAVAILABLE"],
+  },
+  "internal-error": {
+    meaning: "An error inside the service",
+    verdict: "retry",
+    action: "Try again later; if it persists, report it to the service.",
+    gcmHttp: ["InternalServerError"],
+    gcmHttpStatus: [500],
+    ccs: ["INTERNAL_SERVER_ERROR"],
+    fcmV1: ["INTERNAL"],
+    instanceId: ["INTERNAL", "UNKNOWN"],
+  },
+  "connection-draining": {
+    meaning: "CCS is closing this connection",
+    verdict: "retry",
+    action: "Nothing: the client sends it again on another connection at once.",
+    ccs: ["CONNECTION_DRAINING"],
+  },
+  "connection-failed": {
+    meaning: "No connection could be made: refused, unknown host, TLS refused",
+    verdict: "retry",
+    action: "Check the endpoint, the network and the certificate authority.",
+  },
+  "connection-lost": {
+    meaning: "The connection ended before the answer came",
+    verdict: "retry",
+    action: "Its kind says the rest: ambiguous where the message had been written, retryable where it had not.",
+  },
+  timeout: {
+    meaning: "No answer in time",
+    verdict: "retry",
+    action: "Its kind says the rest: ambiguous where the message had been written, retryable where it had not.",
+  },
+  "invalid-response": {
+    meaning: "An answer that cannot be understood: empty, cut off, too long, not JSON, the wrong number of results",
+    verdict: "retry",
+    action: "Check the endpoint and any proxy on the way.",
+  },
+  aborted: {
+    meaning: "The caller's signal ended the send",
+    verdict: "retry",
+    action: "Nothing.",
+  },
+  closed: {
+    meaning: "The sender was closed before the message was settled",
+    verdict: "retry",
+    action: "Send it again with another sender.",
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+/** The stable name of a failure, the same over every transport. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** A wire's vocabulary: a column of the table that holds error strings. */
+export type WireVocabulary = "gcmHttp" | "ccs" | "fcmV1" | "instanceId";
+
+const rows = Object.entries(ERROR_CODES) as [ErrorCode, ErrorRow][];
+
+const byWireString: Record<WireVocabulary, ReadonlyMap<string, ErrorCode>> = {
+  gcmHttp: indexOf("gcmHttp"),
+  ccs: indexOf("ccs"),
+  fcmV1: indexOf("fcmV1"),
+  instanceId: indexOf("instanceId"),
+};
+const byHttpStatus = new Map(rows.flatMap(([code, row]) => (row.gcmHttpStatus ?? []).map((status) => [status, code])));
+
+function indexOf(wire: WireVocabulary): ReadonlyMap<string, ErrorCode> {
+  return new Map(rows.flatMap(([code, row]) => (row[wire] ?? []).map((word) => [word, code] as const)));
+}
+
+/** The row of a code. */
+export function errorRow(code: ErrorCode): ErrorRow {
+  return ERROR_CODES[code];
+}
+
+/**
+ * The code for a wire's error string. A string nobody documented counts as `internal-error`, as the CCS page asks.
+ * A 2013 CCS nack put code and text in one field: a known word inside a longer string is found too.
+ *
+ * Source: docs/protocol/ccs.md#nack
+ */
+export function errorCodeFor(wire: WireVocabulary, word: string): ErrorCode {
+  const known = byWireString[wire].get(word);
+  if (known !== undefined) return known;
+  if (wire === "ccs") {
+    for (const [candidate, code] of byWireString.ccs) if (word.includes(candidate)) return code;
+    if (word.startsWith("InvalidJson")) return "invalid-argument";
+  }
+  return "internal-error";
+}
+
+/** The code for the HTTP status of a whole answer: every 5xx not listed is `unavailable`, any other status `unexpected-status`. */
+export function errorCodeForHttpStatus(status: number): ErrorCode {
+  return byHttpStatus.get(status) ?? (status >= 500 && status <= 599 ? "unavailable" : "unexpected-status");
+}
+
+/** The word a wire uses for a code; `undefined` where it has none. What the emulator answers with. */
+export function wireStringFor(wire: WireVocabulary, code: ErrorCode): string | undefined {
+  return errorRow(code)[wire]?.[0];
+}
+
+const KIND_OF_VERDICT: Readonly<Record<Verdict, Exclude<OutcomeKind, "ambiguous">>> = {
+  retry: "retryable",
+  "back-off": "retryable",
+  unregister: "unregistered",
+  replace: "accepted",
+  reject: "rejected",
+  "fix-credentials": "rejected",
+};
+
+/** The one place where a verdict becomes a kind of outcome. (`ambiguous` is a fate, not a verdict: no answer came.) */
+export function outcomeKindFor(code: ErrorCode): Exclude<OutcomeKind, "ambiguous"> {
+  return KIND_OF_VERDICT[errorRow(code).verdict];
+}

@@ -1,0 +1,115 @@
+/** One thing wrong with one field. */
+export interface FieldProblem {
+  /** Where, with dots: `data.score`, `target.tokens.3`; empty for the whole value. */
+  readonly path: string;
+  /** What is wrong, the limit it broke and what to write instead. Never holds a whole token or a secret. */
+  readonly problem: string;
+}
+
+/**
+ * What every error of this SDK extends. `code` is stable and documented: switch on it, not on the message.
+ * An error is thrown only while nothing of the call can have been accepted; what the service or the network did is an outcome.
+ */
+export abstract class CloudMessagingError extends Error {
+  /** Stable identifier, for example `ERR_INVALID_MESSAGE`. */
+  abstract readonly code: string;
+}
+
+/** The message breaks a rule that can be checked before sending. Nothing was sent. */
+export class InvalidMessageError extends CloudMessagingError {
+  override readonly name = "InvalidMessageError";
+  readonly code = "ERR_INVALID_MESSAGE";
+  /** Every bad field, in the order of the schema. */
+  readonly problems: readonly FieldProblem[];
+
+  constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
+    super(`The message is not valid: ${describeProblems(problems)}`, options);
+    this.problems = problems;
+  }
+}
+
+/** An option given to a factory function is missing, of the wrong type or out of range. */
+export class InvalidOptionsError extends CloudMessagingError {
+  override readonly name = "InvalidOptionsError";
+  readonly code = "ERR_INVALID_OPTIONS";
+  readonly problems: readonly FieldProblem[];
+
+  constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
+    super(`The options are not valid: ${describeProblems(problems)}`, options);
+    this.problems = problems;
+  }
+}
+
+/** The sender, client or store was closed before the call. Nothing was sent. */
+export class ClosedError extends CloudMessagingError {
+  override readonly name = "ClosedError";
+  readonly code = "ERR_CLOSED";
+
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} is closed: create a new one to go on`, options);
+  }
+}
+
+/** The caller's AbortSignal ended the call before anything was written. `cause` is the signal's reason. */
+export class AbortedError extends CloudMessagingError {
+  // the name that Node and browsers give, so that `error.name === "AbortError"` keeps working
+  override readonly name = "AbortError";
+  readonly code = "ERR_ABORTED";
+
+  constructor(what: string, reason?: unknown) {
+    super(`${what} was aborted before anything was sent`, { cause: reason });
+  }
+}
+
+/** More sends are unsettled than `maxWaiting` allows. Nothing was sent; `await sender.capacity()` first, or use `sendAll`. */
+export class TooManyWaitingError extends CloudMessagingError {
+  override readonly name = "TooManyWaitingError";
+  readonly code = "ERR_TOO_MANY_WAITING";
+  readonly maxWaiting: number;
+
+  constructor(maxWaiting: number) {
+    super(
+      `${maxWaiting} sends are waiting already, which is the limit (maxWaiting): await sender.capacity() before each send, or use sendAll()`,
+    );
+    this.maxWaiting = maxWaiting;
+  }
+}
+
+/** The service refused the credentials. Trying again with the same ones cannot help. */
+export class AuthenticationError extends CloudMessagingError {
+  override readonly name = "AuthenticationError";
+  readonly code = "ERR_AUTHENTICATION";
+}
+
+/** A connection could not be made or was lost. */
+export class ConnectionError extends CloudMessagingError {
+  override readonly name = "ConnectionError";
+  readonly code = "ERR_CONNECTION";
+}
+
+/** The registration store holds as many registrations as its bound allows. Nothing was stored. */
+export class StoreFullError extends CloudMessagingError {
+  override readonly name = "StoreFullError";
+  readonly code = "ERR_STORE_FULL";
+
+  constructor(maxRegistrations: number) {
+    super(
+      `The registration store is full (maxRegistrations: ${maxRegistrations}): raise the bound, or keep registrations in a database of your own`,
+    );
+  }
+}
+
+/** Every error this SDK throws; `switch (error.code)` narrows it. */
+export type AnyCloudMessagingError =
+  | InvalidMessageError
+  | InvalidOptionsError
+  | ClosedError
+  | AbortedError
+  | TooManyWaitingError
+  | AuthenticationError
+  | ConnectionError
+  | StoreFullError;
+
+function describeProblems(problems: readonly FieldProblem[]): string {
+  return problems.map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`)).join("; ");
+}

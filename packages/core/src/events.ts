@@ -1,0 +1,90 @@
+import { type Channel, channel } from "node:diagnostics_channel";
+import type { ErrorCode } from "./error-code.ts";
+import type { OutcomeCounts } from "./outcome.ts";
+
+/**
+ * What the SDK tells whoever listens on `node:diagnostics_channel`, by channel name. Nobody listening costs next to nothing.
+ * Tokens are shortened, keys and access tokens never appear.
+ */
+export interface CloudMessagingEvents {
+  /** A send has settled. */
+  "cloud-messaging:send": {
+    readonly transport: string;
+    readonly counts: OutcomeCounts;
+    readonly attempts: number;
+    /** Unit: milliseconds. */
+    readonly durationMs: number;
+  };
+  /** Some recipients are going to be sent to again. */
+  "cloud-messaging:retry": {
+    readonly transport: string;
+    readonly recipients: number;
+    /** Number of the attempt that is going to be made, from 2. */
+    readonly attempt: number;
+    /** Unit: milliseconds. */
+    readonly delayMs: number;
+    readonly codes: readonly ErrorCode[];
+    /** What the service asked for, where it asked. Unit: milliseconds. */
+    readonly retryAfterMs?: number;
+  };
+  /** One HTTP request has been answered or has failed. */
+  "cloud-messaging:http-request": {
+    readonly transport: string;
+    readonly origin: string;
+    readonly recipients: number;
+    readonly status?: number;
+    readonly code?: ErrorCode;
+    readonly durationMs: number;
+  };
+  /** A CCS connection has changed its state. */
+  "cloud-messaging:ccs-connection": {
+    readonly connectionId: number;
+    readonly phase: string;
+    readonly attempt?: number;
+    readonly pending: number;
+    readonly reason?: string;
+  };
+  /** Downstream messages were written again on another connection under their old IDs. */
+  "cloud-messaging:ccs-resend": { readonly connectionId: number; readonly messages: number; readonly reason: string };
+  /** An upstream message or receipt has been handled, repeated, given up or failed. */
+  "cloud-messaging:ccs-upstream": {
+    readonly connectionId: number;
+    readonly type: "upstream" | "receipt";
+    readonly messageId: string;
+    readonly result: "handled" | "duplicate" | "failed" | "given-up";
+  };
+  /** Something of the service or the configuration that somebody should know about, and that is not an error of one send. */
+  "cloud-messaging:notice": { readonly transport: string; readonly notice: string; readonly detail: string };
+}
+
+/** The name of a channel. */
+export type EventName = keyof CloudMessagingEvents;
+
+const channels = new Map<EventName, Channel>();
+
+/** The channel of a name. */
+export function eventChannel(name: EventName): Channel {
+  let found = channels.get(name);
+  if (found === undefined) {
+    found = channel(name);
+    channels.set(name, found);
+  }
+  return found;
+}
+
+/** Publishes, when somebody listens; `event` is made only then. */
+export function publish<N extends EventName>(name: N, event: () => CloudMessagingEvents[N]): void {
+  const target = eventChannel(name);
+  if (target.hasSubscribers) target.publish(event());
+}
+
+/** Listens to a channel with the type of its events. Returns how to stop. */
+export function subscribe<N extends EventName>(
+  name: N,
+  listener: (event: CloudMessagingEvents[N]) => void,
+): () => void {
+  const onMessage = (event: unknown): void => listener(event as CloudMessagingEvents[N]);
+  const target = eventChannel(name);
+  target.subscribe(onMessage);
+  return () => target.unsubscribe(onMessage);
+}

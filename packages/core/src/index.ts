@@ -1,0 +1,147 @@
+// The public list, name by name: what users need first comes first.
+
+// parts: a transport of one's own, retries, time
+export { type BackoffPolicy, type BackoffState, nextDelayMs } from "./backoff.ts";
+export {
+  type CancelTimer,
+  type Clock,
+  createManualClock,
+  type ManualClock,
+  type Random,
+  systemClock,
+  wait,
+} from "./clock.ts";
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorRow,
+  errorCodeFor,
+  errorCodeForHttpStatus,
+  errorRow,
+  outcomeKindFor,
+  type Verdict,
+  type WireVocabulary,
+  wireStringFor,
+} from "./error-code.ts";
+export {
+  AbortedError,
+  type AnyCloudMessagingError,
+  AuthenticationError,
+  ClosedError,
+  CloudMessagingError,
+  ConnectionError,
+  type FieldProblem,
+  InvalidMessageError,
+  InvalidOptionsError,
+  StoreFullError,
+  TooManyWaitingError,
+} from "./errors.ts";
+export { type CloudMessagingEvents, type EventName, eventChannel, publish, subscribe } from "./events.ts";
+export {
+  type ConditionNode,
+  ConditionSyntaxError,
+  isTopicName,
+  MAX_CONDITION_TOPICS,
+  matchesCondition,
+  parseCondition,
+} from "./message/condition.ts";
+export { type ControlMessage, ControlMessageSchema } from "./message/control.ts";
+// messages
+export {
+  type DownstreamMessage,
+  type DownstreamMessageInput,
+  DownstreamMessageSchema,
+  MAX_TIME_TO_LIVE_SEC,
+  type MessageContent,
+  type MessageContentInput,
+  MessageContentSchema,
+  parseDownstreamMessage,
+  parseMessageContent,
+  problemsOf,
+} from "./message/downstream.ts";
+export { type Notification, NotificationSchema } from "./message/notification.ts";
+export {
+  isReservedDataKey,
+  MAX_PAYLOAD_BYTES,
+  MAX_TOPIC_PAYLOAD_BYTES,
+  payloadBytes,
+} from "./message/payload.ts";
+export { type DeliveryReceipt, DeliveryReceiptSchema } from "./message/receipt.ts";
+export { recipientsOf, type Target, type TargetInput, TargetSchema, tokensOf } from "./message/target.ts";
+export {
+  MAX_TOKEN_LENGTH,
+  type RegistrationToken,
+  RegistrationTokenSchema,
+  redactToken,
+  tokenProblem,
+} from "./message/token.ts";
+export { type UpstreamMessage, UpstreamMessageSchema } from "./message/upstream.ts";
+export { createMessageIds } from "./message-id.ts";
+// what became of it
+export {
+  type AcceptedOutcome,
+  type AmbiguousOutcome,
+  ambiguousOutcome,
+  countOutcomes,
+  type FailureFacts,
+  failureOutcome,
+  type GroupResult,
+  type OutcomeBase,
+  type OutcomeCounts,
+  type OutcomeKind,
+  type RecipientOutcome,
+  type RejectedOutcome,
+  type RetryableOutcome,
+  type SendReport,
+  type ServiceAnswer,
+  type UnregisteredOutcome,
+} from "./outcome.ts";
+// registrations
+export {
+  applyReport,
+  type MaybePromise,
+  type Registration,
+  type RegistrationChange,
+  type RegistrationStore,
+  type RemovalReason,
+} from "./registration-store.ts";
+// sending
+export type {
+  CreateSenderOptions,
+  SendAllOptions,
+  SendAllOutcome,
+  SendAllProgress,
+  Sender,
+  SenderOptions,
+  SendOptions,
+} from "./sender.ts";
+export type { AmbiguousPolicy, AttemptOptions, DownstreamTransport } from "./transport.ts";
+
+// the wire, for transports and the emulator
+export {
+  type AckFrame,
+  CCS_MAX_PENDING,
+  type CcsClientAck,
+  CcsClientAckSchema,
+  type CcsDownstream,
+  CcsDownstreamSchema,
+  type CcsFrame,
+  GCM_NAMESPACE,
+  type NackFrame,
+  parseCcsFrame,
+} from "./wire/ccs.ts";
+export { parseExactJson, stringifyExactJson } from "./wire/exact-json.ts";
+export {
+  type GcmGroupResponse,
+  GcmGroupResponseSchema,
+  type GcmHttpRequest,
+  GcmHttpRequestSchema,
+  type GcmHttpResult,
+  GcmHttpResultSchema,
+  type GcmMulticastResponse,
+  GcmMulticastResponseSchema,
+  type GcmNotification,
+  GcmNotificationSchema,
+  type GcmTopicResponse,
+  GcmTopicResponseSchema,
+} from "./wire/gcm-http.ts";

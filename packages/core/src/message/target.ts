@@ -1,0 +1,129 @@
+import { z } from "zod";
+import { ConditionSyntaxError, isTopicName, parseCondition } from "./condition.ts";
+import { describeType, type RegistrationToken, tokenProblem } from "./token.ts";
+
+/** Where a message goes, checked: exactly one of these. */
+export type Target =
+  | { readonly token: RegistrationToken }
+  | { readonly tokens: readonly RegistrationToken[] }
+  /** The bare name, without `/topics/`. */
+  | { readonly topic: string }
+  | { readonly condition: string }
+  /** A device group's key; `notificationKeyName` guards against using the wrong one where the service checks it. */
+  | { readonly notificationKey: string; readonly notificationKeyName?: string };
+
+/** Where a message goes, as a caller writes it: exactly one of these. */
+export type TargetInput =
+  | { readonly token: string }
+  /** 1 or more. The transports split and fan out as their service needs. */
+  | { readonly tokens: readonly string[] }
+  /** With or without the `/topics/` prefix. */
+  | { readonly topic: string }
+  /** `'dogs' in topics && 'cats' in topics`; at most five topics, read from left to right. */
+  | { readonly condition: string }
+  | { readonly notificationKey: string; readonly notificationKeyName?: string };
+
+const KINDS = ["token", "tokens", "topic", "condition", "notificationKey"] as const;
+const KNOWN_KEYS: readonly string[] = [...KINDS, "notificationKeyName"];
+const TOPIC_PREFIX = "/topics/";
+
+/** One checker for all kinds, so that what is said names the field the caller wrote and not five alternatives. */
+export const TargetSchema: z.ZodType<Target, TargetInput> = z
+  .custom<TargetInput>(() => true)
+  .transform((input: unknown, context): Target => {
+    const report = (path: (string | number)[], message: string): void => {
+      context.addIssue({ code: "custom", path, message });
+    };
+    if (typeof input !== "object" || input === null || Array.isArray(input)) {
+      report([], `must be an object with one of ${KINDS.join(", ")}, not ${describeType(input)}`);
+      return z.NEVER;
+    }
+    const target = input as Record<string, unknown>;
+    for (const key of Object.keys(target)) {
+      if (!KNOWN_KEYS.includes(key)) report([key], `is not a kind of target; use one of ${KINDS.join(", ")}`);
+    }
+    const given = KINDS.filter((kind) => target[kind] !== undefined);
+    const kind = given[0];
+    if (kind === undefined || given.length > 1) {
+      report(
+        [],
+        `needs exactly one of ${KINDS.join(", ")}, and has ${given.length === 0 ? "none" : given.join(" and ")}`,
+      );
+      return z.NEVER;
+    }
+    if (target["notificationKeyName"] !== undefined && kind !== "notificationKey") {
+      report(["notificationKeyName"], "goes with notificationKey only");
+    }
+    return readTarget(kind, target, report) ?? z.NEVER;
+  });
+
+function readTarget(
+  kind: (typeof KINDS)[number],
+  target: Record<string, unknown>,
+  report: (path: (string | number)[], message: string) => void,
+): Target | undefined {
+  const value = target[kind];
+  if (kind === "tokens") {
+    if (!Array.isArray(value) || value.length === 0) {
+      report(
+        [kind],
+        `must be an array of at least one token, not ${Array.isArray(value) ? "empty" : describeType(value)}`,
+      );
+      return undefined;
+    }
+    value.forEach((token, position) => {
+      const problem = tokenProblem(token);
+      if (problem !== undefined) report([kind, position], problem);
+    });
+    return { tokens: value as RegistrationToken[] };
+  }
+  if (typeof value !== "string") {
+    report([kind], `must be a string, not ${describeType(value)}`);
+    return undefined;
+  }
+  switch (kind) {
+    case "token": {
+      const problem = tokenProblem(value);
+      if (problem !== undefined) report([kind], problem);
+      return { token: value as RegistrationToken };
+    }
+    case "topic": {
+      const topic = value.startsWith(TOPIC_PREFIX) ? value.slice(TOPIC_PREFIX.length) : value;
+      if (!isTopicName(topic)) report([kind], "must have 1 to 900 of the characters a-z A-Z 0-9 - _ . ~ %");
+      return { topic };
+    }
+    case "condition":
+      try {
+        parseCondition(value);
+      } catch (error) {
+        if (!(error instanceof ConditionSyntaxError)) throw error;
+        report([kind], error.message);
+      }
+      return { condition: value };
+    case "notificationKey": {
+      const problem = tokenProblem(value);
+      if (problem !== undefined) report([kind], problem);
+      const name = target["notificationKeyName"];
+      if (name === undefined) return { notificationKey: value };
+      if (typeof name === "string" && name !== "") return { notificationKey: value, notificationKeyName: name };
+      report(["notificationKeyName"], `must be a non-empty string, not ${name === "" ? "empty" : describeType(name)}`);
+      return undefined;
+    }
+  }
+}
+
+/** The recipients of a target, as reports name them: tokens as they are, a topic as `/topics/name`, else the condition or key. */
+export function recipientsOf(target: Target): readonly string[] {
+  if ("tokens" in target) return target.tokens;
+  if ("token" in target) return [target.token];
+  if ("topic" in target) return [TOPIC_PREFIX + target.topic];
+  if ("condition" in target) return [target.condition];
+  return [target.notificationKey];
+}
+
+/** The tokens of a target, or `undefined` when it is a topic, a condition or a group: where a repeat reaches everybody. */
+export function tokensOf(target: Target): readonly RegistrationToken[] | undefined {
+  if ("tokens" in target) return target.tokens;
+  if ("token" in target) return [target.token];
+  return undefined;
+}

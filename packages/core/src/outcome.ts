@@ -1,0 +1,144 @@
+import { type ErrorCode, errorRow, outcomeKindFor } from "./error-code.ts";
+import type { RegistrationToken } from "./message/token.ts";
+
+/** What the service said, as far as it said anything. Kept for logs and support; decide by `kind` and `code`. */
+export interface ServiceAnswer {
+  /** HTTP status, where there was one. */
+  readonly status?: number;
+  /** The service's own error string, for example `NotRegistered` or `DEVICE_UNREGISTERED`. */
+  readonly error?: string;
+  /** Its explanation in words, cut to a few hundred characters. */
+  readonly description?: string;
+  /** `multicast_id` of the request this recipient was in, every digit kept. */
+  readonly multicastId?: string;
+}
+
+/** Every kind of outcome has these. */
+export interface OutcomeBase {
+  /** Who it is about, exactly as the caller gave it: a token, a topic or condition, a notification key. */
+  readonly recipient: string;
+  /** How many attempts were made for this recipient, 0 when none left. */
+  readonly attempts: number;
+  /** When the last attempt was made. Milliseconds since the epoch; absent when none was. */
+  readonly sentAt?: number;
+  /** The token really sent to, where a canonical ID known from before took the place of `recipient`. */
+  readonly sentTo?: RegistrationToken;
+  readonly service?: ServiceAnswer;
+}
+
+/** The answer to a message to a device group: one message, many devices. */
+export interface GroupResult {
+  /** Members that the service accepted the message for. */
+  readonly success: number;
+  readonly failure: number;
+  /** Members it failed for, where the service lists them. */
+  readonly failedRegistrationIds: readonly string[];
+}
+
+/** The service took the message. Accepted is not delivered. A group message with at least one success counts as accepted. */
+export interface AcceptedOutcome extends OutcomeBase {
+  readonly kind: "accepted";
+  /** HTTP: the ID the service gave. CCS: the `message_id` that was acknowledged. Opaque; every digit kept. */
+  readonly messageId?: string;
+  /** Use this token from now on; the store has been told. */
+  readonly canonicalRegistrationId?: RegistrationToken;
+  readonly group?: GroupResult;
+}
+
+/** The token is no good and never will be: it was removed from the store. */
+export interface UnregisteredOutcome extends OutcomeBase {
+  readonly kind: "unregistered";
+  readonly code: ErrorCode;
+}
+
+/** Not accepted, and worth another try: attempts, time or patience ran out first. Sending again cannot duplicate it. */
+export interface RetryableOutcome extends OutcomeBase {
+  readonly kind: "retryable";
+  readonly code: ErrorCode;
+  /** How long the service asked to wait, from `sentAt`. Unit: milliseconds. */
+  readonly retryAfterMs?: number;
+  /** When another try makes sense. Milliseconds since the epoch. */
+  readonly retryAt?: number;
+}
+
+/** It was written and nothing was heard: the service may have accepted it. Sending again may duplicate it. */
+export interface AmbiguousOutcome extends OutcomeBase {
+  readonly kind: "ambiguous";
+  readonly code: ErrorCode;
+}
+
+/** Refused for good: trying the same again gives the same answer. */
+export interface RejectedOutcome extends OutcomeBase {
+  readonly kind: "rejected";
+  readonly code: ErrorCode;
+  /** What was wrong, and what to do about it. */
+  readonly detail?: string;
+}
+
+/** What became of the message for one recipient. `switch (outcome.kind)` is exhaustive. */
+export type RecipientOutcome =
+  | AcceptedOutcome
+  | UnregisteredOutcome
+  | RetryableOutcome
+  | AmbiguousOutcome
+  | RejectedOutcome;
+
+/** The name of a kind of outcome. */
+export type OutcomeKind = RecipientOutcome["kind"];
+
+/** What became of one send: one outcome per recipient, in the order the caller gave them, duplicates included. */
+export interface SendReport {
+  readonly outcomes: readonly RecipientOutcome[];
+}
+
+/** How many outcomes of each kind a report holds. */
+export type OutcomeCounts = Readonly<Record<OutcomeKind, number>>;
+
+/** Counts the outcomes of a report by kind. */
+export function countOutcomes(report: SendReport): OutcomeCounts {
+  const counts = { accepted: 0, unregistered: 0, retryable: 0, ambiguous: 0, rejected: 0 };
+  for (const { kind } of report.outcomes) counts[kind]++;
+  return counts;
+}
+
+/** What is known of a failure, beside its code. */
+export interface FailureFacts {
+  readonly recipient: string;
+  readonly sentAt?: number | undefined;
+  readonly service?: ServiceAnswer | undefined;
+  readonly detail?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+  /** Default 1: what a transport makes. */
+  readonly attempts?: number | undefined;
+}
+
+/** The outcome of one attempt that the service (or the network before anything was written) answered with a failure. */
+export function failureOutcome(code: ErrorCode, facts: FailureFacts): RecipientOutcome {
+  const base = outcomeBase(facts);
+  switch (outcomeKindFor(code)) {
+    case "unregistered":
+      return { kind: "unregistered", ...base, code };
+    case "rejected":
+      return { kind: "rejected", ...base, code, detail: facts.detail ?? errorRow(code).action };
+    case "retryable":
+      return facts.retryAfterMs === undefined
+        ? { kind: "retryable", ...base, code }
+        : { kind: "retryable", ...base, code, retryAfterMs: facts.retryAfterMs };
+    case "accepted":
+      return { kind: "accepted", ...base };
+  }
+}
+
+/** The outcome of one attempt that was written and never answered. */
+export function ambiguousOutcome(code: ErrorCode, facts: FailureFacts): AmbiguousOutcome {
+  return { kind: "ambiguous", ...outcomeBase(facts), code };
+}
+
+function outcomeBase({ recipient, sentAt, service, attempts = 1 }: FailureFacts): OutcomeBase {
+  return {
+    recipient,
+    attempts,
+    ...(sentAt === undefined ? {} : { sentAt }),
+    ...(service === undefined ? {} : { service }),
+  };
+}

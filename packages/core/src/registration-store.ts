@@ -1,0 +1,95 @@
+import type { RegistrationToken } from "./message/token.ts";
+import type { SendReport } from "./outcome.ts";
+
+/** Why a registration was removed: the service's verdict, or the app server's own wish. */
+export type RemovalReason = "not-registered" | "invalid-registration" | "by-caller";
+
+/** One registration of one user. */
+export interface Registration {
+  readonly userId: string;
+  readonly token: RegistrationToken;
+  /** When the app last reported it, or the service last vouched for it as canonical. Milliseconds since the epoch. */
+  readonly registeredAt: number;
+}
+
+/** What happened to the stored registrations. `sequence` counts up by one from change to change. */
+export type RegistrationChange =
+  | {
+      readonly type: "replaced";
+      readonly sequence: number;
+      readonly token: RegistrationToken;
+      readonly canonicalRegistrationId: RegistrationToken;
+      /** Users whose registration it was. Empty: the token was not stored, and the rewrite is remembered all the same. */
+      readonly userIds: readonly string[];
+    }
+  | {
+      readonly type: "removed";
+      readonly sequence: number;
+      readonly token: RegistrationToken;
+      readonly reason: RemovalReason;
+      readonly userIds: readonly string[];
+    }
+  | {
+      /** Refused in a way that does not prove the token dead: nothing was removed, somebody should look. */
+      readonly type: "suspect";
+      readonly sequence: number;
+      readonly token: RegistrationToken;
+      readonly reason: "mismatch-sender-id" | "bad-registration";
+      readonly userIds: readonly string[];
+    };
+
+/** A value, or a promise of it: a store in memory need not make anybody wait. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/**
+ * The mapping an app server keeps: user to registration tokens, and which tokens were superseded by which.
+ * A store belongs to one sender ID or project: a token that is dead for one may live for another.
+ *
+ * Every change that the service caused carries `sentAt`, the time its attempt was sent; a registration stored later than that stays
+ * as it is, so that a late answer cannot undo a new registration.
+ */
+export interface RegistrationStore {
+  /** Stores that the app of this user reported this token, now. */
+  register(userId: string, token: string): MaybePromise<void>;
+  /** A user's registrations, the oldest first. Empty for a user nobody knows. */
+  registrationsOf(userId: string): MaybePromise<readonly Registration[]>;
+  /** The token to use instead of each, by position: its canonical ID where a rewrite is known, else the token itself. */
+  resolve(tokens: readonly RegistrationToken[]): MaybePromise<readonly RegistrationToken[]>;
+  /** The service named a canonical ID: rewrites the token for every user who has it; merges where a user has both. */
+  replace(token: RegistrationToken, canonicalRegistrationId: RegistrationToken, sentAt: number): MaybePromise<void>;
+  /** Removes the token for every user who has it. */
+  remove(token: RegistrationToken, reason: RemovalReason, sentAt: number): MaybePromise<void>;
+  /** Reports the token as doubtful; changes nothing. */
+  suspect(token: RegistrationToken, reason: "mismatch-sender-id" | "bad-registration"): MaybePromise<void>;
+}
+
+/**
+ * Tells the store what a report says: rewrites, removals, suspicions. Everything else changes nothing.
+ * Goes by the token really sent to, in the order of the outcomes.
+ */
+export function applyReport(report: SendReport, store: RegistrationStore): MaybePromise<void> {
+  let waiting: Promise<void>[] | undefined;
+  for (const outcome of report.outcomes) {
+    if (outcome.kind === "retryable" || outcome.kind === "ambiguous") continue;
+    const token = (outcome.sentTo ?? outcome.recipient) as RegistrationToken;
+    const sentAt = outcome.sentAt ?? 0;
+    let done: MaybePromise<void>;
+    if (outcome.kind === "accepted") {
+      if (outcome.canonicalRegistrationId === undefined || outcome.canonicalRegistrationId === token) continue;
+      done = store.replace(token, outcome.canonicalRegistrationId, sentAt);
+    } else if (outcome.kind === "unregistered") {
+      done = store.remove(
+        token,
+        outcome.code === "invalid-registration" ? "invalid-registration" : "not-registered",
+        sentAt,
+      );
+    } else if (outcome.code === "mismatch-sender-id" || outcome.code === "bad-registration") {
+      done = store.suspect(token, outcome.code);
+    } else continue;
+    if (done !== undefined) {
+      waiting ??= [];
+      waiting.push(done);
+    }
+  }
+  return waiting === undefined ? undefined : Promise.all(waiting).then(() => undefined);
+}

@@ -1,0 +1,113 @@
+import type { BackoffPolicy } from "./backoff.ts";
+import type { Clock, Random } from "./clock.ts";
+import type { DownstreamMessageInput, MessageContentInput } from "./message/downstream.ts";
+import type { RecipientOutcome, SendReport } from "./outcome.ts";
+import type { RegistrationStore } from "./registration-store.ts";
+import type { AmbiguousPolicy, DownstreamTransport } from "./transport.ts";
+
+/** What a caller can say about one send. */
+export interface SendOptions {
+  /** Ends the send. Before anything was written `send()` rejects with `AbortedError`; after that, every recipient gets its outcome. */
+  readonly signal?: AbortSignal;
+  /**
+   * From the call until it gives up, waits included. Unit: milliseconds. Range: above 0.
+   * @defaultValue the `totalMs` of the retry policy
+   */
+  readonly timeoutMs?: number;
+  /**
+   * What to do with a message that was written and never answered.
+   * @defaultValue `"resend"` for tokens; `"report"` for topics, conditions and groups, where a repeat reaches everybody
+   */
+  readonly ambiguous?: AmbiguousPolicy;
+}
+
+/** What a caller can say about sending to very many. */
+export interface SendAllOptions extends SendOptions {
+  /**
+   * Batches under way at once.
+   * @defaultValue what the transport prefers: 16 requests over HTTP, the window over CCS
+   */
+  readonly concurrency?: number;
+  /**
+   * Tokens per batch.
+   * @defaultValue what the transport prefers: 1000 over HTTP, 1 over CCS
+   */
+  readonly batchSize?: number;
+  /** Called after each batch. Cheap: counts only. */
+  readonly onProgress?: (progress: SendAllProgress) => void;
+}
+
+/** How far a `sendAll` has come. */
+export interface SendAllProgress {
+  /** Outcomes so far. */
+  readonly settled: number;
+  readonly accepted: number;
+  readonly unregistered: number;
+  readonly retryable: number;
+  readonly ambiguous: number;
+  readonly rejected: number;
+}
+
+/** One outcome of a `sendAll`, with its place in what the caller gave, from 0. */
+export type SendAllOutcome = RecipientOutcome & { readonly position: number };
+
+/** What every ready-made sender is: one way in, whatever carries the message. */
+export interface Sender extends AsyncDisposable {
+  /**
+   * Checks the message, sends it, tries again what can be, and tells the registration store what became known.
+   * Settles exactly once, with one outcome per recipient in the order given.
+   *
+   * @throws {InvalidMessageError} the message breaks a rule. Nothing was sent.
+   * @throws {ClosedError} the sender is closed.
+   * @throws {AbortedError} the signal aborted before anything was written.
+   * @throws {TooManyWaitingError} more sends are unsettled than `maxWaiting`.
+   */
+  send(message: DownstreamMessageInput, options?: SendOptions): Promise<SendReport>;
+  /** Sends to every registration of a user; an empty report when there is none. Throws as `send` does. */
+  sendToUser(userId: string, message: MessageContentInput, options?: SendOptions): Promise<SendReport>;
+  /**
+   * Sends to any number of tokens in bounded memory: takes them as it goes, yields outcomes as they come (not in order: see
+   * `position`). A malformed token becomes a `rejected` outcome and disturbs no other. Ends early when the loop over it does.
+   */
+  sendAll(
+    message: MessageContentInput,
+    tokens: Iterable<string> | AsyncIterable<string>,
+    options?: SendAllOptions,
+  ): AsyncIterable<SendAllOutcome>;
+  /** Resolves when another send may be made: fewer than `maxWaiting` are unsettled. First come, first served. */
+  capacity(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Sends that have not settled yet. */
+  readonly pending: number;
+  /** Refuses new sends, settles the pending ones, frees every socket and timer. Every call returns the same promise. */
+  close(): Promise<void>;
+}
+
+/** What every ready-made sender can be told. */
+export interface SenderOptions {
+  /**
+   * Where registrations live. Known canonical IDs are applied before sending; rewrites, removals and suspicions are stored after.
+   * @defaultValue a store in memory that starts empty
+   */
+  readonly registrations?: RegistrationStore;
+  /**
+   * How to try again; `false` makes one attempt only. What is left out is as the transport's service wants it.
+   * @defaultValue the transport's policy
+   */
+  readonly retry?: Partial<BackoffPolicy> | false;
+  /**
+   * Sends that may be unsettled at once. Range: 1 or more.
+   * @defaultValue 10000
+   */
+  readonly maxWaiting?: number;
+  /** Default of the option of the same name of each send. */
+  readonly ambiguous?: AmbiguousPolicy;
+  /** @defaultValue the machine's clock */
+  readonly clock?: Clock;
+  /** @defaultValue `Math.random` */
+  readonly random?: Random;
+}
+
+/** A transport, and the rest. */
+export interface CreateSenderOptions extends SenderOptions {
+  readonly transport: DownstreamTransport;
+}

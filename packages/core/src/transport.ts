@@ -1,0 +1,54 @@
+import type { BackoffPolicy } from "./backoff.ts";
+import type { DownstreamMessage } from "./message/downstream.ts";
+import type { SendReport } from "./outcome.ts";
+
+/**
+ * What to do with a message that was written and never answered.
+ * `"resend"`: send it again, so that it arrives at least once and perhaps twice.
+ * `"report"`: leave it, so that it arrives at most once, and say `ambiguous`.
+ */
+export type AmbiguousPolicy = "resend" | "report";
+
+/** What core tells a transport beside the message. */
+export interface AttemptOptions {
+  /** Ends waiting. What was not written by then ends `retryable` (code `aborted`), what was written `ambiguous`. */
+  readonly signal?: AbortSignal | undefined;
+  /** The attempt has to be over by then, whatever its answer. Milliseconds since the epoch. */
+  readonly deadlineAt?: number | undefined;
+  /** One ID per recipient, in their order, the same at every attempt. Given only to a transport that `usesMessageIds`. */
+  readonly messageIds?: readonly string[] | undefined;
+  /** Matters inside an attempt only to CCS, whose attempt can outlive a connection. */
+  readonly ambiguous?: AmbiguousPolicy | undefined;
+}
+
+/**
+ * One way to the service: makes exactly one attempt. Waiting and trying again belong to `withRetry`.
+ * A decorator wraps a transport and is one itself.
+ */
+export interface DownstreamTransport extends AsyncDisposable {
+  /** For logs and events: `gcm-http`, `fcm-v1`, `ccs`. */
+  readonly name: string;
+  /** How this service wants to be retried. */
+  readonly retryPolicy: BackoffPolicy;
+  /** Set on what `withRetry` returns, so that two owners of second attempts cannot be stacked. */
+  readonly retries?: true;
+  /** The wire carries our message IDs (CCS). Core then makes one per recipient. */
+  readonly usesMessageIds?: true;
+  /** It has itself done what can be done about an unknown fate (CCS): `withRetry` leaves its `ambiguous` outcomes alone. */
+  readonly settlesAmbiguous?: true;
+  /** How many tokens `sendAll` should hand over at once. Default 1. */
+  readonly preferredBatchSize?: number;
+  /** How many such batches should be under way at once. Default 16. */
+  readonly preferredConcurrency?: number;
+  /**
+   * Throws `InvalidMessageError` when this service cannot carry the message. Called once per send, before anything is written.
+   */
+  check?(message: DownstreamMessage): void;
+  /**
+   * Makes one attempt. Resolves with one outcome per recipient, in their order, each with `attempts: 1`; never rejects for what
+   * the network, the service, the signal or the deadline did.
+   */
+  send(message: DownstreamMessage, options?: AttemptOptions): Promise<SendReport>;
+  /** Refuses new sends, lets pending ones settle within its time limit, frees its sockets. Every call returns the same promise. */
+  close(): Promise<void>;
+}

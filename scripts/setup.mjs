@@ -1,0 +1,52 @@
+// Installs what is missing with the pinned pnpm and (with --build) builds. Needs only Node >= 20.19 and npm.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const read = (f) => readFileSync(join(root, f));
+const pkg = JSON.parse(read("package.json"));
+const wantsBench = process.argv.includes("--bench"); // the peers that bench/ compares us with: installed only when asked for
+const pnpm = pkg.packageManager.split("+")[0]; // "pnpm@10.34.9"
+
+const hash = createHash("sha256").update(`${process.platform} ${process.arch} ${pnpm}`);
+for (const f of ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"]) hash.update(read(f));
+const folders = [
+  "test",
+  "test/interop",
+  "examples",
+  ...readdirSync(join(root, "packages")).map((d) => `packages/${d}`),
+];
+if (wantsBench) folders.push("bench");
+for (const d of folders.sort()) {
+  const f = join(d, "package.json");
+  if (existsSync(join(root, f))) hash.update(read(f));
+}
+const stamp = join(root, "node_modules", wantsBench ? ".setup-stamp-bench" : ".setup-stamp");
+const want = hash.digest("hex");
+
+function run(cmd, args) {
+  const r = spawnSync(cmd, args, {
+    cwd: root,
+    stdio: "inherit",
+    shell: process.platform === "win32" && !cmd.includes("node"),
+  });
+  if (r.error) throw r.error;
+  if (r.status !== 0) process.exit(r.status ?? 1);
+}
+
+if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== want) {
+  const args = ["install", "--frozen-lockfile", "--prefer-offline", "--reporter=append-only"];
+  if (!wantsBench) args.push("--filter=!./bench", "--filter=!./test/interop");
+  const cli = process.env.npm_execpath ?? "";
+  if (/pnpm[^/\\]*\.[cm]?js$/.test(cli)) run(process.execPath, [cli, ...args]);
+  else if (/pnpm(\.exe)?$/.test(cli))
+    run(cli, args); // pnpm 12 is a native program
+  else if (/npm-cli\.js$/.test(cli)) run(process.execPath, [cli, "exec", "--yes", "--", pnpm, ...args]);
+  else run("npx", ["--yes", pnpm, ...args]);
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, want);
+}
+if (process.argv.includes("--build")) run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"]);

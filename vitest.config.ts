@@ -1,0 +1,56 @@
+import { defineConfig } from "vitest/config";
+import type { TestModule } from "vitest/node";
+
+// "@cloud-messaging/source" makes workspace packages resolve to their TypeScript sources: tests need no build.
+const conditions = ["@cloud-messaging/source", "node", "import", "module", "default"];
+
+const project = (name: string, include: string[]) => ({ extends: true as const, test: { name, include } });
+
+/** The plain closing line "N passed, N failed" that CI reads. */
+const closingLine = {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    let passed = 0;
+    let failed = 0;
+    let skipped = 0;
+    for (const module of modules) {
+      if (module.state() === "failed" && module.children.size === 0) failed++;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === "passed") passed++;
+        else if (state === "failed") failed++;
+        else if (state === "skipped") skipped++;
+      }
+    }
+    console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  },
+};
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      project("unit", ["packages/*/src/**/*.test.ts"]),
+      project("integration", ["test/integration/**/*.test.ts"]),
+      project("conformance", ["test/conformance/**/*.test.ts"]),
+      project("packaging", ["test/packaging/**/*.test.ts"]),
+      {
+        extends: true as const,
+        test: {
+          name: "types",
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ["packages/*/src/**/*.test-d.ts"],
+            tsconfig: "tsconfig.test.json",
+          },
+        },
+      },
+    ],
+    reporters: ["default", closingLine],
+    coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"], reporter: ["text", "lcov"] },
+  },
+});
