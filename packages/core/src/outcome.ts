@@ -59,12 +59,16 @@ export interface RetryableOutcome extends OutcomeBase {
   readonly retryAfterMs?: number;
   /** When another try makes sense. Milliseconds since the epoch. */
   readonly retryAt?: number;
+  /** What happened on our side of the wire, in words: why no connection could be made, for example. */
+  readonly detail?: string;
 }
 
 /** It was written and nothing was heard: the service may have accepted it. Sending again may duplicate it. */
 export interface AmbiguousOutcome extends OutcomeBase {
   readonly kind: "ambiguous";
   readonly code: ErrorCode;
+  /** What happened on our side of the wire, in words: how the connection ended, for example. */
+  readonly detail?: string;
 }
 
 /** Refused for good: trying the same again gives the same answer. */
@@ -121,9 +125,13 @@ export function failureOutcome(code: ErrorCode, facts: FailureFacts): RecipientO
     case "rejected":
       return { kind: "rejected", ...base, code, detail: facts.detail ?? errorRow(code).action };
     case "retryable":
-      return facts.retryAfterMs === undefined
-        ? { kind: "retryable", ...base, code }
-        : { kind: "retryable", ...base, code, retryAfterMs: facts.retryAfterMs };
+      return {
+        kind: "retryable",
+        ...base,
+        code,
+        ...(facts.retryAfterMs === undefined ? {} : { retryAfterMs: facts.retryAfterMs }),
+        ...(facts.detail === undefined ? {} : { detail: facts.detail }),
+      };
     case "accepted":
       return { kind: "accepted", ...base };
   }
@@ -131,7 +139,12 @@ export function failureOutcome(code: ErrorCode, facts: FailureFacts): RecipientO
 
 /** The outcome of one attempt that was written and never answered. */
 export function ambiguousOutcome(code: ErrorCode, facts: FailureFacts): AmbiguousOutcome {
-  return { kind: "ambiguous", ...outcomeBase(facts), code };
+  return {
+    kind: "ambiguous",
+    ...outcomeBase(facts),
+    code,
+    ...(facts.detail === undefined ? {} : { detail: facts.detail }),
+  };
 }
 
 function outcomeBase({ recipient, sentAt, service, attempts = 1 }: FailureFacts): OutcomeBase {
