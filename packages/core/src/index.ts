@@ -11,6 +11,8 @@ export {
   systemClock,
   wait,
 } from "./clock.ts";
+// sending
+export { createSender } from "./create-sender.ts";
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -37,6 +39,14 @@ export {
   TooManyWaitingError,
 } from "./errors.ts";
 export { type CloudMessagingEvents, type EventName, eventChannel, publish, subscribe } from "./events.ts";
+// registrations
+export {
+  createMemoryRegistrationStore,
+  type MemoryRegistrationStore,
+  type MemoryRegistrationStoreOptions,
+} from "./memory-registration-store.ts";
+export { type Android, type AndroidNotification, AndroidNotificationSchema, AndroidSchema } from "./message/android.ts";
+export { type Apns, ApnsSchema } from "./message/apns.ts";
 export {
   type ConditionNode,
   ConditionSyntaxError,
@@ -58,7 +68,9 @@ export {
   parseDownstreamMessage,
   parseMessageContent,
   problemsOf,
+  refuseV1Only,
 } from "./message/downstream.ts";
+export { fidProblem, isFid, isTokenOfInstallation } from "./message/fid.ts";
 export { type Notification, NotificationSchema } from "./message/notification.ts";
 export {
   isReservedDataKey,
@@ -76,6 +88,7 @@ export {
   tokenProblem,
 } from "./message/token.ts";
 export { type UpstreamMessage, UpstreamMessageSchema } from "./message/upstream.ts";
+export { type Webpush, WebpushSchema } from "./message/webpush.ts";
 export { createMessageIds } from "./message-id.ts";
 // what became of it
 export {
@@ -96,7 +109,6 @@ export {
   type ServiceAnswer,
   type UnregisteredOutcome,
 } from "./outcome.ts";
-// registrations
 export {
   applyReport,
   type MaybePromise,
@@ -105,7 +117,7 @@ export {
   type RegistrationStore,
   type RemovalReason,
 } from "./registration-store.ts";
-// sending
+export { defaultAmbiguousPolicy, type RetryOptions, withRetry } from "./retry.ts";
 export type {
   CreateSenderOptions,
   SendAllOptions,
@@ -131,6 +143,7 @@ export {
   parseCcsFrame,
 } from "./wire/ccs.ts";
 export { parseExactJson, stringifyExactJson } from "./wire/exact-json.ts";
+export { encodeGcmOptions, type GcmOptions } from "./wire/gcm-codec.ts";
 export {
   type GcmGroupResponse,
   GcmGroupResponseSchema,

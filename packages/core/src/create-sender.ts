@@ -1,0 +1,214 @@
+import { systemClock } from "./clock.ts";
+import { AbortedError, ClosedError, InvalidMessageError, InvalidOptionsError } from "./errors.ts";
+import { eventChannel, publish } from "./events.ts";
+import { createGate } from "./gate.ts";
+import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
+import {
+  type DownstreamMessage,
+  type MessageContent,
+  parseDownstreamMessage,
+  parseMessageContent,
+} from "./message/downstream.ts";
+import { tokensOf } from "./message/target.ts";
+import type { RegistrationToken } from "./message/token.ts";
+import { createMessageIds } from "./message-id.ts";
+import { countOutcomes, type RecipientOutcome, type SendReport } from "./outcome.ts";
+import { applyReport } from "./registration-store.ts";
+import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
+import { sendInBatches } from "./send-all.ts";
+import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
+import { substitute } from "./substitution.ts";
+import type { DownstreamTransport } from "./transport.ts";
+
+/** Sends unsettled at once, unless told otherwise. */
+const DEFAULT_MAX_WAITING = 10_000;
+
+/**
+ * A sender over any transport: checks the message, puts known canonical IDs in, sends with `withRetry`, tells the registration store.
+ *
+ * @throws {InvalidOptionsError} an option is wrong, or the transport already has retries.
+ */
+export function createSender(options: CreateSenderOptions): Sender {
+  const {
+    transport: bare,
+    retry,
+    maxWaiting = DEFAULT_MAX_WAITING,
+    clock = systemClock,
+    random = Math.random,
+  } = options;
+  checkOptions(bare, maxWaiting);
+  const registrations = options.registrations ?? createMemoryRegistrationStore({ clock });
+  const transport = retry === false ? bare : withRetry(bare, { ...retry, clock, random });
+  const nextMessageId = createMessageIds(random);
+  const gate = createGate(maxWaiting, "The sender");
+  const sendChannel = eventChannel("cloud-messaging:send");
+
+  function assertCanStart(signal: AbortSignal | undefined): void {
+    if (gate.closed) throw new ClosedError("The sender");
+    if (signal?.aborted) throw new AbortedError("The send", signal.reason);
+  }
+
+  /** From a message that was checked to the report for the caller. */
+  async function dispatch(message: DownstreamMessage, sendOptions: SendOptions): Promise<SendReport> {
+    transport.check?.(message);
+    gate.enter();
+    try {
+      const startedAt = clock.now();
+      const given = tokensOf(message.target);
+      let substitution: ReturnType<typeof substitute>;
+      if (given !== undefined) {
+        const resolved = registrations.resolve(given);
+        substitution = substitute(message, given, resolved instanceof Promise ? await resolved : resolved);
+      }
+      const sent = await attempt(substitution?.message ?? message, sendOptions, startedAt);
+      const report = substitution === undefined ? sent : substitution.restore(sent);
+      if (sendChannel.hasSubscribers) publishSend(report, startedAt);
+      return report;
+    } finally {
+      gate.leave();
+    }
+  }
+
+  async function attempt(message: DownstreamMessage, sendOptions: SendOptions, startedAt: number): Promise<SendReport> {
+    const { signal, timeoutMs, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(message.target) } = sendOptions;
+    const report = await transport.send(message, {
+      signal,
+      ambiguous,
+      deadlineAt: startedAt + (timeoutMs ?? transport.retryPolicy.totalMs),
+      messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
+    });
+    if (signal?.aborted && report.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
+    if (tokensOf(message.target) === undefined) return report;
+    return storeReport(report);
+  }
+
+  function messageIdsFor(message: DownstreamMessage): string[] {
+    if (message.messageId !== undefined) return [message.messageId];
+    return Array.from({ length: tokensOf(message.target)?.length ?? 1 }, nextMessageId);
+  }
+
+  /** A store that fails must not take away what the service said. */
+  async function storeReport(report: SendReport): Promise<SendReport> {
+    try {
+      const stored = applyReport(report, registrations);
+      if (stored !== undefined) await stored;
+      return report;
+    } catch (storeError) {
+      publish("cloud-messaging:notice", () => ({
+        transport: transport.name,
+        notice: "registration-store-failed",
+        detail: storeError instanceof Error ? storeError.name : "not an Error",
+      }));
+      return { ...report, storeError };
+    }
+  }
+
+  function publishSend(report: SendReport, startedAt: number): void {
+    publish("cloud-messaging:send", () => ({
+      transport: transport.name,
+      counts: countOutcomes(report),
+      attempts: report.outcomes.reduce((most, { attempts }) => Math.max(most, attempts), 0),
+      durationMs: clock.now() - startedAt,
+    }));
+  }
+
+  let closing: Promise<void> | undefined;
+  const sender: Sender = {
+    async send(input, sendOptions = {}) {
+      assertCanStart(sendOptions.signal);
+      checkSendOptions(sendOptions);
+      return dispatch(parseDownstreamMessage(input), sendOptions);
+    },
+
+    async sendToUser(userId, input, sendOptions = {}) {
+      assertCanStart(sendOptions.signal);
+      checkSendOptions(sendOptions);
+      const content = parseMessageContent(input);
+      const found = await registrations.registrationsOf(userId);
+      if (found.length === 0) return { outcomes: [] };
+      if (content.messageId !== undefined && found.length > 1) throw ownMessageIdForMany(found.length);
+      assertCanStart(sendOptions.signal);
+      return dispatch(
+        withTokens(
+          content,
+          found.map(({ token }) => token),
+        ),
+        sendOptions,
+      );
+    },
+
+    sendAll(input, tokens, allOptions = {}) {
+      assertCanStart(allOptions.signal);
+      checkSendOptions(allOptions);
+      const content = parseMessageContent(input);
+      if (content.messageId !== undefined) throw ownMessageIdForMany("any number of");
+      return sendInBatches(tokens, {
+        ...allOptions,
+        concurrency: allOptions.concurrency ?? transport.preferredConcurrency ?? 16,
+        batchSize: allOptions.batchSize ?? transport.preferredBatchSize ?? 1,
+        async sendBatch(batch) {
+          await gate.capacity(allOptions.signal);
+          return dispatch(withTokens(content, batch), allOptions);
+        },
+      });
+    },
+
+    capacity: (capacityOptions = {}) => gate.capacity(capacityOptions.signal),
+    get pending() {
+      return gate.pending;
+    },
+    close() {
+      closing ??= (async () => {
+        gate.close();
+        await transport.close();
+        await gate.idle();
+      })();
+      return closing;
+    },
+    [Symbol.asyncDispose]: () => sender.close(),
+  };
+  return sender;
+}
+
+function neverLeft(outcome: RecipientOutcome): boolean {
+  return outcome.kind === "retryable" && outcome.code === "aborted" && outcome.attempts <= 1;
+}
+
+function withTokens(content: MessageContent, tokens: readonly RegistrationToken[]): DownstreamMessage {
+  return { ...content, target: { tokens } };
+}
+
+function ownMessageIdForMany(recipients: number | string): InvalidMessageError {
+  return new InvalidMessageError([
+    { path: "messageId", problem: `names one message, and there are ${recipients} recipients: leave it out` },
+  ]);
+}
+
+function checkOptions(transport: DownstreamTransport, maxWaiting: number): void {
+  const problems = [];
+  if (typeof transport?.send !== "function")
+    problems.push({ path: "transport", problem: "must be a transport: an object with send()" });
+  else if (transport.retries) {
+    problems.push({
+      path: "transport",
+      problem: "already has retries: give the bare one, and say how to try again with the option retry",
+    });
+  }
+  if (!(maxWaiting === Number.POSITIVE_INFINITY || (Number.isInteger(maxWaiting) && maxWaiting >= 1))) {
+    problems.push({ path: "maxWaiting", problem: `must be a whole number of at least 1, not ${String(maxWaiting)}` });
+  }
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+function checkSendOptions({ timeoutMs, ambiguous }: SendOptions): void {
+  if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs > 0)) {
+    throw new InvalidOptionsError([
+      { path: "timeoutMs", problem: `must be a number above 0, not ${String(timeoutMs)}` },
+    ]);
+  }
+  if (ambiguous !== undefined && ambiguous !== "resend" && ambiguous !== "report") {
+    throw new InvalidOptionsError([
+      { path: "ambiguous", problem: `must be "resend" or "report", not ${String(ambiguous)}` },
+    ]);
+  }
+}
