@@ -143,6 +143,30 @@ export {
   parseCcsFrame,
 } from "./wire/ccs.ts";
 export { parseExactJson, stringifyExactJson } from "./wire/exact-json.ts";
+export {
+  APNS_ERROR_TYPE,
+  BAD_REQUEST_TYPE,
+  FCM_ERROR_TYPE,
+  type FcmV1Android,
+  type FcmV1AndroidNotification,
+  FcmV1AndroidNotificationSchema,
+  FcmV1AndroidSchema,
+  type FcmV1Apns,
+  FcmV1ApnsSchema,
+  type FcmV1ErrorDetail,
+  FcmV1ErrorDetailSchema,
+  type FcmV1ErrorResponse,
+  FcmV1ErrorResponseSchema,
+  type FcmV1Message,
+  FcmV1MessageSchema,
+  type FcmV1SendRequest,
+  FcmV1SendRequestSchema,
+  type FcmV1SendResponse,
+  FcmV1SendResponseSchema,
+  type FcmV1Webpush,
+  FcmV1WebpushSchema,
+  toSnakeCaseFields,
+} from "./wire/fcm-v1.ts";
 export { encodeGcmOptions, type GcmOptions } from "./wire/gcm-codec.ts";
 export {
   type GcmGroupResponse,

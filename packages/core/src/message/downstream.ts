@@ -1,40 +1,15 @@
 import { z } from "zod";
 import { type FieldProblem, InvalidMessageError } from "../errors.ts";
+import { AnalyticsLabelSchema, AndroidSchema } from "./android.ts";
+import { ApnsSchema } from "./apns.ts";
+import { DataSchema } from "./data.ts";
 import { NotificationSchema } from "./notification.ts";
-import { isReservedDataKey, MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
+import { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
 import { TargetSchema } from "./target.ts";
-import { describeType } from "./token.ts";
+import { WebpushSchema } from "./webpush.ts";
 
 /** Longest time to live: four weeks, which is also what the service takes when none is given. Unit: seconds. */
 export const MAX_TIME_TO_LIVE_SEC = 2_419_200;
-
-const DataSchema = z
-  .custom<Readonly<Record<string, string>>>(() => true)
-  .superRefine((data: unknown, context) => {
-    if (typeof data !== "object" || data === null || Array.isArray(data)) {
-      context.addIssue({ code: "custom", message: `must be an object of strings, not ${describeType(data)}` });
-      return;
-    }
-    for (const [key, value] of Object.entries(data)) {
-      const problem = dataProblem(key, value);
-      if (problem !== undefined) context.addIssue({ code: "custom", path: [key], message: problem });
-    }
-  });
-
-function dataProblem(key: string, value: unknown): string | undefined {
-  if (key === "") return "a data key must not be empty";
-  if (isReservedDataKey(key)) {
-    return "is a reserved key: rename it (not from or message_type, nothing that starts with google or gcm)";
-  }
-  if (typeof value === "string") return undefined;
-  const instead =
-    typeof value === "object" && value !== null
-      ? "write JSON.stringify(value)"
-      : value === null || value === undefined
-        ? 'leave the key out, or write ""'
-        : `write ${JSON.stringify(String(value))}`;
-  return `must be a string, not ${describeType(value)}: the app receives strings only, so ${instead}`;
-}
 
 const contentShape = {
   data: DataSchema.optional(),
@@ -63,10 +38,13 @@ const contentShape = {
     .regex(/^[\x21-\x7e]{1,256}$/, "must have 1 to 256 printable ASCII characters without spaces")
     .optional(),
   /** Label for the console's statistics. */
-  analyticsLabel: z
-    .string()
-    .regex(/^[a-zA-Z0-9\-_.~%]{1,50}$/, "must have 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ %")
-    .optional(),
+  analyticsLabel: AnalyticsLabelSchema.optional(),
+  /** FCM HTTP v1: what only Android devices are told. */
+  android: AndroidSchema.optional(),
+  /** FCM HTTP v1: what only Apple devices are told. */
+  apns: ApnsSchema.optional(),
+  /** FCM HTTP v1: what only browsers are told. */
+  webpush: WebpushSchema.optional(),
 };
 
 /** Everything of a message but where it goes. */
@@ -120,11 +98,22 @@ export function parseMessageContent(input: unknown): MessageContent {
 }
 
 function checkPayload(message: MessageContent, limit: number, problems: FieldProblem[]): void {
-  if (message.data === undefined) return;
-  const bytes = payloadBytes(message.data);
+  checkBytes("data", message.data, limit, problems);
+  checkBytes("android.data", message.android?.data, limit, problems);
+  checkBytes("webpush.data", message.webpush?.data, limit, problems);
+}
+
+function checkBytes(
+  path: string,
+  data: Readonly<Record<string, string>> | undefined,
+  limit: number,
+  problems: FieldProblem[],
+): void {
+  if (data === undefined) return;
+  const bytes = payloadBytes(data);
   if (bytes <= limit) return;
   problems.push({
-    path: "data",
+    path,
     problem: `has ${bytes} bytes of keys and values in UTF-8; at most ${limit} are possible${limit === MAX_TOPIC_PAYLOAD_BYTES ? " to a topic" : ""}`,
   });
 }
@@ -141,4 +130,29 @@ export function problemsOf(error: z.ZodError): FieldProblem[] {
     }
     return [{ path, problem: issue.message }];
   });
+}
+
+/**
+ * Refuses what only FCM HTTP v1 can carry: a `fid` target and the `android`, `apns` and `webpush` blocks.
+ * What the transports of GCM HTTP and CCS check before they write anything.
+ *
+ * @param service The service's name, for the message: `GCM HTTP`, `CCS`.
+ * @throws {InvalidMessageError} naming every such field.
+ */
+export function refuseV1Only(message: DownstreamMessage, service: string): void {
+  const problems: FieldProblem[] = [];
+  if ("fid" in message.target) {
+    problems.push({
+      path: "target.fid",
+      problem: `${service} knows registration tokens only: send over FCM HTTP v1 (createFcmSender)`,
+    });
+  }
+  for (const block of ["android", "apns", "webpush"] as const) {
+    if (message[block] === undefined) continue;
+    problems.push({
+      path: block,
+      problem: `${service} has no such block: use the general fields, or send over FCM HTTP v1 (createFcmSender)`,
+    });
+  }
+  if (problems.length > 0) throw new InvalidMessageError(problems);
 }

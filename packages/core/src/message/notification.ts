@@ -14,6 +14,11 @@ export const NotificationSchema = z.strictObject({
   icon: z.string().optional(),
   /** `default`, a resource or file name; an object for iOS critical alerts. */
   sound: z.union([z.string(), z.record(z.string(), z.json())]).optional(),
+  /** A picture's http or https URL. FCM HTTP v1 only; elsewhere without effect. */
+  image: z
+    .string()
+    .regex(/^https?:\/\/[^\s/]+/, "must be an http or https URL")
+    .optional(),
   /** iOS. 0 removes it. */
   badge: z.int().min(0).optional(),
   /** Android: replaces an older notification with the same tag. */

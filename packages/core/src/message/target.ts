@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { ConditionSyntaxError, isTopicName, parseCondition } from "./condition.ts";
+import { fidProblem } from "./fid.ts";
 import { describeType, type RegistrationToken, tokenProblem } from "./token.ts";
 
 /** Where a message goes, checked: exactly one of these. */
 export type Target =
   | { readonly token: RegistrationToken }
   | { readonly tokens: readonly RegistrationToken[] }
+  /** A Firebase Installation ID: since 2026 the target of FCM HTTP v1, instead of a token. Nowhere else. */
+  | { readonly fid: RegistrationToken }
   /** The bare name, without `/topics/`. */
   | { readonly topic: string }
   | { readonly condition: string }
@@ -15,19 +18,21 @@ export type Target =
 /** Where a message goes, as a caller writes it: exactly one of these. */
 export type TargetInput =
   | { readonly token: string }
-  /** 1 or more. The transports split and fan out as their service needs. */
+  /** 1 or more. The transports split and fan out as their service needs. Over FCM HTTP v1 installation IDs may be among them. */
   | { readonly tokens: readonly string[] }
+  /** A Firebase Installation ID, as the app reported it. FCM HTTP v1 only. */
+  | { readonly fid: string }
   /** With or without the `/topics/` prefix. */
   | { readonly topic: string }
   /** `'dogs' in topics && 'cats' in topics`; at most five topics, read from left to right. */
   | { readonly condition: string }
   | { readonly notificationKey: string; readonly notificationKeyName?: string };
 
-const KINDS = ["token", "tokens", "topic", "condition", "notificationKey"] as const;
+const KINDS = ["token", "tokens", "fid", "topic", "condition", "notificationKey"] as const;
 const KNOWN_KEYS: readonly string[] = [...KINDS, "notificationKeyName"];
 const TOPIC_PREFIX = "/topics/";
 
-/** One checker for all kinds, so that what is said names the field the caller wrote and not five alternatives. */
+/** One checker for all kinds, so that what is said names the field the caller wrote and not six alternatives. */
 export const TargetSchema: z.ZodType<Target, TargetInput> = z
   .custom<TargetInput>(() => true)
   .transform((input: unknown, context): Target => {
@@ -87,6 +92,11 @@ function readTarget(
       if (problem !== undefined) report([kind], problem);
       return { token: value as RegistrationToken };
     }
+    case "fid": {
+      const problem = fidProblem(value);
+      if (problem !== undefined) report([kind], problem);
+      return { fid: value as RegistrationToken };
+    }
     case "topic": {
       const topic = value.startsWith(TOPIC_PREFIX) ? value.slice(TOPIC_PREFIX.length) : value;
       if (!isTopicName(topic)) report([kind], "must have 1 to 900 of the characters a-z A-Z 0-9 - _ . ~ %");
@@ -116,14 +126,16 @@ function readTarget(
 export function recipientsOf(target: Target): readonly string[] {
   if ("tokens" in target) return target.tokens;
   if ("token" in target) return [target.token];
+  if ("fid" in target) return [target.fid];
   if ("topic" in target) return [TOPIC_PREFIX + target.topic];
   if ("condition" in target) return [target.condition];
   return [target.notificationKey];
 }
 
-/** The tokens of a target, or `undefined` when it is a topic, a condition or a group: where a repeat reaches everybody. */
+/** The tokens or installation ID of a target, or `undefined` when it is a topic, a condition or a group: where a repeat reaches everybody. */
 export function tokensOf(target: Target): readonly RegistrationToken[] | undefined {
   if ("tokens" in target) return target.tokens;
   if ("token" in target) return [target.token];
+  if ("fid" in target) return [target.fid];
   return undefined;
 }

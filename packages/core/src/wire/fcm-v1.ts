@@ -1,0 +1,196 @@
+import { z } from "zod";
+
+// Google's front end reads a duration with up to nine decimals
+const DurationSchema = z.string().regex(/^\d+(\.\d{1,9})?s$/, 'must be a duration: "3.5s"');
+const StringMapSchema = z.record(z.string(), z.string());
+/** proto3 JSON reads an enum in either case. */
+const upper = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.preprocess((value) => (typeof value === "string" ? value.toUpperCase() : value), z.enum(values));
+
+const ColorSchema = z.strictObject({
+  red: z.number().optional(),
+  green: z.number().optional(),
+  blue: z.number().optional(),
+  alpha: z.number().optional(),
+});
+
+/** `message.android.notification`. Source: docs/protocol/fcm-v1.md#message */
+export const FcmV1AndroidNotificationSchema = z.strictObject({
+  title: z.string().optional(),
+  body: z.string().optional(),
+  icon: z.string().optional(),
+  color: z.string().optional(),
+  sound: z.string().optional(),
+  tag: z.string().optional(),
+  click_action: z.string().optional(),
+  body_loc_key: z.string().optional(),
+  body_loc_args: z.array(z.string()).optional(),
+  title_loc_key: z.string().optional(),
+  title_loc_args: z.array(z.string()).optional(),
+  channel_id: z.string().optional(),
+  ticker: z.string().optional(),
+  sticky: z.boolean().optional(),
+  event_time: z.string().optional(),
+  local_only: z.boolean().optional(),
+  notification_priority: upper([
+    "PRIORITY_UNSPECIFIED",
+    "PRIORITY_MIN",
+    "PRIORITY_LOW",
+    "PRIORITY_DEFAULT",
+    "PRIORITY_HIGH",
+    "PRIORITY_MAX",
+  ]).optional(),
+  default_sound: z.boolean().optional(),
+  default_vibrate_timings: z.boolean().optional(),
+  default_light_settings: z.boolean().optional(),
+  vibrate_timings: z.array(DurationSchema).optional(),
+  visibility: upper(["VISIBILITY_UNSPECIFIED", "PRIVATE", "PUBLIC", "SECRET"]).optional(),
+  notification_count: z.int().optional(),
+  light_settings: z
+    .strictObject({
+      color: ColorSchema,
+      light_on_duration: DurationSchema,
+      light_off_duration: DurationSchema,
+    })
+    .optional(),
+  image: z.string().optional(),
+  proxy: upper(["PROXY_UNSPECIFIED", "ALLOW", "DENY", "IF_PRIORITY_LOWERED"]).optional(),
+});
+export type FcmV1AndroidNotification = z.output<typeof FcmV1AndroidNotificationSchema>;
+
+const LabelOptionsSchema = z.strictObject({ analytics_label: z.string().optional() });
+
+/** `message.android`. */
+export const FcmV1AndroidSchema = z.strictObject({
+  collapse_key: z.string().optional(),
+  priority: upper(["NORMAL", "HIGH"]).optional(),
+  ttl: DurationSchema.optional(),
+  restricted_package_name: z.string().optional(),
+  data: StringMapSchema.optional(),
+  notification: FcmV1AndroidNotificationSchema.optional(),
+  fcm_options: LabelOptionsSchema.optional(),
+  direct_boot_ok: z.boolean().optional(),
+  bandwidth_constrained_ok: z.boolean().optional(),
+  restricted_satellite_ok: z.boolean().optional(),
+});
+export type FcmV1Android = z.output<typeof FcmV1AndroidSchema>;
+
+/** `message.apns`. The payload is Apple's business. */
+export const FcmV1ApnsSchema = z.strictObject({
+  headers: StringMapSchema.optional(),
+  payload: z.record(z.string(), z.unknown()).optional(),
+  fcm_options: z.strictObject({ analytics_label: z.string().optional(), image: z.string().optional() }).optional(),
+  live_activity_token: z.string().optional(),
+});
+export type FcmV1Apns = z.output<typeof FcmV1ApnsSchema>;
+
+/** `message.webpush`. The notification is the browser's business. */
+export const FcmV1WebpushSchema = z.strictObject({
+  headers: StringMapSchema.optional(),
+  data: StringMapSchema.optional(),
+  notification: z.record(z.string(), z.unknown()).optional(),
+  fcm_options: z.strictObject({ link: z.string().optional(), analytics_label: z.string().optional() }).optional(),
+});
+export type FcmV1Webpush = z.output<typeof FcmV1WebpushSchema>;
+
+/** `message`: exactly one of `token`, `fid`, `topic` and `condition`, which is checked apart from the shape. */
+export const FcmV1MessageSchema = z.strictObject({
+  /** Output only: what the service sets it ignores when read. */
+  name: z.string().optional(),
+  token: z.string().optional(),
+  fid: z.string().optional(),
+  topic: z.string().optional(),
+  condition: z.string().optional(),
+  data: StringMapSchema.optional(),
+  notification: z
+    .strictObject({ title: z.string().optional(), body: z.string().optional(), image: z.string().optional() })
+    .optional(),
+  android: FcmV1AndroidSchema.optional(),
+  apns: FcmV1ApnsSchema.optional(),
+  webpush: FcmV1WebpushSchema.optional(),
+  fcm_options: LabelOptionsSchema.optional(),
+});
+export type FcmV1Message = z.output<typeof FcmV1MessageSchema>;
+
+/**
+ * The body of `POST /v1/projects/{project}/messages:send`, in snake_case. A field that is not in it is an error, as it is there.
+ *
+ * Source: docs/protocol/fcm-v1.md#request
+ */
+export const FcmV1SendRequestSchema = z.strictObject({
+  message: FcmV1MessageSchema,
+  validate_only: z.boolean().optional(),
+});
+export type FcmV1SendRequest = z.output<typeof FcmV1SendRequestSchema>;
+
+/** The answer to a message that was taken. Legacy device groups were answered with an empty object. */
+export const FcmV1SendResponseSchema = z.looseObject({ name: z.string().optional() });
+export type FcmV1SendResponse = z.output<typeof FcmV1SendResponseSchema>;
+
+/** `@type` of the detail that holds the error code. */
+export const FCM_ERROR_TYPE = "type.googleapis.com/google.firebase.fcm.v1.FcmError";
+/** `@type` of the detail that holds what APNs said. */
+export const APNS_ERROR_TYPE = "type.googleapis.com/google.firebase.fcm.v1.ApnsError";
+/** `@type` of the detail that names bad fields. */
+export const BAD_REQUEST_TYPE = "type.googleapis.com/google.rpc.BadRequest";
+
+/** One of `error.details`. Any of Google's detail types may be among them. */
+export const FcmV1ErrorDetailSchema = z.looseObject({
+  "@type": z.string().optional(),
+  /** `FcmError`. */
+  errorCode: z.string().optional(),
+  /** `ApnsError`: what APNs answered. */
+  statusCode: z.number().optional(),
+  reason: z.string().optional(),
+  /** `BadRequest`. */
+  fieldViolations: z
+    .array(z.looseObject({ field: z.string().optional(), description: z.string().optional() }))
+    .optional(),
+});
+export type FcmV1ErrorDetail = z.output<typeof FcmV1ErrorDetailSchema>;
+
+/**
+ * The body of an answer that is not 200. Some calls on the same hosts put a string where the object is.
+ *
+ * Source: docs/protocol/fcm-v1.md#errors
+ */
+export const FcmV1ErrorResponseSchema = z.looseObject({
+  error: z.union([
+    z.string(),
+    z.looseObject({
+      code: z.number().optional(),
+      message: z.string().optional(),
+      status: z.string().optional(),
+      details: z.array(FcmV1ErrorDetailSchema).optional(),
+    }),
+  ]),
+});
+export type FcmV1ErrorResponse = z.output<typeof FcmV1ErrorResponseSchema>;
+
+// keys under these belong to the app, to Apple or to the browser, and are left as they are
+const OPAQUE = new Set(["data", "headers", "payload"]);
+
+/**
+ * The fields of a v1 request in snake_case, whichever of the two spellings of proto3 JSON they came in.
+ * What is the sender's own (data, headers, APNs payload, web notification) is not touched.
+ */
+export function toSnakeCaseFields(body: unknown): unknown {
+  return renameFields(body, "");
+}
+
+function renameFields(value: unknown, parent: string): unknown {
+  if (Array.isArray(value)) return value.map((item) => renameFields(item, parent));
+  if (typeof value !== "object" || value === null) return value;
+  const renamed: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value)) {
+    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const opaque = OPAQUE.has(name) || (parent === "webpush" && name === "notification");
+    Object.defineProperty(renamed, name, {
+      value: opaque ? field : renameFields(field, name),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return renamed;
+}
