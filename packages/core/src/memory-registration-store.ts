@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { InvalidMessageError, InvalidOptionsError, StoreFullError } from "./errors.ts";
+import { isFid, isTokenOfInstallation } from "./message/fid.ts";
 import { type RegistrationToken, tokenProblem } from "./message/token.ts";
 import type { Registration, RegistrationChange, RegistrationStore, RemovalReason } from "./registration-store.ts";
 
@@ -127,7 +128,22 @@ export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOp
     return current;
   }
 
-  return {
+  /** The installation ID this user has already that the token begins with. */
+  function installationOf(userId: string, token: RegistrationToken): RegistrationToken | undefined {
+    const colon = token.indexOf(":");
+    if (colon < 0) return undefined;
+    const fid = token.slice(0, colon) as RegistrationToken;
+    return isFid(fid) && byUser.get(userId)?.has(fid) ? fid : undefined;
+  }
+
+  /** The app has reported its installation ID: what this user's stored tokens of the same installation become. */
+  function supersedeTokensOf(userId: string, fid: RegistrationToken): void {
+    for (const token of [...(byUser.get(userId)?.keys() ?? [])]) {
+      if (isTokenOfInstallation(token, fid)) store.replace(token, fid, clock.now());
+    }
+  }
+
+  const store: MemoryRegistrationStore = {
     register(userId, token) {
       const problem = tokenProblem(token);
       const problems = [];
@@ -136,6 +152,14 @@ export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOp
       if (problem !== undefined) problems.push({ path: "token", problem });
       if (problems.length > 0) throw new InvalidMessageError(problems);
       const registered = token as RegistrationToken;
+      const fid = installationOf(userId, registered);
+      if (fid !== undefined) {
+        // a device has one or the other: its ID is known, so its token is not used any more
+        put(userId, fid, clock.now());
+        rememberRewrite(registered, fid, clock.now());
+        return;
+      }
+      if (isFid(registered)) supersedeTokensOf(userId, registered);
       if (size >= maxRegistrations && !byUser.get(userId)?.has(registered)) throw new StoreFullError(maxRegistrations);
       // the app itself says that this is its token: what was known of it before no longer holds
       rewrites.delete(registered);
@@ -199,6 +223,7 @@ export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOp
       return size;
     },
   };
+  return store;
 }
 
 function requireCount(name: string, value: number): void {

@@ -49,7 +49,11 @@ export type MaybePromise<T> = T | Promise<T>;
  * as it is, so that a late answer cannot undo a new registration.
  */
 export interface RegistrationStore {
-  /** Stores that the app of this user reported this token, now. */
+  /**
+   * Stores that the app of this user reported this token, or this Firebase Installation ID, now.
+   * An ID supersedes the user's tokens of the same installation (those that begin with the ID and a colon), as a canonical ID does:
+   * they are rewritten to it, and such a token registered later leads to the ID. An ID is never made up from a token.
+   */
   register(userId: string, token: string): MaybePromise<void>;
   /** A user's registrations, the oldest first. Empty for a user nobody knows. */
   registrationsOf(userId: string): MaybePromise<readonly Registration[]>;

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { createManualClock } from "./clock.ts";
+import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
+import type { RegistrationToken } from "./message/token.ts";
+import type { RegistrationChange } from "./registration-store.ts";
+
+const FID = "cTEST0123456789abcdefg" as RegistrationToken;
+const OLD = `${FID}:APA91bOld` as RegistrationToken;
+const OTHER = "dOTHER123456789abcdefg:APA91bX" as RegistrationToken;
+
+function aStore(maxRegistrations = 10) {
+  const clock = createManualClock();
+  const store = createMemoryRegistrationStore({ clock, maxRegistrations });
+  const changes: RegistrationChange[] = [];
+  store.onChange((change) => changes.push(change));
+  const tokensOf = (userId: string): string[] => store.registrationsOf(userId).map(({ token }) => token);
+  return { clock, store, changes, tokensOf };
+}
+
+describe("a Firebase Installation ID in the registration store", () => {
+  it("supersedes the token of the same installation for everybody who has it, and no other token", () => {
+    const { store, changes, tokensOf } = aStore();
+    store.register("ann", OTHER);
+    store.register("ann", OLD);
+    store.register("bob", OLD);
+    store.register("ann", FID);
+    expect(tokensOf("ann")).toEqual([OTHER, FID]);
+    expect(tokensOf("bob")).toEqual([FID]);
+    expect(store.resolve([OLD, OTHER])).toEqual([FID, OTHER]);
+    expect(changes).toEqual([
+      { type: "replaced", sequence: 1, token: OLD, canonicalRegistrationId: FID, userIds: ["ann", "bob"] },
+    ]);
+  });
+
+  it("is never derived from a token that is only stored", () => {
+    const { store, tokensOf } = aStore();
+    store.register("ann", OLD);
+    expect(tokensOf("ann")).toEqual([OLD]);
+    expect(store.resolve([OLD])).toEqual([OLD]);
+  });
+
+  it("stays the one to use when the app reports the old token once more", async () => {
+    const { clock, store, tokensOf } = aStore();
+    store.register("ann", FID);
+    await clock.advance(1_000);
+    store.register("ann", OLD);
+    expect(tokensOf("ann")).toEqual([FID]);
+    expect(store.resolve([OLD])).toEqual([FID]);
+    expect(store.registrationsOf("ann")[0]?.registeredAt).toBe(clock.now());
+  });
+
+  it("gives way to the token again once the service has said that the ID is gone", async () => {
+    const { clock, store, tokensOf } = aStore();
+    store.register("ann", OLD);
+    store.register("ann", FID);
+    store.remove(FID, "not-registered", clock.now());
+    store.register("ann", OLD);
+    expect(tokensOf("ann")).toEqual([OLD]);
+    expect(store.resolve([OLD])).toEqual([OLD]);
+  });
+
+  it("takes the token's place in a store that is full", () => {
+    const { store, tokensOf } = aStore(1);
+    store.register("ann", OLD);
+    store.register("ann", FID);
+    expect(tokensOf("ann")).toEqual([FID]);
+    expect(store.size).toBe(1);
+  });
+});
