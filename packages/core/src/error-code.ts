@@ -196,6 +196,12 @@ export const ERROR_CODES = {
     fcmV1: ["QUOTA_EXCEEDED", "RESOURCE_EXHAUSTED"],
     instanceId: ["RESOURCE_EXHAUSTED"],
   },
+  "group-failed": {
+    meaning: "The service could send to no member of the device group",
+    verdict: "reject",
+    action:
+      "Look at the members in group.failedRegistrationIds: remove the dead ones from the group, send to the others singly.",
+  },
   "too-many-topics": {
     meaning: "The app instance has its 2000 topics",
     verdict: "reject",

@@ -77,6 +77,8 @@ export interface RejectedOutcome extends OutcomeBase {
   readonly code: ErrorCode;
   /** What was wrong, and what to do about it. */
   readonly detail?: string;
+  /** A device group none of whose members could be sent to. */
+  readonly group?: GroupResult;
 }
 
 /** What became of the message for one recipient. `switch (outcome.kind)` is exhaustive. */

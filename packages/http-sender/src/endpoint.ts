@@ -1,0 +1,70 @@
+import { InvalidOptionsError } from "@cloud-messaging/core";
+
+/**
+ * The connection server's addresses through the years.
+ *
+ * Source: docs/protocol/gcm-http.md#endpoints
+ */
+export const GCM_ENDPOINTS = {
+  /** 2012 to 2015. */
+  gcm: "https://android.googleapis.com/gcm/send",
+  /** 2015 to 2019. */
+  "gcm-http": "https://gcm-http.googleapis.com/gcm/send",
+  /** 2016 to 2024. */
+  "fcm-legacy": "https://fcm.googleapis.com/fcm/send",
+} as const;
+
+/** The name of one of Google's addresses. */
+export type GcmEndpointName = keyof typeof GCM_ENDPOINTS;
+
+/** Where requests go, taken apart. */
+export interface Endpoint {
+  /** `https://host` or `https://host:port`. */
+  readonly origin: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly host: string;
+}
+
+/**
+ * Takes an address apart. Plain `http:` is refused except to this machine, since the key travels in a header.
+ *
+ * @param option Name of the option, for the error.
+ * @param allowInsecure The caller has asked for plain `http:` to anywhere.
+ * @throws {InvalidOptionsError} no URL, another protocol, credentials or a fragment in it, or plain `http:` to another machine.
+ */
+export function parseEndpoint(address: string | URL, allowInsecure: boolean, option = "endpoint"): Endpoint {
+  const refuse = (problem: string): never => {
+    throw new InvalidOptionsError([{ path: option, problem }]);
+  };
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    return refuse(`must be a URL or one of ${Object.keys(GCM_ENDPOINTS).join(", ")}`);
+  }
+  if (url.protocol !== "https:" && url.protocol !== "http:") refuse(`must be an https: URL, not ${url.protocol}`);
+  if (url.username !== "" || url.password !== "") refuse("must not hold a user name or password");
+  if (url.hash !== "") refuse("must not hold a fragment (#…)");
+  if (url.protocol === "http:" && !allowInsecure && !isLoopback(url.hostname)) {
+    refuse(
+      "sends the key over plain http: to another machine; use https:, or set allowInsecure if the way there is safe",
+    );
+  }
+  return { origin: url.origin, path: `${url.pathname}${url.search}`, host: url.hostname };
+}
+
+/** Whether a host name, as `URL` writes it, is this machine whatever the resolver says. */
+export function isLoopback(hostname: string): boolean {
+  return (
+    hostname === "localhost" ||
+    hostname.endsWith(".localhost") ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname) ||
+    hostname === "[::1]"
+  );
+}
+
+/** Whether a host is one of Google's. */
+export function isGoogleHost(hostname: string): boolean {
+  return hostname === "googleapis.com" || hostname.endsWith(".googleapis.com");
+}

@@ -1,0 +1,90 @@
+import {
+  type DownstreamMessage,
+  encodeGcmOptions,
+  type FieldProblem,
+  type GcmHttpRequest,
+  type RegistrationToken,
+} from "@cloud-messaging/core";
+
+/** How a request is written. */
+export type GcmHttpFormat = "json" | "plain-text";
+
+/** `Content-Type` of each format; it is what makes the server read one or the other. */
+export const CONTENT_TYPES: Readonly<Record<GcmHttpFormat, string>> = {
+  json: "application/json",
+  "plain-text": "application/x-www-form-urlencoded;charset=UTF-8",
+};
+
+/**
+ * A message as a JSON request.
+ *
+ * Tokens are written as `registration_ids` even where there is but one: every era understands that, and the answer has one shape.
+ *
+ * Source: docs/protocol/gcm-http.md#request
+ *
+ * @param tokens The tokens of this request; `undefined` when the target is a topic, a condition or a group.
+ */
+export function encodeJson(message: DownstreamMessage, tokens: readonly RegistrationToken[] | undefined): string {
+  const request = encodeGcmOptions(message) as GcmHttpRequest;
+  if (message.restrictedPackageName !== undefined) request.restricted_package_name = message.restrictedPackageName;
+  const { target } = message;
+  if (tokens !== undefined) request.registration_ids = tokens as RegistrationToken[];
+  else if ("topic" in target) request.to = `/topics/${target.topic}`;
+  else if ("condition" in target) request.condition = target.condition;
+  else if ("notificationKey" in target) {
+    request.to = target.notificationKey;
+    if (target.notificationKeyName !== undefined) request.notification_key_name = target.notificationKeyName;
+  }
+  return JSON.stringify(request);
+}
+
+/**
+ * A message to one token as a plain-text request.
+ *
+ * Source: docs/protocol/gcm-http.md#plain-text
+ */
+export function encodePlainText(message: DownstreamMessage, token: RegistrationToken): string {
+  const form = new URLSearchParams({ registration_id: token });
+  if (message.collapseKey !== undefined) form.set("collapse_key", message.collapseKey);
+  if (message.delayWhileIdle) form.set("delay_while_idle", "1");
+  if (message.timeToLiveSec !== undefined) form.set("time_to_live", String(message.timeToLiveSec));
+  if (message.restrictedPackageName !== undefined) form.set("restricted_package_name", message.restrictedPackageName);
+  if (message.dryRun) form.set("dry_run", "1");
+  for (const [key, value] of Object.entries(message.data ?? {})) form.append(`data.${key}`, value);
+  return form.toString();
+}
+
+/** What of a message HTTP cannot carry. */
+export function unsendable(message: DownstreamMessage, format: GcmHttpFormat): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  if (message.deliveryReceiptRequested) {
+    problems.push({
+      path: "deliveryReceiptRequested",
+      problem: "exists over CCS only: leave it out, or use the CCS client",
+    });
+  }
+  if (message.messageId !== undefined) {
+    problems.push({ path: "messageId", problem: "exists over CCS only: over HTTP the service gives the ID" });
+  }
+  for (const field of FCM_V1_ONLY) {
+    if (message[field] !== undefined) {
+      problems.push({ path: field, problem: "exists over FCM HTTP v1 only: use createFcmSender" });
+    }
+  }
+  if ("fid" in message.target) {
+    problems.push({ path: "target.fid", problem: "is a target of FCM HTTP v1 only: use createFcmSender" });
+  }
+  if (format === "json") return problems;
+  for (const field of JSON_ONLY) {
+    if (message[field] !== undefined) {
+      problems.push({ path: field, problem: 'cannot be written as plain text: use format "json"' });
+    }
+  }
+  if (!("token" in message.target) && !("tokens" in message.target)) {
+    problems.push({ path: "target", problem: 'plain text goes to tokens only: use format "json"' });
+  }
+  return problems;
+}
+
+const FCM_V1_ONLY = ["android", "apns", "webpush"] as const;
+const JSON_ONLY = ["notification", "priority", "contentAvailable", "mutableContent", "analyticsLabel"] as const;

@@ -1,0 +1,295 @@
+import {
+  type AttemptOptions,
+  type BackoffPolicy,
+  type Clock,
+  type DownstreamMessage,
+  type DownstreamTransport,
+  type ErrorCode,
+  InvalidMessageError,
+  publish,
+  type RecipientOutcome,
+  type RegistrationToken,
+  recipientsOf,
+  type SendReport,
+  systemClock,
+  tokensOf,
+} from "@cloud-messaging/core";
+import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../endpoint.ts";
+import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http.ts";
+import { gcmHttpOptionsSchema, parseOptions } from "../options-schema.ts";
+import { CONTENT_TYPES, encodeJson, encodePlainText, type GcmHttpFormat, unsendable } from "./codec.ts";
+import { outcomesOf } from "./response.ts";
+
+/** What every client of one of Google's HTTP services can be told about its connections. */
+export interface ConnectionOptions {
+  /**
+   * Allows plain `http:` to other machines. The key travels in a header: whoever can listen on the way can send in your name.
+   * @defaultValue false: plain `http:` to this machine only
+   */
+  readonly allowInsecure?: boolean;
+  /** A private CA, a client certificate. The chain and the host name are always verified. */
+  readonly connect?: TlsOptions;
+  /**
+   * URL of an HTTP proxy, a user name and password in it if it wants them; `false` for none whatever the environment says.
+   * @defaultValue as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say; never for this machine
+   */
+  readonly proxy?: string | false;
+  /**
+   * Most connections, and requests under way at once. Fewer while the service says it is overloaded (429, 503).
+   * Range: 1 to 10000.
+   * @defaultValue 64
+   */
+  readonly maxSockets?: number;
+  /**
+   * Longest time for one attempt, connecting included. Unit: milliseconds. Range: above 0. Below 10 s duplicates become likely: a
+   * message that was written and not answered in time may have been accepted.
+   * @defaultValue 30000
+   */
+  readonly timeoutMs?: number;
+  /**
+   * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
+   * @defaultValue 30000, or what the server says if that is less
+   */
+  readonly keepAliveMs?: number;
+  /**
+   * How long `close()` waits for what is under way. Unit: milliseconds. Range: above 0.
+   * @defaultValue 30000
+   */
+  readonly closeTimeoutMs?: number;
+  /**
+   * A longer answer is cut off and counts as `invalid-response`. Unit: bytes.
+   * @defaultValue 4194304 (4 MiB; an answer about 1000 tokens has at most about 400 KB)
+   */
+  readonly maxResponseBytes?: number;
+  /** @defaultValue the machine's clock */
+  readonly clock?: Clock;
+}
+
+/** How to reach the GCM HTTP connection server. */
+export interface GcmHttpTransportOptions extends ConnectionOptions {
+  /** Server key of the project: 1 or more printable ASCII characters. Never shown in errors, events or `util.inspect`. */
+  readonly apiKey: string;
+  /**
+   * One of Google's addresses by name (`gcm`, `gcm-http`, `fcm-legacy`), or any URL. Google has switched its own off: see FCM v1, and
+   * the emulator.
+   * @defaultValue "fcm-legacy"
+   */
+  readonly endpoint?: GcmEndpointName | (string & {}) | URL;
+  /**
+   * How requests are written. Plain text goes to one token per request and knows no notification, priority, topic, condition or group.
+   * @defaultValue "json"
+   */
+  readonly format?: GcmHttpFormat;
+  /**
+   * More tokens are split over several requests. Range: 1 to 1000, the service's limit.
+   * @defaultValue 1000
+   */
+  readonly maxTokensPerRequest?: number;
+  /**
+   * A request of several tokens that would be longer is split. Unit: bytes.
+   * @defaultValue 1000000: the service's front end answers 413 to about 1 MiB
+   */
+  readonly maxRequestBytes?: number;
+  /**
+   * Requests of one send under way at once, so that a send to very many leaves connections to others.
+   * @defaultValue 16
+   */
+  readonly maxRequestsPerSend?: number;
+}
+
+/** What the cheap check of a key found. */
+export type CredentialCheck =
+  | { readonly kind: "valid" }
+  /** Refused: 401 or 403. */
+  | { readonly kind: "invalid"; readonly code: ErrorCode; readonly detail: string }
+  /** Not found out: no answer, an answer of another kind. */
+  | { readonly kind: "unknown"; readonly code: ErrorCode; readonly detail: string };
+
+/** The GCM HTTP connection server: one attempt per call. */
+export interface GcmHttpTransport extends DownstreamTransport {
+  /**
+   * Asks the service whether it takes the key, by the documented cheap way: a message to a token that cannot exist. Sends nothing
+   * to anybody.
+   */
+  verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
+}
+
+/**
+ * How the connection server wants to be retried: after 1 s and a random part, doubling; as Retry-After says where it does; at most two
+ * minutes in all.
+ *
+ * Source: docs/retries.md
+ */
+export const GCM_HTTP_RETRY_POLICY: BackoffPolicy = {
+  minMs: 1_000,
+  initialMs: 1_000,
+  maxMs: 60_000,
+  rateLimitedMinMs: 10_000,
+  maxAttempts: 6,
+  totalMs: 120_000,
+};
+
+/**
+ * Sends to the GCM HTTP connection server, JSON or plain text. Makes one attempt per call; put `withRetry` around it or give it to
+ * `createSender`. More than `maxTokensPerRequest` tokens are split, and the report has one outcome per position all the same.
+ *
+ * @throws {InvalidOptionsError} naming every wrong option.
+ */
+export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHttpTransport {
+  const { apiKey, endpoint: address, format, ...settings } = parseOptions(gcmHttpOptionsSchema, options);
+  const named = typeof address === "string" ? GCM_ENDPOINTS[address as GcmEndpointName] : undefined;
+  const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
+  const clock = settings.clock ?? systemClock;
+  const http = createHttpClient({ ...settings, origin: endpoint.origin });
+  return new GcmHttp(http, endpoint, format, apiKey, clock, {
+    maxTokens: format === "json" ? settings.maxTokensPerRequest : 1,
+    maxBytes: settings.maxRequestBytes,
+    maxParallel: settings.maxRequestsPerSend,
+  });
+}
+
+interface Limits {
+  readonly maxTokens: number;
+  readonly maxBytes: number;
+  readonly maxParallel: number;
+}
+
+class GcmHttp implements GcmHttpTransport {
+  readonly name = "gcm-http";
+  readonly retryPolicy = GCM_HTTP_RETRY_POLICY;
+  readonly preferredBatchSize: number;
+  readonly preferredConcurrency: number;
+  readonly #http: HttpClient;
+  readonly #endpoint: Endpoint;
+  readonly #format: GcmHttpFormat;
+  readonly #apiKey: string;
+  readonly #clock: Clock;
+  readonly #limits: Limits;
+  readonly #headers: readonly string[];
+
+  constructor(
+    http: HttpClient,
+    endpoint: Endpoint,
+    format: GcmHttpFormat,
+    apiKey: string,
+    clock: Clock,
+    limits: Limits,
+  ) {
+    this.#http = http;
+    this.#endpoint = endpoint;
+    this.#format = format;
+    this.#apiKey = apiKey;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#headers = ["content-type", CONTENT_TYPES[format], "authorization", `key=${apiKey}`];
+    this.preferredBatchSize = limits.maxTokens;
+    this.preferredConcurrency = limits.maxParallel;
+  }
+
+  check(message: DownstreamMessage): void {
+    const problems = unsendable(message, this.#format);
+    if (problems.length > 0) throw new InvalidMessageError(problems);
+  }
+
+  async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
+    const tokens = tokensOf(message.target);
+    if (tokens === undefined) return { outcomes: await this.#request(message, undefined, options) };
+    const { maxTokens } = this.#limits;
+    if (tokens.length <= maxTokens) return { outcomes: await this.#request(message, tokens, options) };
+    return { outcomes: await this.#sendInParts(message, tokens, maxTokens, options) };
+  }
+
+  async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
+    const body = this.#format === "json" ? '{"registration_ids":["ABC"]}' : "registration_id=ABC";
+    const result = await this.#post(body, options);
+    const recipients = ["ABC"];
+    const [outcome] = this.#read(result, { token: "ABC" as RegistrationToken }, recipients);
+    if (result.kind === "answer" && result.status === 200 && outcome?.kind !== "ambiguous") return { kind: "valid" };
+    const code = outcome !== undefined && "code" in outcome ? outcome.code : "invalid-response";
+    const detail = (outcome !== undefined && "detail" in outcome ? outcome.detail : undefined) ?? code;
+    return code === "authentication-failed" || code === "permission-denied"
+      ? { kind: "invalid", code, detail }
+      : { kind: "unknown", code, detail };
+  }
+
+  close(): Promise<void> {
+    return this.#http.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Many tokens, a request's worth at a time, so that only the requests under way are in memory. */
+  async #sendInParts(
+    message: DownstreamMessage,
+    tokens: readonly RegistrationToken[],
+    size: number,
+    options: AttemptOptions,
+  ): Promise<RecipientOutcome[]> {
+    const outcomes = new Array<RecipientOutcome>(tokens.length);
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      while (next < tokens.length) {
+        const from = next;
+        next += size;
+        const part = await this.#request(message, tokens.slice(from, from + size), options);
+        for (let index = 0; index < part.length; index++) outcomes[from + index] = part[index] as RecipientOutcome;
+      }
+    };
+    const parts = Math.ceil(tokens.length / size);
+    await Promise.all(Array.from({ length: Math.min(parts, this.#limits.maxParallel) }, worker));
+    return outcomes;
+  }
+
+  /** One request, or two halves where it would be too long. */
+  async #request(
+    message: DownstreamMessage,
+    tokens: readonly RegistrationToken[] | undefined,
+    options: AttemptOptions,
+  ): Promise<RecipientOutcome[]> {
+    const text =
+      this.#format === "json"
+        ? encodeJson(message, tokens)
+        : encodePlainText(message, tokens?.[0] as RegistrationToken);
+    const body = Buffer.from(text);
+    if (body.length > this.#limits.maxBytes && tokens !== undefined && tokens.length > 1) {
+      const size = Math.ceil(tokens.length / 2);
+      return this.#sendInParts(message, tokens, size, options);
+    }
+    const recipients = tokens ?? recipientsOf(message.target);
+    const startedAt = this.#clock.now();
+    const result = await this.#post(body, options);
+    const outcomes = this.#read(result, message.target, recipients);
+    publish("cloud-messaging:http-request", () => ({
+      transport: this.name,
+      origin: this.#endpoint.origin,
+      recipients: recipients.length,
+      ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
+      durationMs: this.#clock.now() - startedAt,
+    }));
+    return outcomes;
+  }
+
+  #post(body: Buffer | string, { signal, deadlineAt }: AttemptOptions): Promise<HttpResult> {
+    return this.#http.request({
+      method: "POST",
+      path: this.#endpoint.path,
+      headers: this.#headers,
+      body,
+      signal,
+      deadlineAt,
+    });
+  }
+
+  #read(result: HttpResult, target: DownstreamMessage["target"], recipients: readonly string[]): RecipientOutcome[] {
+    return outcomesOf(result, {
+      target,
+      recipients,
+      format: this.#format,
+      host: this.#endpoint.host,
+      secret: this.#apiKey,
+      now: this.#clock.now(),
+    });
+  }
+}

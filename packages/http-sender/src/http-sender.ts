@@ -1,0 +1,42 @@
+import { createSender, type Sender, type SenderOptions } from "@cloud-messaging/core";
+import { type CredentialCheck, createGcmHttpTransport, type GcmHttpTransportOptions } from "./gcm/transport.ts";
+
+/** Everything the HTTP sender can be told; only `apiKey` has to be. */
+export interface HttpSenderOptions extends GcmHttpTransportOptions, SenderOptions {
+  /** @defaultValue the machine's clock */
+  readonly clock?: NonNullable<SenderOptions["clock"]>;
+}
+
+/** Sends over the GCM HTTP connection server; canonical IDs, removals and retries are taken care of. */
+export interface HttpSender extends Sender {
+  /**
+   * Asks the service whether it takes the key, by the documented cheap way: a message to a token that cannot exist. Nobody is sent
+   * anything.
+   */
+  verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
+}
+
+/**
+ * The short way in: a sender over the GCM HTTP connection server, built from `createGcmHttpTransport` and core's `createSender`.
+ *
+ * ```ts
+ * const sender = createHttpSender({ apiKey, registrations });
+ * const report = await sender.send({ target: { tokens }, data: { score: "5x1" } });
+ * ```
+ *
+ * @throws {InvalidOptionsError} naming every wrong option.
+ */
+export function createHttpSender(options: HttpSenderOptions): HttpSender {
+  const { registrations, retry, maxWaiting, ambiguous, random, ...rest } = options;
+  const transport = createGcmHttpTransport(rest);
+  const sender = createSender({
+    transport,
+    ...(registrations === undefined ? {} : { registrations }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(maxWaiting === undefined ? {} : { maxWaiting }),
+    ...(ambiguous === undefined ? {} : { ambiguous }),
+    ...(random === undefined ? {} : { random }),
+    ...(rest.clock === undefined ? {} : { clock: rest.clock }),
+  });
+  return Object.assign(sender, { verifyCredentials: transport.verifyCredentials.bind(transport) });
+}

@@ -1,0 +1,387 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { type Clock, type ErrorCode, systemClock } from "@cloud-messaging/core";
+import { type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
+import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
+import { isLoopback } from "./endpoint.ts";
+import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
+
+/** How TLS is done. The chain and the host name are always verified. */
+export interface TlsOptions {
+  /** Certificate authorities in PEM, instead of the well-known ones. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  /** Our certificate in PEM, where the far end asks for one. */
+  readonly cert?: string | Buffer;
+  /** Its key in PEM. */
+  readonly key?: string | Buffer;
+  /** Passphrase of the key. */
+  readonly passphrase?: string;
+  /** Name the far end's certificate has to carry. Default: the host of the address. */
+  readonly servername?: string;
+}
+
+/** How requests are made to one origin. */
+export interface HttpClientOptions {
+  readonly origin: string;
+  /** Most connections, and requests under way. */
+  readonly maxSockets: number;
+  /** An attempt has to be over by then, connecting and waiting for a connection included. Unit: milliseconds. */
+  readonly timeoutMs: number;
+  /** How long an unused connection is kept; a shorter time that the server names goes first. Unit: milliseconds. */
+  readonly keepAliveMs: number;
+  /** A longer answer is cut off. Unit: bytes. */
+  readonly maxResponseBytes: number;
+  /** `close()` waits so long for what is under way. Unit: milliseconds. */
+  readonly closeTimeoutMs: number;
+  readonly connect?: TlsOptions | undefined;
+  /** URL of an HTTP proxy; `false`: none, whatever the environment says; left out: as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say. */
+  readonly proxy?: string | false | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** One request. */
+export interface HttpRequest {
+  readonly method: "POST" | "GET" | "DELETE" | "PATCH";
+  readonly path: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly body?: string | Buffer | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Over by then, if that is before `timeoutMs` has passed. Milliseconds since the epoch. */
+  readonly deadlineAt?: number | undefined;
+}
+
+/** Why there is no answer, or not a whole one. */
+export type HttpFailureCode = Extract<
+  ErrorCode,
+  "connection-failed" | "connection-lost" | "timeout" | "aborted" | "closed" | "invalid-response"
+>;
+
+/** The service answered. */
+export interface HttpAnswer {
+  readonly kind: "answer";
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** UTF-8; as far as it came. */
+  readonly body: string;
+  /** Set where the body is not whole: why, and in words. */
+  readonly incomplete?: { readonly code: HttpFailureCode; readonly detail: string };
+  /** When it was handed to a connection. Milliseconds since the epoch. */
+  readonly sentAt: number;
+}
+
+/** The service did not answer. */
+export interface HttpFailure {
+  readonly kind: "failure";
+  readonly code: HttpFailureCode;
+  /** In words, for people. Holds no header and no body. */
+  readonly detail: string;
+  /** `false` is a proof: not a byte of the request left. */
+  readonly written: boolean;
+  /** Absent when it was never handed to a connection. */
+  readonly sentAt?: number;
+}
+
+/** What became of a request. */
+export type HttpResult = HttpAnswer | HttpFailure;
+
+/** Makes requests to one origin over kept connections. Never sends a request twice. */
+export interface HttpClient {
+  /** Makes the request once. Never rejects. */
+  request(request: HttpRequest): Promise<HttpResult>;
+  /** Requests that have no result yet. */
+  readonly pending: number;
+  /** Requests that may be under way now: fewer than `maxSockets` while the service says it is overloaded. */
+  readonly concurrency: number;
+  /** Refuses new requests, waits for those under way, ends what is left and frees the sockets. Every call returns the same promise. */
+  close(): Promise<void>;
+}
+
+/** undici's own limit for making a connection. Unit: milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** A client of one origin: the only place that knows undici. */
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const clock = options.clock ?? systemClock;
+  const dispatcher = createDispatcher(options);
+  const pending = new Set<Exchange>();
+  const idle: (() => void)[] = [];
+  const shared: Shared = {
+    clock,
+    dispatcher,
+    pending,
+    origin: options.origin,
+    slots: createSlots(options.maxSockets),
+    deadlines: createDeadlines(clock),
+    maxResponseBytes: options.maxResponseBytes,
+    onIdle: () => {
+      for (const resolve of idle.splice(0)) resolve();
+    },
+  };
+  let closing: Promise<void> | undefined;
+
+  async function close(): Promise<void> {
+    if (pending.size > 0) {
+      const settled = new Promise<void>((resolve) => idle.push(resolve));
+      const cancel = clock.schedule(options.closeTimeoutMs, () => {
+        // the latest first: those that wait must not get the slots of those that end
+        for (const exchange of [...pending].reverse()) exchange.end("closed", "closed before the answer came");
+      });
+      await settled;
+      cancel();
+    }
+    await dispatcher.destroy();
+  }
+
+  return {
+    request(request) {
+      return new Promise((resolve) => {
+        if (closing !== undefined) {
+          resolve({ kind: "failure", code: "closed", detail: "the sender is closed", written: false });
+          return;
+        }
+        new Exchange(shared, request, options.timeoutMs, resolve).begin();
+      });
+    },
+    get pending() {
+      return pending.size;
+    },
+    get concurrency() {
+      return shared.slots.limit;
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+function createDispatcher(options: HttpClientOptions): Dispatcher {
+  const { origin, maxSockets: connections, keepAliveMs, proxy } = options;
+  const tls = { ...options.connect, timeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs) } as object;
+  // pipelining stays 1: with more, undici sends requests again by itself after a connection was lost, POSTs among them.
+  // Its timeouts are off: they are coarse, and the deadline is ours to keep.
+  const common = {
+    connections,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: keepAliveMs,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+  const throughProxy = { ...common, requestTls: tls, proxyTls: tls, clientFactory: createProxyPool };
+  if (typeof proxy === "string") return new ProxyAgent({ ...throughProxy, uri: proxy });
+  if (proxy === undefined && !isLoopback(new URL(origin).hostname) && namesProxy(process.env)) {
+    return new EnvHttpProxyAgent({ ...throughProxy, connect: tls });
+  }
+  return new Pool(origin, { ...common, connect: tls });
+}
+
+function namesProxy(env: NodeJS.ProcessEnv): boolean {
+  return Boolean(env["https_proxy"] || env["HTTPS_PROXY"] || env["http_proxy"] || env["HTTP_PROXY"]);
+}
+
+function createProxyPool(url: URL, options: object): Dispatcher {
+  return new ProxyPool(url, options);
+}
+
+/**
+ * Connections to the proxy. When the proxy hangs up during CONNECT, undici takes that for a lost connection of the request itself and
+ * goes on connecting for ever; under another error code it fails the request, as it does for a refused connection.
+ */
+class ProxyPool extends Pool {
+  override async connect(options: never): Promise<never> {
+    try {
+      return (await super.connect(options)) as never;
+    } catch (cause) {
+      throw new Error(`the proxy made no connection: ${describeError(cause as Error)}`, { cause });
+    }
+  }
+}
+
+interface Shared {
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+  readonly pending: Set<Exchange>;
+  readonly origin: string;
+  readonly slots: Slots;
+  readonly deadlines: Deadlines;
+  readonly maxResponseBytes: number;
+  readonly onIdle: () => void;
+}
+
+/** One request and its answer. undici calls the `on…` methods. */
+class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
+  readonly expiresAt: number;
+  readonly #shared: Shared;
+  readonly #request: HttpRequest;
+  readonly #resolve: (result: HttpResult) => void;
+  #onAbort: (() => void) | undefined;
+  #phase: "waiting" | "dispatched" | "over" = "waiting";
+  /** From here on bytes may have left: undici calls `onRequestStart` right before it writes, and writes nothing if that aborts. */
+  #written = false;
+  #controller: Dispatcher.DispatchController | undefined;
+  #epoch = 0;
+  #sentAt: number | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #body: Buffer | undefined;
+  #more: Buffer[] | undefined;
+  #bytes = 0;
+
+  constructor(shared: Shared, request: HttpRequest, timeoutMs: number, resolve: (result: HttpResult) => void) {
+    this.#shared = shared;
+    this.#request = request;
+    this.#resolve = resolve;
+    const expiresAt = shared.clock.now() + timeoutMs;
+    this.expiresAt = Math.min(expiresAt, request.deadlineAt ?? expiresAt);
+  }
+
+  begin(): void {
+    const { pending, deadlines, slots, clock } = this.#shared;
+    const { signal, deadlineAt } = this.#request;
+    pending.add(this);
+    if (signal?.aborted) {
+      this.end("aborted", "the signal was aborted");
+    } else if (deadlineAt !== undefined && deadlineAt <= clock.now()) {
+      this.expire();
+    } else {
+      if (signal !== undefined) {
+        this.#onAbort = () => this.end("aborted", "the signal was aborted");
+        signal.addEventListener("abort", this.#onAbort, { once: true });
+      }
+      deadlines.add(this);
+      slots.acquire(this);
+    }
+  }
+
+  run(): void {
+    const { dispatcher, origin, slots, clock } = this.#shared;
+    const { method, path, headers, body } = this.#request;
+    this.#phase = "dispatched";
+    this.#epoch = slots.epoch;
+    this.#sentAt = clock.now();
+    dispatcher.dispatch({ origin, method, path, headers: headers as string[], body: body ?? null }, this);
+  }
+
+  expire(): void {
+    this.end("timeout", this.#written ? "no answer in time" : "no connection in time");
+  }
+
+  /** Ends it from our side. */
+  end(code: HttpFailureCode, detail: string): void {
+    if (this.#phase === "over") return;
+    const controller = this.#controller;
+    this.#finishWithout(code, detail);
+    // after it is over, so that the error this raises finds nothing to settle
+    controller?.abort(new Error(detail));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#phase === "over") {
+      controller.abort(new Error("ended before it was sent"));
+      return;
+    }
+    this.#controller = controller;
+    this.#written = true;
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#phase === "over") return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#shared.maxResponseBytes) {
+      this.end("invalid-response", `the answer is longer than ${this.#shared.maxResponseBytes} bytes`);
+    } else if (this.#body === undefined) this.#body = chunk;
+    else {
+      this.#more ??= [this.#body];
+      this.#more.push(chunk);
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#phase === "over") return;
+    this.#finish({
+      kind: "answer",
+      status: this.#status,
+      headers: this.#headers,
+      body: this.#text(),
+      sentAt: this.#sentAt ?? 0,
+    });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#phase === "over") return;
+    this.#finishWithout(codeOf(error, this.#written), describeError(error));
+  }
+
+  /** Ends without a whole answer: with the part that came, or with none. */
+  #finishWithout(code: HttpFailureCode, detail: string): void {
+    const sentAt = this.#sentAt;
+    if (this.#status !== 0 && sentAt !== undefined) {
+      this.#finish({
+        kind: "answer",
+        status: this.#status,
+        headers: this.#headers,
+        body: this.#text(),
+        incomplete: { code, detail },
+        sentAt,
+      });
+    } else {
+      this.#finish({
+        kind: "failure",
+        code,
+        detail,
+        written: this.#written,
+        ...(this.#written && sentAt !== undefined ? { sentAt } : {}),
+      });
+    }
+  }
+
+  #finish(result: HttpResult): void {
+    const { pending, deadlines, slots, onIdle } = this.#shared;
+    const hadSlot = this.#phase === "dispatched";
+    this.#phase = "over";
+    deadlines.delete(this);
+    pending.delete(this);
+    if (this.#onAbort !== undefined) this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    this.#resolve(result);
+    if (hadSlot) {
+      if (this.#status === 429 || this.#status === 503) slots.overloaded(this.#epoch);
+      else if (this.#status >= 200 && this.#status < 300) slots.healthy();
+      slots.release();
+    } else slots.withdraw(this);
+    if (pending.size === 0) onIdle();
+  }
+
+  #text(): string {
+    if (this.#more !== undefined) return Buffer.concat(this.#more).toString("utf8");
+    return this.#body?.toString("utf8") ?? "";
+  }
+}
+
+/** undici's names for an answer that breaks the rules of HTTP. */
+const BROKEN_ANSWER: ReadonlySet<string> = new Set([
+  "UND_ERR_HEADERS_OVERFLOW",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+  "UND_ERR_RES_EXCEEDED_MAX_SIZE",
+]);
+
+function codeOf(error: Error, written: boolean): HttpFailureCode {
+  if (!written) return "connection-failed";
+  const { code } = error as NodeJS.ErrnoException;
+  if (error.name === "HTTPParserError" || (code !== undefined && BROKEN_ANSWER.has(code))) return "invalid-response";
+  return "connection-lost";
+}
+
+function describeError(error: Error): string {
+  // connecting to a name with several addresses fails with an AggregateError that has no text of its own
+  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
+  const text = error.message || first?.message || error.name;
+  const { code } = error as NodeJS.ErrnoException;
+  return code === undefined || code.startsWith("UND_ERR") || text.includes(code) ? text : `${text} (${code})`;
+}

@@ -1,0 +1,98 @@
+import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import { z } from "zod";
+import type { TlsOptions } from "./http.ts";
+
+// visible ASCII: what can stand in a header without meaning anything else there
+const HEADER_VALUE = /^[\x21-\x7e]+$/;
+
+const duration = (name: string) =>
+  z
+    .number({ error: `must be a number of milliseconds (${name})` })
+    .positive("must be above 0")
+    .max(2 ** 31 - 1, "must be below 2^31 (about 24 days)");
+const count = (max: number) =>
+  z.int({ error: "must be a whole number" }).min(1, "must be 1 or more").max(max, `must be ${max} or less`);
+const pem = z.union([z.string(), z.instanceof(Buffer)], { error: "must be PEM text or a Buffer of it" });
+
+/** Never says what the value was: it is a secret. */
+export const apiKeySchema = z
+  .string({ error: "is missing: give the server key of the project" })
+  .regex(HEADER_VALUE, "must be a server key: printable ASCII without spaces, control characters or line ends");
+
+export const tlsSchema = z.custom<TlsOptions>().superRefine((value: unknown, context) => {
+  const parsed = tlsShape.safeParse(value);
+  if (parsed.success) return;
+  for (const problem of problemsOf(parsed.error)) {
+    context.addIssue({
+      code: "custom",
+      path: problem.path === "" ? [] : problem.path.split("."),
+      message: problem.problem,
+    });
+  }
+});
+const tlsShape = z.strictObject({
+  ca: z.union([pem, z.array(pem)], { error: "must be PEM text, a Buffer of it, or several of them" }).optional(),
+  cert: pem.optional(),
+  key: pem.optional(),
+  passphrase: z.string().optional(),
+  servername: z.string().min(1).optional(),
+});
+
+const clockSchema = z.custom<Clock>(
+  (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as { now?: unknown }).now === "function" &&
+    typeof (value as { schedule?: unknown }).schedule === "function",
+  "must be a Clock: an object with now() and schedule()",
+);
+
+const proxySchema = z.union([z.literal(false), z.string()]).superRefine((value, context) => {
+  if (value === false) return;
+  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
+    context.addIssue({ code: "custom", message: "must be the http: or https: URL of a proxy, or false" });
+  }
+});
+
+/** What every client of an HTTP service of Google's can be told about its connections. */
+export const connectionShape = {
+  allowInsecure: z.boolean().default(false),
+  connect: tlsSchema.optional(),
+  proxy: proxySchema.optional(),
+  maxSockets: count(10_000).default(64),
+  timeoutMs: duration("timeoutMs").default(30_000),
+  keepAliveMs: duration("keepAliveMs").default(30_000),
+  closeTimeoutMs: duration("closeTimeoutMs").default(30_000),
+  maxResponseBytes: count(2 ** 30).default(4 * 1024 * 1024),
+  clock: clockSchema.optional(),
+};
+
+/** Options of `createGcmHttpTransport`. Documented at `GcmHttpTransportOptions`. */
+export const gcmHttpOptionsSchema = z.strictObject({
+  ...connectionShape,
+  apiKey: apiKeySchema,
+  endpoint: z.union([z.string(), z.instanceof(URL)]).default("fcm-legacy"),
+  format: z.enum(["json", "plain-text"], { error: 'must be "json" or "plain-text"' }).default("json"),
+  maxTokensPerRequest: count(1000).default(1000),
+  maxRequestBytes: count(2 ** 30).default(1_000_000),
+  maxRequestsPerSend: count(10_000).default(16),
+});
+
+/**
+ * Reads options once, with their defaults.
+ *
+ * @throws {InvalidOptionsError} naming every wrong field, the problem and the fix.
+ */
+export function parseOptions<S extends z.ZodType>(schema: S, options: unknown): z.output<S> {
+  const parsed = schema.safeParse(options ?? {});
+  if (parsed.success) return parsed.data;
+  throw new InvalidOptionsError(problemsOf(parsed.error));
+}
+
+function problemsOf(error: z.ZodError): { path: string; problem: string }[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.join(".");
+    if (issue.code !== "unrecognized_keys") return [{ path, problem: issue.message }];
+    return issue.keys.map((key) => ({ path: path === "" ? key : `${path}.${key}`, problem: "is not an option" }));
+  });
+}
