@@ -1,0 +1,316 @@
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import { createManualClock } from "./clock.ts";
+import { createSender } from "./create-sender.ts";
+import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
+import type { RegistrationToken } from "./message/token.ts";
+import { withRetry } from "./retry.ts";
+import { type Answer, scriptedTransport } from "./scripted-transport.test-support.ts";
+import type { CreateSenderOptions } from "./sender.ts";
+
+const token = (text: string) => text as RegistrationToken;
+
+function setup(script: Record<string, readonly Answer[]> = {}, options: Partial<CreateSenderOptions> = {}) {
+  const clock = createManualClock(1_000);
+  const registrations = createMemoryRegistrationStore({ clock });
+  const transport = scriptedTransport(script, { clock });
+  const sender = createSender({ transport, registrations, clock, random: () => 0, ...options });
+  const sentTo = () => transport.attempts.map(({ recipients }) => recipients.join(","));
+  return { clock, registrations, transport, sender, sentTo };
+}
+
+describe("a sender", () => {
+  it("applies the report to the store: rewrites, removals, suspicions, nothing else", async () => {
+    const { sender, registrations } = setup({
+      old: [{ canonical: "new" }],
+      dead: ["not-registered"],
+      broken: ["invalid-registration"],
+      foreign: ["mismatch-sender-id"],
+      big: ["message-too-big"],
+    });
+    const changes: string[] = [];
+    registrations.onChange((change) => changes.push(`${change.sequence} ${change.type} ${change.token}`));
+    for (const t of ["old", "dead", "broken", "foreign", "big", "fine"]) registrations.register("u", t);
+    await sender.send({ target: { tokens: ["old", "dead", "broken", "foreign", "big", "fine"] } });
+    expect(registrations.registrationsOf("u").map((r) => r.token)).toEqual(["foreign", "big", "fine", "new"]);
+    expect(changes).toEqual(["1 replaced old", "2 removed dead", "3 removed broken", "4 suspect foreign"]);
+  });
+
+  it("puts a known canonical ID in before sending, and still speaks of the ID the caller gave", async () => {
+    const { sender, sentTo } = setup({ old: [{ canonical: "new" }] });
+    await sender.send({ target: { token: "old" } });
+    const [outcome] = (await sender.send({ target: { token: "old" } })).outcomes;
+    expect(sentTo()).toEqual(["old", "new"]);
+    expect(outcome).toMatchObject({
+      kind: "accepted",
+      recipient: "old",
+      sentTo: "new",
+      canonicalRegistrationId: "new",
+    });
+  });
+
+  it("sends once to a device that two of the caller's tokens lead to, and answers for both", async () => {
+    const { sender, sentTo } = setup({ old: [{ canonical: "new" }] });
+    await sender.send({ target: { token: "old" } });
+    const report = await sender.send({ target: { tokens: ["old", "x", "new", "x"] } });
+    expect(sentTo().at(-1)).toBe("x,new,x");
+    expect(report.outcomes.map((o) => [o.recipient, o.kind])).toEqual([
+      ["old", "accepted"],
+      ["x", "accepted"],
+      ["new", "accepted"],
+      ["x", "accepted"],
+    ]);
+  });
+
+  it("removes the token it really sent to", async () => {
+    const { sender, registrations } = setup({ old: [{ canonical: "new" }], new: ["not-registered"] });
+    registrations.register("u", "old");
+    await sender.send({ target: { token: "old" } });
+    const [outcome] = (await sender.send({ target: { token: "old" } })).outcomes;
+    expect(outcome).toMatchObject({ kind: "unregistered", recipient: "old", sentTo: "new" });
+    expect(registrations.registrationsOf("u")).toEqual([]);
+  });
+
+  it("sends to every registration of a user, and to nobody when there is none", async () => {
+    const { sender, registrations, sentTo } = setup();
+    registrations.register("u", "a");
+    registrations.register("u", "b");
+    expect((await sender.sendToUser("u", { data: { n: "1" } })).outcomes.map((o) => o.recipient)).toEqual(["a", "b"]);
+    expect(await sender.sendToUser("nobody", {})).toEqual({ outcomes: [] });
+    expect(sentTo()).toEqual(["a,b"]);
+  });
+
+  it("tries again by itself, and once only with retry: false", async () => {
+    const first = setup({ a: ["unavailable", "ok"] });
+    const sending = first.sender.send({ target: { token: "a" } });
+    await first.clock.advance(10_000);
+    expect((await sending).outcomes[0]).toMatchObject({ kind: "accepted", attempts: 2 });
+
+    const second = setup({ a: ["unavailable", "ok"] }, { retry: false });
+    expect((await second.sender.send({ target: { token: "a" } })).outcomes[0]).toMatchObject({ kind: "retryable" });
+  });
+
+  it("gives one message ID per recipient to a transport that carries them, and the caller's own to one", async () => {
+    const clock = createManualClock();
+    const transport = scriptedTransport({}, { clock, usesMessageIds: true });
+    const sender = createSender({ transport, clock });
+    await sender.send({ target: { tokens: ["a", "b"] } });
+    await sender.send({ target: { token: "a" }, messageId: "mine" });
+    const [first, second] = transport.attempts.map(({ options }) => options.messageIds ?? []);
+    expect(new Set(first).size).toBe(2);
+    expect(second).toEqual(["mine"]);
+    const other = createSender({ transport, clock });
+    await other.send({ target: { token: "a" } });
+    expect(first).not.toContain(transport.attempts[2]?.options.messageIds?.[0]);
+  });
+
+  it("reports what the service said even when the store fails", async () => {
+    const registrations = createMemoryRegistrationStore();
+    const broken = { ...registrations, remove: () => Promise.reject(new Error("database down")) };
+    const { sender } = setup({ a: ["not-registered"] }, { registrations: broken });
+    const report = await sender.send({ target: { token: "a" } });
+    expect(report.outcomes[0]?.kind).toBe("unregistered");
+    expect(report.storeError).toMatchObject({ message: "database down" });
+  });
+
+  it("refuses a transport that has retries, and names the option", () => {
+    expect(() => createSender({ transport: withRetry(scriptedTransport({})) })).toThrow(
+      /transport: already has retries/,
+    );
+    expect(() => createSender({ transport: scriptedTransport({}), maxWaiting: 0 })).toThrow(/maxWaiting/);
+  });
+});
+
+describe("what throws", () => {
+  it("is invalid input, before anything is sent", async () => {
+    const { sender, sentTo } = setup();
+    await expect(sender.send({ target: { tokens: [] } })).rejects.toMatchObject({ code: "ERR_INVALID_MESSAGE" });
+    await expect(sender.send({ target: { token: "a" } }, { timeoutMs: 0 })).rejects.toMatchObject({
+      code: "ERR_INVALID_OPTIONS",
+    });
+    expect(sentTo()).toEqual([]);
+  });
+
+  it("is a signal that aborted before anything was written, with its reason as the cause", async () => {
+    const { sender, sentTo } = setup();
+    const reason = new Error("user left");
+    const sending = sender.send({ target: { token: "a" } }, { signal: AbortSignal.abort(reason) });
+    await expect(sending).rejects.toMatchObject({ name: "AbortError", code: "ERR_ABORTED", cause: reason });
+    expect(sentTo()).toEqual([]);
+
+    const abort = new AbortController();
+    const late = setup({ a: ["aborted"] }, {});
+    late.transport.send = async (message) => {
+      abort.abort(reason);
+      return scriptedTransport({ a: ["aborted"] }).send(message);
+    };
+    await expect(late.sender.send({ target: { token: "a" } }, { signal: abort.signal })).rejects.toMatchObject({
+      code: "ERR_ABORTED",
+    });
+  });
+
+  it("is a closed sender; close may be called again and settles what is pending", async () => {
+    const { sender, transport } = setup();
+    const closing = sender.close();
+    expect(sender.close()).toBe(closing);
+    await closing;
+    expect(transport.closed).toBe(true);
+    await expect(sender.send({ target: { token: "a" } })).rejects.toMatchObject({ code: "ERR_CLOSED" });
+    await expect(sender.capacity()).rejects.toMatchObject({ code: "ERR_CLOSED" });
+  });
+
+  it("is one send too many, while the others are left alone", async () => {
+    let open: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const transport = scriptedTransport({}, { gate: () => gate });
+    const sender = createSender({ transport, maxWaiting: 2 });
+    const sends = [sender.send({ target: { token: "a" } }), sender.send({ target: { token: "b" } })];
+    await expect(sender.send({ target: { token: "c" } })).rejects.toMatchObject({
+      code: "ERR_TOO_MANY_WAITING",
+      maxWaiting: 2,
+    });
+    expect(sender.pending).toBe(2);
+    const room = sender.capacity();
+    open();
+    await room;
+    expect((await Promise.all(sends)).map((r) => r.outcomes[0]?.kind)).toEqual(["accepted", "accepted"]);
+  });
+});
+
+describe("capacity", () => {
+  it("paces any number of callers who wait for it before each send", async () => {
+    let most = 0;
+    const transport = scriptedTransport({}, { gate: () => new Promise((resolve) => setImmediate(resolve)) });
+    const sender = createSender({ transport, maxWaiting: 10 });
+    await Promise.all(
+      Array.from({ length: 500 }, async (_, i) => {
+        await sender.capacity();
+        const sending = sender.send({ target: { token: `t${i}` } });
+        most = Math.max(most, sender.pending);
+        await sending;
+      }),
+    );
+    expect(transport.attempts).toHaveLength(500);
+    expect(most).toBe(10);
+  });
+
+  it("can be given up, and is not lost with a caller who never sends", async () => {
+    let open: () => void = () => {};
+    const transport = scriptedTransport({}, { gate: () => new Promise((resolve) => (open = resolve)) });
+    const sender = createSender({ transport, maxWaiting: 1 });
+    const sending = sender.send({ target: { token: "a" } });
+    const abort = new AbortController();
+    const givenUp = sender.capacity({ signal: abort.signal });
+    const idle = sender.capacity();
+    const third = sender.capacity();
+    abort.abort();
+    await expect(givenUp).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    open();
+    await sending;
+    await idle;
+    await third;
+  });
+});
+
+describe("sendAll", () => {
+  const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+    const all: T[] = [];
+    for await (const item of items) all.push(item);
+    return all;
+  };
+
+  it("yields one outcome per token with its position, in batches, retried where needed", async () => {
+    const { sender, clock, transport } = setup({ t3: ["unavailable", "ok"], t5: ["not-registered"] });
+    const progress: number[] = [];
+    const tokens = Array.from({ length: 10 }, (_, i) => `t${i}`);
+    const collecting = collect(
+      sender.sendAll({}, tokens, { batchSize: 4, concurrency: 2, onProgress: ({ settled }) => progress.push(settled) }),
+    );
+    await clock.advance(10_000);
+    const outcomes = await collecting;
+    expect(outcomes.map(({ position, recipient }) => `t${position}` === recipient)).not.toContain(false);
+    expect(new Set(outcomes.map(({ position }) => position)).size).toBe(10);
+    expect(outcomes.filter(({ kind }) => kind === "accepted")).toHaveLength(9);
+    expect(progress.at(-1)).toBe(10);
+    expect(transport.attempts[0]?.recipients).toHaveLength(4);
+  });
+
+  it("takes tokens no faster than outcomes are taken", async () => {
+    const { sender } = setup();
+    let taken = 0;
+    function* endless() {
+      for (;;) yield `t${taken++}`;
+    }
+    const outcomes = sender.sendAll({}, endless(), { batchSize: 10, concurrency: 3 })[Symbol.asyncIterator]();
+    for (let i = 0; i < 100; i++) await outcomes.next();
+    for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(taken).toBeLessThanOrEqual(100 + 10 * 4);
+    await outcomes.return?.();
+    expect(sender.pending).toBe(0);
+  });
+
+  it("makes a malformed token a rejected outcome and disturbs no other", async () => {
+    const { sender, sentTo } = setup();
+    const outcomes = await collect(sender.sendAll({}, ["a", "b b", "", "c"], { batchSize: 10 }));
+    outcomes.sort((x, y) => x.position - y.position);
+    expect(outcomes.map(({ kind, attempts }) => [kind, attempts])).toEqual([
+      ["accepted", 1],
+      ["rejected", 0],
+      ["rejected", 0],
+      ["accepted", 1],
+    ]);
+    expect(sentTo()).toEqual(["a,c"]);
+  });
+
+  it("takes an async iterable, reports what is under way when it fails, then passes its error on", async () => {
+    const { sender } = setup();
+    async function* failing() {
+      yield "a";
+      yield "b";
+      throw new Error("cursor lost");
+    }
+    const seen: string[] = [];
+    await expect(
+      (async () => {
+        for await (const { recipient } of sender.sendAll({}, failing(), { batchSize: 1 })) seen.push(recipient);
+      })(),
+    ).rejects.toThrow("cursor lost");
+    expect(seen.sort()).toEqual(["a", "b"]);
+  });
+
+  it("ends with its signal even when the source of tokens is stuck", async () => {
+    const { sender } = setup();
+    const abort = new AbortController();
+    async function* stuck() {
+      yield "a";
+      await new Promise(() => {});
+    }
+    const seen: string[] = [];
+    for await (const { recipient } of sender.sendAll({}, stuck(), { batchSize: 1, signal: abort.signal })) {
+      seen.push(recipient);
+      abort.abort();
+    }
+    expect(seen).toEqual(["a"]);
+  });
+
+  it.each([
+    [{ batchSize: 0 }, "batchSize"],
+    [{ concurrency: 1.5 }, "concurrency"],
+  ])("refuses %j at once", (options, field) => {
+    const { sender } = setup();
+    expect(() => sender.sendAll({}, ["a"], options)).toThrow(field);
+  });
+
+  it("refuses a single string, which would be taken letter by letter", () => {
+    const { sender } = setup();
+    expect(() => sender.sendAll({}, "tok-a")).toThrow(/iterable of tokens/);
+  });
+});
+
+it("a sender shows no secret when inspected", () => {
+  const { sender } = setup();
+  expect(inspect(sender, { depth: 10 })).not.toContain("apiKey");
+  expect(token("a")).toBe("a");
+});

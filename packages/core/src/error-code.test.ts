@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorRow,
+  errorCodeFor,
+  errorCodeForHttpStatus,
+  outcomeKindFor,
+  wireStringFor,
+} from "./error-code.ts";
+
+describe("the error-code table", () => {
+  it("knows every error string the HTTP server is documented to answer with", () => {
+    const expected: Record<string, ErrorCode> = {
+      MissingRegistration: "missing-registration",
+      InvalidRegistration: "invalid-registration",
+      MismatchSenderId: "mismatch-sender-id",
+      NotRegistered: "not-registered",
+      MessageTooBig: "message-too-big",
+      InvalidDataKey: "invalid-data-key",
+      InvalidTtl: "invalid-ttl",
+      InvalidPackageName: "invalid-package-name",
+      InvalidParameters: "invalid-argument",
+      Unavailable: "unavailable",
+      InternalServerError: "internal-error",
+      DeviceMessageRateExceeded: "device-message-rate-exceeded",
+      TopicsMessageRateExceeded: "topics-message-rate-exceeded",
+      InvalidApnsCredential: "invalid-apns-credential",
+      MissingCollapseKey: "missing-collapse-key",
+      QuotaExceeded: "quota-exceeded",
+      DeviceQuotaExceeded: "device-message-rate-exceeded",
+    };
+    for (const [word, code] of Object.entries(expected)) expect(errorCodeFor("gcmHttp", word)).toBe(code);
+  });
+
+  it("knows every CCS nack code, of every year", () => {
+    const expected: Record<string, ErrorCode> = {
+      BAD_ACK: "bad-ack",
+      BAD_REGISTRATION: "bad-registration",
+      CONNECTION_DRAINING: "connection-draining",
+      DEVICE_UNREGISTERED: "not-registered",
+      INTERNAL_SERVER_ERROR: "internal-error",
+      INVALID_JSON: "invalid-argument",
+      DEVICE_MESSAGE_RATE_EXCEEDED: "device-message-rate-exceeded",
+      TOPICS_MESSAGE_RATE_EXCEEDED: "topics-message-rate-exceeded",
+      QUOTA_EXCEEDED: "quota-exceeded",
+      SERVICE_UNAVAILABLE: "unavailable",
+      AUTHENTICATION_FAILED: "authentication-failed",
+      INVALID_TTL: "invalid-ttl",
+      JSON_TYPE_ERROR: "invalid-argument",
+    };
+    for (const [word, code] of Object.entries(expected)) expect(errorCodeFor("ccs", word)).toBe(code);
+  });
+
+  it("finds a CCS code inside a 2013 nack that carries text in the same field", () => {
+    const field =
+      'InvalidJson : INVALID_TTL : Invalid value (-1) for "time_to_live": must be between 0 and "2419200"\n';
+    expect(errorCodeFor("ccs", field)).toBe("invalid-ttl");
+    expect(errorCodeFor("ccs", "InvalidJson : something new")).toBe("invalid-argument");
+  });
+
+  it("treats a word nobody documented as an internal error", () => {
+    expect(errorCodeFor("ccs", "SOMETHING_NEW")).toBe("internal-error");
+    expect(errorCodeFor("gcmHttp", "SomethingNew")).toBe("internal-error");
+  });
+
+  it.each([
+    [400, "invalid-argument"],
+    [401, "authentication-failed"],
+    [404, "endpoint-gone"],
+    [413, "request-too-big"],
+    [500, "internal-error"],
+    [502, "unavailable"],
+    [503, "unavailable"],
+    [599, "unavailable"],
+    [302, "unexpected-status"],
+  ] as const)("reads HTTP status %i as %s", (status, code) => {
+    expect(errorCodeForHttpStatus(status)).toBe(code);
+  });
+
+  it("turns verdicts into outcome kinds in one place", () => {
+    const kinds: Record<ErrorRow["verdict"], string> = {
+      retry: "retryable",
+      "back-off": "retryable",
+      unregister: "unregistered",
+      replace: "accepted",
+      reject: "rejected",
+      "fix-credentials": "rejected",
+    };
+    for (const [code, row] of Object.entries(ERROR_CODES)) {
+      expect(outcomeKindFor(code as ErrorCode)).toBe(kinds[row.verdict]);
+    }
+  });
+
+  it("has no wire word on two rows, so that each is read one way", () => {
+    for (const wire of ["gcmHttp", "ccs", "fcmV1", "instanceId"] as const) {
+      const words = Object.values<ErrorRow>(ERROR_CODES).flatMap((row) => row[wire] ?? []);
+      expect(new Set(words).size).toBe(words.length);
+    }
+  });
+
+  it("gives back the word a wire uses", () => {
+    expect(wireStringFor("gcmHttp", "not-registered")).toBe("NotRegistered");
+    expect(wireStringFor("ccs", "not-registered")).toBe("DEVICE_UNREGISTERED");
+    expect(wireStringFor("gcmHttp", "connection-draining")).toBeUndefined();
+  });
+});

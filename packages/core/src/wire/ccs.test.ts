@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseCcsFrame } from "./ccs.ts";
+
+describe("what CCS writes inside <gcm>", () => {
+  it.each([
+    ['{"message_type":"ack","from":"tok-a","message_id":"m-1"}', { type: "ack", messageId: "m-1" }],
+    [
+      '{"message_type":"ack","from":"tok-a","message_id":"m-1","registration_id":"tok-a2"}',
+      { type: "ack", messageId: "m-1", canonicalRegistrationId: "tok-a2" },
+    ],
+    [
+      '{"message_type":"ack","from":"key","message_id":"m-1","success":1,"failure":1,"failed_registration_ids":["tok-b"]}',
+      { type: "ack", messageId: "m-1", group: { success: 1, failure: 1, failedRegistrationIds: ["tok-b"] } },
+    ],
+    [
+      '{"message_type":"nack","message_id":"m-2","from":"tok-x","error":"BAD_REGISTRATION","error_description":"Invalid token"}',
+      { type: "nack", messageId: "m-2", error: "BAD_REGISTRATION", description: "Invalid token" },
+    ],
+    ['{"message_type":"nack","message_id":"m-2"}', { type: "nack", messageId: "m-2", error: "" }],
+    [
+      '{"message_type":"control","control_type":"CONNECTION_DRAINING"}',
+      { type: "control", control: { controlType: "CONNECTION_DRAINING" } },
+    ],
+    [
+      '{"data":{"q":"7","n":3},"time_to_live":86400,"from":"tok-a","message_id":"u-1","category":"com.example.app"}',
+      {
+        type: "upstream",
+        message: {
+          from: "tok-a",
+          messageId: "u-1",
+          category: "com.example.app",
+          data: { q: "7", n: "3" },
+          timeToLiveSec: 86_400,
+        },
+      },
+    ],
+    [
+      '{"category":"com.example.app","data":{"message_status":"MESSAGE_SENT_TO_DEVICE","original_message_id":"m-1","device_registration_id":"tok-a","message_sent_timestamp":"1430277821658"},"message_id":"dr2:m-1","message_type":"receipt","from":"gcm.googleapis.com"}',
+      {
+        type: "receipt",
+        receipt: {
+          messageId: "dr2:m-1",
+          from: "gcm.googleapis.com",
+          originalMessageId: "m-1",
+          status: "MESSAGE_SENT_TO_DEVICE",
+          deviceRegistrationId: "tok-a",
+          sentAt: 1_430_277_821_658,
+          category: "com.example.app",
+        },
+      },
+    ],
+    [
+      '{"message_type":"receipt","message_id":"dr:m-9","from":"gcm.googleapis.com","data":{}}',
+      {
+        type: "receipt",
+        receipt: { messageId: "dr:m-9", from: "gcm.googleapis.com", originalMessageId: "m-9", status: "" },
+      },
+    ],
+    ['{"message_type":"novelty"}', { type: "unknown", messageType: "novelty" }],
+  ])("is read: %s", (json, frame) => {
+    expect(parseCcsFrame(json)).toEqual(frame);
+  });
+
+  it.each(["", "{", "[]", "null", "7", '{"message_type":"ack"}', '{"message_type":"control"}', "{}", '{"data":{}}'])(
+    "is reported and not read when it is %j",
+    (json) => {
+      expect(parseCcsFrame(json).type).toBe("malformed");
+    },
+  );
+
+  it("never makes the reader throw", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.json().map((v) => `{"message_type":"receipt","data":${v}}`),
+        ),
+        (json) => {
+          expect(typeof parseCcsFrame(json).type).toBe("string");
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,45 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseExactJson, stringifyExactJson } from "./exact-json.ts";
+
+describe("64-bit IDs in JSON", () => {
+  it("come out to the last digit, negative ones too", () => {
+    expect(parseExactJson('{"multicast_id":6782339717028231855,"results":[]}')).toEqual({
+      multicast_id: "6782339717028231855",
+      results: [],
+    });
+    expect(parseExactJson('{ "message_id" : -7304287641109853071 }')).toEqual({ message_id: "-7304287641109853071" });
+  });
+
+  it("leaves other numbers, strings and fractions alone", () => {
+    expect(parseExactJson('{"success":3,"message_id":"0:1%2","time":1.5,"multicast_id":1.5e3}')).toEqual({
+      success: 3,
+      message_id: "0:1%2",
+      time: 1.5,
+      multicast_id: 1500,
+    });
+  });
+
+  it("is not fooled by text that looks like a key", () => {
+    const value = { error: 'see "message_id":12 and \\"multicast_id\\": 13', note: '"message_id":9' };
+    expect(parseExactJson(JSON.stringify(value))).toEqual(value);
+  });
+
+  it("agrees with JSON.parse on everything that holds no wide ID", () => {
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        expect(parseExactJson(text)).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  it("are written as numbers and read back the same", () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (id) => {
+        const text = stringifyExactJson({ multicast_id: id, results: [{ message_id: "0:1" }] });
+        expect(text).toBe(`{"multicast_id":${id},"results":[{"message_id":"0:1"}]}`);
+        expect((parseExactJson(text) as { multicast_id: string }).multicast_id).toBe(String(id));
+      }),
+    );
+  });
+});

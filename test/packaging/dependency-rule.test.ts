@@ -1,0 +1,162 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { join, relative } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const packagesFolder = join(import.meta.dirname, "../../packages");
+const packages = readdirSync(packagesFolder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
+
+/** Our packages that a package may import. Transports and the emulator know core only; a façade stands on top of the transports. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  "http-sender": ["core"],
+  "ccs-client": ["core"],
+  emulator: ["core"],
+  "node-gcm": ["core", "http-sender"],
+};
+
+/** Where a well-known library lives. Any other library has one home per package too, wherever that is. */
+const HOMES: Readonly<Record<string, string>> = {
+  "p-retry": "core/src/retry.ts",
+  undici: "http-sender/src/http.ts",
+  "@xmpp/client": "ccs-client/src/xmpp.ts",
+};
+
+/** What of Node core may touch: it names channels, and does no I/O. */
+const CORE_BUILTINS = ["node:diagnostics_channel"];
+
+interface Source {
+  readonly package: string;
+  /** Below the packages folder, with slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+function sourcesOf(name: string): Source[] {
+  const folder = join(packagesFolder, name, "src");
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(
+      (entry) => entry.isFile() && /\.(ts|mts|js|mjs)$/.test(entry.name) && !/\.test(-d|-support)?\./.test(entry.name),
+    )
+    .map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      return {
+        package: name,
+        path: relative(packagesFolder, file).replaceAll("\\", "/"),
+        text: readFileSync(file, "utf8"),
+      };
+    });
+}
+
+const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|[^:"'`])\/\/.*$/gm, "$1");
+
+/** Everything a file imports, in any way. */
+function importsOf(text: string): string[] {
+  const pattern =
+    /(?:^|[\n;])\s*(?:import|export)\s[^"';]*?from\s*["']([^"']+)["']|(?:^|[\n;])\s*import\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']|\brequire(?:\.resolve)?\(\s*["']([^"']+)["']/g;
+  return [...withoutComments(text).matchAll(pattern)].map(
+    (match) => match.slice(1).find((part) => part !== undefined) as string,
+  );
+}
+
+const isBuiltin = (specifier: string) => specifier.startsWith("node:") || builtinModules.includes(specifier);
+const libraryOf = (specifier: string) =>
+  specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
+
+/** Every breach of the rule in these sources, in words. */
+function breaches(sources: readonly Source[]): string[] {
+  const found: string[] = [];
+  const homes = new Map<string, Set<string>>();
+  for (const source of sources) {
+    for (const specifier of importsOf(source.text)) {
+      if (specifier.startsWith(".")) continue;
+      if (isBuiltin(specifier)) {
+        if (source.package === "core" && !CORE_BUILTINS.includes(specifier))
+          found.push(`${source.path} does I/O: ${specifier}`);
+        continue;
+      }
+      const library = libraryOf(specifier);
+      if (library.startsWith("@cloud-messaging/")) {
+        const sibling = library.slice("@cloud-messaging/".length);
+        if (sibling !== source.package && !(MAY_IMPORT[source.package] ?? []).includes(sibling)) {
+          found.push(`${source.path} imports ${library}`);
+        }
+        continue;
+      }
+      if (library === "zod" && source.package === "core") {
+        if (!/^core\/src\/(message|wire)\//.test(source.path))
+          found.push(`${source.path} imports zod outside message/ and wire/`);
+        continue;
+      }
+      const key = `${source.package}: ${library}`;
+      homes.set(key, (homes.get(key) ?? new Set()).add(source.path));
+    }
+    if (source.package === "core") found.push(...worldly(source));
+  }
+  for (const [key, files] of homes) {
+    const library = key.split(": ")[1] as string;
+    const home = HOMES[library];
+    if (files.size > 1) found.push(`${key} is imported from ${[...files].sort().join(" and ")}`);
+    else if (home !== undefined && !files.has(home))
+      found.push(`${key} is imported from ${[...files][0]}, its home is ${home}`);
+  }
+  return found;
+}
+
+/** Time and chance reach core through clock.ts, and nothing else does. */
+function worldly({ path, text }: Source): string[] {
+  const code = withoutComments(text);
+  const names = ["process.", "fetch(", "Date.now(", "setTimeout(", "setInterval(", "new Date("];
+  if (path === "core/src/clock.ts") return [];
+  return names.filter((name) => code.includes(name)).map((name) => `${path} uses ${name}`);
+}
+
+describe("who may import whom", () => {
+  it("holds in every package", () => {
+    expect(packages).toEqual(expect.arrayContaining(["core", "http-sender", "ccs-client", "emulator"]));
+    expect(packages.flatMap((name) => breaches(sourcesOf(name)))).toEqual([]);
+  });
+
+  it("is written down for every package there is", () => {
+    expect(packages.filter((name) => !(name in MAY_IMPORT))).toEqual([]);
+  });
+
+  it("gives each well-known library the home it is documented to have", () => {
+    for (const [library, home] of Object.entries(HOMES)) {
+      const text = readFileSync(join(packagesFolder, home), "utf8");
+      expect(importsOf(text).map(libraryOf), home).toContain(library);
+    }
+  });
+
+  it.each([
+    ["core/src/a.ts", 'import { x } from "@cloud-messaging/http-sender";', /imports @cloud-messaging/],
+    ["core/src/a.ts", 'import { readFile } from "node:fs";', /does I\/O/],
+    ["core/src/a.ts", 'import net from "net";', /does I\/O/],
+    ["core/src/a.ts", "const key = process.env.KEY;", /uses process/],
+    ["core/src/a.ts", "setTimeout(() => {}, 5);", /uses setTimeout/],
+    ["core/src/a.ts", 'import { z } from "zod";', /zod outside/],
+    ["core/src/a.ts", 'import pRetry from "p-retry";', /its home is/],
+    ["http-sender/src/a.ts", 'export type { X } from "@cloud-messaging/ccs-client";', /imports @cloud-messaging/],
+    ["http-sender/src/a.ts", 'const { Pool } = await import("undici");', /its home is/],
+    ["ccs-client/src/a.ts", 'import "@xmpp/client/lib/x.js";', /its home is/],
+    ["emulator/src/a.ts", 'const http = require("@cloud-messaging/http-sender");', /imports @cloud-messaging/],
+  ])("would be broken by %s with %j", (path, text, breach) => {
+    expect(breaches([{ package: path.split("/")[0] as string, path, text }]).join()).toMatch(breach);
+  });
+
+  it("would be broken by a second home of a library", () => {
+    const text = 'import { parse } from "anything/sub";';
+    const sources = ["emulator/src/a.ts", "emulator/src/b.ts"].map((path) => ({ package: "emulator", path, text }));
+    expect(breaches(sources)).toEqual(["emulator: anything is imported from emulator/src/a.ts and emulator/src/b.ts"]);
+  });
+
+  it("is not broken by a comment", () => {
+    const text = '// import "node:fs"\n/* import { z } from "zod"; process.env */\nimport { a } from "./a.ts";';
+    expect(breaches([{ package: "core", path: "core/src/a.ts", text }])).toEqual([]);
+  });
+});
