@@ -12,10 +12,13 @@ export function errorCodeTable() {
       row.meaning,
       row.verdict,
       outcomeKindFor(code),
-      [cell(row.gcmHttp), row.gcmHttpStatus === undefined ? "" : `HTTP ${row.gcmHttpStatus.join(", ")}`].filter(Boolean).join(" "),
+      [cell(row.gcmHttp), row.gcmHttpStatus === undefined ? "" : `HTTP ${row.gcmHttpStatus.join(", ")}`]
+        .filter(Boolean)
+        .join(" "),
       cell(row.ccs),
       cell(row.fcmV1),
       cell(row.instanceId),
+      row.text === undefined ? "" : `\`${row.text.source.replaceAll("|", "\\|")}\``,
       row.action,
     ].join(" | "),
   );
@@ -27,8 +30,8 @@ and run \`npm run docs:error-codes\`.
 The kind is what a failure becomes when the service (or the network before anything was written) said so. Whatever the code, a message that
 was written and never answered is \`ambiguous\`.
 
-| Code | Meaning | Verdict | Kind | GCM HTTP | CCS nack | FCM v1 | Instance ID | What to do |
-|---|---|---|---|---|---|---|---|---|
+| Code | Meaning | Verdict | Kind | GCM HTTP | CCS nack | FCM v1 | Instance ID | Told by the explanation | What to do |
+|---|---|---|---|---|---|---|---|---|---|
 ${rows.map((row) => `| ${row} |`).join("\n")}
 `;
 }

@@ -5,6 +5,7 @@ import {
   type ErrorRow,
   errorCodeFor,
   errorCodeForHttpStatus,
+  narrowErrorCode,
   outcomeKindFor,
   wireStringFor,
 } from "./error-code.ts";
@@ -97,6 +98,29 @@ describe("the error-code table", () => {
       const words = Object.values<ErrorRow>(ERROR_CODES).flatMap((row) => row[wire] ?? []);
       expect(new Set(words).size).toBe(words.length);
     }
+  });
+
+  it.each([
+    ["invalid-argument", 'Missing "registration_ids" field\n', "missing-registration"],
+    ["invalid-argument", "Number of messages on bulk (1001) exceeds maximum allowed (1000)", "too-many-recipients"],
+    ["invalid-argument", '"data" key "from" is a reserved keyword', "invalid-data-key"],
+    ["invalid-argument", 'Invalid value (2419201) for "time_to_live": must be between 0 and 2419200', "invalid-ttl"],
+    [
+      "invalid-argument",
+      'InvalidJson: JSON_TYPE_ERROR : Field "time_to_live" must be a JSON java.lang.Number: abc',
+      "invalid-ttl",
+    ],
+    ["invalid-argument", 'InvalidJson: JSON_TYPE_ERROR : Field "data" must be a JSON object', "invalid-argument"],
+    ["invalid-argument", "JSON_PARSING_ERROR: Unexpected token", "malformed-json"],
+    ["stanza-error", "InvalidJson: JSON_PARSING_ERROR : Missing Required Field: message_id\n", "missing-message-id"],
+    ["invalid-argument", "The registration token is not a valid FCM registration token", "invalid-registration"],
+    ["bad-registration", "Invalid token on 'to' field: tok-x", "invalid-registration"],
+    ["bad-registration", "Sender mismatch", "bad-registration"],
+    ["bad-registration", 'Invalid value for "time_to_live"', "bad-registration"],
+    ["unavailable", "Invalid token on 'to' field: tok-x", "unavailable"],
+    ["invalid-argument", undefined, "invalid-argument"],
+  ] as const)("reads %s with the explanation %j as %s", (code, explanation, narrowed) => {
+    expect(narrowErrorCode(code, explanation)).toBe(narrowed);
   });
 
   it("gives back the word a wire uses", () => {

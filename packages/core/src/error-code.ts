@@ -25,6 +25,11 @@ export interface ErrorRow {
   readonly fcmV1?: readonly string[];
   /** Instance ID: `error` or `status` of a batch entry. */
   readonly instanceId?: readonly string[];
+  /**
+   * What the service's explanation looks like where its word alone does not tell this meaning from a wider one: a 400 in plain text, an
+   * `INVALID_JSON`, `BAD_REGISTRATION` or `INVALID_ARGUMENT`, a stanza error.
+   */
+  readonly text?: RegExp;
   /** The store marks the token `suspect` and removes nothing. */
   readonly suspect?: true;
 }
@@ -46,6 +51,7 @@ export const ERROR_CODES = {
     action: "Name a recipient.",
     gcmHttp: ["MissingRegistration"],
     instanceId: ["MissingIIdToken"],
+    text: /Missing "registration_ids" field|Missing Required Field: to\b/i,
   },
   "invalid-registration": {
     meaning: "The token is malformed: cut off, or with characters that do not belong to it",
@@ -53,6 +59,7 @@ export const ERROR_CODES = {
     action: "Nothing for the token: it has been removed. Look for the code that damaged it.",
     gcmHttp: ["InvalidRegistration"],
     instanceId: ["InvalidToken"],
+    text: /invalid token on 'to' field|registration token is not a valid|APNs device token is disabled/i,
   },
   "not-registered": {
     meaning: "The app was uninstalled or unregistered, or the token expired",
@@ -89,6 +96,7 @@ export const ERROR_CODES = {
     verdict: "reject",
     action: "Send less: 4096 bytes of data keys and values, 2048 to topics.",
     gcmHttp: ["MessageTooBig"],
+    text: /message is too big|payload .*(too (big|large)|exceeds)/i,
   },
   "request-too-big": {
     meaning: "The whole request is larger than the service's front end takes",
@@ -101,6 +109,7 @@ export const ERROR_CODES = {
     verdict: "reject",
     action: "Rename it: not from or message_type, nothing that starts with google or gcm.",
     gcmHttp: ["InvalidDataKey"],
+    text: /"data" key ".*" is a reserved keyword|reserved (data )?key/i,
   },
   "invalid-ttl": {
     meaning: "The time to live is not a whole number of seconds from 0 to 2419200",
@@ -108,6 +117,7 @@ export const ERROR_CODES = {
     action: "Correct timeToLiveSec.",
     gcmHttp: ["InvalidTtl"],
     ccs: ["INVALID_TTL"],
+    text: /"time_to_live"|\binvalid_ttl\b/i,
   },
   "missing-collapse-key": {
     meaning: "2012 only: a time to live needs a collapse key",
@@ -124,6 +134,24 @@ export const ERROR_CODES = {
     ccs: ["INVALID_JSON", "JSON_TYPE_ERROR"],
     fcmV1: ["INVALID_ARGUMENT"],
     instanceId: ["INVALID_ARGUMENT"],
+  },
+  "malformed-json": {
+    meaning: "The service cannot read the request as JSON",
+    verdict: "reject",
+    action: "Report it: the SDK writes the JSON.",
+    text: /JSON_PARSING_ERROR(?! ?: ?Missing)/i,
+  },
+  "missing-message-id": {
+    meaning: "CCS finds no message_id in the message",
+    verdict: "reject",
+    action: "Report it: the SDK gives every message an ID.",
+    text: /Missing Required Field: message_id/i,
+  },
+  "too-many-recipients": {
+    meaning: "More recipients in one request than the service takes",
+    verdict: "reject",
+    action: "Report it: the SDK splits at 1000.",
+    text: /Number of messages on bulk/i,
   },
   "stanza-error": {
     meaning: "CCS answered with a stanza error: the message could not be read as one",
@@ -305,6 +333,24 @@ export function errorCodeFor(wire: WireVocabulary, word: string): ErrorCode {
     if (word.startsWith("InvalidJson")) return "invalid-argument";
   }
   return "internal-error";
+}
+
+// codes wide enough that the explanation beside them may say which narrower one is meant
+const WIDE_CODES: ReadonlySet<ErrorCode> = new Set(["invalid-argument", "bad-registration", "stanza-error"]);
+const byText = rows.flatMap(([code, row]) => (row.text === undefined ? [] : [{ code, text: row.text }]));
+
+/**
+ * The code that an explanation proves, where the service's word is a wide one; otherwise the code itself. This is what tells a
+ * `BAD_REGISTRATION` about a malformed token from one about another sender's, and the live service's 400 texts from each other.
+ *
+ * Source: docs/protocol/error-codes.md
+ */
+export function narrowErrorCode(code: ErrorCode, explanation: string | undefined): ErrorCode {
+  if (explanation === undefined || !WIDE_CODES.has(code)) return code;
+  const found = byText.find(({ text }) => text.test(explanation))?.code;
+  // the token a BAD_REGISTRATION is about can only be proven bad; that it is another field would be a contradiction
+  if (found === undefined || (code === "bad-registration" && found !== "invalid-registration")) return code;
+  return found;
 }
 
 /** The code for the HTTP status of a whole answer: every 5xx not listed is `unavailable`, any other status `unexpected-status`. */

@@ -20,6 +20,7 @@ export {
   errorCodeFor,
   errorCodeForHttpStatus,
   errorRow,
+  narrowErrorCode,
   outcomeKindFor,
   type Verdict,
   type WireVocabulary,
