@@ -66,14 +66,6 @@ export function unsendable(message: DownstreamMessage, format: GcmHttpFormat): F
   if (message.messageId !== undefined) {
     problems.push({ path: "messageId", problem: "exists over CCS only: over HTTP the service gives the ID" });
   }
-  for (const field of FCM_V1_ONLY) {
-    if (message[field] !== undefined) {
-      problems.push({ path: field, problem: "exists over FCM HTTP v1 only: use createFcmSender" });
-    }
-  }
-  if ("fid" in message.target) {
-    problems.push({ path: "target.fid", problem: "is a target of FCM HTTP v1 only: use createFcmSender" });
-  }
   if (format === "json") return problems;
   for (const field of JSON_ONLY) {
     if (message[field] !== undefined) {
@@ -86,5 +78,4 @@ export function unsendable(message: DownstreamMessage, format: GcmHttpFormat): F
   return problems;
 }
 
-const FCM_V1_ONLY = ["android", "apns", "webpush"] as const;
 const JSON_ONLY = ["notification", "priority", "contentAvailable", "mutableContent", "analyticsLabel"] as const;

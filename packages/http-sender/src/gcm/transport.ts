@@ -10,6 +10,7 @@ import {
   type RecipientOutcome,
   type RegistrationToken,
   recipientsOf,
+  refuseV1Only,
   type SendReport,
   systemClock,
   tokensOf,
@@ -187,6 +188,7 @@ class GcmHttp implements GcmHttpTransport {
   }
 
   check(message: DownstreamMessage): void {
+    refuseV1Only(message, "GCM HTTP");
     const problems = unsendable(message, this.#format);
     if (problems.length > 0) throw new InvalidMessageError(problems);
   }
