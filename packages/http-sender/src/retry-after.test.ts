@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { parseRetryAfter } from "./retry-after.ts";
+
+const NOW = Date.UTC(2015, 9, 21, 7, 28, 0);
+
+describe("Retry-After", () => {
+  it.each([
+    ["0", 0],
+    ["120", 120_000],
+    [" 7 ", 7_000],
+    ["1.5", 1_500],
+    ["Wed, 21 Oct 2015 07:28:30 GMT", 30_000],
+    ["Wednesday, 21-Oct-15 07:29:00 GMT", 60_000],
+    ["Wed Oct 21 07:28:10 2015", 10_000],
+    ["Wed, 21 Oct 2015 07:00:00 GMT", 0],
+    ["99999999999999999999", 365 * 24 * 3600 * 1000],
+  ])("%s asks for %i ms", (value, expected) => {
+    expect(parseRetryAfter(value, NOW)).toBe(expected);
+  });
+
+  it.each([[undefined], [""], ["-5"], ["soon"], ["10s"], ["2015-10-21"], ["Wed, 41 Oct 2015 07:28:00 GMT"], ["0x10"]])(
+    "%s asks for nothing",
+    (value) => {
+      expect(parseRetryAfter(value, NOW)).toBeUndefined();
+    },
+  );
+});
