@@ -1,0 +1,157 @@
+import { type ErrorCode, outcomeKindFor } from "@cloud-messaging/core";
+import { describe, expect, it } from "vitest";
+import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts";
+
+const fcm = (errorCode: string) => ({ "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", errorCode });
+const apns = (statusCode: number, reason: string) => ({
+  "@type": "type.googleapis.com/google.firebase.fcm.v1.ApnsError",
+  statusCode,
+  reason,
+});
+const violation = (field: string) => ({
+  "@type": "type.googleapis.com/google.rpc.BadRequest",
+  fieldViolations: [{ field, description: `Invalid value at '${field}'` }],
+});
+const error = (code: number, status: string, message: string, ...details: object[]) =>
+  JSON.stringify({ error: { code, status, message, details } });
+
+const BAD_TOKEN = "The registration token is not a valid FCM registration token";
+
+describe("reading an error answer of FCM v1", () => {
+  it.each<[string, number, string, ErrorCode]>([
+    [
+      "UNREGISTERED",
+      404,
+      error(404, "NOT_FOUND", "Requested entity was not found.", fcm("UNREGISTERED")),
+      "not-registered",
+    ],
+    ["a bad token", 400, error(400, "INVALID_ARGUMENT", BAD_TOKEN, fcm("INVALID_ARGUMENT")), "invalid-registration"],
+    [
+      "a bad token, by field",
+      400,
+      error(400, "INVALID_ARGUMENT", "Invalid value", violation("message.token")),
+      "invalid-registration",
+    ],
+    [
+      "a bad fid",
+      400,
+      error(400, "INVALID_ARGUMENT", "Invalid installation ID", fcm("INVALID_ARGUMENT")),
+      "invalid-registration",
+    ],
+    [
+      "data that is no string",
+      400,
+      error(
+        400,
+        "INVALID_ARGUMENT",
+        "Invalid value at 'message.data[0].value' (TYPE_STRING), 12",
+        violation("message.data[0].value"),
+      ),
+      "invalid-argument",
+    ],
+    [
+      "a message that is too big",
+      400,
+      error(400, "INVALID_ARGUMENT", "Android message is too big", fcm("INVALID_ARGUMENT")),
+      "invalid-argument",
+    ],
+    [
+      "an APNs token that is gone",
+      400,
+      error(
+        400,
+        "INVALID_ARGUMENT",
+        "APNs device token is disabled.",
+        fcm("INVALID_ARGUMENT"),
+        apns(410, "Unregistered"),
+      ),
+      "not-registered",
+    ],
+    [
+      "a sender mismatch",
+      403,
+      error(403, "PERMISSION_DENIED", "SenderId mismatch", fcm("SENDER_ID_MISMATCH")),
+      "mismatch-sender-id",
+    ],
+    [
+      "a missing permission",
+      403,
+      error(403, "PERMISSION_DENIED", "Permission 'cloudmessaging.messages.create' denied"),
+      "permission-denied",
+    ],
+    ["a quota", 429, error(429, "RESOURCE_EXHAUSTED", "Quota exceeded", fcm("QUOTA_EXCEEDED")), "quota-exceeded"],
+    ["a quota without FcmError", 429, error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"), "quota-exceeded"],
+    ["UNAVAILABLE", 503, error(503, "UNAVAILABLE", "The service is unavailable", fcm("UNAVAILABLE")), "unavailable"],
+    ["INTERNAL", 500, error(500, "INTERNAL", "Internal error", fcm("INTERNAL")), "internal-error"],
+    [
+      "bad APNs credentials",
+      401,
+      error(
+        401,
+        "UNAUTHENTICATED",
+        "Auth error from APNS",
+        fcm("THIRD_PARTY_AUTH_ERROR"),
+        apns(403, "InvalidProviderToken"),
+      ),
+      "invalid-apns-credential",
+    ],
+    [
+      "their old name",
+      401,
+      error(401, "UNAUTHENTICATED", "Auth error from APNS", fcm("APNS_AUTH_ERROR")),
+      "invalid-apns-credential",
+    ],
+    [
+      "an access token that has expired",
+      401,
+      error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
+      "authentication-failed",
+    ],
+    ["a wrong project", 404, error(404, "NOT_FOUND", "Requested entity was not found."), "endpoint-gone"],
+    ["a bare 404", 404, "<html>Not Found</html>", "endpoint-gone"],
+    ["UNSPECIFIED_ERROR, as its status", 503, error(503, "UNAVAILABLE", "x", fcm("UNSPECIFIED_ERROR")), "unavailable"],
+    [
+      "an errorCode of the future, as its status",
+      400,
+      error(400, "INVALID_ARGUMENT", "x", fcm("NEW_THING")),
+      "invalid-argument",
+    ],
+    ["a status of the future, as its number", 502, error(502, "STRANGE", "x"), "unavailable"],
+    ["DEADLINE_EXCEEDED", 504, error(504, "DEADLINE_EXCEEDED", "x"), "unavailable"],
+    ["error as a string", 400, JSON.stringify({ error: "Topic name format is invalid" }), "invalid-argument"],
+    ["no JSON", 500, "oops", "internal-error"],
+    ["an empty body", 503, "", "unavailable"],
+    ["JSON that is no error", 503, "[]", "unavailable"],
+    ["a front end's 413", 413, "<html>Too Large</html>", "request-too-big"],
+  ])("%s", (_name, status, body, code) => {
+    expect(readFailure(status, body, "device").code).toBe(code);
+  });
+
+  it.each<RecipientKind>(["topic", "group"])("never takes a bad %s for a bad token", (kind) => {
+    const failure = readFailure(400, error(400, "INVALID_ARGUMENT", BAD_TOKEN, fcm("INVALID_ARGUMENT")), kind);
+    expect(failure.code).toBe("invalid-argument");
+  });
+
+  it("keeps the service's words, with what APNs said, and cuts what is long", () => {
+    const gone = error(400, "INVALID_ARGUMENT", "Disabled.", fcm("INVALID_ARGUMENT"), apns(410, "Unregistered"));
+    expect(readFailure(400, gone, "device").service).toEqual({
+      status: 400,
+      error: "INVALID_ARGUMENT",
+      description: "Disabled. – APNs: 410 Unregistered",
+    });
+    expect(readFailure(500, "x".repeat(10_000), "device").service.description).toHaveLength(301);
+    expect(readFailure(502, "<html><b>Bad</b>\n Gateway</html>", "device").service.description).toBe("Bad Gateway");
+  });
+
+  it("says of a bare 404 that no token was removed", () => {
+    const failure = readFailure(404, "", "device");
+    expect(outcomeKindFor(failure.code)).toBe("rejected");
+    expect(failure.detail).toContain("projectId");
+  });
+
+  it("tells an access token that expired from an APNs key that is bad", () => {
+    expect(isAboutAccessToken(readFailure(401, "", "device"))).toBe(true);
+    const apnsKey = error(401, "UNAUTHENTICATED", "x", fcm("THIRD_PARTY_AUTH_ERROR"));
+    expect(isAboutAccessToken(readFailure(401, apnsKey, "device"))).toBe(false);
+  });
+});

@@ -1,0 +1,130 @@
+import {
+  APNS_ERROR_TYPE,
+  BAD_REQUEST_TYPE,
+  type ErrorCode,
+  errorCodeFor,
+  errorCodeForHttpStatus,
+  FCM_ERROR_TYPE,
+  type FcmV1ErrorDetail,
+  FcmV1ErrorResponseSchema,
+  type ServiceAnswer,
+} from "@cloud-messaging/core";
+
+/** What kind of recipient the answer is about: only a device has a token that can be bad. */
+export type RecipientKind = "device" | "group" | "topic";
+
+/** What an answer that is not 200 says. */
+export interface FcmV1Failure {
+  readonly code: ErrorCode;
+  readonly service: ServiceAnswer;
+  /** In words, where the table's own action would mislead. */
+  readonly detail?: string;
+}
+
+/** Longest text kept of what the service said. Unit: characters. */
+const MAX_DESCRIPTION = 300;
+const ABOUT_TOKEN =
+  /\b(?:not a valid|invalid)\b[^.]*\b(?:registration token|installation id|fid)\b|\b(?:registration token|installation id|fid)\b[^.]*\bnot (?:a )?valid\b/i;
+const TOKEN_FIELD = /^message\.(?:token|fid)$/;
+
+/**
+ * Reads an error answer in the order the reference asks for: the `FcmError` detail, then `error.status`, then the HTTP status.
+ *
+ * A device is reported gone on `UNREGISTERED`, on an `INVALID_ARGUMENT` that is about the token and on an APNs 410, and on nothing
+ * else: neither a bare 404 nor any other `INVALID_ARGUMENT` removes a token.
+ *
+ * Source: docs/protocol/fcm-v1.md#errors
+ */
+export function readFailure(status: number, body: string, recipient: RecipientKind): FcmV1Failure {
+  const error = readError(body);
+  const details = error.details;
+  const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE)?.errorCode;
+  const apns = details.find((detail) => detail["@type"] === APNS_ERROR_TYPE);
+  const word = fcm ?? error.status;
+  const service: ServiceAnswer = {
+    status,
+    ...(word === undefined ? {} : { error: word }),
+    ...describe(error.message, apns),
+  };
+  const code = codeOf(fcm, error.status, status);
+
+  if (recipient !== "topic" && (apns?.statusCode === 410 || apns?.reason === "Unregistered")) {
+    return { code: "not-registered", service };
+  }
+  if (code === "invalid-argument" && recipient === "device" && isAboutToken(error.message, details)) {
+    return { code: "invalid-registration", service };
+  }
+  if (code === "not-registered" && recipient === "topic") return { code: "invalid-argument", service };
+  if (code === "endpoint-gone") {
+    return {
+      code,
+      service,
+      detail:
+        "The service knows no such project or address: check projectId and endpoint. No token was removed for it.",
+    };
+  }
+  return { code, service };
+}
+
+/** Whether an answer says that the access token, and nothing else, is no longer good: a new one may do. */
+export function isAboutAccessToken(failure: FcmV1Failure): boolean {
+  return failure.code === "authentication-failed";
+}
+
+interface ReadError {
+  readonly message: string | undefined;
+  readonly status: string | undefined;
+  readonly details: readonly FcmV1ErrorDetail[];
+}
+
+function readError(body: string): ReadError {
+  const plain = { status: undefined, details: [] };
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    // a front end or a proxy answered in HTML or text
+    return {
+      ...plain,
+      message:
+        body.trim() === ""
+          ? undefined
+          : body
+              .replace(/<[^>]*>/g, " ")
+              .replace(/\s+/g, " ")
+              .trim(),
+    };
+  }
+  const parsed = FcmV1ErrorResponseSchema.safeParse(json);
+  if (!parsed.success) return { ...plain, message: undefined };
+  const { error } = parsed.data;
+  if (typeof error === "string") return { ...plain, message: error };
+  return { message: error.message, status: error.status, details: error.details ?? [] };
+}
+
+function codeOf(fcm: string | undefined, status: string | undefined, httpStatus: number): ErrorCode {
+  return knownCode(fcm) ?? knownCode(status) ?? errorCodeForHttpStatus(httpStatus);
+}
+
+/** The code of a word that is in the table; `UNSPECIFIED_ERROR` and words of the future say nothing, so the HTTP status does. */
+function knownCode(word: string | undefined): ErrorCode | undefined {
+  if (word === undefined) return undefined;
+  const code = errorCodeFor("fcmV1", word);
+  return code === "internal-error" && word !== "INTERNAL" ? undefined : code;
+}
+
+function isAboutToken(message: string | undefined, details: readonly FcmV1ErrorDetail[]): boolean {
+  if (message !== undefined && ABOUT_TOKEN.test(message)) return true;
+  return details.some(
+    (detail) =>
+      detail["@type"] === BAD_REQUEST_TYPE &&
+      detail.fieldViolations?.some(({ field }) => field !== undefined && TOKEN_FIELD.test(field)),
+  );
+}
+
+function describe(message: string | undefined, apns: FcmV1ErrorDetail | undefined): { description?: string } {
+  const said = apns === undefined ? undefined : `APNs: ${[apns.statusCode, apns.reason].filter(Boolean).join(" ")}`;
+  const text = [message, said].filter(Boolean).join(" – ");
+  if (text === "") return {};
+  return { description: text.length <= MAX_DESCRIPTION ? text : `${text.slice(0, MAX_DESCRIPTION)}…` };
+}
