@@ -1,0 +1,66 @@
+import { describe, expectTypeOf, it } from "vitest";
+import {
+  type AnyCloudMessagingError,
+  createSender,
+  type DownstreamTransport,
+  type ErrorCode,
+  type RecipientOutcome,
+  type RegistrationToken,
+  type SendReport,
+} from "./index.ts";
+
+declare const transport: DownstreamTransport;
+declare const outcome: RecipientOutcome;
+declare const error: AnyCloudMessagingError;
+const sender = createSender({ transport });
+
+describe("what must compile, and what must not", () => {
+  it("takes a plain string for a token and gives back a checked one", async () => {
+    const report = await sender.send({ target: { token: "tok-a" }, data: { score: "5x1" } });
+    expectTypeOf(report).toEqualTypeOf<SendReport>();
+    for (const { canonicalRegistrationId } of report.outcomes.filter((o) => o.kind === "accepted")) {
+      expectTypeOf(canonicalRegistrationId).toEqualTypeOf<RegistrationToken | undefined>();
+    }
+  });
+
+  it("refuses data that is no string, two targets and options that do not exist", () => {
+    // @ts-expect-error a number is no string
+    void sender.send({ target: { token: "tok-a" }, data: { score: 5 } });
+    // @ts-expect-error no target
+    void sender.send({ data: { score: "5" } });
+    // @ts-expect-error a user's message has no target of its own
+    void sender.sendToUser("u", { target: { token: "tok-a" } });
+    // @ts-expect-error misspelt
+    void sender.send({ target: { token: "tok-a" } }, { timeout: 5 });
+    // @ts-expect-error neither of the two
+    void sender.send({ target: { token: "tok-a" } }, { ambiguous: "maybe" });
+  });
+
+  it("keeps what goes with one kind of outcome off the others", () => {
+    if (outcome.kind === "accepted") {
+      // @ts-expect-error an accepted message has no failure code
+      outcome.code;
+    } else {
+      expectTypeOf(outcome.code).toEqualTypeOf<ErrorCode>();
+      // @ts-expect-error and a failed one no canonical ID
+      outcome.canonicalRegistrationId;
+    }
+  });
+
+  it("is exhaustive over kinds and over error codes", () => {
+    const word = (o: RecipientOutcome): string => {
+      switch (o.kind) {
+        case "accepted":
+        case "unregistered":
+        case "retryable":
+        case "ambiguous":
+        case "rejected":
+          return o.kind;
+      }
+    };
+    expectTypeOf(word).returns.toEqualTypeOf<string>();
+    if (error.code === "ERR_INVALID_MESSAGE") expectTypeOf(error.problems).not.toBeAny();
+    // @ts-expect-error not one of ours
+    if (error.code === "ERR_UNKNOWN") return;
+  });
+});
