@@ -1,0 +1,91 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const pnpm = (
+  JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { packageManager: string }
+).packageManager.split("+")[0] as string;
+
+interface Manifest {
+  readonly name: string;
+  readonly exports: Record<string, unknown>;
+  readonly dependencies?: Record<string, string>;
+}
+
+// what `npm install ./*.tgz` would make of it, without a network: our packages unpacked, theirs linked
+const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-pack-"));
+const scope = join(folder, "node_modules", "@cloud-messaging");
+let names: string[] = [];
+const manifestOf = (name: string) => JSON.parse(readFileSync(join(scope, name, "package.json"), "utf8")) as Manifest;
+
+beforeAll(() => {
+  execFileSync("npm", ["exec", "--yes", "--", pnpm, "--filter", "./packages/*", "pack", "--pack-destination", folder], {
+    cwd: root,
+    stdio: "pipe",
+    shell: process.platform === "win32",
+  });
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".tgz"))) {
+    const name = file.replace(/^cloud-messaging-/, "").replace(/-\d+\.\d+\.\d+\.tgz$/, "");
+    mkdirSync(join(scope, name), { recursive: true });
+    execFileSync("tar", ["-xzf", join(folder, file), "--strip-components=1", "-C", join(scope, name)]);
+    for (const dependency of Object.keys(manifestOf(name).dependencies ?? {})) {
+      if (dependency.startsWith("@cloud-messaging/")) continue;
+      const to = join(scope, name, "node_modules", dependency);
+      mkdirSync(join(to, ".."), { recursive: true });
+      symlinkSync(join(root, "packages", name, "node_modules", dependency), to, "junction");
+    }
+  }
+  names = readdirSync(scope);
+}, 120_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("what would be published", () => {
+  it("is every package, with plain version ranges and no way into the sources", () => {
+    expect(names).toEqual(expect.arrayContaining(["ccs-client", "core", "emulator", "http-sender"]));
+    for (const name of names) {
+      const manifest = manifestOf(name);
+      expect(
+        Object.values(manifest.dependencies ?? {}).filter((range) => !/^[\^~]?\d/.test(range)),
+        name,
+      ).toEqual([]);
+      expect(JSON.stringify(manifest.exports), name).not.toContain("/source");
+    }
+  });
+
+  it("holds what was built, and no test", () => {
+    for (const name of names) {
+      const files = readdirSync(join(scope, name), { recursive: true }).map(String);
+      expect(
+        files.filter((file) => /\.test(-d|-support)?\.|tsbuildinfo/.test(file) && !file.includes("node_modules")),
+        name,
+      ).toEqual([]);
+      expect(
+        existsSync(join(scope, name, "dist", "index.js")) || existsSync(join(scope, name, "dist", "index.cjs")),
+        name,
+      ).toBe(true);
+      expect(existsSync(join(scope, name, "package.json"))).toBe(true);
+    }
+  });
+
+  it("can be imported and required, and is the same both ways", () => {
+    const program = `
+      import { createRequire } from "node:module";
+      const require = createRequire(import.meta.url);
+      for (const name of ${JSON.stringify(names.filter((name) => name !== "node-gcm"))}) {
+        const imported = await import("@cloud-messaging/" + name);
+        const required = require("@cloud-messaging/" + name);
+        const [first] = Object.keys(imported).filter((key) => key !== "default");
+        if (first === undefined || imported[first] !== required[first]) throw new Error(name);
+      }
+      console.log("same");`;
+    const printed = execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    expect(printed.trim()).toBe("same");
+  });
+});
