@@ -183,3 +183,13 @@ export {
   type GcmTopicResponse,
   GcmTopicResponseSchema,
 } from "./wire/gcm-http.ts";
+export {
+  JWT_BEARER_GRANT,
+  MESSAGING_SCOPE,
+  type OAuthErrorResponse,
+  OAuthErrorResponseSchema,
+  type OAuthTokenResponse,
+  OAuthTokenResponseSchema,
+  type ServiceAccountKey,
+  ServiceAccountKeySchema,
+} from "./wire/oauth.ts";

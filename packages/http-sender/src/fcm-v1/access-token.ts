@@ -1,0 +1,234 @@
+import { AuthenticationError, type CancelTimer, type Clock, type ErrorCode, publish } from "@cloud-messaging/core";
+
+/** An OAuth2 access token. A secret. */
+export interface AccessToken {
+  readonly token: string;
+  /**
+   * When it stops being good. Milliseconds since the epoch.
+   * @defaultValue an hour from now
+   */
+  readonly expiresAt?: number;
+}
+
+/** Gets access tokens from somewhere. Called when a new one is needed: what is got is kept until it is about to expire. */
+export interface AccessTokenProvider {
+  /**
+   * Gets a new token, not one it has kept.
+   *
+   * @throws {AuthenticationError} asking again cannot help: a key was revoked, an account has no right. Any other error is worth another try.
+   */
+  fetchAccessToken(options: { readonly signal: AbortSignal }): Promise<AccessToken>;
+  /** The project the credentials belong to, where they say so. */
+  readonly projectId?: string | undefined;
+  /** The same, where it takes asking. */
+  findProjectId?(): Promise<string | undefined>;
+  /** Frees what it holds. */
+  close?(): Promise<void>;
+}
+
+/** A failure to get a token that may pass. */
+export class AccessTokenUnavailableError extends Error {
+  override readonly name = "AccessTokenUnavailableError";
+  /** What the send ends with: `unavailable`, `connection-failed`, `timeout` … */
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, retryAfterMs?: number) {
+    super(message);
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A token, or why there is none: then nothing was sent. */
+export type AccessTokenResult =
+  | { readonly kind: "token"; readonly token: string }
+  | {
+      readonly kind: "failure";
+      readonly code: ErrorCode;
+      readonly detail: string;
+      readonly retryAfterMs?: number | undefined;
+    };
+
+/** Hands out the current token. */
+export interface AccessTokenSource {
+  /** The token at once where there is a good one; else a promise of the next one. Never rejects. Giving up a wait disturbs nobody else. */
+  get(options?: AccessTokenWait): AccessTokenResult | Promise<AccessTokenResult>;
+  /** The service refused this token: it is forgotten. `false`: there is no point in trying another one now. */
+  refuse(token: string): boolean;
+  /** Ends a fetch that is under way. Every call returns the same promise. */
+  close(): Promise<void>;
+}
+
+/** How long a caller waits for a token. */
+export interface AccessTokenWait {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds since the epoch. */
+  readonly deadlineAt?: number | undefined;
+}
+
+/** What a token source needs. */
+export interface AccessTokenSourceOptions {
+  readonly provider: AccessTokenProvider;
+  readonly clock: Clock;
+  /** One fetch may take so long. Unit: milliseconds. */
+  readonly timeoutMs: number;
+  /** For events. */
+  readonly transport: string;
+}
+
+/** Life of a token whose provider does not say. Unit: milliseconds. */
+const DEFAULT_LIFE_MS = 3_600_000;
+/** A token is renewed this long before it expires, while it is still used. Unit: milliseconds. */
+const RENEW_EARLY_MS = 5 * 60_000;
+/** A token this close to its end is not used: it could expire on its way. Unit: milliseconds. */
+const UNUSABLE_MS = 30_000;
+/** A refusal for good is believed this long, so that thousands of sends do not all ask. Unit: milliseconds. */
+const REFUSAL_MS = 30_000;
+/** Renewals ahead of time, and new tokens because the service refused one, are not closer together. Unit: milliseconds. */
+const PAUSE_MS = 10_000;
+
+interface Current {
+  readonly token: string;
+  readonly renewAt: number;
+  readonly unusableAt: number;
+}
+
+/**
+ * Keeps one access token: renews it before it expires, fetches once for however many wait, and asks for a new one when the service
+ * refuses it. Short lives (an emulator's) shrink the margins in proportion.
+ */
+export function createAccessTokenSource(options: AccessTokenSourceOptions): AccessTokenSource {
+  const { provider, clock, timeoutMs, transport } = options;
+  let current: Current | undefined;
+  let fetching: Promise<AccessTokenResult> | undefined;
+  let refusal: { readonly result: AccessTokenResult; readonly until: number } | undefined;
+  let noRenewalBefore = 0;
+  let noReplacementBefore = 0;
+  const closing = new AbortController();
+  let closed: Promise<void> | undefined;
+
+  function fetchOnce(): Promise<AccessTokenResult> {
+    fetching ??= fetchToken().finally(() => {
+      fetching = undefined;
+    });
+    return fetching;
+  }
+
+  async function fetchToken(): Promise<AccessTokenResult> {
+    const timeout = new AbortController();
+    const cancel = clock.schedule(timeoutMs, () => timeout.abort());
+    const signal = AbortSignal.any([timeout.signal, closing.signal]);
+    try {
+      const { token, expiresAt } = await untilAborted(provider.fetchAccessToken({ signal }), signal);
+      const now = clock.now();
+      const lifeMs = Math.max(0, (expiresAt ?? now + DEFAULT_LIFE_MS) - now);
+      current = {
+        token,
+        renewAt: now + lifeMs - Math.min(RENEW_EARLY_MS, lifeMs / 4),
+        unusableAt: now + lifeMs - Math.min(UNUSABLE_MS, lifeMs / 10),
+      };
+      refusal = undefined;
+      return { kind: "token", token };
+    } catch (error) {
+      return failed(error, timeout.signal.aborted);
+    } finally {
+      cancel();
+    }
+  }
+
+  function failed(error: unknown, timedOut: boolean): AccessTokenResult {
+    const result = describeFailure(error, timedOut, closing.signal.aborted);
+    noRenewalBefore = clock.now() + PAUSE_MS;
+    if (error instanceof AuthenticationError) refusal = { result, until: clock.now() + REFUSAL_MS };
+    publish("cloud-messaging:notice", () => ({
+      transport,
+      notice: "access-token-failed",
+      detail: `${result.code}: ${result.detail}`,
+    }));
+    return result;
+  }
+
+  return {
+    get(wait = {}) {
+      if (closed !== undefined) return { kind: "failure", code: "closed", detail: "the sender is closed" };
+      const now = clock.now();
+      if (current !== undefined && now < current.unusableAt) {
+        // nobody waits for this one: the old token is good for a while yet
+        if (now >= current.renewAt && now >= noRenewalBefore) void fetchOnce();
+        return { kind: "token", token: current.token };
+      }
+      if (refusal !== undefined && now < refusal.until) return refusal.result;
+      return waitFor(fetchOnce(), wait, clock);
+    },
+    refuse(token) {
+      if (current?.token !== token) return true;
+      // two refusals in a row are not about the token's age
+      if (clock.now() < noReplacementBefore) return false;
+      noReplacementBefore = clock.now() + PAUSE_MS;
+      current = undefined;
+      return true;
+    },
+    close() {
+      closed ??= (async () => {
+        closing.abort();
+        await fetching;
+        await provider.close?.();
+      })();
+      return closed;
+    },
+  };
+}
+
+function describeFailure(error: unknown, timedOut: boolean, closed: boolean): AccessTokenResult & { kind: "failure" } {
+  if (closed) return { kind: "failure", code: "closed", detail: "the sender was closed before it had an access token" };
+  if (timedOut) return { kind: "failure", code: "timeout", detail: "no access token in time" };
+  if (error instanceof AuthenticationError) {
+    return { kind: "failure", code: "authentication-failed", detail: error.message };
+  }
+  if (error instanceof AccessTokenUnavailableError) {
+    return { kind: "failure", code: error.code, detail: error.message, retryAfterMs: error.retryAfterMs };
+  }
+  // a provider of the caller's own: its text may hold anything, so only its name is passed on
+  const name = error instanceof Error ? error.name : typeof error;
+  return { kind: "failure", code: "unavailable", detail: `the access token provider failed (${name})` };
+}
+
+/** A provider that does not heed the signal is left alone: its answer comes too late for anybody. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(new Error("aborted"));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Waits for a shared fetch as long as this caller wants to. */
+function waitFor(
+  fetched: Promise<AccessTokenResult>,
+  { signal, deadlineAt }: AccessTokenWait,
+  clock: Clock,
+): Promise<AccessTokenResult> {
+  if (signal === undefined && deadlineAt === undefined) return fetched;
+  return new Promise((resolve) => {
+    let cancel: CancelTimer | undefined;
+    const settle = (result: AccessTokenResult): void => {
+      cancel?.();
+      signal?.removeEventListener("abort", onAbort);
+      resolve(result);
+    };
+    const onAbort = (): void => settle({ kind: "failure", code: "aborted", detail: "the signal was aborted" });
+    if (signal?.aborted) {
+      onAbort();
+      return;
+    }
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (deadlineAt !== undefined) {
+      cancel = clock.schedule(deadlineAt - clock.now(), () =>
+        settle({ kind: "failure", code: "timeout", detail: "no access token in time" }),
+      );
+    }
+    void fetched.then(settle);
+  });
+}

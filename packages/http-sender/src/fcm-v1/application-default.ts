@@ -1,0 +1,105 @@
+import { readFile } from "node:fs/promises";
+import { AuthenticationError, CloudMessagingError, MESSAGING_SCOPE } from "@cloud-messaging/core";
+import type { GoogleAuth } from "google-auth-library";
+import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
+import { createServiceAccountProvider, parseServiceAccountKey, type ServiceAccountOptions } from "./service-account.ts";
+
+/** How to get application default credentials, for people. */
+export const HOW_TO_GET_CREDENTIALS =
+  "set GOOGLE_APPLICATION_CREDENTIALS to the path of a service-account key, run `gcloud auth application-default login`, or run on Google Cloud with an account that may send";
+
+/**
+ * Application default credentials: the file that GOOGLE_APPLICATION_CREDENTIALS names, gcloud's own, workload identity, or the metadata
+ * server of Google Cloud. A service-account key is used as one given in code is; the rest is google-auth-library's, which is loaded
+ * only here and only when it is needed.
+ */
+export function createApplicationDefaultProvider(options: ServiceAccountOptions): AccessTokenProvider {
+  let serviceAccount: Promise<AccessTokenProvider | undefined> | undefined;
+  const findServiceAccount = (): Promise<AccessTokenProvider | undefined> => {
+    serviceAccount ??= readServiceAccount(options).catch((error: unknown) => {
+      // the file may be put right without a restart
+      serviceAccount = undefined;
+      throw error;
+    });
+    return serviceAccount;
+  };
+
+  return {
+    async fetchAccessToken({ signal }) {
+      const provider = await findServiceAccount();
+      if (provider !== undefined) return provider.fetchAccessToken({ signal });
+      try {
+        // a new one each time: its clients keep tokens of their own, also such as the service has just refused
+        const client = await (await createGoogleAuth()).getClient();
+        const { token } = await client.getAccessToken();
+        if (!token) throw new AuthenticationError(`there is no access token in the default credentials`);
+        const expiresAt = client.credentials.expiry_date;
+        return typeof expiresAt === "number" ? { token, expiresAt } : { token };
+      } catch (error) {
+        throw asTokenError(error);
+      }
+    },
+    async findProjectId() {
+      const named = process.env["GOOGLE_CLOUD_PROJECT"] || process.env["GCLOUD_PROJECT"];
+      if (named) return named;
+      const provider = await findServiceAccount();
+      if (provider !== undefined) return provider.projectId;
+      try {
+        return await (await createGoogleAuth()).getProjectId();
+      } catch {
+        return undefined;
+      }
+    },
+    async close() {
+      const provider = await serviceAccount?.catch(() => undefined);
+      await provider?.close?.();
+    },
+  };
+}
+
+async function createGoogleAuth(): Promise<GoogleAuth> {
+  const library = await import("google-auth-library");
+  return new library.GoogleAuth({ scopes: [MESSAGING_SCOPE] });
+}
+
+/** The file of GOOGLE_APPLICATION_CREDENTIALS, where it is a service-account key: google-auth-library ignores its `token_uri`. */
+async function readServiceAccount(options: ServiceAccountOptions): Promise<AccessTokenProvider | undefined> {
+  const path = process.env["GOOGLE_APPLICATION_CREDENTIALS"];
+  if (!path) return undefined;
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    const reason = cause instanceof SyntaxError ? "is not JSON" : "cannot be read";
+    throw new AuthenticationError(`the file that GOOGLE_APPLICATION_CREDENTIALS names ${reason}`);
+  }
+  if ((json as { type?: unknown } | null)?.type !== "service_account") return undefined;
+  try {
+    return createServiceAccountProvider(parseServiceAccountKey(json), options);
+  } catch (error) {
+    if (!(error instanceof CloudMessagingError)) throw error;
+    throw new AuthenticationError(`the file that GOOGLE_APPLICATION_CREDENTIALS names is no good: ${error.message}`);
+  }
+}
+
+/** google-auth-library's errors, of which only the status and the OAuth word are passed on. */
+function asTokenError(error: unknown): Error {
+  if (error instanceof AuthenticationError) return error;
+  const { status, response } = (error ?? {}) as {
+    status?: unknown;
+    response?: { status?: unknown; data?: { error?: unknown } };
+  };
+  const httpStatus = Number(response?.status ?? status);
+  const word = typeof response?.data?.error === "string" ? ` (${response.data.error})` : "";
+  if (httpStatus >= 400 && httpStatus < 500 && httpStatus !== 408 && httpStatus !== 429) {
+    return new AuthenticationError(`the default credentials are refused, HTTP ${httpStatus}${word}`);
+  }
+  const message = error instanceof Error ? error.message : "";
+  if (/could not load the default credentials|unable to detect/i.test(message)) {
+    return new AuthenticationError(`there are no default credentials: ${HOW_TO_GET_CREDENTIALS}`);
+  }
+  return new AccessTokenUnavailableError(
+    "unavailable",
+    `the default credentials gave no access token${Number.isNaN(httpStatus) ? "" : `, HTTP ${httpStatus}${word}`}`,
+  );
+}
