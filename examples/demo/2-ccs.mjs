@@ -1,0 +1,91 @@
+// CCS: flow control, acks, a nack of each kind that has its own action, a delivery receipt.
+import { createCcsClient } from "@cloud-messaging/ccs-client";
+import { createMemoryRegistrationStore } from "@cloud-messaging/core";
+
+// what the service answers first, and what has to become of the message
+const NACKS = [
+  { error: "SERVICE_UNAVAILABLE", becomes: "accepted", action: "backs off, sends again" },
+  { error: "INTERNAL_SERVER_ERROR", becomes: "accepted", action: "backs off, sends again" },
+  { error: "DEVICE_MESSAGE_RATE_EXCEEDED", becomes: "accepted", action: "waits longer, sends again" },
+  { error: "CONNECTION_DRAINING", becomes: "accepted", action: "sends again at once, on another connection" },
+  { error: "DEVICE_UNREGISTERED", becomes: "unregistered", action: "removes the registration" },
+  {
+    error: "BAD_REGISTRATION",
+    becomes: "unregistered",
+    action: "removes the registration: the service says it is invalid",
+  },
+  { error: "INVALID_JSON", becomes: "rejected", action: "tells the caller" },
+];
+
+export async function flowControl({ emulator, narrator, tally }) {
+  const devices = Array.from({ length: 10 }, () => emulator.createDevice());
+  const special = NACKS.map(() => emulator.createDevice());
+  const deviceOf = new Map([...devices, ...special].map((device) => [device.token, device]));
+  const registrations = createMemoryRegistrationStore();
+  for (const { token } of special) registrations.register("bob", token);
+  registrations.onChange((change) => tally.change(change));
+
+  const client = createCcsClient({
+    ...emulator.ccsOptions(),
+    registrations,
+    // the documented waits are 1 s and more; a demo need not take that long
+    retry: { minMs: 200, initialMs: 200, rateLimitedMinMs: 800 },
+  });
+  try {
+    await client.ready();
+    const plain = 250 - NACKS.length;
+    const sends = [];
+    let most = 0;
+    for (let i = 0; i < plain; i++) {
+      const mark = `bulk-${i}`;
+      const { token } = devices[i % devices.length];
+      sends.push(
+        client
+          .send({ target: { token }, data: { mark } })
+          .then((report) => tally.report(report, (t) => deviceOf.get(t), mark)),
+      );
+      most = Math.max(most, client.pending);
+    }
+    await Promise.all(sends);
+    narrator.say(
+      "good",
+      `${plain} messages`,
+      `acked; at most ${emulator.stats.maxPending} of them were pending at once`,
+      {
+        event: "acks",
+        maxPending: emulator.stats.maxPending,
+      },
+    );
+
+    for (const [i, { error, becomes, action }] of NACKS.entries()) {
+      const { token } = special[i];
+      const detail = error === "BAD_REGISTRATION" ? `Invalid token on 'to' field: ${token}` : undefined;
+      emulator.faults.next({ token, door: "ccs", error, ...(detail === undefined ? {} : { detail }) });
+      const report = await client.send({ target: { token }, data: { mark: error } });
+      tally.report(report, (t) => deviceOf.get(t), error);
+      const [outcome] = report.outcomes;
+      const mark = outcome.kind !== becomes ? "bad" : becomes === "accepted" ? "good" : "change";
+      narrator.say(mark, error.slice(0, 24), `${action}: ${outcome.kind}`, {
+        event: "nack",
+        error,
+        kind: outcome.kind,
+      });
+    }
+
+    const [device] = devices;
+    const report = await client.send({ target: { token: device.token }, data: { mark: "receipt" } }, { receipt: true });
+    tally.report(report, (t) => deviceOf.get(t), "receipt");
+    const receipt = await report.receipt;
+    if (receipt.originalMessageId === report.outcomes[0].messageId) tally.count("receipts");
+    narrator.say(
+      "good",
+      "delivery receipt",
+      `${receipt.messageId} belongs to message ${report.outcomes[0].messageId}, and was acked`,
+      {
+        event: "receipt",
+      },
+    );
+  } finally {
+    await client.close();
+  }
+}

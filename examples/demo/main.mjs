@@ -1,0 +1,49 @@
+// The main job from end to end, against an emulator in this process. `npm run demo`, or `npm run demo -- --json`.
+import { parseArgs } from "node:util";
+import { subscribe } from "@cloud-messaging/core";
+import { startEmulator } from "@cloud-messaging/emulator";
+import { multicast } from "./1-multicast.mjs";
+import { flowControl } from "./2-ccs.mjs";
+import { upstream } from "./3-upstream.mjs";
+import { changingConnections } from "./4-connections.mjs";
+import { createNarrator } from "./narrator.mjs";
+import { createTally } from "./tally.mjs";
+
+const { values: options } = parseArgs({
+  options: { json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+});
+if (options.help) {
+  console.log(
+    "npm run demo            tells the story in the terminal\nnpm run demo -- --json  prints one JSON object per event, and the summary last",
+  );
+  process.exit(0);
+}
+
+const narrator = createNarrator(options);
+const emulator = await startEmulator();
+const tally = createTally(emulator);
+const stop = [
+  subscribe("cloud-messaging:retry", (event) => tally.onRetry(event)),
+  subscribe("cloud-messaging:ccs-connection", (event) => tally.onConnection(event)),
+];
+
+let problems;
+try {
+  const story = { emulator, narrator, tally };
+  narrator.chapter(1, "HTTP: one message to five registrations");
+  await multicast(story);
+  narrator.chapter(2, "CCS: 250 messages through a window of 100");
+  await flowControl(story);
+  narrator.chapter(3, "CCS: messages from devices");
+  await upstream(story);
+  narrator.chapter(4, "CCS: connections come and go, messages do not");
+  await changingConnections(story);
+
+  const summary = tally.summary();
+  problems = tally.problems(summary);
+  narrator.finish(summary, problems);
+} finally {
+  for (const unsubscribe of stop) unsubscribe();
+  await emulator.close();
+}
+process.exitCode = problems.length === 0 ? 0 : 1;
