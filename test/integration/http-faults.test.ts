@@ -1,0 +1,546 @@
+import type { Socket } from "node:net";
+import { createServer } from "node:net";
+import {
+  createManualClock,
+  type DownstreamMessageInput,
+  type ManualClock,
+  parseDownstreamMessage,
+  type RecipientOutcome,
+} from "@cloud-messaging/core";
+import {
+  createGcmHttpTransport,
+  type GcmHttpTransport,
+  type GcmHttpTransportOptions,
+} from "@cloud-messaging/http-sender";
+import { describe, expect, it } from "vitest";
+import {
+  acceptAll,
+  answer,
+  hang,
+  head,
+  json,
+  raw,
+  rawThenEnd,
+  rawThenReset,
+  type Step,
+  startFaultServer,
+} from "../support/fault-server.ts";
+import { createTestCertificates } from "../support/fault-server-certificates.ts";
+
+const TIMEOUT_MS = 5_000;
+const toTwo = parseDownstreamMessage({ target: { tokens: ["tok-a", "tok-b"] }, data: { n: "1" } });
+const ACCEPTED_TWO =
+  '{"multicast_id":1,"success":2,"failure":0,"canonical_ids":0,"results":[{"message_id":"0:1"},{"message_id":"0:2"}]}';
+const OK_HEAD = head(200, { "content-type": "application/json", "content-length": String(ACCEPTED_TWO.length) });
+
+interface Setup {
+  readonly clock: ManualClock;
+  readonly transport: GcmHttpTransport;
+}
+function setup(origin: string, options: Partial<GcmHttpTransportOptions> = {}): Setup {
+  const clock = createManualClock();
+  const transport = createGcmHttpTransport({
+    apiKey: "AIza-EXAMPLE-secret",
+    endpoint: `${origin}/fcm/send`,
+    clock,
+    timeoutMs: TIMEOUT_MS,
+    ...options,
+  });
+  return { clock, transport };
+}
+
+/** What every outcome has in common; fails when they differ. */
+function common(outcomes: readonly RecipientOutcome[]): unknown {
+  const [first, ...others] = outcomes.map(({ recipient: _, ...rest }) => rest);
+  for (const other of others) expect(other).toEqual(first);
+  return first;
+}
+
+/** Sends to two tokens against one step, lets the time run out where the step does not answer, and closes everything. */
+async function against(step: Step, options: { readonly timesOut?: boolean } & Partial<GcmHttpTransportOptions> = {}) {
+  const { timesOut, ...rest } = options;
+  await using server = await startFaultServer();
+  const { clock, transport } = setup(server.origin, rest);
+  server.script(step);
+  const sending = transport.send(toTwo);
+  if (timesOut) {
+    await server.arrived(1);
+    await clock.advance(TIMEOUT_MS);
+  }
+  const { outcomes } = await sending;
+  await transport.close();
+  await server.quiet();
+  expect(clock.scheduled).toBe(0);
+  return {
+    outcomes,
+    get outcome() {
+      return common(outcomes);
+    },
+    requests: server.requests.length,
+  };
+}
+
+describe("a request that was written and not answered is ambiguous, and is sent once", () => {
+  it.each<[string, Step, string]>([
+    ["the connection is reset before the headers", rawThenReset(""), "connection-lost"],
+    ["the connection is reset within the headers", rawThenReset("HTTP/1.1 200 OK\r\nContent-"), "connection-lost"],
+    ["the far end half-closes without a word", rawThenEnd(""), "connection-lost"],
+    ["the far end half-closes within the headers", rawThenEnd("HTTP/1.1 200 OK\r\nContent-Le"), "connection-lost"],
+    ["the answer is not HTTP", rawThenEnd("SSH-2.0-OpenSSH_9.2\r\n"), "invalid-response"],
+    ["the headers are endless", raw(`HTTP/1.1 200 OK\r\nx: ${"x".repeat(70_000)}\r\n`), "invalid-response"],
+  ])("%s", async (_, step, code) => {
+    const { outcome, requests } = await against(step);
+    expect(outcome).toMatchObject({ kind: "ambiguous", code, attempts: 1 });
+    expect(requests).toBe(1);
+  });
+
+  it.each<[string, Step]>([
+    ["it never answers", hang()],
+    ["its headers come slowly", raw("HTTP/1.1 200 OK\r\nContent-Type: appl")],
+    ["its body comes slowly", raw(OK_HEAD + ACCEPTED_TWO.slice(0, 20))],
+  ])("%s", async (_, step) => {
+    const { outcome, requests } = await against(step, { timesOut: true });
+    expect(outcome).toMatchObject({ kind: "ambiguous", code: "timeout", attempts: 1 });
+    expect(requests).toBe(1);
+  });
+});
+
+describe("a 200 that cannot be understood is ambiguous: it may have been accepted", () => {
+  it.each<[string, Step, string, RegExp]>([
+    ["reset within the body", rawThenReset(OK_HEAD + ACCEPTED_TWO.slice(0, 30)), "connection-lost", /./],
+    ["half-closed within the body", rawThenEnd(OK_HEAD + ACCEPTED_TWO.slice(0, 30)), "connection-lost", /./],
+    [
+      "cut off at the end of the connection",
+      rawThenEnd(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${ACCEPTED_TWO.slice(0, 30)}`),
+      "invalid-response",
+      /not JSON/,
+    ],
+    ["empty", answer(200, ""), "invalid-response", /empty/],
+    [
+      "HTML",
+      answer(200, "<html><title>Log in</title></html>", { "content-type": "text/html" }),
+      "invalid-response",
+      /not JSON/,
+    ],
+    ["a JSON array", answer(200, "[]"), "invalid-response", /not an answer/],
+    ["JSON of somebody else", json({ ok: true }), "invalid-response", /not an answer/],
+    [
+      "results for one recipient too few",
+      json({ results: [{ message_id: "0:1" }] }),
+      "invalid-response",
+      /1 results for 2/,
+    ],
+    ["results that say nothing", json({ results: [{}, {}] }), "invalid-response", /neither/],
+    ["results that are null", json({ results: [null, null] }), "invalid-response", /neither/],
+  ])("%s", async (_, step, code, detail) => {
+    const { outcome, requests } = await against(step);
+    expect(outcome).toMatchObject({ kind: "ambiguous", code, detail: expect.stringMatching(detail), attempts: 1 });
+    expect(requests).toBe(1);
+  });
+
+  it("longer than the bound: it is cut off, and the connection with it", async () => {
+    const { outcome } = await against(answer(200, `{"results":"${"x".repeat(5_000)}"}`), { maxResponseBytes: 1_000 });
+    expect(outcome).toMatchObject({
+      kind: "ambiguous",
+      code: "invalid-response",
+      detail: expect.stringMatching(/1000 bytes/),
+    });
+  });
+
+  it("a good answer of the wrong content type counts all the same", async () => {
+    const { outcomes } = await against(answer(200, ACCEPTED_TWO, { "content-type": "text/html" }));
+    expect(outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
+  });
+
+  it("a good answer in chunks of one byte, multi-byte text cut apart, is read whole", async () => {
+    const body = JSON.stringify({ results: [{ message_id: "0:✓" }, { error: "Ünknown😀" }] });
+    const bytes = [...Buffer.from(body)].map((byte) => Buffer.from([byte]));
+    const { outcomes } = await against(async (_, socket) => {
+      socket.setNoDelay(true);
+      socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      for (const byte of bytes) {
+        socket.write("1\r\n");
+        socket.write(byte);
+        await new Promise<void>((resolve) => socket.write("\r\n", () => resolve()));
+      }
+      socket.write("0\r\n\r\n");
+    });
+    expect(outcomes).toMatchObject([{ messageId: "0:✓" }, { kind: "retryable", service: { error: "Ünknown😀" } }]);
+  });
+});
+
+describe("a status other than 200 counts even where its body does not come whole", () => {
+  it.each<[string, Step, object]>([
+    [
+      "400 in plain text",
+      answer(400, 'Missing "registration_ids" field\n'),
+      {
+        kind: "rejected",
+        code: "invalid-argument",
+        service: { status: 400, description: 'Missing "registration_ids" field' },
+      },
+    ],
+    [
+      "400 with an error word",
+      answer(400, '{"error":"InvalidParameters"}'),
+      { kind: "rejected", code: "invalid-argument" },
+    ],
+    [
+      "400 that names a dead token, but not which",
+      answer(400, '{"error":"NotRegistered"}'),
+      { kind: "rejected", code: "invalid-argument" },
+    ],
+    [
+      "401 in HTML",
+      answer(401, "<HTML><HEAD><TITLE>Unauthorized</TITLE></HEAD><BODY>…</BODY></HTML>"),
+      { kind: "rejected", code: "authentication-failed", service: { description: "Unauthorized" } },
+    ],
+    [
+      "401 reset within its body",
+      rawThenReset(`${head(401, { "content-length": "500" })}<html>`),
+      { kind: "rejected", code: "authentication-failed" },
+    ],
+    ["403", answer(403, ""), { kind: "rejected", code: "permission-denied" }],
+    [
+      "404",
+      answer(404, "nothing here"),
+      { kind: "rejected", code: "endpoint-gone", detail: expect.stringMatching(/127\.0\.0\.1: check the endpoint/) },
+    ],
+    ["413", answer(413, ""), { kind: "rejected", code: "request-too-big" }],
+    [
+      "429",
+      answer(429, "", { "retry-after": "30" }),
+      { kind: "retryable", code: "quota-exceeded", retryAfterMs: 30_000 },
+    ],
+    ["500", answer(500, ""), { kind: "retryable", code: "internal-error" }],
+    ["501", answer(501, ""), { kind: "retryable", code: "unavailable" }],
+    [
+      "503 with Retry-After in seconds",
+      answer(503, "", { "retry-after": "120" }),
+      { kind: "retryable", code: "unavailable", retryAfterMs: 120_000 },
+    ],
+    [
+      "503 with Retry-After as a date",
+      answer(503, "", { "retry-after": "Thu, 01 Jan 2026 00:00:10 GMT" }),
+      { kind: "retryable", code: "unavailable", retryAfterMs: 10_000 },
+    ],
+    [
+      "503 reset within its body",
+      rawThenReset(`${head(503, { "content-length": "500", "retry-after": "3" })}so`),
+      { kind: "retryable", code: "unavailable", retryAfterMs: 3_000 },
+    ],
+    ["599", answer(599, ""), { kind: "retryable", code: "unavailable" }],
+    [
+      "a redirect, which is not followed",
+      answer(302, "", { location: "http://127.0.0.1:1/" }),
+      { kind: "rejected", code: "unexpected-status" },
+    ],
+    ["204", raw("HTTP/1.1 204 No Content\r\n\r\n"), { kind: "rejected", code: "unexpected-status" }],
+  ])("%s", async (_, step, expected) => {
+    const { outcome, requests } = await against(step);
+    expect(outcome).toMatchObject({ ...expected, attempts: 1 });
+    expect(requests).toBe(1);
+  });
+
+  it("an early hint before the answer is passed over", async () => {
+    const { outcomes } = await against(raw(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${OK_HEAD}${ACCEPTED_TWO}`));
+    expect(outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
+  });
+
+  it("does not repeat the key that an error page repeats", async () => {
+    const { outcomes } = await against(answer(400, "bad header Authorization: key=AIza-EXAMPLE-secret"));
+    expect(JSON.stringify(outcomes)).not.toContain("secret");
+  });
+});
+
+describe("a request that never left is retryable, and that is a proof", () => {
+  const expectNeverLeft = (outcomes: readonly RecipientOutcome[], code: string): void => {
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ kind: "retryable", code, attempts: 1 });
+      expect(outcome).not.toHaveProperty("sentAt");
+    }
+  };
+
+  it("the connection is refused", async () => {
+    const server = await startFaultServer();
+    await server.close();
+    const { transport } = setup(server.origin);
+    const { outcomes } = await transport.send(toTwo);
+    expectNeverLeft(outcomes, "connection-failed");
+    expect(outcomes[0]).toMatchObject({ detail: expect.stringMatching(/ECONNREFUSED/) });
+    await transport.close();
+  });
+
+  it("the host has no address", async () => {
+    const { transport } = setup("http://no-such-host.localhost.invalid", { allowInsecure: true, proxy: false });
+    const { outcomes } = await transport.send(toTwo);
+    expectNeverLeft(outcomes, "connection-failed");
+    await transport.close();
+  });
+
+  it("time runs out while it waits for a connection", async () => {
+    await using server = await startFaultServer();
+    const { clock, transport } = setup(server.origin, { maxSockets: 1 });
+    server.script(hang());
+    const first = transport.send(toTwo);
+    const second = transport.send(toTwo, { deadlineAt: clock.now() + 100 });
+    await server.arrived(1);
+    await clock.advance(100);
+    expectNeverLeft((await second).outcomes, "timeout");
+    await clock.advance(TIMEOUT_MS);
+    expect(common((await first).outcomes)).toMatchObject({ kind: "ambiguous", code: "timeout" });
+    expect(server.requests).toHaveLength(1);
+    await transport.close();
+  });
+
+  it("the signal aborts while it waits; what is under way becomes ambiguous", async () => {
+    await using server = await startFaultServer();
+    const { transport } = setup(server.origin, { maxSockets: 1 });
+    server.script(hang());
+    const abort = new AbortController();
+    const first = transport.send(toTwo, { signal: abort.signal });
+    const second = transport.send(toTwo, { signal: abort.signal });
+    await server.arrived(1);
+    abort.abort();
+    expect(common((await first).outcomes)).toMatchObject({ kind: "ambiguous", code: "aborted" });
+    expectNeverLeft((await second).outcomes, "aborted");
+    expectNeverLeft((await transport.send(toTwo, { signal: abort.signal })).outcomes, "aborted");
+    // the connection that was given up is not used again
+    expect((await transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
+    expect(server.requests).toHaveLength(2);
+    await transport.close();
+  });
+
+  it("a deadline that has passed already", async () => {
+    await using server = await startFaultServer();
+    const { clock, transport } = setup(server.origin);
+    expectNeverLeft((await transport.send(toTwo, { deadlineAt: clock.now() })).outcomes, "timeout");
+    await transport.close();
+    expect(server.connections).toBe(0);
+  });
+
+  it("close() gives up what its time limit does not allow for", async () => {
+    await using server = await startFaultServer();
+    const { clock, transport } = setup(server.origin, { maxSockets: 1, closeTimeoutMs: 1_000 });
+    server.otherwise = hang();
+    const sends = [transport.send(toTwo), transport.send(toTwo)];
+    await server.arrived(1);
+    const closed = transport.close();
+    await clock.advance(1_000);
+    const [first, second] = await Promise.all(sends);
+    expect(common(first?.outcomes ?? [])).toMatchObject({ kind: "ambiguous", code: "closed" });
+    expectNeverLeft(second?.outcomes ?? [], "closed");
+    await closed;
+    await server.quiet();
+    expect(server.requests).toHaveLength(1);
+    expect(clock.scheduled).toBe(0);
+  });
+});
+
+describe("a far end that takes connections and drops them at once", () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ["by a reset", (socket) => ("encrypted" in socket ? socket.destroy() : socket.resetAndDestroy())],
+    ["in good order", (socket) => socket.end()],
+  ])("%s gets the request at most once, and few connections", async (_, onConnection) => {
+    const { ca, server: certificate } = await createTestCertificates();
+    for (const tls of [undefined, certificate]) {
+      await using server = await startFaultServer({ onConnection, ...(tls === undefined ? {} : { tls }) });
+      const { transport } = setup(server.origin, { connect: { ca } });
+      const { outcomes } = await transport.send(toTwo);
+      expect(["retryable", "ambiguous"]).toContain(outcomes[0]?.kind);
+      expect(server.connections).toBeLessThanOrEqual(2);
+      await transport.close();
+    }
+  });
+});
+
+describe("kept connections", () => {
+  it("are used again", async () => {
+    await using server = await startFaultServer();
+    const { transport } = setup(server.origin, { maxSockets: 1 });
+    for (let n = 0; n < 5; n++) await transport.send(toTwo);
+    expect(server.requests).toHaveLength(5);
+    expect(server.connections).toBe(1);
+    await transport.close();
+  });
+
+  it("that were closed between requests are replaced without a word", async () => {
+    await using server = await startFaultServer();
+    const { transport } = setup(server.origin, { maxSockets: 1 });
+    for (let n = 1; n <= 3; n++) {
+      server.script(rawThenEnd(OK_HEAD + ACCEPTED_TWO));
+      expect((await transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
+      await server.quiet();
+      expect(server.requests).toHaveLength(n);
+    }
+    expect(server.connections).toBe(3);
+    await transport.close();
+  });
+
+  it("that break while requests wait fail only the one that was written", async () => {
+    await using server = await startFaultServer();
+    const { transport } = setup(server.origin, { maxSockets: 1 });
+    server.script(acceptAll(), rawThenReset(""));
+    const reports = await Promise.all(Array.from({ length: 20 }, () => transport.send(toTwo)));
+    expect(reports.map(({ outcomes }) => outcomes[0]?.kind)).toEqual([
+      "accepted",
+      "ambiguous",
+      ...new Array(18).fill("accepted"),
+    ]);
+    expect(server.requests).toHaveLength(20);
+    await transport.close();
+  });
+
+  it("are fewer while the service says it is overloaded", async () => {
+    await using server = await startFaultServer();
+    const { transport } = setup(server.origin, { maxSockets: 8 });
+    let underWay = 0;
+    const most: number[] = [];
+    const overloaded: Step = async (request, socket) => {
+      most.push(++underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay--;
+      await answer(503, "")(request, socket);
+    };
+    server.otherwise = overloaded;
+    await Promise.all(Array.from({ length: 8 }, () => transport.send(toTwo)));
+    most.length = 0;
+    await Promise.all(Array.from({ length: 8 }, () => transport.send(toTwo)));
+    expect(Math.max(...most)).toBeLessThanOrEqual(4);
+    await transport.close();
+  });
+});
+
+describe("TLS", () => {
+  it("with a private CA works once the CA is named, and is refused otherwise, retryable and unwritten", async () => {
+    const { ca, server: certificate } = await createTestCertificates();
+    await using server = await startFaultServer({ tls: certificate });
+    const trusting = setup(server.origin, { connect: { ca } });
+    expect((await trusting.transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
+    await trusting.transport.close();
+    const wary = setup(server.origin);
+    const { outcomes } = await wary.transport.send(toTwo);
+    expect(outcomes[0]).toMatchObject({
+      kind: "retryable",
+      code: "connection-failed",
+      detail: expect.stringMatching(/certificate|CERT/i),
+    });
+    await wary.transport.close();
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("of another host is refused", async () => {
+    const { ca, server: certificate } = await createTestCertificates(["other.example"]);
+    await using server = await startFaultServer({ tls: certificate });
+    const { transport } = setup(server.origin, { connect: { ca } });
+    const { outcomes } = await transport.send(toTwo);
+    expect(outcomes[0]).toMatchObject({
+      kind: "retryable",
+      code: "connection-failed",
+      detail: expect.stringMatching(/ALTNAME/),
+    });
+    await transport.close();
+    expect(server.requests).toHaveLength(0);
+  });
+
+  it("shows a client certificate where it is asked for one", async () => {
+    const { ca, server: certificate, client } = await createTestCertificates();
+    await using server = await startFaultServer({ tls: { ...certificate, ca, requestCert: true } });
+    const { transport } = setup(server.origin, { connect: { ca, ...client } });
+    expect((await transport.send(toTwo)).outcomes[0]).toMatchObject({ kind: "accepted" });
+    await transport.close();
+    const without = setup(server.origin, { connect: { ca } });
+    const { outcomes } = await without.transport.send(toTwo);
+    expect(outcomes[0]?.kind).not.toBe("accepted");
+    await without.transport.close();
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("that is no TLS at all fails the connection", async () => {
+    await using server = await startFaultServer({
+      onConnection: (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"),
+    });
+    const { transport } = setup(server.origin.replace("http:", "https:"));
+    const { outcomes } = await transport.send(toTwo);
+    expect(outcomes[0]).toMatchObject({ kind: "retryable", code: "connection-failed" });
+    await transport.close();
+  });
+});
+
+describe("a proxy", () => {
+  /** Takes CONNECT and does with it what `onConnect` says. */
+  async function startProxy(onConnect: (target: string, socket: Socket) => void) {
+    const targets: string[] = [];
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => sockets.delete(socket));
+      socket.once("data", (chunk) => {
+        const target = /^CONNECT (\S+)/.exec(chunk.toString())?.[1] ?? "";
+        targets.push(target);
+        onConnect(target, socket);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    return {
+      url: `http://127.0.0.1:${port}`,
+      targets,
+      [Symbol.asyncDispose]: () =>
+        new Promise<void>((resolve) => {
+          for (const socket of sockets) socket.destroy();
+          server.close(() => resolve());
+        }),
+    };
+  }
+  const tunnel = (port: number) => async (_: string, socket: Socket) => {
+    const { connect } = await import("node:net");
+    const far = connect(port, "127.0.0.1", () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      socket.pipe(far).pipe(socket);
+    });
+    far.on("error", () => socket.destroy());
+    socket.on("close", () => far.destroy());
+  };
+
+  it("carries requests when it is named, TLS verified end to end", async () => {
+    const { ca, server: certificate } = await createTestCertificates();
+    await using server = await startFaultServer({ tls: certificate });
+    await using proxy = await startProxy(tunnel(server.port));
+    const { transport } = setup(server.origin, { connect: { ca }, proxy: proxy.url });
+    expect((await transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
+    expect(proxy.targets).toEqual([`127.0.0.1:${server.port}`]);
+    await transport.close();
+  });
+
+  it.each<[string, (target: string, socket: Socket) => void]>([
+    ["refuses", (_, socket) => socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")],
+    [
+      "wants a password",
+      (_, socket) => socket.end("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n"),
+    ],
+    ["hangs up", (_, socket) => socket.end()],
+    ["resets", (_, socket) => socket.resetAndDestroy()],
+  ])("that %s fails the connection, and is not asked over and over", async (_, onConnect) => {
+    await using server = await startFaultServer();
+    await using proxy = await startProxy(onConnect);
+    const { transport } = setup(server.origin, { proxy: proxy.url });
+    const { outcomes } = await transport.send(toTwo);
+    expect(common(outcomes)).toMatchObject({ kind: "retryable", code: "connection-failed" });
+    expect(proxy.targets).toHaveLength(1);
+    expect(server.requests).toHaveLength(0);
+    await transport.close();
+  });
+});
+
+describe("what a caller could smuggle in", () => {
+  it.each<[string, DownstreamMessageInput]>([
+    ["a token", { target: { token: "tok\r\nX-Injected: 1" } }],
+    ["a topic", { target: { topic: "news\r\nX-Injected: 1" } }],
+    ["a topic with a path in it", { target: { topic: "../../v1" } }],
+    ["a notification key", { target: { notificationKey: "key\n" } }],
+  ])("%s is refused before anything is sent", (_, input) => {
+    expect(() => parseDownstreamMessage(input)).toThrow(/not valid/);
+  });
+});
