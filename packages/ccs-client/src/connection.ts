@@ -1,0 +1,258 @@
+import { type CancelTimer, type CcsFrame, ConnectionError, parseCcsFrame, publish } from "@cloud-messaging/core";
+import { type ConnectionEvent, type ConnectionState, type DrainReason, transition } from "./connection-state.ts";
+import type { ResolvedCcsOptions } from "./options.ts";
+import { type PendingSlot, PendingWindow } from "./pending-window.ts";
+import { ackStanza, iqAnswer, pingStanza, readStanzaError, type StanzaError } from "./stanza.ts";
+import type { MessageStanza, XmlElement } from "./stanza-reader.ts";
+import { type XmppStep, XmppStream } from "./xmpp.ts";
+
+/** Where a connection reports to. */
+export interface ConnectionOwner<T> {
+  stateChanged(connection: Connection<T>, previous: ConnectionState): void;
+  frame(connection: Connection<T>, frame: CcsFrame): void;
+  stanzaError(connection: Connection<T>, error: StanzaError): void;
+  /** Messages were not answered in time. The connection is draining by now. */
+  expired(connection: Connection<T>, slots: readonly PendingSlot<T>[]): void;
+  /** Writing is possible again after the socket was full. */
+  writable(connection: Connection<T>): void;
+}
+
+/** A short life, and no proof yet that the service works behind this login. Unit: milliseconds. */
+const PROVEN_AFTER_MS = 10_000;
+
+/**
+ * One XMPP connection to CCS, from the attempt to its end. The state is what `transition` says; this runs the effects of each state
+ * entered, and owns every timer.
+ */
+export class Connection<T> {
+  readonly id: number;
+  readonly window: PendingWindow<T>;
+  readonly #options: ResolvedCcsOptions;
+  readonly #owner: ConnectionOwner<T>;
+  readonly #stream: XmppStream;
+  #state: ConnectionState = { phase: "connecting" };
+  /** The timer of the phase: attempt, draining or closing take only so long. */
+  #phaseTimer: CancelTimer | undefined;
+  #aliveTimer: CancelTimer | undefined;
+  #ackTimer: CancelTimer | undefined;
+  #receivedAt: number;
+  #writtenAt: number;
+  #pingSentAt: number | undefined;
+  #pings = 0;
+  #onlineAt: number | undefined;
+  #answered = false;
+  #paused = false;
+
+  constructor(id: number, options: ResolvedCcsOptions, owner: ConnectionOwner<T>) {
+    this.id = id;
+    this.#options = options;
+    this.#owner = owner;
+    this.window = new PendingWindow(options.maxPendingMessages);
+    this.#receivedAt = this.#writtenAt = options.clock.now();
+    this.#stream = new XmppStream(
+      {
+        host: options.host,
+        port: options.port,
+        serverName: options.serverName,
+        ca: options.ca,
+        domain: options.domain,
+        login: options.login,
+        password: options.apiKey,
+        resource: options.resource,
+        limits: { maxStanzaChars: options.maxStanzaChars, maxDepth: MAX_STANZA_DEPTH },
+      },
+      {
+        progress: (step) => this.#progress(step),
+        online: (jid) => this.#apply({ type: "online", jid }),
+        message: (stanza) => this.#message(stanza),
+        element: (element) => this.#element(element),
+        received: () => {
+          this.#receivedAt = options.clock.now();
+          // anything received since the ping proves that the peer lives
+          this.#pingSentAt = undefined;
+        },
+        drained: () => this.#drained(),
+        ended: (cause) => this.#apply({ type: "ended", cause }),
+      },
+    );
+    this.#publish();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Takes new messages, as far as the window and the socket have room. */
+  get accepting(): boolean {
+    return this.#state.phase === "open" && this.window.room > 0 && !this.#stream.congested;
+  }
+
+  /** It answered something, or lasted a while: what follows its end is not a failure to connect. */
+  get proven(): boolean {
+    if (this.#onlineAt === undefined) return false;
+    return this.#answered || this.#options.clock.now() - this.#onlineAt >= PROVEN_AFTER_MS;
+  }
+
+  /** Writes a message and takes a slot for it. The caller has looked at `accepting`. Returns when it was written. */
+  send(id: string, stanza: string, value: T): number {
+    const now = this.#options.clock.now();
+    this.window.reserve(id, value, now, this.#stream.batch);
+    this.#write(stanza, now);
+    this.#ackTimer ??= this.#options.clock.schedule(this.#options.ackTimeoutMs, () => this.#checkAcks());
+    return now;
+  }
+
+  /** Whether what went out with that batch was given to the socket; else nothing of it has left. */
+  flushed(batch: number): boolean {
+    return this.#stream.flushed(batch);
+  }
+
+  /** Acknowledges what came on this connection. `false` when it has ended: CCS will deliver it again elsewhere. */
+  acknowledge(to: string, messageId: string): boolean {
+    if (this.#state.phase !== "open" && this.#state.phase !== "draining") return false;
+    this.#write(ackStanza(to, messageId), this.#options.clock.now());
+    if (this.#stream.congested && !this.#paused) {
+      // a peer that sends and does not read would have our acknowledgements pile up
+      this.#paused = true;
+      this.#stream.pause();
+    }
+    return true;
+  }
+
+  /** The service behind it works: it accepted something, or handed over a message. */
+  markAnswered(): void {
+    this.#answered = true;
+  }
+
+  drain(reason: DrainReason): void {
+    this.#apply({ type: "drain", reason });
+  }
+
+  /** Closes the stream properly and waits for the server, within limits. `closed` follows. */
+  close(): void {
+    this.#apply({ type: "close" });
+  }
+
+  /** Ends it at once. */
+  destroy(reason: string): void {
+    this.#stream.destroy(new ConnectionError(reason));
+  }
+
+  #apply(event: ConnectionEvent): void {
+    const previous = this.#state;
+    const next = transition(previous, event);
+    if (next === previous) return;
+    this.#state = next;
+    this.#phaseTimer?.();
+    this.#phaseTimer = undefined;
+    switch (next.phase) {
+      case "open":
+        this.#onlineAt = this.#options.clock.now();
+        this.#watch();
+        break;
+      case "draining":
+        this.#limit(this.#options.drainTimeoutMs, "It was draining for too long");
+        break;
+      case "closing":
+        this.#stream.close();
+        this.#limit(this.#options.streamCloseTimeoutMs, "The server did not close the stream in time");
+        break;
+      case "closed":
+        this.#aliveTimer?.();
+        this.#ackTimer?.();
+        // an attempt that was called off still has its socket
+        if (event.type === "close") this.#stream.destroy(new ConnectionError("The attempt was called off"));
+        break;
+      case "connecting":
+        break;
+    }
+    this.#publish();
+    this.#owner.stateChanged(this, previous);
+  }
+
+  #limit(timeoutMs: number, reason: string): void {
+    this.#phaseTimer?.();
+    this.#phaseTimer = this.#options.clock.schedule(timeoutMs, () => this.destroy(`${reason} (${timeoutMs} ms)`));
+  }
+
+  #progress(step: XmppStep): void {
+    if (this.#state.phase !== "connecting") return;
+    // one limit for the way to TLS, one for the way from there to online; a step in between does not start the limit again
+    if (step === "TCP connection") this.#limit(this.#options.connectTimeoutMs, "No TLS connection came about in time");
+    else if (step === "stream negotiation")
+      this.#limit(this.#options.loginTimeoutMs, "The login was not complete in time");
+  }
+
+  #message(stanza: MessageStanza): void {
+    if (stanza.type === "error") {
+      this.#owner.stanzaError(this, readStanzaError(stanza));
+      return;
+    }
+    // an upstream message that arrives while we close is not ours any more: CCS delivers it again
+    if (stanza.gcm === undefined) return;
+    this.#owner.frame(this, parseCcsFrame(stanza.gcm));
+  }
+
+  #element(element: XmlElement): void {
+    const answer = iqAnswer(element);
+    if (answer !== undefined && this.#state.phase !== "closing") this.#write(answer, this.#options.clock.now());
+  }
+
+  #write(stanza: string, now: number): void {
+    this.#writtenAt = now;
+    this.#stream.write(stanza);
+  }
+
+  #drained(): void {
+    if (this.#paused) {
+      this.#paused = false;
+      this.#stream.resume();
+    }
+    this.#owner.writable(this);
+  }
+
+  /** One timer for both directions: says something when we were silent, asks when the server was, gives up when it does not answer. */
+  #watch(): void {
+    const { clock, keepAliveIntervalMs, pingIdleMs, pingTimeoutMs } = this.#options;
+    const now = clock.now();
+    if (this.#pingSentAt !== undefined && now >= this.#pingSentAt + pingTimeoutMs) {
+      this.destroy(`The server did not answer a ping within ${pingTimeoutMs} ms`);
+      return;
+    }
+    if (this.#pingSentAt === undefined && now >= this.#receivedAt + pingIdleMs) {
+      this.#pingSentAt = now;
+      this.#write(pingStanza(`ping-${++this.#pings}`), now);
+    } else if (now >= this.#writtenAt + keepAliveIntervalMs) this.#write(" ", now);
+    const pingDue = this.#pingSentAt === undefined ? this.#receivedAt + pingIdleMs : this.#pingSentAt + pingTimeoutMs;
+    const nextAt = Math.min(this.#writtenAt + keepAliveIntervalMs, pingDue);
+    this.#aliveTimer = clock.schedule(Math.max(1, nextAt - now), () => this.#watch());
+  }
+
+  #checkAcks(): void {
+    const { clock, ackTimeoutMs } = this.#options;
+    this.#ackTimer = undefined;
+    const late = this.window.expire(clock.now() - ackTimeoutMs);
+    if (late.length > 0) {
+      this.drain("ack-timeout");
+      this.#owner.expired(this, late);
+    }
+    if (this.#state.phase === "closed") return;
+    const oldest = this.window.oldestWrittenAt;
+    if (oldest === undefined) return;
+    this.#ackTimer = clock.schedule(Math.max(1, oldest + ackTimeoutMs - clock.now()), () => this.#checkAcks());
+  }
+
+  #publish(): void {
+    const state = this.#state;
+    publish("cloud-messaging:ccs-connection", () => ({
+      connectionId: this.id,
+      phase: state.phase,
+      pending: this.window.size,
+      ...(state.phase === "draining" ? { reason: state.reason } : {}),
+      ...(state.phase === "closed" && state.cause !== undefined ? { reason: state.cause.message } : {}),
+    }));
+  }
+}
+
+/** Elements inside each other in a stanza, the stream included. Real ones have four. */
+const MAX_STANZA_DEPTH = 16;

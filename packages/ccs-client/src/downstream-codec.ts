@@ -1,0 +1,83 @@
+import {
+  type AckFrame,
+  type DownstreamMessage,
+  type ErrorCode,
+  encodeGcmOptions,
+  errorCodeFor,
+  failureOutcome,
+  type NackFrame,
+  type RecipientOutcome,
+  type ServiceAnswer,
+} from "@cloud-messaging/core";
+import type { StanzaError } from "./stanza.ts";
+import { xmlSafeJson } from "./xml-text.ts";
+
+/** Longest description kept of what the service said. Unit: characters. */
+const MAX_DESCRIPTION_CHARS = 300;
+
+/** Writes the JSON of a message for one recipient after the other; what they share is written once. */
+export function downstreamJsonWriter(message: DownstreamMessage): (recipient: string, messageId: string) => string {
+  const shared = xmlSafeJson({
+    ...encodeGcmOptions(message),
+    ...(message.deliveryReceiptRequested ? { delivery_receipt_requested: true } : {}),
+  });
+  const rest = shared === "{}" ? "}" : `,${shared.slice(1)}`;
+  const field = "condition" in message.target ? "condition" : "to";
+  return (recipient, messageId) =>
+    `{"${field}":${xmlSafeJson(recipient)},"message_id":${xmlSafeJson(messageId)}${rest}`;
+}
+
+/** What is known of the write that was answered. */
+export interface AnsweredWrite {
+  readonly recipient: string;
+  /** Milliseconds since the epoch. */
+  readonly sentAt: number;
+}
+
+/** What an ack means for the recipient. */
+export function ackOutcome(ack: AckFrame, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
+  const { messageId, canonicalRegistrationId, group } = ack;
+  if (group !== undefined && group.success === 0 && group.failure > 0) {
+    const failed = failureOutcome("group-failed", { recipient, sentAt });
+    return failed.kind === "rejected" ? { ...failed, group } : failed;
+  }
+  return {
+    kind: "accepted",
+    recipient,
+    attempts: 1,
+    sentAt,
+    messageId,
+    ...(canonicalRegistrationId === undefined ? {} : { canonicalRegistrationId }),
+    ...(group === undefined ? {} : { group }),
+  };
+}
+
+/** The code of a nack. CCS says `BAD_REGISTRATION` for two things: only its words tell a broken token from another sender's. */
+export function nackCode({ error, description }: NackFrame): ErrorCode {
+  const code = errorCodeFor("ccs", error);
+  return code === "bad-registration" && /invalid (?:registration )?token/i.test(description ?? "")
+    ? "invalid-registration"
+    : code;
+}
+
+/** What a nack means for the recipient. */
+export function nackOutcome(nack: NackFrame, code: ErrorCode, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
+  const service: ServiceAnswer = {
+    error: nack.error.slice(0, MAX_DESCRIPTION_CHARS),
+    ...(nack.description === undefined ? {} : { description: nack.description.slice(0, MAX_DESCRIPTION_CHARS) }),
+  };
+  return failureOutcome(code, { recipient, sentAt, service });
+}
+
+/** What a stanza error means for the recipient of the message it is about. */
+export function stanzaErrorOutcome(error: StanzaError, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
+  return failureOutcome("stanza-error", {
+    recipient,
+    sentAt,
+    service: {
+      error: error.condition,
+      ...(error.code === undefined ? {} : { status: error.code }),
+      ...(error.text === undefined ? {} : { description: error.text }),
+    },
+  });
+}

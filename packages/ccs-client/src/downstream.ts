@@ -1,0 +1,360 @@
+import {
+  type AckFrame,
+  type AttemptOptions,
+  ambiguousOutcome,
+  type CancelTimer,
+  createMessageIds,
+  type DownstreamMessage,
+  type ErrorCode,
+  failureOutcome,
+  type NackFrame,
+  publish,
+  type RecipientOutcome,
+  recipientsOf,
+  type SendReport,
+  tokensOf,
+} from "@cloud-messaging/core";
+import type { Connection } from "./connection.ts";
+import { ackOutcome, downstreamJsonWriter, nackCode, nackOutcome, stanzaErrorOutcome } from "./downstream-codec.ts";
+import type { ResolvedCcsOptions } from "./options.ts";
+import type { PendingSlot } from "./pending-window.ts";
+import { RecentMap } from "./recent-map.ts";
+import { messageStanza, type StanzaError } from "./stanza.ts";
+import { type Waiting, WaitingLine } from "./waiting-line.ts";
+
+/** One call of `send`. */
+interface SendInProgress {
+  readonly outcomes: RecipientOutcome[];
+  /** Recipients without an outcome. */
+  unsettled: number;
+  readonly resend: boolean;
+  /** Milliseconds since the epoch. */
+  readonly deadlineAt: number;
+  done(): void;
+}
+
+/** One message for one recipient, until its fate is known. */
+export interface Outgoing extends Waiting<Outgoing> {
+  readonly id: string;
+  readonly stanza: string;
+  readonly recipient: string;
+  readonly position: number;
+  readonly send: SendInProgress;
+  settled: boolean;
+  /** Where its answer is expected. */
+  connection: Connection<Outgoing> | undefined;
+  /** When it was last written. Milliseconds since the epoch. */
+  sentAt: number | undefined;
+  /** A copy went out on a connection that cannot answer any more: the service may have it. */
+  doubtful: boolean;
+}
+
+/** Where messages can be written. */
+export interface Outlet {
+  /** The connection that should take the message, or `undefined` while none has room. */
+  pick(id: string): Connection<Outgoing> | undefined;
+  /** Why there is no connection, where an attempt has failed. */
+  readonly trouble: Error | undefined;
+}
+
+/** Shortest time between two looks at the deadlines. Unit: milliseconds. */
+const MIN_SWEEP_MS = 10;
+/** How many messages with a doubtful copy are remembered between two attempts. */
+const MAX_REMEMBERED_DOUBTS = 10_000;
+
+/**
+ * Downstream messages from `send` to their outcome: in line for room on a connection, pending on one, in line again when it was lost.
+ * Each gets exactly one outcome. The rules of the protocol about answers live here and nowhere else.
+ */
+export class Downstream {
+  readonly #options: ResolvedCcsOptions;
+  readonly #outlet: Outlet;
+  readonly #nextId: () => string;
+  readonly #line = new WaitingLine<Outgoing>();
+  /** Every message without an outcome, by ID. */
+  readonly #unsettled = new Map<string, Outgoing>();
+  readonly #idleWaiters: (() => void)[] = [];
+  /** Messages of earlier attempts of which a copy may have been accepted. */
+  readonly #doubtfulIds = new RecentMap<true>(MAX_REMEMBERED_DOUBTS);
+  #anyDoubtful = false;
+  #sequence = 0;
+  #sweepAt = Number.POSITIVE_INFINITY;
+  #cancelSweep: CancelTimer | undefined;
+
+  constructor(options: ResolvedCcsOptions, outlet: Outlet) {
+    this.#options = options;
+    this.#outlet = outlet;
+    this.#nextId = createMessageIds(options.random);
+  }
+
+  /** Messages in line for room. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  /** Messages without an outcome. */
+  get unsettled(): number {
+    return this.#unsettled.size;
+  }
+
+  /** Whether the ID belongs to a message without an outcome. */
+  has(id: string): boolean {
+    return this.#unsettled.has(id);
+  }
+
+  /** Makes one attempt; see `DownstreamTransport.send`. */
+  send(message: DownstreamMessage, options: AttemptOptions): Promise<SendReport> {
+    const recipients = recipientsOf(message.target);
+    return new Promise((resolve) => {
+      const outcomes = new Array<RecipientOutcome>(recipients.length);
+      const { signal, deadlineAt = Number.POSITIVE_INFINITY } = options;
+      let onAbort: (() => void) | undefined;
+      const send: SendInProgress = {
+        outcomes,
+        unsettled: recipients.length,
+        resend: (options.ambiguous ?? (tokensOf(message.target) === undefined ? "report" : "resend")) === "resend",
+        deadlineAt,
+        done() {
+          if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
+          resolve({ outcomes });
+        },
+      };
+      const entries = this.#entriesFor(message, recipients, options.messageIds, send);
+      if (signal !== undefined && send.unsettled > 0) {
+        onAbort = () => {
+          for (const entry of entries) this.#giveUp(entry, "aborted", "the caller's signal aborted");
+        };
+        if (signal.aborted) return onAbort();
+        signal.addEventListener("abort", onAbort, { once: true });
+      }
+      this.#watchDeadline(deadlineAt);
+      for (const entry of entries) this.#line.add(entry);
+      this.pump();
+    });
+  }
+
+  /** Writes what is in line, as far as there is room. */
+  pump(): void {
+    for (let entry = this.#line.first; entry !== undefined; entry = this.#line.first) {
+      const connection = this.#outlet.pick(entry.id);
+      if (connection === undefined) return;
+      this.#line.remove(entry);
+      entry.connection = connection;
+      entry.sentAt = connection.send(entry.id, entry.stanza, entry);
+    }
+  }
+
+  acked(connection: Connection<Outgoing>, ack: AckFrame): void {
+    const slot = connection.window.settle(ack.messageId);
+    if (slot === undefined) {
+      this.#strayAnswer("ack", ack.messageId);
+      return;
+    }
+    connection.markAnswered();
+    // also one that was given up on this connection and is pending on another by now: accepted is accepted
+    const entry = this.#unsettled.get(ack.messageId);
+    if (entry !== undefined) {
+      this.#settle(entry, ackOutcome(ack, { recipient: entry.recipient, sentAt: slot.writtenAt }));
+    }
+    this.pump();
+  }
+
+  nacked(connection: Connection<Outgoing>, nack: NackFrame): void {
+    const slot = connection.window.settle(nack.messageId);
+    if (slot === undefined) {
+      this.#strayAnswer("nack", nack.messageId);
+      return;
+    }
+    const code = nackCode(nack);
+    const entry = this.#unsettled.get(nack.messageId);
+    if (code === "connection-draining") {
+      connection.drain("nack");
+      if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
+        this.#lineUp(entry);
+        this.#publishResend(connection, 1, "nack");
+      }
+    } else {
+      connection.markAnswered();
+      // pending on another connection by now: that copy is still to be answered, and may be accepted
+      if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
+        const outcome = nackOutcome(nack, code, { recipient: entry.recipient, sentAt: slot.writtenAt });
+        this.#settle(entry, entry.doubtful ? this.#keepDoubt(entry, outcome) : outcome);
+      }
+    }
+    this.pump();
+  }
+
+  stanzaError(connection: Connection<Outgoing>, error: StanzaError): void {
+    const slot = error.messageId === undefined ? undefined : connection.window.settle(error.messageId);
+    if (slot === undefined) {
+      // 406: CCS did not like one of our acknowledgements. Nothing can be done about it, and somebody should know.
+      publish("cloud-messaging:notice", () => ({
+        transport: "ccs",
+        notice: "stanza-error",
+        detail: `${error.code ?? ""} ${error.condition}: ${error.text ?? "no text"}`.trim(),
+      }));
+      return;
+    }
+    const entry = this.#unsettled.get(slot.id);
+    if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
+      this.#settle(entry, stanzaErrorOutcome(error, { recipient: entry.recipient, sentAt: slot.writtenAt }));
+    }
+    this.pump();
+  }
+
+  /** Messages were not answered in time: they are written again elsewhere, or end here, as the caller chose. */
+  expired(connection: Connection<Outgoing>, slots: readonly PendingSlot<Outgoing>[]): void {
+    this.#unanswered(connection, slots, "timeout", `not answered within ${this.#options.ackTimeoutMs} ms`);
+  }
+
+  /** The connection is gone: so is every answer that it still owed. */
+  lost(connection: Connection<Outgoing>, reason: string): void {
+    this.#unanswered(connection, connection.window.failAll(), "connection-lost", reason);
+  }
+
+  /** Ends everything that is left: no message can be written any more. */
+  failAll(code: ErrorCode, detail: string): void {
+    for (const entry of [...this.#unsettled.values()]) this.#giveUp(entry, code, detail);
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** Resolves when every message has its outcome. */
+  idle(): Promise<void> {
+    return this.#unsettled.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  #entriesFor(
+    message: DownstreamMessage,
+    recipients: readonly string[],
+    messageIds: readonly string[] | undefined,
+    send: SendInProgress,
+  ): Outgoing[] {
+    const toJson = downstreamJsonWriter(message);
+    const entries: Outgoing[] = [];
+    for (let position = 0; position < recipients.length; position++) {
+      const recipient = recipients[position] as string;
+      const id = messageIds?.[position] ?? (recipients.length === 1 ? message.messageId : undefined) ?? this.#nextId();
+      if (this.#unsettled.has(id)) {
+        const detail = `messageId ${id} belongs to a message that is still pending: use another one`;
+        send.outcomes[position] = failureOutcome("invalid-argument", { recipient, detail });
+        if (--send.unsettled === 0) send.done();
+        continue;
+      }
+      const entry: Outgoing = {
+        id,
+        stanza: messageStanza(id, toJson(recipient, id)),
+        recipient,
+        position,
+        send,
+        sequence: this.#sequence++,
+        settled: false,
+        connection: undefined,
+        sentAt: undefined,
+        doubtful: this.#anyDoubtful && this.#doubtfulIds.get(id) === true,
+        waiting: false,
+        previous: undefined,
+        next: undefined,
+      };
+      this.#unsettled.set(id, entry);
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  #unanswered(
+    connection: Connection<Outgoing>,
+    slots: readonly PendingSlot<Outgoing>[],
+    code: ErrorCode,
+    reason: string,
+  ): void {
+    let again = 0;
+    for (const { value: entry, batch } of slots) {
+      if (entry.settled || entry.connection !== connection) continue;
+      entry.connection = undefined;
+      // what never left this process has not reached anybody
+      if (connection.flushed(batch)) entry.doubtful = true;
+      if (entry.doubtful && !entry.send.resend) this.#giveUp(entry, code, reason);
+      else {
+        this.#line.add(entry);
+        again++;
+      }
+    }
+    if (again > 0) this.#publishResend(connection, again, reason);
+    this.pump();
+  }
+
+  #lineUp(entry: Outgoing): void {
+    entry.connection = undefined;
+    this.#line.add(entry);
+  }
+
+  /** This copy was refused for now, an earlier one may have been accepted: that must not be forgotten when it is tried again. */
+  #keepDoubt(entry: Outgoing, outcome: RecipientOutcome): RecipientOutcome {
+    if (outcome.kind !== "retryable") return outcome;
+    this.#doubtfulIds.set(entry.id, true);
+    this.#anyDoubtful = true;
+    return { ...outcome, detail: "an earlier copy went out on a connection that was lost, and may have been accepted" };
+  }
+
+  /** No answer is waited for any more. */
+  #giveUp(entry: Outgoing, code: ErrorCode, detail: string): void {
+    if (entry.settled) return;
+    const { recipient } = entry;
+    const facts = { recipient, detail, ...(entry.sentAt === undefined ? {} : { sentAt: entry.sentAt }) };
+    const written = entry.connection !== undefined || entry.doubtful;
+    // wrong credentials stop what was not written; they say nothing about what was
+    const fate = written && code === "authentication-failed" ? "connection-lost" : code;
+    this.#settle(entry, written ? ambiguousOutcome(fate, facts) : failureOutcome(fate, facts));
+  }
+
+  #settle(entry: Outgoing, outcome: RecipientOutcome): void {
+    if (entry.settled) return;
+    entry.settled = true;
+    entry.connection = undefined;
+    this.#line.remove(entry);
+    this.#unsettled.delete(entry.id);
+    const { send } = entry;
+    send.outcomes[entry.position] = outcome;
+    if (--send.unsettled === 0) send.done();
+    if (this.#unsettled.size === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  /** One timer for all deadlines: most messages are answered long before theirs, and cost nothing here. */
+  #watchDeadline(deadlineAt: number): void {
+    if (deadlineAt >= this.#sweepAt) return;
+    this.#cancelSweep?.();
+    this.#sweepAt = deadlineAt;
+    const { clock } = this.#options;
+    this.#cancelSweep = clock.schedule(Math.max(0, deadlineAt - clock.now()), () => this.#sweep());
+  }
+
+  #sweep(): void {
+    const now = this.#options.clock.now();
+    const trouble = this.#outlet.trouble;
+    let next = Number.POSITIVE_INFINITY;
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+    this.#cancelSweep = undefined;
+    for (const entry of [...this.#unsettled.values()]) {
+      const { deadlineAt } = entry.send;
+      if (deadlineAt > now) next = Math.min(next, deadlineAt);
+      else if (trouble !== undefined && entry.connection === undefined && !entry.doubtful) {
+        this.#giveUp(entry, "connection-failed", trouble.message);
+      } else this.#giveUp(entry, "timeout", "its deadline passed");
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#watchDeadline(Math.max(next, now + MIN_SWEEP_MS));
+  }
+
+  #publishResend(connection: Connection<Outgoing>, messages: number, reason: string): void {
+    publish("cloud-messaging:ccs-resend", () => ({ connectionId: connection.id, messages, reason }));
+  }
+
+  #strayAnswer(type: string, id: string): void {
+    publish("cloud-messaging:notice", () => ({
+      transport: "ccs",
+      notice: "unknown-answer",
+      detail: `${type} for ${id.slice(0, 100)}, which is not pending on that connection`,
+    }));
+  }
+}

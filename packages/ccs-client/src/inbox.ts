@@ -1,0 +1,274 @@
+import { publish } from "@cloud-messaging/core";
+import type { HandledMessages } from "./handled-messages.ts";
+import { RecentMap } from "./recent-map.ts";
+import type { DeliveryContext } from "./upstream.ts";
+
+/** Where something came from, and where alone it can be acknowledged. */
+export interface DeliverySource {
+  readonly id: number;
+  /** Its connection has ended: nothing can be acknowledged on it any more. */
+  readonly ended: boolean;
+  /** `false` when the connection has ended. */
+  acknowledge(to: string, messageId: string): boolean;
+}
+
+/** What an inbox needs to know about its items. */
+export interface InboxItem {
+  readonly from: string;
+  readonly messageId: string;
+}
+
+/** How an inbox works. */
+export interface InboxOptions<T extends InboxItem> {
+  readonly type: "upstream" | "receipt";
+  /** Items with the same key are handled one after the other. */
+  orderKey(item: T): string;
+  readonly concurrency: number;
+  readonly maxTries: number;
+  readonly maxQueued: number;
+  readonly handled: HandledMessages;
+  readonly now: () => number;
+  /** Keeps what was given up. */
+  giveUp(item: T, tries: number, error: unknown): Promise<void>;
+}
+
+/** Handles one item; its failure leaves the item unacknowledged. */
+export type ItemHandler<T> = (item: T, context: DeliveryContext) => Promise<void>;
+
+/** Thrown by a handler that does not want its item: it was no try, and the item is kept until somebody else handles. */
+export class NotTaken extends Error {}
+
+interface Task<T> {
+  readonly item: T;
+  readonly key: string;
+  readonly receivedAt: number;
+  /** The connections it was delivered on; each gets its own acknowledgement. */
+  sources: DeliverySource[];
+  started: boolean;
+}
+
+/** How many failing messages are remembered with their number of tries. */
+const MAX_REMEMBERED_FAILURES = 10_000;
+
+/**
+ * Takes what CCS delivers to the handler: in order per device, so many at once, each acknowledged on the connection it came on once
+ * it was handled, and handled once however often it is delivered.
+ */
+export class Inbox<T extends InboxItem> {
+  readonly #options: InboxOptions<T>;
+  readonly #tasks = new Map<string, Task<T>>();
+  /** Tasks of one order key behind each other; the first one is running or ready. */
+  readonly #lines = new Map<string, Task<T>[]>();
+  /** Keys of lines whose first task may run. */
+  readonly #ready = new Set<string>();
+  /** Keys of lines whose first task was not taken: they are ready again when the handler changes. */
+  readonly #parked = new Set<string>();
+  readonly #tries = new RecentMap<number>(MAX_REMEMBERED_FAILURES);
+  readonly #closing = new AbortController();
+  readonly #idleWaiters: (() => void)[] = [];
+  #handler: ItemHandler<T> | undefined;
+  #running = 0;
+  #concurrency: number;
+  #closed = false;
+
+  constructor(options: InboxOptions<T>) {
+    this.#options = options;
+    this.#concurrency = options.concurrency;
+  }
+
+  /** Deliveries that are being handled. */
+  get running(): number {
+    return this.#running;
+  }
+
+  get handler(): ItemHandler<T> | undefined {
+    return this.#handler;
+  }
+
+  /** Sets who handles items, and how many at once; without a handler, items are held and nothing is acknowledged. */
+  handleWith(handler: ItemHandler<T> | undefined, concurrency: number = this.#options.concurrency): void {
+    this.#handler = handler;
+    this.#concurrency = concurrency;
+    for (const lineKey of this.#parked) this.#ready.add(lineKey);
+    this.#parked.clear();
+    this.#run();
+  }
+
+  /** Takes a delivery. */
+  deliver(item: T, source: DeliverySource): void {
+    if (this.#closed) return;
+    const { maxQueued, orderKey, now } = this.#options;
+    // a device chooses its IDs; only together with the sender of the message they are unique
+    const key = `${item.from}\n${item.messageId}`;
+    const known = this.#tasks.get(key);
+    if (known !== undefined) {
+      known.sources = known.sources.filter((other) => other !== source && !other.ended);
+      known.sources.push(source);
+      return;
+    }
+    if (this.#tasks.size >= maxQueued) this.#forgetEnded();
+    // what is left out here is not acknowledged, so CCS delivers it again
+    if (this.#tasks.size >= maxQueued) {
+      this.#notice(
+        "upstream-queue-full",
+        `${maxQueued} deliveries wait for their handler: one was left for CCS to repeat`,
+      );
+      return;
+    }
+    const task: Task<T> = { item, key, receivedAt: now(), sources: [source], started: false };
+    this.#tasks.set(key, task);
+    const lineKey = orderKey(item);
+    const line = this.#lines.get(lineKey);
+    if (line === undefined) {
+      this.#lines.set(lineKey, [task]);
+      this.#ready.add(lineKey);
+      this.#run();
+    } else line.push(task);
+  }
+
+  /** Resolves when nothing is being handled and nothing can be. */
+  idle(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Takes nothing more and forgets what has not been started: CCS delivers it again. What runs may still be acknowledged. */
+  stop(): void {
+    this.#closed = true;
+    this.#ready.clear();
+    this.#parked.clear();
+    this.#lines.clear();
+    this.#tellIdle();
+  }
+
+  /** Tells handlers that nobody waits for them any more. */
+  abort(reason: Error): void {
+    this.#closing.abort(reason);
+  }
+
+  /** Forgets what waits and came on connections that have ended: CCS delivers it again. */
+  #forgetEnded(): void {
+    for (const [lineKey, line] of this.#lines) {
+      const kept = line.filter(({ started, sources }) => started || sources.some(({ ended }) => !ended));
+      if (kept.length === line.length) continue;
+      for (const task of line) if (!kept.includes(task)) this.#tasks.delete(task.key);
+      if (kept.length > 0) this.#lines.set(lineKey, kept);
+      else {
+        this.#lines.delete(lineKey);
+        this.#ready.delete(lineKey);
+        this.#parked.delete(lineKey);
+      }
+    }
+  }
+
+  #isIdle(): boolean {
+    return this.#running === 0 && (this.#closed || this.#handler === undefined || this.#ready.size === 0);
+  }
+
+  #tellIdle(): void {
+    if (this.#isIdle()) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  #run(): void {
+    for (const lineKey of this.#ready) {
+      if (this.#handler === undefined || this.#running >= this.#concurrency) return;
+      const task = this.#lines.get(lineKey)?.[0];
+      this.#ready.delete(lineKey);
+      if (task === undefined) continue;
+      this.#running++;
+      task.started = true;
+      // #process settles in every case: it catches what handlers and stores throw
+      void this.#process(task, this.#handler).then((taken) => this.#finished(lineKey, task, taken));
+    }
+  }
+
+  #finished(lineKey: string, task: Task<T>, taken: boolean): void {
+    this.#running--;
+    task.started = false;
+    if (taken) this.#tasks.delete(task.key);
+    const line = this.#lines.get(lineKey);
+    if (line !== undefined && !taken) this.#parked.add(lineKey);
+    else if (line !== undefined) {
+      line.shift();
+      if (line.length === 0) this.#lines.delete(lineKey);
+      else this.#ready.add(lineKey);
+    }
+    this.#run();
+    this.#tellIdle();
+  }
+
+  /** `false` when nobody has looked at it. */
+  async #process(task: Task<T>, handler: ItemHandler<T>): Promise<boolean> {
+    // its connection is gone before anybody looked at it: CCS delivers it again, here or to another app server
+    if (task.sources.every(({ ended }) => ended)) return true;
+    const storeKey = `${this.#options.type}\n${task.key}`;
+    let tries = this.#tries.get(storeKey) ?? 0;
+    try {
+      if (await this.#options.handled.has(storeKey)) {
+        this.#acknowledge(task, "duplicate");
+        return true;
+      }
+      tries++;
+      const source = task.sources[0] as DeliverySource;
+      await handler(task.item, {
+        connectionId: source.id,
+        tries,
+        receivedAt: task.receivedAt,
+        signal: this.#closing.signal,
+      });
+    } catch (error) {
+      if (error instanceof NotTaken) return false;
+      await this.#failed(task, storeKey, tries, error);
+      return true;
+    }
+    this.#tries.delete(storeKey);
+    await this.#remember(storeKey);
+    this.#acknowledge(task, "handled");
+    return true;
+  }
+
+  async #failed(task: Task<T>, storeKey: string, tries: number, error: unknown): Promise<void> {
+    this.#tries.set(storeKey, tries);
+    if (tries < this.#options.maxTries) {
+      this.#publish(task, "failed");
+      return;
+    }
+    try {
+      await this.#options.giveUp(task.item, tries, error);
+    } catch {
+      // nobody has taken it over, so it must not be lost here
+      this.#publish(task, "failed");
+      return;
+    }
+    this.#tries.delete(storeKey);
+    await this.#remember(storeKey);
+    this.#acknowledge(task, "given-up");
+  }
+
+  /** A store that fails costs a second handling at worst, never the acknowledgement of what was handled. */
+  async #remember(storeKey: string): Promise<void> {
+    try {
+      await this.#options.handled.add(storeKey);
+    } catch (error) {
+      this.#notice("handled-messages-failed", error instanceof Error ? error.name : "not an Error");
+    }
+  }
+
+  #acknowledge(task: Task<T>, result: "handled" | "duplicate" | "given-up"): void {
+    for (const source of task.sources) source.acknowledge(task.item.from, task.item.messageId);
+    this.#publish(task, result);
+  }
+
+  #publish(task: Task<T>, result: "handled" | "duplicate" | "failed" | "given-up"): void {
+    publish("cloud-messaging:ccs-upstream", () => ({
+      connectionId: task.sources[0]?.id ?? 0,
+      type: this.#options.type,
+      messageId: task.item.messageId,
+      result,
+    }));
+  }
+
+  #notice(notice: string, detail: string): void {
+    publish("cloud-messaging:notice", () => ({ transport: "ccs", notice, detail }));
+  }
+}

@@ -1,0 +1,259 @@
+import {
+  type BackoffPolicy,
+  type Clock,
+  type FieldProblem,
+  InvalidOptionsError,
+  type Random,
+  systemClock,
+} from "@cloud-messaging/core";
+import { z } from "zod";
+import { createHandledMessages, type HandledMessages } from "./handled-messages.ts";
+import type { GivenUpHandler, ReceiptHandler, UpstreamHandler } from "./upstream.ts";
+
+/** How to connect again after failures. The wait is drawn evenly from 0 to `initialMs` × 2^(failures − 1), at most `maxMs`. */
+export interface ReconnectPolicy {
+  /** Width of the first wait. Unit: milliseconds. Range: 1 or more. */
+  readonly initialMs: number;
+  /** No wait is longer. Unit: milliseconds. Range: `initialMs` or more. */
+  readonly maxMs: number;
+}
+
+/** Everything `createCcsTransport` can be told. Only `senderId` and `apiKey` are needed. */
+export interface CcsTransportOptions {
+  /** The sender ID (project number): digits. */
+  readonly senderId: string;
+  /** The API key of the sender. Sent once per connection, over TLS, and shown nowhere. */
+  readonly apiKey: string;
+  /** @defaultValue `"gcm.googleapis.com"` */
+  readonly host?: string;
+  /** Range: 1 to 65535. @defaultValue 5235 */
+  readonly port?: number;
+  /**
+   * Certificate authorities to believe instead of Node's, PEM: for an emulator or a relay of your own.
+   * @defaultValue those Node believes
+   */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  /** Name the server's certificate has to be for. @defaultValue the host */
+  readonly serverName?: string;
+  /**
+   * The whole SASL login name.
+   * @defaultValue `<senderId>@gcm.googleapis.com`, whatever host is dialled
+   * @see docs/protocol/ccs.md#login
+   */
+  readonly login?: string;
+  /** `to` of the XMPP stream. @defaultValue `"gcm.googleapis.com"` */
+  readonly domain?: string;
+  /** The XMPP resource to ask for; CCS may bind another. @defaultValue the server's choice */
+  readonly resource?: string;
+  /**
+   * Connections for this sender behind one API. CCS allows 1000 per sender.
+   *
+   * Range: 1 to 1000.
+   * @defaultValue 1
+   * @see docs/protocol/ccs.md#connections
+   */
+  readonly connections?: number;
+  /**
+   * Messages CCS may leave unanswered on one connection. While that many are pending, a message waits its turn.
+   *
+   * Range: 1 to 100.
+   * @defaultValue 100
+   * @see docs/protocol/ccs.md#flow-control
+   */
+  readonly maxPendingMessages?: number;
+  /**
+   * A message that is not answered for so long costs its connection our trust: a successor is opened, and the message is written
+   * again there, under its ID. Unit: milliseconds. Range: above 0.
+   * @defaultValue 60000
+   */
+  readonly ackTimeoutMs?: number;
+  /**
+   * How long a draining connection is kept for its answers and for upstream messages, should CCS not close it itself.
+   * Unit: milliseconds. Range: above 0.
+   * @defaultValue 60000
+   */
+  readonly drainTimeoutMs?: number;
+  /** How long `close()` waits for pending messages and running handlers. Unit: milliseconds. Range: 0 or more. @defaultValue 10000 */
+  readonly closeTimeoutMs?: number;
+  /** How long the server may take to close the stream after we have. Unit: milliseconds. Range: 0 or more. @defaultValue 2000 */
+  readonly streamCloseTimeoutMs?: number;
+  /** Limit on TCP and TLS of one attempt. Unit: milliseconds. Range: above 0. @defaultValue 10000 */
+  readonly connectTimeoutMs?: number;
+  /** Limit on the way from TLS to being online: stream, login, binding. Unit: milliseconds. Range: above 0. @defaultValue 15000 */
+  readonly loginTimeoutMs?: number;
+  /** A space is written when nothing else was for so long. Unit: milliseconds. Range: above 0. @defaultValue 30000 */
+  readonly keepAliveIntervalMs?: number;
+  /** The server is asked for a sign of life (XEP-0199) after so long without one. Unit: milliseconds. Range: above 0. @defaultValue 60000 */
+  readonly pingIdleMs?: number;
+  /** No sign of life so long after the ping ends the connection. Unit: milliseconds. Range: above 0. @defaultValue 20000 */
+  readonly pingTimeoutMs?: number;
+  /** @defaultValue `{ initialMs: 1000, maxMs: 60000 }` */
+  readonly reconnect?: Partial<ReconnectPolicy>;
+  /**
+   * Connections opened per minute, all together, whatever happens.
+   *
+   * Range: 1 to 400.
+   * @defaultValue 400
+   * @see docs/protocol/ccs.md#connections
+   */
+  readonly maxConnectsPerMinute?: number;
+  /** Longest stanza read, tags included; a longer one ends its connection. Unit: characters. Range: 8192 or more. @defaultValue 262144 */
+  readonly maxStanzaChars?: number;
+  /** Handles messages from apps; acknowledged when its promise has fulfilled. May also be given later, with `onUpstream`. */
+  readonly onUpstream?: UpstreamHandler;
+  /** Handles delivery receipts; acknowledged likewise. May also be given later, with `onReceipt`. */
+  readonly onReceipt?: ReceiptHandler;
+  /** Told of a message whose handler has failed `maxHandlerTries` times, before it is acknowledged for good. */
+  readonly onGivenUp?: GivenUpHandler;
+  /** Upstream messages handled at once, and receipts likewise. Those of one device are handled one after the other. Range: 1 or more. @defaultValue 16 */
+  readonly handlerConcurrency?: number;
+  /** How often a message may fail before it is given up. Range: 1 or more. @defaultValue 5 */
+  readonly maxHandlerTries?: number;
+  /** Upstream messages held for the handler, and receipts likewise; what is more is left for CCS to deliver again. Range: 1 or more. @defaultValue 1000 */
+  readonly maxQueuedUpstream?: number;
+  /** Remembers what was handled, so that a redelivery is not handled twice. @defaultValue the last 10000, in memory */
+  readonly handledMessages?: HandledMessages;
+  /** How long `send(…, { receipt: true })` waits for a receipt, counted from the answer. Unit: milliseconds. Range: above 0. @defaultValue 60000 */
+  readonly receiptTimeoutMs?: number;
+  /** @defaultValue the machine's clock */
+  readonly clock?: Clock;
+  /** @defaultValue `Math.random` */
+  readonly random?: Random;
+}
+
+/** The options with every default applied. */
+export interface ResolvedCcsOptions
+  extends Required<Omit<CcsTransportOptions, "ca" | "serverName" | "resource" | "reconnect" | OptionalHandlers>>,
+    Pick<CcsTransportOptions, OptionalHandlers> {
+  readonly ca: CcsTransportOptions["ca"];
+  readonly serverName: string | undefined;
+  readonly resource: string | undefined;
+  readonly reconnect: ReconnectPolicy;
+}
+
+type OptionalHandlers = "onUpstream" | "onReceipt" | "onGivenUp";
+
+/**
+ * How CCS wants to be retried after a nack: exponential, from 1 s, each message with a random extra of its own; over its rate, later.
+ *
+ * Source: docs/protocol/ccs.md#nack
+ */
+export const CCS_RETRY_POLICY: BackoffPolicy = {
+  minMs: 1_000,
+  initialMs: 1_000,
+  maxMs: 60_000,
+  rateLimitedMinMs: 30_000,
+  maxAttempts: 6,
+  totalMs: 600_000,
+};
+
+const milliseconds = (defaultMs: number) =>
+  z.number(say("must be a number of milliseconds")).positive("must be above 0 milliseconds").default(defaultMs);
+const millisecondsOrNone = (defaultMs: number) =>
+  z.number(say("must be a number of milliseconds")).min(0, "must be 0 milliseconds or more").default(defaultMs);
+const whole = (min: number, max: number, defaultValue: number) =>
+  z
+    .int(say(`must be a whole number from ${min} to ${max}`))
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`)
+    .default(defaultValue);
+const text = () => z.string(say("must be a string")).min(1, "must not be empty");
+const handler = <T>() => z.custom<T>((value) => typeof value === "function", "must be a function");
+const shaped = <T>(methods: readonly string[]) =>
+  z.custom<T>(
+    (value) => methods.every((name) => typeof (value as Record<string, unknown> | null)?.[name] === "function"),
+    `must be an object with ${methods.join(" and ")}`,
+  );
+
+function say(problem: string) {
+  // what was given may be a secret in the wrong place: only its type is told
+  return {
+    error: (issue: { input?: unknown }) =>
+      issue.input === undefined ? "is missing" : `${problem}, not ${typeof issue.input}`,
+  };
+}
+
+const LARGE = Number.MAX_SAFE_INTEGER;
+
+const OptionsSchema = z.strictObject({
+  senderId: z
+    .string(say("must be a string of digits: the sender ID, also called project number"))
+    .regex(/^[0-9]{1,32}$/, "must consist of digits: the sender ID, also called project number"),
+  apiKey: text().regex(/^[\x21-\x7e]+$/, "must be the API key: printable ASCII characters without spaces"),
+  host: text()
+    .regex(/^[^\s/@]+$/, "must be a host name or address alone: no scheme, no path")
+    .default("gcm.googleapis.com"),
+  port: whole(1, 65_535, 5_235),
+  ca: z
+    .custom<NonNullable<CcsTransportOptions["ca"]>>(
+      (value) =>
+        (Array.isArray(value) ? value : [value]).every((item) => typeof item === "string" || Buffer.isBuffer(item)),
+      "must be a certificate in PEM, or an array of them",
+    )
+    .optional(),
+  serverName: text().optional(),
+  login: text().optional(),
+  domain: text().default("gcm.googleapis.com"),
+  resource: text().optional(),
+  connections: whole(1, 1_000, 1),
+  maxPendingMessages: whole(1, 100, 100),
+  ackTimeoutMs: milliseconds(60_000),
+  drainTimeoutMs: milliseconds(60_000),
+  closeTimeoutMs: millisecondsOrNone(10_000),
+  streamCloseTimeoutMs: millisecondsOrNone(2_000),
+  connectTimeoutMs: milliseconds(10_000),
+  loginTimeoutMs: milliseconds(15_000),
+  keepAliveIntervalMs: milliseconds(30_000),
+  pingIdleMs: milliseconds(60_000),
+  pingTimeoutMs: milliseconds(20_000),
+  reconnect: z.strictObject({ initialMs: milliseconds(1_000), maxMs: milliseconds(60_000) }).prefault({}),
+  maxConnectsPerMinute: whole(1, 400, 400),
+  maxStanzaChars: whole(8_192, LARGE, 262_144),
+  onUpstream: handler<UpstreamHandler>().optional(),
+  onReceipt: handler<ReceiptHandler>().optional(),
+  onGivenUp: handler<GivenUpHandler>().optional(),
+  handlerConcurrency: whole(1, LARGE, 16),
+  maxHandlerTries: whole(1, LARGE, 5),
+  maxQueuedUpstream: whole(1, LARGE, 1_000),
+  handledMessages: shaped<HandledMessages>(["has", "add"]).optional(),
+  receiptTimeoutMs: milliseconds(60_000),
+  clock: shaped<Clock>(["now", "schedule"]).default(systemClock),
+  random: handler<Random>().default(() => Math.random),
+});
+
+/**
+ * Checks the options and applies the defaults, once.
+ *
+ * @throws {InvalidOptionsError} naming each wrong option, what is wrong with it and what to write instead.
+ */
+export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOptions {
+  const parsed = OptionsSchema.safeParse(options);
+  if (!parsed.success) throw new InvalidOptionsError(parsed.error.issues.flatMap(problemsOfIssue));
+  const { onUpstream, onReceipt, onGivenUp, reconnect, ...rest } = parsed.data;
+  if (reconnect.maxMs < reconnect.initialMs) {
+    throw new InvalidOptionsError([{ path: "reconnect.maxMs", problem: "must be initialMs or more" }]);
+  }
+  return {
+    ...rest,
+    reconnect,
+    ca: rest.ca,
+    serverName: rest.serverName,
+    resource: rest.resource,
+    login: rest.login ?? `${rest.senderId}@gcm.googleapis.com`,
+    handledMessages: rest.handledMessages ?? createHandledMessages(),
+    ...(onUpstream === undefined ? {} : { onUpstream }),
+    ...(onReceipt === undefined ? {} : { onReceipt }),
+    ...(onGivenUp === undefined ? {} : { onGivenUp }),
+  };
+}
+
+function problemsOfIssue(issue: z.core.$ZodIssue): FieldProblem[] {
+  const path = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      path: path === "" ? key : `${path}.${key}`,
+      problem: "is not an option of the CCS client",
+    }));
+  }
+  return [{ path, problem: issue.message }];
+}

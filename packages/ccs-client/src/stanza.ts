@@ -1,0 +1,69 @@
+import { GCM_NAMESPACE } from "@cloud-messaging/core";
+import { childOf, type MessageStanza, NAMESPACE, type XmlElement } from "./stanza-reader.ts";
+import { escapeXmlAttribute, xmlSafeJson } from "./xml-text.ts";
+
+/** What a stanza error says. */
+export interface StanzaError {
+  /** ID of the message it is about, where that can be found out. */
+  readonly messageId: string | undefined;
+  /** The old numeric code, `400` or `406` in captures. */
+  readonly code: number | undefined;
+  /** The condition's name, for example `bad-request`. */
+  readonly condition: string;
+  readonly text: string | undefined;
+}
+
+/** Longest description kept of what the server said. Unit: characters. */
+const MAX_DESCRIPTION_CHARS = 300;
+
+/** A downstream message. The stanza's own `id` is the message's, so that a stanza error finds the message it is about. */
+export function messageStanza(messageId: string, safeJson: string): string {
+  return `<message id="${escapeXmlAttribute(messageId)}"><gcm xmlns="${GCM_NAMESPACE}">${safeJson}</gcm></message>`;
+}
+
+/** The acknowledgement of an upstream message or a receipt. */
+export function ackStanza(to: string, messageId: string): string {
+  const json = xmlSafeJson({ to, message_id: messageId, message_type: "ack" });
+  return `<message><gcm xmlns="${GCM_NAMESPACE}">${json}</gcm></message>`;
+}
+
+/** An XEP-0199 ping. */
+export function pingStanza(id: string): string {
+  return `<iq type="get" id="${id}"><ping xmlns="${NAMESPACE.ping}"/></iq>`;
+}
+
+/** The answer every request has to get: a pong for a ping, else that we do not offer this. `undefined` for what is no request. */
+export function iqAnswer(iq: XmlElement): string | undefined {
+  const { id, from, type } = iq.attributes;
+  if (iq.name !== "iq" || (type !== "get" && type !== "set")) return undefined;
+  const address = `id="${escapeXmlAttribute(id ?? "")}"${from === undefined ? "" : ` to="${escapeXmlAttribute(from)}"`}`;
+  if (type === "get" && childOf(iq, "ping", NAMESPACE.ping) !== undefined) return `<iq type="result" ${address}/>`;
+  return `<iq type="error" ${address}><error type="cancel"><service-unavailable xmlns="${NAMESPACE.stanzaErrors}"/></error></iq>`;
+}
+
+/** Reads a `<message type="error">`. The `<gcm>` in it is our own, echoed: it is looked at for its ID and for nothing else. */
+export function readStanzaError(stanza: MessageStanza): StanzaError {
+  const { error } = stanza;
+  const code = Number(error?.attributes["code"]);
+  const condition = error?.children.find(
+    ({ namespace, name }) => namespace === NAMESPACE.stanzaErrors && name !== "text",
+  );
+  const text = error === undefined ? undefined : childOf(error, "text", NAMESPACE.stanzaErrors)?.text.trim();
+  return {
+    messageId: stanza.id || echoedMessageId(stanza.gcm),
+    code: Number.isInteger(code) ? code : undefined,
+    condition: condition?.name ?? "undefined-condition",
+    text: text ? text.slice(0, MAX_DESCRIPTION_CHARS) : undefined,
+  };
+}
+
+function echoedMessageId(json: string | undefined): string | undefined {
+  if (json === undefined) return undefined;
+  try {
+    const { message_id: id, message_type: type } = JSON.parse(json) as { message_id?: unknown; message_type?: unknown };
+    // an acknowledgement carries the device's ID, which may by chance be one of ours
+    return typeof id === "string" && type === undefined ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,129 @@
+import { StringDecoder } from "node:string_decoder";
+import { connect, type TLSSocket } from "node:tls";
+
+/** Where to connect to, and what to believe. */
+export interface TextStreamTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Name the certificate has to be for, also sent as SNI. Default: the host. */
+  readonly serverName: string | undefined;
+  /** Certificate authorities to believe instead of Node's, PEM. */
+  readonly ca: string | Buffer | readonly (string | Buffer)[] | undefined;
+}
+
+/** What happens on the stream. */
+export interface TextStreamEvents {
+  /** TLS is up and the certificate was found good. */
+  secured(): void;
+  /** The TCP connection is there, TLS is not yet. */
+  connected(): void;
+  text(text: string): void;
+  /** Room to write again after `congested`. */
+  drained(): void;
+  /** The last event. `error` when something other than an orderly end was the cause. */
+  closed(error: Error | undefined): void;
+}
+
+/** Written text that may wait in this process before the stream calls itself congested. Unit: bytes. */
+const CONGESTED_BYTES = 262_144;
+
+/**
+ * A TLS connection that carries text: decodes UTF-8 across chunks, puts everything written in one turn of the event loop into one
+ * write, and says when the other side does not keep up.
+ */
+export class TextStream {
+  readonly #socket: TLSSocket;
+  readonly #decoder = new StringDecoder("utf8");
+  #outgoing = "";
+  #flush: NodeJS.Immediate | undefined;
+  #batch = 0;
+  #error: Error | undefined;
+  #ended = false;
+
+  constructor(target: TextStreamTarget, events: TextStreamEvents) {
+    const { host, port, serverName, ca } = target;
+    const socket = connect({
+      host,
+      port,
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      ...(ca === undefined ? {} : { ca: Array.isArray(ca) ? [...ca] : (ca as string | Buffer) }),
+    });
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true);
+    socket.on("connect", () => events.connected());
+    socket.on("secureConnect", () => events.secured());
+    socket.on("data", (chunk: Buffer) => {
+      const text = this.#decoder.write(chunk);
+      if (text !== "") events.text(text);
+    });
+    socket.on("drain", () => events.drained());
+    socket.on("error", (error) => {
+      this.#error = error;
+    });
+    socket.on("end", () => this.end());
+    socket.on("close", () => {
+      this.#cancelFlush();
+      events.closed(this.#error);
+    });
+  }
+
+  /** Number of the write that takes what is written now. */
+  get batch(): number {
+    return this.#batch;
+  }
+
+  /** More is waiting than should be: hold back what can wait until `drained`. */
+  get congested(): boolean {
+    return this.#socket.writableNeedDrain && this.#socket.writableLength + this.#outgoing.length > CONGESTED_BYTES;
+  }
+
+  /** Writes with everything else that is written before the event loop turns. */
+  write(text: string): void {
+    if (this.#ended) return;
+    this.#outgoing += text;
+    this.#flush ??= setImmediate(() => {
+      this.#flush = undefined;
+      this.flush();
+    });
+  }
+
+  /** Writes what is waiting, now. */
+  flush(): void {
+    this.#cancelFlush();
+    if (this.#outgoing === "" || this.#ended) return;
+    const text = this.#outgoing;
+    this.#outgoing = "";
+    this.#batch++;
+    this.#socket.write(text, "utf8");
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Writes what is waiting and ends our side; reading goes on. */
+  end(): void {
+    if (this.#ended) return;
+    this.flush();
+    this.#ended = true;
+    this.#socket.end();
+  }
+
+  /** Ends both sides at once. `closed` follows. */
+  destroy(): void {
+    this.#ended = true;
+    this.#cancelFlush();
+    this.#socket.destroy();
+  }
+
+  #cancelFlush(): void {
+    if (this.#flush === undefined) return;
+    clearImmediate(this.#flush);
+    this.#flush = undefined;
+  }
+}

@@ -1,0 +1,407 @@
+import {
+  AbortedError,
+  type AuthenticationError,
+  type CcsFrame,
+  ClosedError,
+  type CloudMessagingError,
+  type DeliveryReceipt,
+  type DownstreamMessage,
+  type DownstreamTransport,
+  failureOutcome,
+  InvalidMessageError,
+  InvalidOptionsError,
+  publish,
+  recipientsOf,
+  type UpstreamMessage,
+  wait,
+} from "@cloud-messaging/core";
+import type { Connection } from "./connection.ts";
+import { Downstream, type Outgoing } from "./downstream.ts";
+import { type DeliverySource, Inbox, NotTaken } from "./inbox.ts";
+import { CCS_RETRY_POLICY, type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
+import { ConnectionPool } from "./pool.ts";
+import { ReceiptBook } from "./receipt-book.ts";
+import type { ReceiptHandler, UpstreamHandler } from "./upstream.ts";
+import { createUpstreamIterable } from "./upstream-iterable.ts";
+
+/** A look at one connection. */
+export interface CcsConnectionInfo {
+  /** Counts up from 1 over the life of the client; events and handlers name it too. */
+  readonly id: number;
+  readonly phase: "connecting" | "open" | "draining" | "closing" | "closed";
+  /** Messages written and not answered. */
+  readonly pending: number;
+  /** The address CCS bound, once online. */
+  readonly jid?: string;
+}
+
+/** What a CCS transport and a CCS client have in common beside sending. */
+export interface CcsPeer {
+  /**
+   * Resolves when a connection is online, at once when one is.
+   *
+   * @throws {AuthenticationError} the login was refused.
+   * @throws {ClosedError} closed, before or meanwhile.
+   * @throws {AbortedError} the signal aborted.
+   */
+  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Resolves once everything has ended: with the error that ended it, or with `undefined` after `close()`. Never rejects. */
+  readonly closed: Promise<CloudMessagingError | undefined>;
+  /** Resolves when every message sent has its outcome and no handler runs. */
+  idle(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Every connection that has not ended, oldest first. */
+  readonly connections: readonly CcsConnectionInfo[];
+  /**
+   * Sets who handles upstream messages; they are acknowledged when its promise fulfils. What came before is handed over now.
+   * Returns how to take it off again.
+   *
+   * @throws {InvalidOptionsError} there is a handler already, or somebody iterates over `upstream()`.
+   */
+  onUpstream(handler: UpstreamHandler): () => void;
+  /**
+   * Sets who handles delivery receipts, likewise.
+   *
+   * @throws {InvalidOptionsError} there is a handler already.
+   */
+  onReceipt(handler: ReceiptHandler): () => void;
+  /**
+   * Upstream messages one by one. A message is acknowledged when the next one is asked for; after `break` or a throw it is not, and
+   * CCS delivers it again. Ends when the client closes. Several loops share the messages.
+   *
+   * @throws {InvalidOptionsError} there is a handler already.
+   */
+  upstream(): AsyncIterableIterator<UpstreamMessage>;
+}
+
+/** CCS as a transport: one attempt per `send`, over connections that are kept up. */
+export interface CcsTransport extends DownstreamTransport, CcsPeer {
+  readonly name: "ccs";
+  readonly usesMessageIds: true;
+  readonly settlesAmbiguous: true;
+  /** Messages written and not answered, over all connections. */
+  readonly pending: number;
+  /** Messages that wait for room on a connection. */
+  readonly waiting: number;
+  /**
+   * The receipt of a message this transport sent with `deliveryReceiptRequested`. `undefined` when none came within `timeoutMs`
+   * (default: `receiptTimeoutMs`), when the message is not known, when the signal aborts and when the transport closes.
+   */
+  receiptFor(
+    messageId: string,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<DeliveryReceipt | undefined>;
+}
+
+/**
+ * Opens connections to CCS and keeps them up. Returns at once; a message sent before a connection is online waits for it.
+ *
+ * @throws {InvalidOptionsError} an option is wrong.
+ */
+export function createCcsTransport(options: CcsTransportOptions): CcsTransport {
+  return new Ccs(options);
+}
+
+class Ccs implements CcsTransport {
+  readonly name = "ccs";
+  readonly usesMessageIds = true;
+  readonly settlesAmbiguous = true;
+  readonly retryPolicy = CCS_RETRY_POLICY;
+  readonly preferredBatchSize = 1;
+  readonly preferredConcurrency: number;
+  readonly closed: Promise<CloudMessagingError | undefined>;
+  readonly #options: ReturnType<typeof resolveCcsOptions>;
+  readonly #pool: ConnectionPool;
+  readonly #downstream: Downstream;
+  readonly #upstream: Inbox<UpstreamMessage>;
+  readonly #receipts: Inbox<DeliveryReceipt>;
+  readonly #book: ReceiptBook;
+  readonly #sources = new WeakMap<Connection<Outgoing>, DeliverySource>();
+  readonly #readyWaiters = new Set<(error?: Error) => void>();
+  readonly #iterable: ReturnType<typeof createUpstreamIterable>;
+  #onReceipt: ReceiptHandler | undefined;
+  #resolveClosed: (error: CloudMessagingError | undefined) => void = () => undefined;
+  #refused: AuthenticationError | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: CcsTransportOptions) {
+    const resolved = resolveCcsOptions(options);
+    this.#options = resolved;
+    const { clock, handlerConcurrency, maxHandlerTries, maxQueuedUpstream, handledMessages, onGivenUp } = resolved;
+    // twice the window: the next message is at hand when a slot is given back
+    this.preferredConcurrency = 2 * resolved.maxPendingMessages * resolved.connections;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    const inbox = {
+      concurrency: handlerConcurrency,
+      maxTries: maxHandlerTries,
+      maxQueued: maxQueuedUpstream,
+      handled: handledMessages,
+      now: () => clock.now(),
+    };
+    this.#upstream = new Inbox<UpstreamMessage>({
+      ...inbox,
+      type: "upstream",
+      orderKey: ({ from }) => from,
+      giveUp: async (message, tries, error) => onGivenUp?.({ type: "upstream", message, tries, error }),
+    });
+    this.#receipts = new Inbox<DeliveryReceipt>({
+      ...inbox,
+      type: "receipt",
+      // all receipts come from the service itself: what keeps an order is the device they are about
+      orderKey: ({ deviceRegistrationId, originalMessageId }) => deviceRegistrationId ?? originalMessageId,
+      giveUp: async (receipt, tries, error) => onGivenUp?.({ type: "receipt", receipt, tries, error }),
+    });
+    this.#iterable = createUpstreamIterable(this.#upstream);
+    this.#book = new ReceiptBook(clock);
+    this.#onReceipt = resolved.onReceipt;
+    if (resolved.onUpstream !== undefined) this.onUpstream(resolved.onUpstream);
+    this.#handleReceipts();
+    this.#pool = new ConnectionPool(resolved, {
+      frame: (connection, frame) => this.#frame(connection, frame),
+      stanzaError: (connection, error) => this.#downstream.stanzaError(connection, error),
+      expired: (connection, slots) => this.#downstream.expired(connection, slots),
+      lost: (connection, reason) => this.#downstream.lost(connection, reason),
+      room: () => this.#downstream.pump(),
+      online: () => this.#tellReady(),
+      refused: (error) => this.#refuse(error),
+    });
+    this.#downstream = new Downstream(resolved, this.#pool);
+    this.#pool.start();
+  }
+
+  get pending(): number {
+    let pending = 0;
+    for (const { window } of this.#pool.connections) pending += window.size;
+    return pending;
+  }
+
+  get waiting(): number {
+    return this.#downstream.waiting;
+  }
+
+  get connections(): readonly CcsConnectionInfo[] {
+    return Array.from(this.#pool.connections, ({ id, state, window }) => ({
+      id,
+      phase: state.phase,
+      pending: window.size,
+      ...("jid" in state ? { jid: state.jid } : {}),
+    }));
+  }
+
+  check(message: DownstreamMessage): void {
+    if (message.restrictedPackageName !== undefined) {
+      throw new InvalidMessageError([
+        { path: "restrictedPackageName", problem: "is not available over CCS: leave it out, or send over HTTP" },
+      ]);
+    }
+    if (message.messageId !== undefined && this.#isPending(message.messageId)) {
+      throw new InvalidMessageError([
+        { path: "messageId", problem: "belongs to a message that is still pending: use another one" },
+      ]);
+    }
+  }
+
+  async send(message: DownstreamMessage, options: Parameters<DownstreamTransport["send"]>[1] = {}) {
+    if (this.#refused !== undefined) {
+      const detail = this.#refused.message;
+      return {
+        outcomes: recipientsOf(message.target).map((recipient) =>
+          failureOutcome("authentication-failed", { recipient, detail }),
+        ),
+      };
+    }
+    if (this.#closing !== undefined) throw new ClosedError("The CCS transport");
+    if (message.deliveryReceiptRequested) this.#expectReceipts(message, options.messageIds);
+    return this.#downstream.send(message, options);
+  }
+
+  receiptFor(messageId: string, options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}) {
+    if (this.#closing !== undefined) return Promise.resolve(undefined);
+    return this.#book.wait(messageId, options.timeoutMs ?? this.#options.receiptTimeoutMs, options.signal);
+  }
+
+  ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { signal } = options;
+    if (this.#refused !== undefined) return Promise.reject(this.#refused);
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError("The CCS transport"));
+    if (this.connections.some(({ phase }) => phase === "open")) return Promise.resolve();
+    if (signal?.aborted) return Promise.reject(new AbortedError("Waiting for a connection", signal.reason));
+    return new Promise((resolve, reject) => {
+      const done = (error?: Error): void => {
+        signal?.removeEventListener("abort", onAbort);
+        this.#readyWaiters.delete(done);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const onAbort = (): void => done(new AbortedError("Waiting for a connection", signal?.reason));
+      this.#readyWaiters.add(done);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  async idle(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { signal } = options;
+    if (signal?.aborted) throw new AbortedError("Waiting to be idle", signal.reason);
+    const idle = (async () => {
+      // a handler may send, and a send may bring a receipt: idle is when all three are so at the same time
+      do {
+        await Promise.all([this.#downstream.idle(), this.#upstream.idle(), this.#receipts.idle()]);
+      } while (this.#downstream.unsettled + this.#upstream.running + this.#receipts.running > 0);
+    })();
+    if (signal === undefined) return idle;
+    let onAbort = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(new AbortedError("Waiting to be idle", signal.reason));
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      await Promise.race([idle, aborted]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  onUpstream(handler: UpstreamHandler): () => void {
+    if (this.#upstream.handler !== undefined) throw alreadyHandled("onUpstream");
+    const wrapped = async (...given: Parameters<UpstreamHandler>): Promise<void> => handler(...given);
+    this.#upstream.handleWith(wrapped);
+    return () => {
+      if (this.#upstream.handler === wrapped) this.#upstream.handleWith(undefined);
+    };
+  }
+
+  onReceipt(handler: ReceiptHandler): () => void {
+    if (this.#onReceipt !== undefined) throw alreadyHandled("onReceipt");
+    this.#onReceipt = handler;
+    this.#handleReceipts();
+    return () => {
+      if (this.#onReceipt !== handler) return;
+      this.#onReceipt = undefined;
+      this.#handleReceipts();
+    };
+  }
+
+  upstream(): AsyncIterableIterator<UpstreamMessage> {
+    if (this.#upstream.handler !== undefined && !this.#iterable.active) throw alreadyHandled("upstream");
+    return this.#iterable.create();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const error = new ClosedError("The CCS transport");
+    for (const done of [...this.#readyWaiters]) done(error);
+    this.#iterable.close();
+    this.#upstream.stop();
+    this.#receipts.stop();
+    const { clock, closeTimeoutMs } = this.#options;
+    const settled = new AbortController();
+    const limit = wait(clock, closeTimeoutMs, settled.signal);
+    await Promise.race([this.idle(), limit]);
+    settled.abort();
+    this.#downstream.failAll("closed", "the client was closed");
+    this.#upstream.abort(error);
+    this.#receipts.abort(error);
+    this.#book.close();
+    await this.#pool.close();
+    this.#resolveClosed(this.#refused);
+  }
+
+  #isPending(id: string): boolean {
+    if (this.#downstream.has(id)) return true;
+    for (const { window } of this.#pool.connections) if (window.has(id)) return true;
+    return false;
+  }
+
+  #expectReceipts(message: DownstreamMessage, messageIds: readonly string[] | undefined): void {
+    const sentAt = this.#options.clock.now();
+    recipientsOf(message.target).forEach((recipient, position) => {
+      const id = messageIds?.[position] ?? message.messageId;
+      if (id !== undefined) this.#book.expect(id, { recipient, sentAt });
+    });
+  }
+
+  #frame(connection: Connection<Outgoing>, frame: CcsFrame): void {
+    switch (frame.type) {
+      case "ack":
+        this.#downstream.acked(connection, frame);
+        break;
+      case "nack":
+        this.#downstream.nacked(connection, frame);
+        break;
+      case "upstream":
+        connection.markAnswered();
+        this.#upstream.deliver(frame.message, this.#sourceOf(connection));
+        break;
+      case "receipt":
+        connection.markAnswered();
+        this.#receipts.deliver(frame.receipt, this.#sourceOf(connection));
+        break;
+      case "control":
+        if (frame.control.controlType === "CONNECTION_DRAINING") connection.drain("control");
+        else this.#notice("unknown-control", frame.control.controlType.slice(0, 100));
+        break;
+      case "unknown":
+        this.#notice("unknown-message-type", frame.messageType.slice(0, 100));
+        break;
+      case "malformed":
+        this.#notice("malformed-message", frame.problem.slice(0, 300));
+        break;
+    }
+  }
+
+  #notice(notice: string, detail: string): void {
+    publish("cloud-messaging:notice", () => ({ transport: "ccs", notice, detail }));
+  }
+
+  #sourceOf(connection: Connection<Outgoing>): DeliverySource {
+    let source = this.#sources.get(connection);
+    if (source === undefined) {
+      source = {
+        id: connection.id,
+        get ended() {
+          return connection.state.phase === "closed" || connection.state.phase === "closing";
+        },
+        acknowledge: (to, messageId) => connection.acknowledge(to, messageId),
+      };
+      this.#sources.set(connection, source);
+    }
+    return source;
+  }
+
+  /** A receipt has two takers: who waits for it, and the handler. Without either it stays unacknowledged, and CCS keeps it. */
+  #handleReceipts(): void {
+    this.#receipts.handleWith(async (receipt, context) => {
+      const known = this.#book.arrived(receipt);
+      if (this.#onReceipt !== undefined) {
+        await this.#onReceipt(receipt, known === undefined ? context : { ...context, sent: known.sent });
+      } else if (known === undefined) throw new NotTaken();
+    });
+  }
+
+  #tellReady(): void {
+    for (const done of [...this.#readyWaiters]) done();
+  }
+
+  #refuse(error: AuthenticationError): void {
+    this.#refused = error;
+    this.#downstream.failAll("authentication-failed", error.message);
+    for (const done of [...this.#readyWaiters]) done(error);
+    // nothing of this can work again: the rest of the connections goes too, and `closed` tells why
+    void this.close();
+  }
+}
+
+function alreadyHandled(path: string): InvalidOptionsError {
+  return new InvalidOptionsError([
+    { path, problem: "messages are handled already: take the other handler off, or end the loop, first" },
+  ]);
+}

@@ -1,0 +1,87 @@
+/**
+ * The text is not the XML a stream may hold. `condition` is the name RFC 6120 has for it.
+ *
+ * Source: RFC 6120, section 4.9.3 and 11.1
+ */
+export class XmlSyntaxError extends Error {
+  override readonly name = "XmlSyntaxError";
+  readonly condition: "not-well-formed" | "restricted-xml" | "policy-violation";
+
+  constructor(message: string, condition: XmlSyntaxError["condition"] = "not-well-formed") {
+    super(message);
+    this.condition = condition;
+  }
+}
+
+const PREDEFINED: ReadonlyMap<string, string> = new Map([
+  ["amp", "&"],
+  ["lt", "<"],
+  ["gt", ">"],
+  ["quot", '"'],
+  ["apos", "'"],
+]);
+
+/**
+ * Character data as it was before escaping: the five predefined entities and character references.
+ *
+ * @throws {XmlSyntaxError} an entity that XML does not predefine, or a reference to what is no character.
+ */
+export function decodeXmlText(text: string): string {
+  let entity = text.indexOf("&");
+  if (entity === -1) return text;
+  let decoded = "";
+  let from = 0;
+  while (entity !== -1) {
+    const end = text.indexOf(";", entity);
+    if (end === -1) throw new XmlSyntaxError("an entity without its semicolon");
+    decoded += text.slice(from, entity) + decodeEntity(text.slice(entity + 1, end));
+    from = end + 1;
+    entity = text.indexOf("&", from);
+  }
+  return decoded + text.slice(from);
+}
+
+function decodeEntity(name: string): string {
+  const predefined = PREDEFINED.get(name);
+  if (predefined !== undefined) return predefined;
+  const reference = /^#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}))$/.exec(name);
+  if (reference === null) throw new XmlSyntaxError("an entity that XML does not predefine");
+  const code = reference[1] === undefined ? Number(reference[2]) : Number.parseInt(reference[1], 16);
+  if (!isXmlCharacter(code)) throw new XmlSyntaxError("a reference to what is no character");
+  return String.fromCodePoint(code);
+}
+
+function isXmlCharacter(code: number): boolean {
+  return (
+    code === 9 ||
+    code === 10 ||
+    code === 13 ||
+    (code >= 0x20 && code <= 0xd7ff) ||
+    (code >= 0xe000 && code <= 0xfffd) ||
+    (code >= 0x10000 && code <= 0x10ffff)
+  );
+}
+
+// what XML gives a meaning, and what no XML document may hold: JSON writes both inside strings only
+const NOT_SAFE_IN_XML = /[&<>\ufffe\uffff]/;
+const EACH_NOT_SAFE_IN_XML = /[&<>\ufffe\uffff]/g;
+
+/**
+ * JSON that can stand in XML as it is. Writes `<` as `\u003c` and so on: still the same JSON, and nothing is left to escape for XML.
+ * (`JSON.stringify` itself escapes control characters and lone surrogates, which XML forbids too.)
+ */
+export function xmlSafeJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  if (!NOT_SAFE_IN_XML.test(json)) return json;
+  return json.replace(
+    EACH_NOT_SAFE_IN_XML,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+const EACH_NOT_SAFE_IN_ATTRIBUTE = /[&<>"']/g;
+
+/** Text as the value of an attribute between double quotes. */
+export function escapeXmlAttribute(text: string): string {
+  return text.replace(EACH_NOT_SAFE_IN_ATTRIBUTE, (character) => `&#${character.charCodeAt(0)};`);
+}
