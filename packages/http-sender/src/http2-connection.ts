@@ -1,0 +1,361 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from "node:http2";
+import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import type { TlsOptions } from "./http.ts";
+
+/** Streams per connection while the server names no limit: what RFC 9113 recommends as the least. Unit: streams. */
+const DEFAULT_MAX_STREAMS = 100;
+/** Streams per connection we use, however many the server allows: beyond, another connection is the better choice. Unit: streams. */
+const MAX_STREAMS = 250;
+
+/** What one connection is told. */
+export interface Http2ConnectionOptions {
+  readonly origin: string;
+  readonly tls?: TlsOptions | undefined;
+  readonly clock: Clock;
+  /** Connecting, TLS and the server's first SETTINGS may take so long. Unit: milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** With streams open and nothing heard for so long, it asks whether anybody is there. Unit: milliseconds. */
+  readonly pingAfterMs: number;
+  /** The answer to that may take so long. Unit: milliseconds. */
+  readonly pingTimeoutMs: number;
+}
+
+/** What one connection tells its pool. */
+export interface Http2ConnectionEvents {
+  /** It can take a stream, or more of them than before. */
+  onCapacity(): void;
+  /** It takes no new streams; those it has may still end well. */
+  onRetired(): void;
+  /** It is gone. The reason is absent where nothing was wrong; `used`: it has carried a request. */
+  onClosed(reason: string | undefined, used: boolean): void;
+}
+
+/** What one request is told by its connection. One of `onAnswer`, `onRefused` and `onLost` is called, once. */
+export interface Http2Request {
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: string | Buffer | undefined;
+  readonly maxResponseBytes: number;
+  onAnswer(status: number, headers: IncomingHttpHeaders, body: Buffer, problem: AnswerProblem | undefined): void;
+  /** It is proven that the server has not processed it and will not: it can go elsewhere. */
+  onRefused(reason: string): void;
+  /** It was written, and no answer will come. */
+  onLost(reason: string): void;
+}
+
+/** Why an answer is not whole. */
+export interface AnswerProblem {
+  readonly code: "connection-lost" | "invalid-response";
+  readonly detail: string;
+}
+
+/**
+ * One HTTP/2 connection. It opens no more streams than the server's SETTINGS allow, so that none waits unseen inside nghttp2; after
+ * GOAWAY it opens none, tells those above the last stream ID apart as refused, and lets the others finish. While it has nothing to do
+ * it does not keep the process alive, and that the server ends it then is no error.
+ */
+export class Http2Connection {
+  readonly #options: Http2ConnectionOptions;
+  readonly #events: Http2ConnectionEvents;
+  readonly #session: ClientHttp2Session;
+  #phase: "connecting" | "open" | "retired" | "closed" = "connecting";
+  /** What the server allows, or less after it refused streams. */
+  #limit = 0;
+  #allowed = DEFAULT_MAX_STREAMS;
+  #streams = 0;
+  #used = false;
+  #succeeded = 0;
+  #lastStreamId = Number.POSITIVE_INFINITY;
+  #heardAt: number;
+  #reason: string | undefined;
+  #cancelTimer: CancelTimer | undefined;
+
+  constructor(options: Http2ConnectionOptions, events: Http2ConnectionEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#heardAt = options.clock.now();
+    const { ca, ...tls } = options.tls ?? {};
+    this.#session = connect(options.origin, {
+      ...tls,
+      ...(ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] }),
+      settings: { enablePush: false },
+    });
+    this.#session.on("remoteSettings", ({ maxConcurrentStreams }) => this.#onSettings(maxConcurrentStreams));
+    this.#session.on("goaway", (code, lastStreamId) => this.#onGoaway(code, lastStreamId));
+    this.#session.on("error", (error) => {
+      this.#reason ??= describe(error);
+    });
+    this.#session.on("close", () => this.#onClose());
+    this.#cancelTimer = options.clock.schedule(options.connectTimeoutMs, () =>
+      this.destroy(`no connection to ${options.origin} within ${options.connectTimeoutMs} ms`),
+    );
+  }
+
+  /** Connecting still: no stream may be opened yet. */
+  get connecting(): boolean {
+    return this.#phase === "connecting";
+  }
+
+  /** How many streams can be opened now. */
+  get room(): number {
+    return this.#phase === "open" ? Math.max(0, this.#limit - this.#streams) : 0;
+  }
+
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#streams;
+  }
+
+  /** Nothing has been heard since. Milliseconds since the epoch. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /** Opens a stream. Call only where there is room. Returns how to end it: the request is told nothing after that. */
+  request(request: Http2Request): () => void {
+    let stream: ClientHttp2Stream;
+    try {
+      stream = this.#session.request(request.headers, { endStream: request.body === undefined });
+    } catch (error) {
+      // the session is closing under us, or has run out of stream IDs: either way nothing of it was sent
+      this.retire();
+      queueMicrotask(() => request.onRefused(describe(error as Error)));
+      return () => {};
+    }
+    this.#used = true;
+    if (this.#streams++ === 0) this.#becomeBusy();
+    const exchange = new StreamExchange(stream, request, {
+      onHeard: () => {
+        this.#heardAt = this.#options.clock.now();
+      },
+      isRefused: () => this.#isRefused(stream),
+      reason: () => this.#reason,
+      onOver: (outcome) => this.#onStreamOver(outcome),
+    });
+    if (request.body !== undefined) stream.end(request.body);
+    return () => exchange.cancel();
+  }
+
+  /** Takes no new streams from here on, lets those it has finish, then closes. */
+  retire(): void {
+    if (this.#phase !== "connecting" && this.#phase !== "open") return;
+    this.#phase = "retired";
+    this.#events.onRetired();
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  /** Ends it with everything on it. */
+  destroy(reason: string): void {
+    this.#reason ??= reason;
+    this.#session.destroy();
+  }
+
+  #onSettings(maxConcurrentStreams: number | undefined): void {
+    this.#heardAt = this.#options.clock.now();
+    this.#allowed = Math.min(MAX_STREAMS, maxConcurrentStreams ?? DEFAULT_MAX_STREAMS);
+    this.#limit = this.#allowed;
+    if (this.#phase === "connecting") {
+      this.#phase = "open";
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+      this.#session.unref();
+    }
+    this.#events.onCapacity();
+  }
+
+  #onGoaway(code: number, lastStreamId: number): void {
+    this.#lastStreamId = lastStreamId;
+    if (code !== constants.NGHTTP2_NO_ERROR) this.#reason ??= `the server said GOAWAY, ${nameOfCode(code)}`;
+    else this.#reason ??= "the server said GOAWAY";
+    this.retire();
+  }
+
+  #onClose(): void {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#events.onClosed(this.#reason, this.#used);
+  }
+
+  #isRefused(stream: ClientHttp2Stream): boolean {
+    if (stream.id === undefined) return true;
+    return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id > this.#lastStreamId;
+  }
+
+  #onStreamOver(outcome: "answered" | "refused" | "lost" | "cancelled"): void {
+    this.#streams--;
+    if (outcome === "refused") {
+      // the server wants fewer than it said; room comes back stream by stream
+      this.#limit = Math.max(1, Math.min(this.#limit, this.#streams));
+      this.#succeeded = 0;
+    } else if (outcome === "answered" && this.#limit < this.#allowed && ++this.#succeeded >= this.#limit) {
+      this.#limit++;
+      this.#succeeded = 0;
+    }
+    if (this.#streams === 0) this.#becomeIdle();
+    if (this.room > 0) this.#events.onCapacity();
+  }
+
+  #becomeBusy(): void {
+    this.#session.ref();
+    this.#heardAt = this.#options.clock.now();
+    this.#watch(this.#options.pingAfterMs);
+  }
+
+  #becomeIdle(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (!this.#session.destroyed) this.#session.unref();
+  }
+
+  /** A connection can die without a word (a router that forgets it): streams would wait on it until their time is up. */
+  #watch(delayMs: number): void {
+    const { clock, pingAfterMs } = this.#options;
+    this.#cancelTimer = clock.schedule(delayMs, () => {
+      const quietMs = clock.now() - this.#heardAt;
+      if (quietMs < pingAfterMs) this.#watch(pingAfterMs - quietMs);
+      else this.#ping();
+    });
+  }
+
+  #ping(): void {
+    const { clock, pingAfterMs, pingTimeoutMs } = this.#options;
+    this.#cancelTimer = clock.schedule(pingTimeoutMs, () =>
+      this.destroy(`the connection is dead: no answer to a ping within ${pingTimeoutMs} ms`),
+    );
+    this.#session.ping((error) => {
+      // an error means that the session is being destroyed, which tells everybody itself
+      if (error !== null || this.#streams === 0) return;
+      this.#cancelTimer?.();
+      this.#heardAt = clock.now();
+      this.#watch(pingAfterMs);
+    });
+  }
+}
+
+interface StreamHost {
+  onHeard(): void;
+  isRefused(): boolean;
+  reason(): string | undefined;
+  onOver(outcome: "answered" | "refused" | "lost" | "cancelled"): void;
+}
+
+/** One stream: collects its answer, and says what became of it when it has closed. */
+class StreamExchange {
+  readonly #stream: ClientHttp2Stream;
+  readonly #request: Http2Request;
+  readonly #host: StreamHost;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #problem: AnswerProblem | undefined;
+  #error: string | undefined;
+  #cancelled = false;
+
+  constructor(stream: ClientHttp2Stream, request: Http2Request, host: StreamHost) {
+    this.#stream = stream;
+    this.#request = request;
+    this.#host = host;
+    stream.on("response", (headers) => {
+      host.onHeard();
+      this.#status = headers[":status"] ?? 0;
+      this.#headers = headers;
+    });
+    stream.on("data", (chunk: Buffer) => this.#onData(chunk));
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // a reset comes as an error too, and its code says more
+      if (error.code !== "ERR_HTTP2_STREAM_ERROR") this.#error ??= describe(error);
+    });
+    // not before: a stream that was reset emits "end" too, and only now the reset can be told
+    stream.on("close", () => this.#onClose());
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes <= this.#request.maxResponseBytes) {
+      this.#chunks.push(chunk);
+      return;
+    }
+    this.#problem ??= {
+      code: "invalid-response",
+      detail: `the answer is longer than ${this.#request.maxResponseBytes} bytes`,
+    };
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  #onClose(): void {
+    const host = this.#host;
+    if (this.#cancelled) {
+      host.onOver("cancelled");
+    } else if (this.#status !== 0) {
+      host.onOver("answered");
+      const [first] = this.#chunks;
+      const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
+      this.#request.onAnswer(this.#status, this.#headers, body, this.#problem ?? this.#cutOff());
+    } else if (host.isRefused()) {
+      host.onOver("refused");
+      this.#request.onRefused(host.reason() ?? "the server refused the stream");
+    } else {
+      host.onOver("lost");
+      this.#request.onLost(this.#describeLoss());
+    }
+  }
+
+  #cutOff(): AnswerProblem | undefined {
+    const stated = this.#headers["content-length"];
+    const short = stated !== undefined && Number(stated) !== this.#bytes;
+    if (this.#stream.rstCode === constants.NGHTTP2_NO_ERROR && this.#error === undefined && !short) return undefined;
+    return { code: "connection-lost", detail: `the answer was cut off: ${this.#describeLoss()}` };
+  }
+
+  #describeLoss(): string {
+    const known = this.#host.reason() ?? this.#error;
+    if (known !== undefined) return known;
+    const code = this.#stream.rstCode ?? 0;
+    return code === 0 ? "the connection ended" : `the stream was reset, ${nameOfCode(code)}`;
+  }
+}
+
+const NAMES_OF_CODES = new Map(
+  [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+  ].map((name, code) => [code, name]),
+);
+
+function nameOfCode(code: number): string {
+  return NAMES_OF_CODES.get(code) ?? `code ${code}`;
+}
+
+function describe(error: Error): string {
+  // connecting to a name with several addresses fails with an AggregateError that has no text of its own
+  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
+  const text = error.message || first?.message || error.name;
+  const { code } = error as NodeJS.ErrnoException;
+  return code === undefined || code.startsWith("ERR_HTTP2") || text.includes(code) ? text : `${text} (${code})`;
+}

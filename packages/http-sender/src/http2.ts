@@ -1,0 +1,333 @@
+import type { IncomingHttpHeaders } from "node:http2";
+import type { Clock } from "@cloud-messaging/core";
+import { systemClock } from "@cloud-messaging/core";
+import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
+import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http.ts";
+import { type AnswerProblem, Http2Connection, type Http2Request } from "./http2-connection.ts";
+import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
+import { createSlowdownDetector, type SlowdownDetector } from "./slowdown.ts";
+
+/** How requests are made to one origin over HTTP/2. There is no proxy: over one, HTTP/1.1 is spoken. */
+export interface Http2ClientOptions
+  extends Pick<
+    HttpClientOptions,
+    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "closeTimeoutMs" | "connect" | "clock"
+  > {
+  /** Most connections. Another one is opened only when the streams of all others are taken. */
+  readonly maxConnections: number;
+  /** Most requests under way. */
+  readonly maxConcurrent: number;
+}
+
+/** Limit for making a connection. Unit: milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Quiet with requests under way for so long asks for a ping. Unit: milliseconds. */
+const PING_AFTER_MS = 5_000;
+const PING_TIMEOUT_MS = 5_000;
+/** How often one request goes elsewhere by itself, being provably unsent. After that somebody with a longer patience has to decide. */
+const MAX_MOVES = 5;
+/** Requests that wait for one connection to open before another one is opened too. */
+const WAITING_PER_CONNECTION = 100;
+
+/**
+ * A client of one origin over HTTP/2: few long-lived connections, shared by all requests. What the server provably has not processed
+ * (a refused stream, one above GOAWAY's last stream ID) goes elsewhere at once; what was written and lost is a failure with
+ * `written: true`, and is never sent again here. Requests under way become fewer when the service answers 429 or 503 or slows down,
+ * and more again after.
+ */
+export function createHttp2Client(options: Http2ClientOptions): HttpClient {
+  const pool = new Http2Pool(options);
+  return {
+    request: (request) => pool.request(request),
+    get pending() {
+      return pool.pending;
+    },
+    get concurrency() {
+      return pool.concurrency;
+    },
+    close: () => pool.close(),
+  };
+}
+
+class Http2Pool {
+  readonly options: Http2ClientOptions;
+  readonly clock: Clock;
+  readonly slots: Slots;
+  readonly deadlines: Deadlines;
+  readonly slowdown: SlowdownDetector = createSlowdownDetector();
+  readonly authority: string;
+  readonly scheme: string;
+  readonly #pending = new Set<Exchange>();
+  readonly #waiting = new Set<Exchange>();
+  /** Those that can take requests, or will. */
+  readonly #active = new Set<Http2Connection>();
+  readonly #all = new Set<Http2Connection>();
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+  #onGone: (() => void) | undefined;
+
+  constructor(options: Http2ClientOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    this.slots = createSlots(options.maxConcurrent);
+    this.deadlines = createDeadlines(this.clock);
+    const { host, protocol } = new URL(options.origin);
+    this.authority = host;
+    this.scheme = protocol.slice(0, -1);
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  get concurrency(): number {
+    return this.slots.limit;
+  }
+
+  request(request: HttpRequest): Promise<HttpResult> {
+    return new Promise((resolve) => {
+      if (this.#closing !== undefined) {
+        resolve({ kind: "failure", code: "closed", detail: "the sender is closed", written: false });
+        return;
+      }
+      const exchange = new Exchange(this, request, resolve);
+      this.#pending.add(exchange);
+      exchange.begin();
+    });
+  }
+
+  /** Puts a request on a connection, or in the queue for one. */
+  assign(exchange: Exchange): void {
+    const connection = this.#withRoom();
+    if (connection !== undefined) {
+      exchange.start(connection);
+      return;
+    }
+    this.#waiting.add(exchange);
+    this.#openIfNeeded();
+  }
+
+  withdraw(exchange: Exchange): void {
+    this.#waiting.delete(exchange);
+  }
+
+  settled(exchange: Exchange): void {
+    this.#pending.delete(exchange);
+    if (this.#pending.size === 0) this.#onIdle?.();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#pending.size > 0) {
+      const cancel = this.clock.schedule(this.options.closeTimeoutMs, () => {
+        for (const exchange of this.#pending) exchange.end("closed", "the sender was closed before the answer came");
+      });
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      cancel();
+    }
+    if (this.#all.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onGone = resolve;
+      for (const connection of [...this.#all]) connection.destroy("the sender was closed");
+    });
+  }
+
+  /** The one with the most streams that still has room: few connections stay busy, and the others can be let go. */
+  #withRoom(): Http2Connection | undefined {
+    let best: Http2Connection | undefined;
+    const staleBefore = this.clock.now() - this.options.keepAliveMs;
+    for (const connection of this.#active) {
+      if (connection.room === 0) continue;
+      if (connection.streams === 0 && connection.heardAt < staleBefore) {
+        // so long unused that the far end, or something on the way, has likely forgotten it
+        connection.retire();
+      } else if (best === undefined || connection.streams > best.streams) best = connection;
+    }
+    return best;
+  }
+
+  #openIfNeeded(): void {
+    let connecting = 0;
+    for (const connection of this.#active) if (connection.connecting) connecting++;
+    const room = this.options.maxConnections - this.#active.size;
+    if (room > 0 && this.#waiting.size > connecting * WAITING_PER_CONNECTION) this.#open();
+  }
+
+  #open(): void {
+    const { origin, connect, timeoutMs } = this.options;
+    const connection: Http2Connection = new Http2Connection(
+      {
+        origin,
+        tls: connect,
+        clock: this.clock,
+        connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
+        pingAfterMs: PING_AFTER_MS,
+        pingTimeoutMs: PING_TIMEOUT_MS,
+      },
+      {
+        onCapacity: () => this.#serve(connection),
+        onRetired: () => {
+          this.#active.delete(connection);
+          if (this.#waiting.size > 0) this.#openIfNeeded();
+        },
+        onClosed: (reason, used) => this.#onClosed(connection, reason, used),
+      },
+    );
+    this.#active.add(connection);
+    this.#all.add(connection);
+  }
+
+  #serve(connection: Http2Connection): void {
+    for (const exchange of this.#waiting) {
+      if (connection.room === 0) break;
+      this.#waiting.delete(exchange);
+      exchange.start(connection);
+    }
+    if (this.#waiting.size > 0) this.#openIfNeeded();
+  }
+
+  #onClosed(connection: Http2Connection, reason: string | undefined, used: boolean): void {
+    this.#active.delete(connection);
+    this.#all.delete(connection);
+    if (this.#all.size === 0) this.#onGone?.();
+    if (this.#waiting.size === 0) return;
+    if (used || this.#active.size > 0) {
+      this.#openIfNeeded();
+    } else {
+      // one that was never of use is not followed by another at once: that would go on without end
+      const detail = reason ?? `the connection to ${this.options.origin} ended before it was of use`;
+      for (const exchange of [...this.#waiting]) exchange.end("connection-failed", detail);
+    }
+  }
+}
+
+/** One request and its answer. */
+class Exchange implements Expiring, SlotHolder, Http2Request {
+  readonly expiresAt: number;
+  readonly headers: Record<string, string>;
+  readonly body: string | Buffer | undefined;
+  readonly maxResponseBytes: number;
+  readonly #pool: Http2Pool;
+  readonly #request: HttpRequest;
+  readonly #resolve: (result: HttpResult) => void;
+  #onAbort: (() => void) | undefined;
+  #phase: "waiting" | "dispatched" | "started" | "over" = "waiting";
+  #cancelStream: (() => void) | undefined;
+  #epoch = 0;
+  #moves = 0;
+  #sentAt = 0;
+
+  constructor(pool: Http2Pool, request: HttpRequest, resolve: (result: HttpResult) => void) {
+    this.#pool = pool;
+    this.#request = request;
+    this.#resolve = resolve;
+    this.body = request.body;
+    this.maxResponseBytes = pool.options.maxResponseBytes;
+    const expiresAt = pool.clock.now() + pool.options.timeoutMs;
+    this.expiresAt = Math.min(expiresAt, request.deadlineAt ?? expiresAt);
+    this.headers = {
+      ":method": request.method,
+      ":path": request.path,
+      ":scheme": pool.scheme,
+      ":authority": pool.authority,
+    };
+    for (let i = 0; i + 1 < request.headers.length; i += 2) {
+      this.headers[request.headers[i] as string] = request.headers[i + 1] as string;
+    }
+    if (request.body !== undefined) this.headers["content-length"] = String(Buffer.byteLength(request.body));
+  }
+
+  begin(): void {
+    const { deadlines, slots, clock } = this.#pool;
+    const { signal } = this.#request;
+    if (signal?.aborted) {
+      this.end("aborted", "the signal was aborted");
+    } else if (this.expiresAt <= clock.now()) {
+      this.expire();
+    } else {
+      if (signal !== undefined) {
+        this.#onAbort = () => this.end("aborted", "the signal was aborted");
+        signal.addEventListener("abort", this.#onAbort, { once: true });
+      }
+      deadlines.add(this);
+      slots.acquire(this);
+    }
+  }
+
+  run(): void {
+    this.#phase = "dispatched";
+    this.#epoch = this.#pool.slots.epoch;
+    this.#pool.assign(this);
+  }
+
+  start(connection: Http2Connection): void {
+    this.#phase = "started";
+    this.#sentAt = this.#pool.clock.now();
+    this.#cancelStream = connection.request(this);
+  }
+
+  expire(): void {
+    this.end("timeout", this.#phase === "started" ? "no answer in time" : "no connection in time");
+  }
+
+  /** Ends it from our side. */
+  end(code: HttpFailureCode, detail: string): void {
+    if (this.#phase === "over") return;
+    const written = this.#phase === "started";
+    const cancel = this.#cancelStream;
+    this.#fail(code, detail, written);
+    cancel?.();
+  }
+
+  onAnswer(status: number, headers: IncomingHttpHeaders, body: Buffer, problem: AnswerProblem | undefined): void {
+    if (this.#phase === "over") return;
+    const { slots, slowdown, clock } = this.#pool;
+    if (status === 429 || status === 503) slots.overloaded(this.#epoch);
+    else if (slowdown.observe(clock.now() - this.#sentAt)) slots.overloaded(this.#epoch);
+    else if (status >= 200 && status < 300) slots.healthy();
+    this.#finish({
+      kind: "answer",
+      status,
+      headers,
+      body: body.toString("utf8"),
+      ...(problem === undefined ? {} : { incomplete: problem }),
+      sentAt: this.#sentAt,
+    });
+  }
+
+  onRefused(reason: string): void {
+    if (this.#phase === "over") return;
+    this.#cancelStream = undefined;
+    this.#phase = "dispatched";
+    if (++this.#moves > MAX_MOVES) this.#fail("connection-lost", `refused ${this.#moves} times: ${reason}`, false);
+    else this.#pool.assign(this);
+  }
+
+  onLost(reason: string): void {
+    if (this.#phase === "over") return;
+    this.#fail("connection-lost", reason, true);
+  }
+
+  #fail(code: HttpFailureCode, detail: string, written: boolean): void {
+    this.#finish({ kind: "failure", code, detail, written, ...(written ? { sentAt: this.#sentAt } : {}) });
+  }
+
+  #finish(result: HttpResult): void {
+    const { deadlines, slots } = this.#pool;
+    const hadSlot = this.#phase !== "waiting";
+    this.#phase = "over";
+    deadlines.delete(this);
+    this.#pool.withdraw(this);
+    if (this.#onAbort !== undefined) this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    this.#resolve(result);
+    if (hadSlot) slots.release();
+    else slots.withdraw(this);
+    this.#pool.settled(this);
+  }
+}
