@@ -1,0 +1,25 @@
+/**
+ * The hosts whose traffic the redirect takes to the emulator. All of it: what an application asks of `www.googleapis.com` that has
+ * nothing to do with messaging goes there too, and is answered 404. Source: protocol reference, endpoints through the eras.
+ */
+export const REDIRECTED_HOSTS: ReadonlySet<string> = new Set([
+  "fcm.googleapis.com",
+  "iid.googleapis.com",
+  "oauth2.googleapis.com",
+  "www.googleapis.com",
+  "android.googleapis.com",
+  "gcm-http.googleapis.com",
+  "gcm.googleapis.com",
+  "gcm-xmpp.googleapis.com",
+  "fcm-xmpp.googleapis.com",
+]);
+
+/** The port of all of Google's HTTP endpoints. */
+export const HTTPS_PORT = 443;
+/** Ports of CCS: production, and pre-production or testing. */
+export const CCS_PORTS: ReadonlySet<number> = new Set([5235, 5236]);
+
+/** Host names are compared without regard to case, and the root's dot means nothing. */
+export function isRedirectedHost(host: unknown): host is string {
+  return typeof host === "string" && REDIRECTED_HOSTS.has(host.toLowerCase().replace(/\.$/, ""));
+}
