@@ -1,0 +1,77 @@
+// What does a message over the GCM HTTP connection server cost, one token or a thousand per request?
+import { createHttpSender } from "@cloud-messaging/http-sender";
+import gcm from "node-gcm";
+import { Pool } from "undici";
+import { inFlight } from "../lib/in-flight.mjs";
+import { startCannedGcmServer } from "../servers/gcm-http.mjs";
+
+const API_KEY = "AIza-EXAMPLE";
+const DATA = { type: "chat", from_user: "4711", text: "See you at eight? 🎬", thread: "a1b2c3" };
+const token = (n) => `${n}:APA91b${"x".repeat(140)}${n}`;
+
+/** undici as it comes: JSON in and out, every message ID looked at. */
+function floor(tokens, width) {
+  return (url) => {
+    const { origin, pathname } = new URL(url);
+    const pool = new Pool(origin, { connections: width });
+    const headers = { "content-type": "application/json", authorization: `key=${API_KEY}` };
+    const sendOne = async () => {
+      const { statusCode, body } = await pool.request({
+        method: "POST",
+        path: pathname,
+        headers,
+        body: JSON.stringify({ registration_ids: tokens, data: DATA }),
+      });
+      const answer = await body.json();
+      return statusCode === 200 && answer.results.every((result) => result.message_id !== undefined) ? 1 : 0;
+    };
+    return { send: (messages) => inFlight(messages, width, sendOne), close: () => pool.close() };
+  };
+}
+
+/** The whole public API: validation, canonical IDs, retries armed, the store told. */
+function ours(tokens, width) {
+  return (url) => {
+    const sender = createHttpSender({ apiKey: API_KEY, endpoint: url, maxSockets: width });
+    const target = tokens.length === 1 ? { token: tokens[0] } : { tokens };
+    const sendOne = async () => {
+      const { outcomes } = await sender.send({ target, data: DATA });
+      return outcomes.every(({ kind }) => kind === "accepted") ? 1 : 0;
+    };
+    return { send: (messages) => inFlight(messages, width, sendOne), close: () => sender.close() };
+  };
+}
+
+function nodeGcm(tokens, width) {
+  return (url) => {
+    const sender = new gcm.Sender(API_KEY, { uri: url });
+    const sendOne = () =>
+      new Promise((resolve, reject) => {
+        sender.send(new gcm.Message({ data: DATA }), { registrationTokens: tokens }, (error, answer) =>
+          error ? reject(error) : resolve(answer.results.every((result) => result.message_id !== undefined) ? 1 : 0),
+        );
+      });
+    return { send: (messages) => inFlight(messages, width, sendOne), close() {} };
+  };
+}
+
+function httpCase(name, count, width, messages, rest) {
+  const tokens = Array.from({ length: count }, (_, n) => token(n));
+  return {
+    name,
+    group: "http",
+    unit: count === 1 ? "message" : `request of ${count}`,
+    messages,
+    startServer: startCannedGcmServer,
+    contestants: { floor: floor(tokens, width), ours: ours(tokens, width), "node-gcm": nodeGcm(tokens, width) },
+    ...rest,
+  };
+}
+
+export default [
+  httpCase("http-single", 1, 64, 24_000, { target: { floor: 1.25, peer: 3.5 } }),
+  httpCase("http-multicast", 1000, 4, 900, { target: { floor: 1.15, peer: 1 } }),
+  httpCase("http-single-sequential", 1, 1, 6_000, { fullOnly: true }),
+  httpCase("http-single-256", 1, 256, 24_000, { fullOnly: true }),
+  httpCase("http-multicast-100", 100, 16, 6_000, { fullOnly: true }),
+];

@@ -1,0 +1,82 @@
+// From measurements to a table or a line of JSON.
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const round = (value, digits = 2) => Number(value.toFixed(digits));
+
+function summarise({ definition, contestants }) {
+  const rows = contestants.map(({ name, cpuUs, perSecond, rssMb }) => ({
+    name,
+    us: median(cpuUs),
+    least: Math.min(...cpuUs),
+    most: Math.max(...cpuUs),
+    perSecond: median(perSecond),
+    rssMb,
+  }));
+  const find = (name) => rows.find((row) => row.name === name);
+  const peers = rows.filter(({ name }) => name !== "floor" && name !== "ours");
+  const best = peers.sort((a, b) => a.us - b.us)[0];
+  return { definition, rows, floor: find("floor"), ours: find("ours"), best };
+}
+
+/** One case as one line of JSON. */
+export function jsonLine(result) {
+  const { definition, floor, ours, best } = summarise(result);
+  const { floor: targetFloor, peer: targetPeer } = definition.target ?? {};
+  const ratioFloor = floor === undefined ? undefined : ours.us / floor.us;
+  const ratioPeer = best === undefined ? undefined : best.us / ours.us;
+  const met =
+    (targetFloor === undefined || ratioFloor <= targetFloor) && (targetPeer === undefined || ratioPeer >= targetPeer);
+  return JSON.stringify({
+    case: definition.name,
+    unit: definition.unit,
+    ours_us: round(ours.us),
+    ...(floor === undefined ? {} : { floor_us: round(floor.us), ratio_floor: round(ratioFloor) }),
+    ...(best === undefined ? {} : { peer: best.name, peer_us: round(best.us), ratio_peer: round(ratioPeer) }),
+    target_floor: targetFloor ?? null,
+    target_peer: targetPeer ?? null,
+    met,
+  });
+}
+
+/** Every case as a table on the terminal. */
+export function printTable(results) {
+  const table = [["case", "", "CPU µs per", "", "spread", "per second", "peak RSS", "to floor", "best peer", "target"]];
+  for (const result of results) {
+    const { definition, rows, floor, ours, best } = summarise(result);
+    const { met } = JSON.parse(jsonLine(result));
+    for (const [index, row] of rows.entries()) {
+      const isOurs = row === ours;
+      table.push([
+        index === 0 ? definition.name : "",
+        row.name,
+        row.us.toFixed(1),
+        definition.unit,
+        `${row.least.toFixed(1)}–${row.most.toFixed(1)}`,
+        row.perSecond.toFixed(0),
+        `${row.rssMb.toFixed(0)} MB`,
+        floor === undefined ? "" : `${(row.us / floor.us).toFixed(2)}×`,
+        isOurs && best !== undefined ? `${(best.us / row.us).toFixed(2)}× less than ${best.name}` : "",
+        isOurs && definition.target !== undefined ? `${describe(definition.target)}: ${met ? "met" : "not met"}` : "",
+      ]);
+    }
+  }
+  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  for (const row of table)
+    console.log(
+      row
+        .map((cell, column) =>
+          column < 2 || column === 3 || column > 7 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+        )
+        .join("  ")
+        .trimEnd(),
+    );
+  console.log(`\nNode ${process.version}; client CPU time, median over rounds, least and most beside it.`);
+}
+
+function describe({ floor, peer }) {
+  return [
+    floor === undefined ? "" : `≤ ${floor}× floor`,
+    peer === undefined ? "" : `≥ ${peer}× less than the best peer`,
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
+}
