@@ -1,0 +1,151 @@
+import type { CancelTimer, Clock } from "@cloud-messaging/core";
+
+interface Timer {
+  readonly at: number;
+  readonly sequence: number;
+  run: (() => void) | undefined;
+}
+
+/** Cancelled timers are swept out once there are this many and they are the larger half. */
+const SWEEP_AT = 1024;
+
+/** The service's own time: it follows another clock and can be moved ahead of it. */
+export interface EmulatorClock extends Clock {
+  /** How far it is ahead of the clock it follows. Unit: milliseconds. */
+  readonly offsetMs: number;
+  /** How many calls are scheduled. */
+  readonly scheduled: number;
+  /**
+   * Moves time forward, making every call that falls due on the way in order of its time. Weeks cost microseconds.
+   *
+   * @param byMs Unit: milliseconds. Range: 0 or more.
+   */
+  advance(byMs: number): void;
+  /** Goes ahead of the clock it follows by so much, as a saved state was; moves forward only. */
+  setOffset(offsetMs: number): void;
+  /** Drops everything scheduled. */
+  close(): void;
+}
+
+/**
+ * A clock for the service model. However much is scheduled on it (a stored message per device, four weeks ahead), the clock it follows
+ * holds one timer.
+ */
+export function createEmulatorClock(base: Clock): EmulatorClock {
+  const heap: Timer[] = [];
+  let offsetMs = 0;
+  let sequence = 0;
+  let live = 0;
+  let armedFor: number | undefined;
+  let disarm: CancelTimer | undefined;
+
+  const now = (): number => base.now() + offsetMs;
+
+  function arm(): void {
+    dropCancelled();
+    const next = heap[0];
+    if (next === undefined) {
+      disarm?.();
+      disarm = armedFor = undefined;
+      return;
+    }
+    if (armedFor === next.at) return;
+    disarm?.();
+    armedFor = next.at;
+    disarm = base.schedule(next.at - now(), () => {
+      disarm = armedFor = undefined;
+      runUntil(now());
+    });
+  }
+
+  function runUntil(until: number): void {
+    for (dropCancelled(); heap[0] !== undefined && heap[0].at <= until; dropCancelled()) {
+      const timer = pop(heap) as Timer;
+      const { at, run } = timer;
+      timer.run = undefined; // from now on, cancelling it changes nothing
+      live--;
+      // while a due call runs, it is the time it was due at, however far the jump goes
+      if (at > now()) offsetMs += at - now();
+      run?.();
+    }
+    arm();
+  }
+
+  function dropCancelled(): void {
+    while (heap[0] !== undefined && heap[0].run === undefined) pop(heap);
+  }
+
+  return {
+    now,
+    get offsetMs() {
+      return offsetMs;
+    },
+    get scheduled() {
+      return live;
+    },
+    schedule(delayMs, run) {
+      const timer: Timer = { at: now() + Math.max(0, delayMs), sequence: sequence++, run };
+      push(heap, timer);
+      live++;
+      if (heap[0] === timer) arm();
+      return () => {
+        if (timer.run === undefined) return;
+        timer.run = undefined;
+        live--;
+        if (heap.length > SWEEP_AT && live < heap.length / 2) {
+          const kept = heap.filter((entry) => entry.run !== undefined).sort(before);
+          heap.splice(0, heap.length, ...kept);
+        }
+        arm();
+      };
+    },
+    advance(byMs) {
+      const target = now() + Math.max(0, byMs);
+      runUntil(target);
+      offsetMs += Math.max(0, target - now());
+      disarm?.();
+      disarm = armedFor = undefined;
+      arm();
+    },
+    setOffset(to) {
+      offsetMs = Math.max(offsetMs, to);
+    },
+    close() {
+      disarm?.();
+      disarm = armedFor = undefined;
+      heap.length = 0;
+      live = 0;
+    },
+  };
+}
+
+const before = (a: Timer, b: Timer): number => a.at - b.at || a.sequence - b.sequence;
+
+function push(heap: Timer[], timer: Timer): void {
+  let index = heap.push(timer) - 1;
+  while (index > 0) {
+    const parent = (index - 1) >> 1;
+    if (before(heap[parent] as Timer, timer) <= 0) break;
+    heap[index] = heap[parent] as Timer;
+    index = parent;
+  }
+  heap[index] = timer;
+}
+
+function pop(heap: Timer[]): Timer | undefined {
+  const top = heap[0];
+  const last = heap.pop();
+  if (top === undefined || last === undefined || heap.length === 0) return top;
+  let index = 0;
+  for (;;) {
+    let child = 2 * index + 1;
+    if (child >= heap.length) break;
+    const right = child + 1;
+    if (right < heap.length && before(heap[right] as Timer, heap[child] as Timer) < 0) child = right;
+    if (before(heap[child] as Timer, last) >= 0) break;
+    heap[index] = heap[child] as Timer;
+    index = child;
+  }
+  heap[index] = last;
+  return top;
+}

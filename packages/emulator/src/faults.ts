@@ -1,0 +1,359 @@
+import { ERROR_CODES, type ErrorCode, InvalidOptionsError, type Random, wireStringFor } from "@cloud-messaging/core";
+import type { EventHub } from "./events.ts";
+import type { Door, Refusal } from "./model/message.ts";
+
+/** A refusal for the next recipients. */
+export interface NextFault {
+  /** Only to this recipient: a token, `/topics/name`, a group's key. Default: to any. */
+  readonly to?: string;
+  /** The same, as most tests name it. */
+  readonly token?: string;
+  /** Only through this door. Default: any. */
+  readonly door?: Door;
+  /** A name of the error-code table (`unavailable`), or the wire's own word (`QuotaExceeded`), which is then answered as it is. */
+  readonly error: ErrorCode | (string & {});
+  /** How many recipients it meets. Default 1; `Infinity` until cleared. */
+  readonly times?: number;
+  /** Retry-After that goes with it: seconds as text, or when. */
+  readonly retryAfter?: string | { readonly date: Date | number };
+  /** Words for a nack's `error_description`. */
+  readonly detail?: string;
+}
+
+/** A refusal of recipients at random, from the emulator's own `random`, so that a seed repeats it. */
+export interface RandomFault {
+  /** The share of recipients it meets. Range: 0 to 1. */
+  readonly rate: number;
+  readonly error: ErrorCode | (string & {});
+  readonly door?: Door;
+}
+
+/** An HTTP answer for a whole request, whatever is in it. Nothing of the request is accepted. */
+export interface RequestFault {
+  /** Range: 200 to 599. */
+  readonly status: number;
+  /** Seconds as text, or when. */
+  readonly retryAfter?: string | { readonly date: Date | number };
+  readonly body?: string;
+  /** Default `text/html; charset=UTF-8`. */
+  readonly contentType?: string;
+  /** How many requests it meets. Default 1. */
+  readonly times?: number;
+  /** Only through this door. Default: any HTTP door. */
+  readonly door?: Exclude<Door, "ccs">;
+}
+
+/**
+ * What can go wrong with an HTTP answer.
+ * `reset-before-headers`, `reset-after-headers`, `reset-in-body`: the connection is reset there. `close-before-headers`: it is ended
+ * in good order, unanswered. `hang`: no answer, ever. `truncate`: the body ends before its announced length. `html`: 200 with a page.
+ * `empty`: 200 with nothing. `not-json`: 200 and JSON in name only. `wrong-length`: one result too few. `wrong-type`: the right body, as
+ * `text/plain`. `oversized`: 200 with 64 MiB. `garbage`: bytes that are not HTTP.
+ */
+export type HttpFaultKind =
+  | "reset-before-headers"
+  | "close-before-headers"
+  | "reset-after-headers"
+  | "reset-in-body"
+  | "hang"
+  | "truncate"
+  | "html"
+  | "empty"
+  | "not-json"
+  | "wrong-length"
+  | "wrong-type"
+  | "oversized"
+  | "garbage";
+
+/** Every kind of {@link HttpFaultKind}. */
+export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
+  "reset-before-headers",
+  "close-before-headers",
+  "reset-after-headers",
+  "reset-in-body",
+  "hang",
+  "truncate",
+  "html",
+  "empty",
+  "not-json",
+  "wrong-length",
+  "wrong-type",
+  "oversized",
+  "garbage",
+];
+
+/** A spoiled HTTP answer. */
+export interface HttpFault {
+  readonly kind: HttpFaultKind;
+  /** Whether the service has taken the messages all the same. Default `false`: nothing of the request is accepted. */
+  readonly accept?: boolean;
+  /** How many requests it meets. Default 1. */
+  readonly times?: number;
+  readonly door?: Exclude<Door, "ccs">;
+}
+
+/** A CCS connection that ends in the middle of the traffic. */
+export interface CutFault {
+  /** After how many more downstream messages, over all connections. Range: 1 or more. */
+  readonly messages: number;
+  /** Whether that message's own ack is lost with the connection. Default `true`. */
+  readonly beforeAck?: boolean;
+  /** With `beforeAck`: whether the service has taken that message all the same. Default `true`. */
+  readonly accept?: boolean;
+  /** How many times, each after so many messages. Default 1. */
+  readonly times?: number;
+}
+
+/**
+ * What can go wrong while a CCS client logs in. `refuse`: the TCP connection is reset at once. `hang`: after TLS nothing is ever said.
+ * The others are SASL failures.
+ */
+export type LoginFaultKind = "refuse" | "hang" | "not-authorized" | "temporary-auth-failure";
+
+/** A CCS login that fails. */
+export interface LoginFault {
+  readonly kind: LoginFaultKind;
+  /** Default 1. */
+  readonly times?: number;
+}
+
+/** An armed fault as plain data. */
+export interface FaultView {
+  readonly id: number;
+  readonly fault: string;
+  /** How often it may still strike; -1 for ever. */
+  readonly left: number;
+}
+
+/** Scripted faults: what should go wrong, how often, for whom. They strike in the order they were armed. */
+export interface Faults {
+  /** The next recipients are refused: `faults.next({ token, error: "unavailable", times: 2 })`. */
+  next(fault: NextFault): void;
+  /** Recipients are refused at random. */
+  random(fault: RandomFault): void;
+  /** The next HTTP requests are answered like this: `faults.nextRequest({ status: 503, retryAfter: "2" })`. */
+  nextRequest(fault: RequestFault): void;
+  /** The next HTTP answers are spoiled. */
+  http(fault: HttpFault): void;
+  /** A CCS connection is cut. */
+  cutAfter(fault: CutFault): void;
+  /** CCS logins fail. */
+  login(fault: LoginFault): void;
+  /** What is armed. */
+  readonly armed: readonly FaultView[];
+  /** Disarms one, or all. */
+  clear(id?: number): void;
+}
+
+type AnyFault =
+  | { readonly kind: "next"; readonly spec: NextFault }
+  | { readonly kind: "random"; readonly spec: RandomFault }
+  | { readonly kind: "request"; readonly spec: RequestFault }
+  | { readonly kind: "http"; readonly spec: HttpFault }
+  | { readonly kind: "cut"; readonly spec: CutFault; seen: number }
+  | { readonly kind: "login"; readonly spec: LoginFault };
+type Armed = AnyFault & { readonly id: number; left: number };
+
+/** Faults that wait at most. Ours: a script that arms more has a mistake in it. */
+const MAX_ARMED = 10_000;
+
+/** The emulator's own side of the faults: each `take…` asks whether one strikes here and counts it. */
+export class FaultScript implements Faults {
+  readonly #events: EventHub;
+  readonly #random: Random;
+  readonly #now: () => number;
+  #armed: Armed[] = [];
+  #count = 0;
+
+  constructor(events: EventHub, random: Random, now: () => number) {
+    this.#events = events;
+    this.#random = random;
+    this.#now = now;
+  }
+
+  get armed(): readonly FaultView[] {
+    return this.#armed.map((fault) => ({
+      id: fault.id,
+      fault: describe(fault),
+      left: Number.isFinite(fault.left) ? fault.left : -1,
+    }));
+  }
+
+  next(spec: NextFault): void {
+    requireWord(spec.error);
+    this.#arm({ kind: "next", spec }, spec.times);
+  }
+
+  random(spec: RandomFault): void {
+    requireWord(spec.error);
+    if (!(spec.rate >= 0 && spec.rate <= 1)) throw badFault("rate", "must be a number from 0 to 1");
+    this.#arm({ kind: "random", spec }, Number.POSITIVE_INFINITY);
+  }
+
+  nextRequest(spec: RequestFault): void {
+    if (!Number.isInteger(spec.status) || spec.status < 200 || spec.status > 599) {
+      throw badFault("status", "must be an HTTP status from 200 to 599");
+    }
+    this.#arm({ kind: "request", spec }, spec.times);
+  }
+
+  http(spec: HttpFault): void {
+    if (!HTTP_FAULT_KINDS.includes(spec.kind)) throw badFault("kind", `must be one of ${HTTP_FAULT_KINDS.join(", ")}`);
+    this.#arm({ kind: "http", spec }, spec.times);
+  }
+
+  cutAfter(spec: CutFault): void {
+    if (!Number.isInteger(spec.messages) || spec.messages < 1)
+      throw badFault("messages", "must be a whole number from 1");
+    this.#arm({ kind: "cut", spec, seen: 0 }, spec.times);
+  }
+
+  login(spec: LoginFault): void {
+    const kinds: readonly LoginFaultKind[] = ["refuse", "hang", "not-authorized", "temporary-auth-failure"];
+    if (!kinds.includes(spec.kind)) throw badFault("kind", `must be one of ${kinds.join(", ")}`);
+    this.#arm({ kind: "login", spec }, spec.times);
+  }
+
+  clear(id?: number): void {
+    this.#armed = id === undefined ? [] : this.#armed.filter((fault) => fault.id !== id);
+    this.#events.emit({ type: "fault", change: "cleared", fault: id === undefined ? "all" : String(id) });
+  }
+
+  /** The refusal for a recipient, if one is due. */
+  takeRefusal(door: Door, recipients: readonly string[]): Refusal | undefined {
+    if (this.#armed.length === 0) return undefined;
+    for (const fault of this.#armed) {
+      if (fault.kind === "next") {
+        const { spec } = fault;
+        const to = spec.to ?? spec.token;
+        if ((spec.door !== undefined && spec.door !== door) || (to !== undefined && !recipients.includes(to))) continue;
+        this.#strike(fault);
+        return this.#refusal(spec.error, spec.detail, spec.retryAfter);
+      }
+      if (fault.kind === "random") {
+        const { spec } = fault;
+        if ((spec.door !== undefined && spec.door !== door) || this.#random() >= spec.rate) continue;
+        this.#strike(fault);
+        return this.#refusal(spec.error, undefined, undefined);
+      }
+    }
+    return undefined;
+  }
+
+  /** The answer for a whole request, if one is due. */
+  takeRequest(door: Exclude<Door, "ccs">): (RequestFault & { readonly retryAfterText?: string }) | undefined {
+    for (const fault of this.#armed) {
+      if (fault.kind !== "request" || (fault.spec.door ?? door) !== door) continue;
+      this.#strike(fault);
+      const retryAfterText = this.#retryAfter(fault.spec.retryAfter);
+      return retryAfterText === undefined ? fault.spec : { ...fault.spec, retryAfterText };
+    }
+    return undefined;
+  }
+
+  /** What goes wrong with an HTTP answer, if something is due. */
+  takeHttp(door: Exclude<Door, "ccs">): HttpFault | undefined {
+    for (const fault of this.#armed) {
+      if (fault.kind !== "http" || (fault.spec.door ?? door) !== door) continue;
+      this.#strike(fault);
+      return fault.spec;
+    }
+    return undefined;
+  }
+
+  /** Counts a downstream message of CCS; says whether its connection is cut now. */
+  takeCut(): CutFault | undefined {
+    for (const fault of this.#armed) {
+      if (fault.kind !== "cut") continue;
+      if (++fault.seen < fault.spec.messages) return undefined;
+      fault.seen = 0;
+      this.#strike(fault);
+      return fault.spec;
+    }
+    return undefined;
+  }
+
+  /** What goes wrong with a login, if something is due; `before` TLS, only `refuse` is asked for. */
+  takeLogin(kinds: readonly LoginFaultKind[]): LoginFaultKind | undefined {
+    for (const fault of this.#armed) {
+      if (fault.kind !== "login" || !kinds.includes(fault.spec.kind)) continue;
+      this.#strike(fault);
+      return fault.spec.kind;
+    }
+    return undefined;
+  }
+
+  #arm(fault: AnyFault, times = 1): void {
+    if (!(times >= 1)) throw badFault("times", "must be 1 or more");
+    if (this.#armed.length >= MAX_ARMED) {
+      throw badFault("", `${MAX_ARMED} faults are armed already: use times, or clear() them`);
+    }
+    const armed: Armed = { ...fault, id: ++this.#count, left: times };
+    this.#armed.push(armed);
+    this.#events.emit({ type: "fault", change: "armed", fault: describe(armed) });
+  }
+
+  #strike(fault: Armed): void {
+    fault.left--;
+    if (fault.left <= 0) this.#armed = this.#armed.filter((other) => other !== fault);
+    this.#events.emit({ type: "fault", change: "struck", fault: describe(fault) });
+  }
+
+  #refusal(error: string, detail: string | undefined, retryAfter: NextFault["retryAfter"]): Refusal {
+    const known = Object.hasOwn(ERROR_CODES, error);
+    return {
+      kind: "refused",
+      code: known ? (error as ErrorCode) : "internal-error",
+      word: known ? undefined : error,
+      detail,
+      retryAfter: this.#retryAfter(retryAfter),
+    };
+  }
+
+  #retryAfter(value: NextFault["retryAfter"]): string | undefined {
+    if (value === undefined || typeof value === "string") return value;
+    const { date } = value;
+    // a number below a year is a distance, as tests like to say it; anything larger is a time
+    const at = typeof date === "number" ? (date < 31_536_000_000 ? this.#now() + date : date) : date.getTime();
+    return new Date(at).toUTCString();
+  }
+}
+
+function requireWord(error: string): void {
+  if (typeof error !== "string" || error === "") {
+    throw badFault("error", "must be a name of the error-code table, such as unavailable, or a wire's own word");
+  }
+  const known = Object.hasOwn(ERROR_CODES, error);
+  if (
+    known &&
+    !["gcmHttp", "ccs", "fcmV1"].some((wire) => wireStringFor(wire as "ccs", error as ErrorCode) !== undefined)
+  ) {
+    throw badFault("error", `${error} has no word on any wire: it is not something that the service answers`);
+  }
+}
+
+function badFault(path: string, problem: string): InvalidOptionsError {
+  return new InvalidOptionsError([{ path, problem }]);
+}
+
+function describe(fault: Armed): string {
+  switch (fault.kind) {
+    case "next": {
+      const { spec } = fault;
+      const to = spec.to ?? spec.token;
+      return `${spec.error}${to === undefined ? "" : ` to ${to.length > 24 ? `${to.slice(0, 24)}…` : to}`}${spec.door === undefined ? "" : ` over ${spec.door}`}`;
+    }
+    case "random":
+      return `${spec100(fault.spec.rate)} ${fault.spec.error}`;
+    case "request":
+      return `HTTP ${fault.spec.status}`;
+    case "http":
+      return `HTTP ${fault.spec.kind}`;
+    case "cut":
+      return `cut after ${fault.spec.messages} messages${fault.spec.beforeAck === false ? "" : ", before the ack"}`;
+    case "login":
+      return `login ${fault.spec.kind}`;
+  }
+}
+
+const spec100 = (rate: number): string => `${Math.round(rate * 1000) / 10} %`;

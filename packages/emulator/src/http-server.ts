@@ -1,0 +1,256 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { GOOGLE_HOSTS } from "./certificates.ts";
+import type { HttpFaultKind } from "./faults.ts";
+import { spoil } from "./servers/spoil.ts";
+import type { SocketGuard } from "./socket-guard.ts";
+
+/** Largest body taken unless a route says otherwise: about what the service's front end took. Unit: bytes. */
+export const MAX_BODY_BYTES = 1_048_576;
+
+/** A request as the doors see it. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** What the path's named parts held, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** Name of the host asked, lower case, without a port; empty when the client did not say. */
+  readonly host: string;
+  /** Whether it came over TLS. */
+  readonly secure: boolean;
+}
+
+/** An answer. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** Default `application/json; charset=UTF-8`. */
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Spoil it on the way. */
+  readonly spoil?: HttpFaultKind;
+}
+
+/** An answer without an end: text that is written as it comes, until the client or the server goes. */
+export interface HttpStream {
+  readonly stream: (write: (text: string) => void) => () => void;
+  readonly contentType: string;
+}
+
+/** One thing a door answers to. */
+export interface HttpRoute {
+  readonly method: "GET" | "POST" | "DELETE" | "PATCH" | "PUT";
+  /** `/iid/info/:token`; a colon that is itself meant is written twice. */
+  readonly path: string;
+  /** The Google hosts it stands for. A request that names another Google host does not reach it; any other name does. */
+  readonly hosts: readonly string[];
+  /** Unit: bytes. */
+  readonly maxBodyBytes?: number;
+  /** Looked at before the body is read: an answer here is the answer. */
+  readonly before?: (request: Omit<HttpRequest, "body">) => HttpAnswer | undefined;
+  readonly handle: (request: HttpRequest) => HttpAnswer | HttpStream | Promise<HttpAnswer | HttpStream>;
+}
+
+/** Where and how to listen. */
+export interface HttpServerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Over TLS, with HTTP/1.1 and HTTP/2 by ALPN. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  readonly guard: SocketGuard;
+  /** How long a client may take over its handshake, its headers, and its whole request. Unit: milliseconds. */
+  readonly patienceMs: number;
+  readonly onAnswer: (method: string, path: string, status: number) => void;
+}
+
+/** A server that listens. */
+export interface HttpServer {
+  readonly port: number;
+  /** Ends every connection. */
+  close(): Promise<void>;
+}
+
+/** Starts serving the routes; rejects with the system's error when the port cannot be had. */
+export async function startHttpServer(routes: readonly HttpRoute[], options: HttpServerOptions): Promise<HttpServer> {
+  const { guard, tls, patienceMs } = options;
+  const limits = {
+    // slow headers and slow bodies end here
+    headersTimeout: patienceMs,
+    requestTimeout: patienceMs * 3,
+    connectionsCheckingInterval: Math.min(1000, patienceMs),
+    keepAliveTimeout: 75_000,
+  };
+  const common = {
+    bodyLimit: MAX_BODY_BYTES,
+    return503OnClosing: false,
+    forceCloseConnections: false, // the guard does
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 8192, ignoreDuplicateSlashes: false },
+    logger: false as const,
+  };
+  const app = (tls === undefined
+    ? fastify({
+        ...common,
+        requestTimeout: limits.requestTimeout,
+        keepAliveTimeout: limits.keepAliveTimeout,
+        http: limits,
+      })
+    : fastify({
+        ...common,
+        requestTimeout: limits.requestTimeout,
+        keepAliveTimeout: limits.keepAliveTimeout,
+        http2: true,
+        https: { ...tls, ...limits, allowHTTP1: true, handshakeTimeout: patienceMs },
+      })) as unknown as FastifyInstance;
+  guard.watch(app.server);
+  if (tls === undefined) {
+    app.server.on("request", (request: IncomingMessage) => guard.proven(request.socket));
+  } else {
+    app.server.on("secureConnection", (socket) => {
+      guard.proven(socket);
+      socket.on("error", () => {});
+    });
+    app.server.on("tlsClientError", (_error, socket) => socket.destroy());
+    // an HTTP/2 session may idle; what it cost is bounded by its socket
+    app.server.on("sessionError", () => {});
+  }
+  app.server.on("clientError", (_error: Error, socket: { destroy(): void }) => socket.destroy());
+  const streams = new Set<() => void>();
+  install(app, routes, options, streams);
+  await app.listen({ host: options.host, port: options.port, exclusive: true });
+  const address = app.server.address();
+  let closing: Promise<void> | undefined;
+  return {
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    close() {
+      closing ??= (async () => {
+        for (const end of streams) end();
+        guard.closeAll();
+        await app.close();
+      })();
+      return closing;
+    },
+  };
+}
+
+function install(
+  app: FastifyInstance,
+  routes: readonly HttpRoute[],
+  options: HttpServerOptions,
+  streams: Set<() => void>,
+): void {
+  const { onAnswer } = options;
+  const secure = options.tls !== undefined;
+  app.removeAllContentTypeParsers();
+  // any type, and none: what a body means is for the door to say
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
+    const status = error.statusCode ?? 500;
+    onAnswer(request.method, pathOf(request), status);
+    void reply
+      .code(status)
+      .header("content-type", "text/plain; charset=UTF-8")
+      .send(status === 413 ? "Request Entity Too Large\n" : `${error.message}\n`);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    onAnswer(request.method, pathOf(request), 404);
+    void reply
+      .code(404)
+      .header("content-type", "text/html; charset=UTF-8")
+      .send(`<html><title>Error 404 (Not Found)</title><body>404. Not Found</body></html>\n`);
+  });
+  for (const route of routes) {
+    app.route({
+      method: route.method,
+      url: route.path,
+      bodyLimit: route.maxBodyBytes ?? MAX_BODY_BYTES,
+      onRequest: (request, reply, done) => {
+        const seen = read(request, secure);
+        // the early answers end here; the body, if any, is never looked at
+        if (GOOGLE_HOSTS.includes(seen.host) && !route.hosts.includes(seen.host)) {
+          reply.callNotFound();
+          return;
+        }
+        const answer = route.before?.(seen);
+        if (answer === undefined) return done();
+        void write(answer, request, reply, options);
+      },
+      handler: async (request, reply) => {
+        const body = typeof request.body === "string" ? request.body : "";
+        const answer = await route.handle({ ...read(request, secure), body });
+        if (!("stream" in answer)) return write(answer, request, reply, options);
+        reply.hijack();
+        onAnswer(request.method, pathOf(request), 200);
+        startStream(answer, reply.raw as ServerResponse, streams);
+        return reply;
+      },
+    });
+  }
+}
+
+function startStream(answer: HttpStream, raw: ServerResponse, streams: Set<() => void>): void {
+  raw.writeHead(200, { "content-type": answer.contentType, "cache-control": "no-store" });
+  raw.write("\n");
+  const stop = answer.stream((text) => {
+    // a listener that does not read is cut off rather than waited for
+    if (raw.writableLength > MAX_BODY_BYTES) raw.destroy();
+    else raw.write(text);
+  });
+  const end = (): void => {
+    streams.delete(end);
+    stop();
+    raw.end();
+  };
+  streams.add(end);
+  raw.on("close", end);
+  raw.on("error", () => {});
+}
+
+async function write(
+  answer: HttpAnswer,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { onAnswer }: HttpServerOptions,
+): Promise<FastifyReply> {
+  if (answer.spoil !== undefined) {
+    reply.hijack();
+    onAnswer(request.method, pathOf(request), 0);
+    spoil(reply.raw as ServerResponse, answer.spoil, answer);
+    return reply;
+  }
+  onAnswer(request.method, pathOf(request), answer.status);
+  reply.code(answer.status).header("content-type", answer.contentType ?? "application/json; charset=UTF-8");
+  if (answer.headers !== undefined) reply.headers(answer.headers);
+  return reply.send(answer.body ?? "");
+}
+
+function read(request: FastifyRequest, secure: boolean): Omit<HttpRequest, "body"> {
+  const { url } = request;
+  const mark = url.indexOf("?");
+  return {
+    method: request.method,
+    path: mark === -1 ? url : url.slice(0, mark),
+    params: request.params as Record<string, string>,
+    query: new URLSearchParams(mark === -1 ? "" : url.slice(mark + 1)),
+    headers: request.headers,
+    host: hostOf(request),
+    secure,
+  };
+}
+
+function hostOf(request: FastifyRequest): string {
+  const { headers, raw } = request;
+  const authority = headers[":authority"] ?? headers.host;
+  const named = typeof authority === "string" ? authority : "";
+  const host = named.startsWith("[") ? named.slice(1, named.indexOf("]")) : named.replace(/:\d+$/, "");
+  if (host !== "") return host.toLowerCase();
+  const { servername } = raw.socket as { servername?: string | false };
+  return typeof servername === "string" ? servername.toLowerCase() : "";
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split("?", 1)[0] as string;
+}

@@ -1,0 +1,223 @@
+import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
+import type { EventHub } from "../events.ts";
+import type { CapturedMessage, IncomingMessage, MessageState, TimelineEntry } from "../model/message.ts";
+
+/** Entries kept per message. Ours: a message to a topic can have one per device. */
+const MAX_TIMELINE = 100;
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+type Entry = Writable<Omit<CapturedMessage, "timeline">> & { timeline: TimelineEntry[] };
+
+/** What to wait for: a message that matches, or so many of them. */
+export interface WaitForCount {
+  /** How many captured messages there must be, those no longer listed included; with `where`, how many listed ones match. */
+  readonly count: number;
+  readonly where?: (message: CapturedMessage) => boolean;
+}
+
+/** How long to wait. */
+export interface WaitForOptions {
+  /** Ends the wait: the promise rejects with `AbortedError`. */
+  readonly signal?: AbortSignal;
+}
+
+/** What arrived. */
+export interface Inbox {
+  /** Captured messages, the oldest first; at most `maxMessages`. */
+  readonly messages: readonly CapturedMessage[];
+  /** All ever captured, the pruned ones included. */
+  readonly total: number;
+  /** Those that made room for newer ones. */
+  readonly pruned: number;
+  latest(): CapturedMessage | undefined;
+  get(id: number): CapturedMessage | undefined;
+  /** Forgets all captured messages. What waits for a device still waits. */
+  clear(): void;
+  /**
+   * Resolves with the first message that matches, now or as soon as there is one: at its arrival or at any change of its state.
+   *
+   * @throws {AbortedError} when the signal aborts. @throws {ClosedError} when the emulator closes.
+   */
+  waitFor(predicate: (message: CapturedMessage) => boolean, options?: WaitForOptions): Promise<CapturedMessage>;
+  /** Resolves with the messages as soon as there are so many. */
+  waitFor(count: WaitForCount, options?: WaitForOptions): Promise<readonly CapturedMessage[]>;
+}
+
+interface Waiter {
+  readonly check: (changed: CapturedMessage | undefined) => boolean;
+  readonly fail: (error: Error) => void;
+}
+
+/** The captured messages, bounded: the oldest make room. The service writes, everybody else reads and listens. */
+export class InboxStore implements Inbox {
+  readonly #entries = new Map<number, Entry>();
+  readonly #events: EventHub;
+  readonly #maxMessages: number;
+  readonly #waiters = new Set<Waiter>();
+  #list: readonly CapturedMessage[] | undefined;
+  #total = 0;
+  #pruned = 0;
+  #closed = false;
+
+  constructor(events: EventHub, maxMessages: number) {
+    this.#events = events;
+    this.#maxMessages = maxMessages;
+  }
+
+  get messages(): readonly CapturedMessage[] {
+    this.#list ??= [...this.#entries.values()];
+    return this.#list;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  get pruned(): number {
+    return this.#pruned;
+  }
+
+  latest(): CapturedMessage | undefined {
+    return this.#entries.get(this.#total);
+  }
+
+  get(id: number): CapturedMessage | undefined {
+    return this.#entries.get(id);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#list = undefined;
+  }
+
+  waitFor(predicate: (message: CapturedMessage) => boolean, options?: WaitForOptions): Promise<CapturedMessage>;
+  waitFor(count: WaitForCount, options?: WaitForOptions): Promise<readonly CapturedMessage[]>;
+  waitFor(
+    what: ((message: CapturedMessage) => boolean) | WaitForCount,
+    { signal }: WaitForOptions = {},
+  ): Promise<CapturedMessage | readonly CapturedMessage[]> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new ClosedError("The emulator"));
+      if (signal?.aborted) return reject(new AbortedError("inbox.waitFor()", signal.reason));
+      const end = (): void => {
+        this.#waiters.delete(waiter);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const onAbort = (): void => waiter.fail(new AbortedError("inbox.waitFor()", signal?.reason));
+      const settle = (found: CapturedMessage | readonly CapturedMessage[]): true => {
+        end();
+        resolve(found);
+        return true;
+      };
+      const check = (changed: CapturedMessage | undefined): boolean => {
+        if (typeof what === "function") {
+          if (changed !== undefined) return what(changed) && settle(changed);
+          const found = this.messages.find(what);
+          return found !== undefined && settle(found);
+        }
+        if (what.where === undefined) return this.#total >= what.count && settle(this.messages);
+        const found = this.messages.filter(what.where);
+        return found.length >= what.count && settle(found);
+      };
+      const waiter: Waiter = {
+        check,
+        fail: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      if (check(undefined)) return;
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** Captures a message on its arrival. */
+  capture(incoming: IncomingMessage, at: number): CapturedMessage {
+    const entry: Entry = {
+      id: ++this.#total,
+      at,
+      door: incoming.door,
+      kind: incoming.address.kind,
+      to: incoming.to,
+      data: incoming.data,
+      timeToLiveSec: incoming.timeToLiveSec,
+      delayWhileIdle: incoming.delayWhileIdle ?? false,
+      dryRun: incoming.dryRun ?? false,
+      receiptRequested: incoming.receiptRequested ?? false,
+      wire: incoming.wire,
+      state: "held",
+      devices: 0,
+      delivered: 0,
+      timeline: [],
+    };
+    if (incoming.senderId !== undefined) entry.senderId = incoming.senderId;
+    if (incoming.messageId !== undefined) entry.messageId = incoming.messageId;
+    if (incoming.notification !== undefined) entry.notification = incoming.notification;
+    if (incoming.collapseKey !== undefined) entry.collapseKey = incoming.collapseKey;
+    if (incoming.priority !== undefined) entry.priority = incoming.priority;
+    this.#entries.set(entry.id, entry);
+    this.#list = undefined;
+    if (this.#entries.size > this.#maxMessages) {
+      // ids count up without gaps; asking the map for its first key would walk over every deleted one
+      this.#entries.delete(this.#total - this.#entries.size + 1);
+      this.#pruned++;
+      this.#events.emit({ type: "pruned", messages: this.#pruned });
+    }
+    return entry;
+  }
+
+  /** The service has named the message. */
+  name(message: CapturedMessage, messageId: string): void {
+    (message as Entry).messageId ??= messageId;
+  }
+
+  /** The message is meant for so many devices. */
+  meantFor(message: CapturedMessage, devices: number): void {
+    (message as Entry).devices = devices;
+  }
+
+  /** Writes down what happened to a message. */
+  note(
+    message: CapturedMessage,
+    at: number,
+    event: TimelineEntry["event"],
+    facts: { deviceId?: string | undefined; detail?: string | undefined; code?: ErrorCode } = {},
+  ): void {
+    const entry = message as Entry;
+    const line: TimelineEntry = {
+      at,
+      event,
+      ...(facts.deviceId === undefined ? {} : { deviceId: facts.deviceId }),
+      ...(facts.detail === undefined ? {} : { detail: facts.detail }),
+    };
+    if (entry.timeline.length < MAX_TIMELINE) entry.timeline.push(line);
+    if (event === "delivered") entry.delivered++;
+    if (event !== "receipt-sent" && event !== "receipt-acked") {
+      entry.state = shown(entry, event);
+      if (facts.detail === undefined) delete entry.reason;
+      else entry.reason = facts.detail;
+      if (facts.code !== undefined) entry.code = facts.code;
+    }
+    this.#events.emit({ type: "message", message, entry: line });
+    for (const waiter of this.#waiters) waiter.check(message);
+  }
+
+  /** Ends every wait. */
+  close(): void {
+    this.#closed = true;
+    for (const waiter of [...this.#waiters]) waiter.fail(new ClosedError("The emulator"));
+  }
+
+  /** As at the start; waits go on. */
+  reset(): void {
+    this.clear();
+    this.#total = 0;
+    this.#pruned = 0;
+  }
+}
+
+/** Of a message to many devices, one that has it says more than one that has not. */
+function shown(entry: Entry, event: MessageState): MessageState {
+  return entry.devices > 1 && entry.delivered > 0 ? "delivered" : event;
+}

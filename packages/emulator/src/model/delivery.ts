@@ -1,0 +1,289 @@
+import type { Clock } from "@cloud-messaging/core";
+import type { EventHub } from "../events.ts";
+import type { InboxStore } from "../inbox/store.ts";
+import type { Counters } from "../stats.ts";
+import { type AppInstance, type Device, type DeviceMessage, type DeviceRegistry, viewOf } from "./devices.ts";
+import type { Delivery } from "./message.ts";
+import type { ProfileRules } from "./profile.ts";
+import type { Stored, WaitingFor } from "./storage.ts";
+import { type BucketKey, NON_COLLAPSIBLE } from "./throttling.ts";
+
+/** After so long without its device, FCM takes messages and discards them. Source: docs/emulator-fidelity.md#storage */
+export const MAX_AWAY_MS = 30 * 86_400_000;
+/** Messages an app lists at most; older ones make room. Ours. */
+const MAX_RECEIVED = 10_000;
+/** Receipts that wait to be confirmed by hand at most. Ours. */
+const MAX_UNCONFIRMED = 10_000;
+
+/** What the engine needs of the emulator. */
+export interface DeliveryRules {
+  readonly clock: Clock;
+  readonly profile: ProfileRules;
+  /** How long the service goes on taking messages for an app it has found uninstalled. Unit: milliseconds. */
+  readonly uninstallDetectionDelayMs: number;
+  readonly registry: DeviceRegistry;
+  readonly inbox: InboxStore;
+  readonly events: EventHub;
+  readonly counters: Counters;
+  /** A device has confirmed a message that asked for a receipt. */
+  readonly onReceipt: (delivery: Delivery) => void;
+}
+
+/** Takes accepted messages to their devices: now, later, or never. */
+export class DeliveryEngine {
+  readonly #rules: DeliveryRules;
+  readonly #awaySince = new Map<Device, number>();
+
+  constructor(rules: DeliveryRules) {
+    this.#rules = rules;
+  }
+
+  /** Delivers, stores or discards a message that the service has accepted. */
+  deliver(delivery: Delivery): void {
+    const { app, captured } = delivery;
+    const nowOrNever = captured.timeToLiveSec === 0;
+    if (!app.device.connected) {
+      if (nowOrNever) {
+        this.#discard(delivery, "time to live 0, and the device is not connected");
+        return;
+      }
+      if (this.#awayTooLong(app.device)) {
+        app.storage.restoreDeleted(app.storage.deleted + 1);
+        this.#discard(delivery, "the device has been away for more than a month");
+        return;
+      }
+      this.#store(delivery, "connection");
+      return;
+    }
+    if (app.device.idle && captured.delayWhileIdle && this.#rules.profile.delayWhileIdle) {
+      if (nowOrNever) {
+        this.#discard(delivery, "time to live 0, and the device is idle");
+        return;
+      }
+      this.#store(delivery, "activity");
+      return;
+    }
+    // now or never is never throttled
+    if (!nowOrNever && !app.throttle.take(this.#bucketOf(delivery), this.#rules.clock.now())) {
+      this.#store(delivery, "throttle");
+      return;
+    }
+    this.#handOver(delivery);
+    // what was throttled leaves with a delivery that was not
+    this.#release(app, ({ waitingFor }) => waitingFor === "throttle");
+  }
+
+  setConnected(device: Device, connected: boolean): void {
+    if (device.connected === connected) return;
+    device.connected = connected;
+    if (!connected) {
+      this.#awaySince.set(device, this.#rules.clock.now());
+      this.#changed(device, "disconnected");
+      return;
+    }
+    this.#awaySince.delete(device);
+    this.#changed(device, "connected");
+    // everything that waits is delivered, what was to wait for activity included
+    for (const app of [...device.apps]) {
+      this.#release(app, () => true);
+      this.#deliverMarker(app);
+    }
+  }
+
+  setIdle(device: Device, idle: boolean): void {
+    if (device.idle === idle) return;
+    device.idle = idle;
+    this.#changed(device, idle ? "idle" : "active");
+    if (idle || !device.connected) return;
+    for (const app of [...device.apps]) this.#release(app, ({ waitingFor }) => waitingFor === "activity");
+  }
+
+  /** The app is removed from the phone; the service learns of it at the next delivery. */
+  uninstall(app: AppInstance): void {
+    if (!app.installed) return;
+    app.installed = false;
+    this.#rules.events.emit({ type: "device", change: "uninstalled", device: viewOf(app) });
+  }
+
+  /** The app confirms a message that asked for a receipt. `false`: no such message waits. */
+  confirm(app: AppInstance, inboxId: number): boolean {
+    const delivery = app.unconfirmed.get(inboxId);
+    if (delivery === undefined) return false;
+    app.unconfirmed.delete(inboxId);
+    this.#rules.onReceipt(delivery);
+    return true;
+  }
+
+  /** A message to a group was handled on one device: the other members that have not had it yet do not get it any more. */
+  withdraw(app: AppInstance, matches: (delivery: Delivery) => boolean): void {
+    for (const { message } of app.storage.take((stored) => matches(stored.message))) {
+      this.#discard(message, "handled on another device of the group");
+    }
+  }
+
+  /** Puts a saved message back into storage. */
+  restore(delivery: Delivery, waitingFor: WaitingFor): void {
+    this.#store(delivery, waitingFor);
+  }
+
+  #collapseKeyOf({ captured, app }: Delivery): string | undefined {
+    if (captured.notification !== undefined && this.#rules.profile.notificationsCollapse) {
+      return `notification of ${app.packageName}`;
+    }
+    return captured.collapseKey;
+  }
+
+  #bucketOf(delivery: Delivery): BucketKey {
+    return this.#collapseKeyOf(delivery) ?? NON_COLLAPSIBLE;
+  }
+
+  #awayTooLong(device: Device): boolean {
+    const since = this.#awaySince.get(device);
+    return (
+      this.#rules.profile.discardsAfterMonthAway && since !== undefined && this.#rules.clock.now() - since > MAX_AWAY_MS
+    );
+  }
+
+  #store(delivery: Delivery, waitingFor: WaitingFor): void {
+    const { clock, inbox } = this.#rules;
+    const { app, captured } = delivery;
+    const now = clock.now();
+    const stored: Stored<Delivery> = { message: delivery, collapseKey: this.#collapseKeyOf(delivery), waitingFor };
+    const { collapsed, evicted, discarded } = app.storage.add(stored);
+    if (discarded === undefined) {
+      const detail = { connection: "the device is not connected", activity: "the device is idle", throttle: undefined };
+      inbox.note(captured, now, waitingFor === "throttle" ? "throttled" : "stored", {
+        deviceId: app.device.id,
+        detail: detail[waitingFor],
+      });
+      delivery.cancelExpiry = clock.schedule(delivery.expiresAt - now, () => {
+        app.storage.take((other) => other.message === delivery);
+        this.#end(delivery, "expired", "its time to live has passed");
+      });
+      if (waitingFor === "throttle") this.#awaitGrant(app);
+    }
+    if (collapsed !== undefined) {
+      this.#end(collapsed.message, "collapsed", "a newer message with the same collapse key took its place");
+    }
+    if (evicted !== undefined) {
+      this.#end(evicted.message, "discarded", "more than 4 collapse keys are stored for the app");
+    }
+    for (const other of discarded ?? []) {
+      this.#discard(other.message, "the limit of 100 stored messages was reached: all were discarded");
+    }
+    // a connected device (throttled, idle) is told at once
+    if (discarded !== undefined && app.device.connected) this.#deliverMarker(app);
+  }
+
+  #release(app: AppInstance, matches: (stored: Stored<Delivery>) => boolean): void {
+    if (app.storage.size === 0) return;
+    for (const { message } of app.storage.take(matches)) {
+      message.cancelExpiry?.();
+      message.cancelExpiry = undefined;
+      this.#handOver(message);
+    }
+  }
+
+  #awaitGrant(app: AppInstance): void {
+    if (app.cancelGrant !== undefined) return;
+    const { clock } = this.#rules;
+    const now = clock.now();
+    let at = Number.POSITIVE_INFINITY;
+    for (const { message, waitingFor } of app.storage) {
+      if (waitingFor === "throttle") at = Math.min(at, app.throttle.nextGrantAt(this.#bucketOf(message), now));
+    }
+    if (at === Number.POSITIVE_INFINITY) return;
+    app.cancelGrant = clock.schedule(at - now, () => {
+      app.cancelGrant = undefined;
+      this.#release(
+        app,
+        ({ message, waitingFor }) =>
+          waitingFor === "throttle" && app.throttle.take(this.#bucketOf(message), clock.now()),
+      );
+      this.#awaitGrant(app);
+    });
+  }
+
+  #handOver(delivery: Delivery): void {
+    const { clock, inbox, counters, events } = this.#rules;
+    const { app, captured } = delivery;
+    if (!app.installed) {
+      this.#discard(delivery, "the app is not installed any more");
+      this.#learnUninstalled(app);
+      return;
+    }
+    const message: DeviceMessage = {
+      inboxId: captured.id,
+      from: delivery.from,
+      token: delivery.token,
+      data: captured.data,
+      receivedAt: clock.now(),
+      ...(captured.messageId === undefined ? {} : { messageId: captured.messageId }),
+      ...(captured.collapseKey === undefined ? {} : { collapseKey: captured.collapseKey }),
+      ...(captured.notification === undefined ? {} : { notification: captured.notification }),
+    };
+    receive(app, message);
+    counters.delivered++;
+    inbox.note(captured, clock.now(), "delivered", { deviceId: app.device.id });
+    if (captured.receiptRequested) {
+      if (app.confirmReceipts === "auto") this.#rules.onReceipt(delivery);
+      else {
+        app.unconfirmed.set(captured.id, delivery);
+        if (app.unconfirmed.size > MAX_UNCONFIRMED) {
+          app.unconfirmed.delete(app.unconfirmed.keys().next().value as number);
+        }
+      }
+    }
+    events.emit({ type: "device", change: "received", device: viewOf(app) });
+  }
+
+  #deliverMarker(app: AppInstance): void {
+    const totalDeleted = app.storage.takeDeleted();
+    if (totalDeleted === 0 || !app.installed) return;
+    receive(app, {
+      from: [...app.senderIds][0] ?? "",
+      token: app.canonicalToken,
+      data: {},
+      messageType: "deleted_messages",
+      totalDeleted,
+      receivedAt: this.#rules.clock.now(),
+    });
+    this.#rules.events.emit({ type: "device", change: "deleted-messages", device: viewOf(app) });
+  }
+
+  #learnUninstalled(app: AppInstance): void {
+    const { clock, registry, events, uninstallDetectionDelayMs } = this.#rules;
+    const learn = (): void => {
+      if (app.installed || app.tokens.size === 0) return;
+      registry.unregister(app);
+      for (const { message } of app.storage.take()) this.#discard(message, "the app is not installed any more");
+      events.emit({ type: "device", change: "unregistered", device: viewOf(app) });
+    };
+    if (uninstallDetectionDelayMs === 0) learn();
+    else clock.schedule(uninstallDetectionDelayMs, learn);
+  }
+
+  #discard(delivery: Delivery, why: string): void {
+    this.#end(delivery, "discarded", why);
+  }
+
+  #end(delivery: Delivery, state: "expired" | "discarded" | "collapsed", detail: string): void {
+    delivery.cancelExpiry?.();
+    delivery.cancelExpiry = undefined;
+    this.#rules.inbox.note(delivery.captured, this.#rules.clock.now(), state, {
+      deviceId: delivery.app.device.id,
+      detail,
+    });
+  }
+
+  #changed(device: Device, change: string): void {
+    for (const app of device.apps) this.#rules.events.emit({ type: "device", change, device: viewOf(app) });
+  }
+}
+
+function receive(app: AppInstance, message: DeviceMessage): void {
+  app.received.push(message);
+  app.receivedTotal++;
+  // in one go, not one by one: moving ten thousand entries for every message would be quadratic
+  if (app.received.length > MAX_RECEIVED * 1.1) app.received.splice(0, app.received.length - MAX_RECEIVED);
+}

@@ -1,0 +1,52 @@
+import type { Clock, Random } from "@cloud-messaging/core";
+
+const TOKEN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/** Makes the identifiers that the service gives out. */
+export interface ServiceIds {
+  /** The ID of an accepted message, for example `0:1767225600000000%4f0c0e2bf9fd7ecd`. */
+  message(): string;
+  /** A multicast or topic message ID: a signed 64-bit integer, positive. Above 2^53 unless the emulator was told otherwise. */
+  wide(): bigint;
+  /** A registration token of the usual look: an instance ID, a colon, `APA91b` and 134 more characters. */
+  token(): string;
+  /** The key of a device group. */
+  notificationKey(): string;
+  /** So many hexadecimal digits, at random. */
+  hex(digits: number): string;
+}
+
+/** @param wideIds Whether multicast IDs lie above 2^53, where a reader that goes through a JavaScript number corrupts them. */
+export function createServiceIds(clock: Clock, random: Random, wideIds: boolean): ServiceIds {
+  const pick = (count: number): string => {
+    let text = "";
+    for (let i = 0; i < count; i++) text += TOKEN_CHARACTERS[Math.floor(random() * TOKEN_CHARACTERS.length)];
+    return text;
+  };
+  const hex32 = (): string =>
+    Math.floor(random() * 0x1_0000_0000)
+      .toString(16)
+      .padStart(8, "0");
+  const hex = (digits: number): string => {
+    let text = "";
+    while (text.length < digits) text += hex32();
+    return text.slice(0, digits);
+  };
+  let count = 0;
+  return {
+    message: () => {
+      count = (count + 1) % 1000;
+      return `0:${Math.floor(clock.now())}${count.toString().padStart(3, "0")}%${hex32()}${hex32()}`;
+    },
+    wide: () => {
+      const low = BigInt(Math.floor(random() * 0x1_0000_0000));
+      if (!wideIds) return low;
+      // 2^53 to 2^63
+      const high = BigInt(0x20_0000 + Math.floor(random() * (0x7fff_ffff - 0x20_0000)));
+      return (high << 32n) | low | 1n;
+    },
+    token: () => `${pick(11)}:APA91b${pick(134)}`,
+    notificationKey: () => `APA91b${pick(134)}`,
+    hex,
+  };
+}

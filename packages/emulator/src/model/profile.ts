@@ -1,0 +1,60 @@
+/**
+ * Which years' service to be.
+ * `gcm-2013`: HTTP and the first CCS, no `to` over HTTP, no topics. `gcm-2015`: Instance ID, topics, notifications.
+ * `fcm-legacy`: FCM as it began, everything of the above and conditions. `fcm-v1`: late FCM, `delay_while_idle` without effect.
+ */
+export type Profile = "gcm-2013" | "gcm-2015" | "fcm-legacy" | "fcm-v1";
+
+/** What differs between the years. */
+export interface ProfileRules {
+  /** `to` over HTTP; before, `registration_ids` was the only way, and `notification_key` that to a group. */
+  readonly httpTo: boolean;
+  readonly topics: boolean;
+  readonly conditions: boolean;
+  readonly notifications: boolean;
+  readonly delayWhileIdle: boolean;
+  /** A notification message is always collapsible, whatever its collapse key: one per package is kept. */
+  readonly notificationsCollapse: boolean;
+  /** Messages for a device that has been away for more than a month are taken and discarded. */
+  readonly discardsAfterMonthAway: boolean;
+  readonly receiptPrefix: "dr:" | "dr2:";
+  /** The nack for too many messages to one device. */
+  readonly ccsRateWord: "QUOTA_EXCEEDED" | "DEVICE_MESSAGE_RATE_EXCEEDED";
+  /** The domain in the addresses that CCS writes. */
+  readonly domain: "gcm.googleapis.com" | "fcm.googleapis.com";
+}
+
+const GCM_2013: ProfileRules = {
+  httpTo: false,
+  topics: false,
+  conditions: false,
+  notifications: false,
+  delayWhileIdle: true,
+  notificationsCollapse: false,
+  discardsAfterMonthAway: false,
+  receiptPrefix: "dr:",
+  ccsRateWord: "QUOTA_EXCEEDED",
+  domain: "gcm.googleapis.com",
+};
+const GCM_2015: ProfileRules = {
+  ...GCM_2013,
+  httpTo: true,
+  topics: true,
+  notifications: true,
+  receiptPrefix: "dr2:",
+  ccsRateWord: "DEVICE_MESSAGE_RATE_EXCEEDED",
+};
+const FCM_LEGACY: ProfileRules = {
+  ...GCM_2015,
+  conditions: true,
+  notificationsCollapse: true,
+  discardsAfterMonthAway: true,
+};
+
+/** The rules of each profile. */
+export const PROFILES: Readonly<Record<Profile, ProfileRules>> = {
+  "gcm-2013": GCM_2013,
+  "gcm-2015": GCM_2015,
+  "fcm-legacy": FCM_LEGACY,
+  "fcm-v1": { ...FCM_LEGACY, delayWhileIdle: false },
+};

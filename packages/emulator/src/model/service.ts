@@ -1,0 +1,481 @@
+import {
+  type Clock,
+  isReservedDataKey,
+  isTopicName,
+  MAX_PAYLOAD_BYTES,
+  MAX_TIME_TO_LIVE_SEC,
+  MAX_TOKEN_LENGTH,
+  MAX_TOPIC_PAYLOAD_BYTES,
+  matchesCondition,
+  payloadBytes,
+} from "@cloud-messaging/core";
+import type { EventHub } from "../events.ts";
+import type { FaultScript } from "../faults.ts";
+import type { InboxStore } from "../inbox/store.ts";
+import type { Counters } from "../stats.ts";
+import { DeliveryEngine } from "./delivery.ts";
+import type { DeviceGroups } from "./device-groups.ts";
+import { type AppInstance, type DeviceRegistry, viewOf } from "./devices.ts";
+import type { ServiceIds } from "./ids.ts";
+import type { Address, CapturedMessage, Decision, Delivery, IncomingMessage, Refusal } from "./message.ts";
+import type { ProfileRules } from "./profile.ts";
+import type { UpstreamQueues } from "./upstream.ts";
+
+/** Shortest token that is not malformed. Ours: the documented probe of a key is `ABC`, and it has to be malformed. */
+export const MIN_TOKEN_LENGTH = 4;
+/** Topics one app instance may subscribe to. Source: docs/emulator-fidelity.md#topics */
+export const MAX_TOPICS = 2000;
+/** How long upstream messages are kept. Source: docs/emulator-fidelity.md#upstream */
+const UPSTREAM_TTL_SEC = 86_400;
+/** Upstream messages a device without a connection may hold. Source: docs/emulator-fidelity.md#upstream */
+export const MAX_DEVICE_UPSTREAM = 20;
+
+/** What the service is made of and told. */
+export interface ServiceParts {
+  readonly clock: Clock;
+  readonly ids: ServiceIds;
+  readonly profile: ProfileRules;
+  readonly autoRegister: boolean;
+  readonly uninstallDetectionDelayMs: number;
+  /** Unit: milliseconds. `Infinity`: superseded tokens work for ever. */
+  readonly supersededLifetimeMs: number;
+  /** The sender that a device without one belongs to. */
+  readonly defaultSenderId: string;
+  readonly registry: DeviceRegistry;
+  readonly groups: DeviceGroups;
+  readonly upstream: UpstreamQueues;
+  readonly inbox: InboxStore;
+  readonly faults: FaultScript;
+  readonly events: EventHub;
+  readonly counters: Counters;
+}
+
+/** An upstream message as a device sends it. */
+export interface UpstreamRequest {
+  readonly data: Readonly<Record<string, string>>;
+  /** Whom to; a sender ID. Default: the app's first sender. */
+  readonly senderId?: string;
+  /** Or a device group's key: its other members get it. */
+  readonly notificationKey?: string;
+  readonly messageId: string;
+  /** Unit: seconds. Range: 0 to 86400. */
+  readonly timeToLiveSec?: number;
+  readonly settle: (result: "acked" | "expired" | "discarded") => void;
+}
+
+/** The device has as many unsent upstream messages as it may have. */
+export class DeviceQueueFullError extends Error {
+  override readonly name = "DeviceQueueFullError";
+}
+
+/**
+ * The messaging service without any wire: takes messages for an address, says what it thinks of them, and delivers them. Every door
+ * talks to this and to nothing behind it.
+ */
+export class CloudService {
+  readonly #parts: ServiceParts;
+  readonly delivery: DeliveryEngine;
+  readonly #unsent = new Map<AppInstance, UpstreamRequest[]>();
+
+  constructor(parts: ServiceParts) {
+    this.#parts = parts;
+    this.delivery = new DeliveryEngine({ ...parts, onReceipt: (delivery) => this.#sendReceipt(delivery) });
+  }
+
+  get profile(): ProfileRules {
+    return this.#parts.profile;
+  }
+
+  /** What `to` names: a topic, a group whose key it is, or else a token. */
+  addressOf(to: string): Address {
+    if (to.startsWith("/topics/")) return { kind: "topic", topic: to.slice("/topics/".length) };
+    if (this.#parts.groups.byKey(to) !== undefined) return { kind: "group", notificationKey: to };
+    return { kind: "token", token: to };
+  }
+
+  /** What is wrong with a message whoever it goes to: reserved keys, time to live. */
+  check(data: Readonly<Record<string, unknown>>, timeToLiveSec: number | undefined): Refusal | undefined {
+    for (const key in data) {
+      if (isReservedDataKey(key)) {
+        return { kind: "refused", code: "invalid-data-key", detail: `"data" key "${key}" is a reserved keyword` };
+      }
+    }
+    if (
+      timeToLiveSec !== undefined &&
+      !(Number.isInteger(timeToLiveSec) && timeToLiveSec >= 0 && timeToLiveSec <= MAX_TIME_TO_LIVE_SEC)
+    ) {
+      return {
+        kind: "refused",
+        code: "invalid-ttl",
+        detail: `Invalid value (${timeToLiveSec}) for "time_to_live": must be between 0 and ${MAX_TIME_TO_LIVE_SEC}`,
+      };
+    }
+    return undefined;
+  }
+
+  /** Captures a message and decides on it at once. */
+  send(incoming: IncomingMessage): Decision {
+    return this.decide(this.receive(incoming), incoming);
+  }
+
+  /** Captures a message; the decision comes later, or never. */
+  receive(incoming: IncomingMessage): CapturedMessage {
+    const { inbox, clock, counters } = this.#parts;
+    counters.messages++;
+    return inbox.capture(incoming, clock.now());
+  }
+
+  /** Decides on a captured message, and sets it on its way. */
+  decide(captured: CapturedMessage, incoming: IncomingMessage): Decision {
+    const decision = this.#decide(captured, incoming);
+    return decision.kind === "refused" ? this.refuse(captured, decision) : this.#accepted(decision);
+  }
+
+  /** Writes down that a captured message is refused. */
+  refuse(captured: CapturedMessage, refusal: Refusal): Refusal {
+    const { inbox, clock, counters } = this.#parts;
+    counters.rejected++;
+    const detail = refusal.word ?? refusal.code;
+    inbox.note(captured, clock.now(), "rejected", {
+      detail: refusal.detail === undefined ? detail : `${detail}: ${refusal.detail}`,
+      code: refusal.code,
+    });
+    return refusal;
+  }
+
+  /** Writes down that a captured message waits for its decision. */
+  hold(captured: CapturedMessage): void {
+    this.#parts.inbox.note(captured, this.#parts.clock.now(), "held");
+  }
+
+  /** Writes down that nobody will hear what became of a captured message. */
+  leaveUnanswered(captured: CapturedMessage, detail: string): void {
+    this.#parts.inbox.note(captured, this.#parts.clock.now(), "unanswered", { detail });
+  }
+
+  /** A device's app registers again: a new canonical token. */
+  reregister(app: AppInstance, token: string = this.#parts.ids.token()): string {
+    const { registry, clock, supersededLifetimeMs, events } = this.#parts;
+    const superseded = app.canonicalToken;
+    registry.reregister(app, token);
+    if (Number.isFinite(supersededLifetimeMs)) {
+      clock.schedule(supersededLifetimeMs, () => {
+        if (app.canonicalToken !== superseded) registry.forgetToken(superseded);
+      });
+    }
+    events.emit({ type: "device", change: "registered", device: viewOf(app) });
+    return token;
+  }
+
+  /** The app tells the service itself that it is gone: its tokens stop working at once. */
+  unregister(app: AppInstance): void {
+    this.#parts.registry.unregister(app);
+    this.#parts.events.emit({ type: "device", change: "unregistered", device: viewOf(app) });
+  }
+
+  setConnected(app: AppInstance, connected: boolean): void {
+    this.delivery.setConnected(app.device, connected);
+    if (!connected) return;
+    for (const other of app.device.apps) {
+      const unsent = this.#unsent.get(other) ?? [];
+      this.#unsent.delete(other);
+      for (const request of unsent) this.#forward(other, request);
+    }
+  }
+
+  /**
+   * A device sends an upstream message.
+   *
+   * @throws {DeviceQueueFullError} when the device is not connected and has 20 of them waiting.
+   */
+  sendUpstream(app: AppInstance, request: UpstreamRequest): void {
+    if (app.device.connected) {
+      this.#forward(app, request);
+      return;
+    }
+    const unsent = this.#unsent.get(app) ?? [];
+    if (unsent.length >= MAX_DEVICE_UPSTREAM) {
+      throw new DeviceQueueFullError(
+        `The device is not connected and has ${MAX_DEVICE_UPSTREAM} upstream messages waiting, which is the limit: connect it first`,
+      );
+    }
+    unsent.push(request);
+    this.#unsent.set(app, unsent);
+  }
+
+  /** Forgets the devices' unsent messages. */
+  reset(): void {
+    for (const unsent of this.#unsent.values()) for (const { settle } of unsent) settle("discarded");
+    this.#unsent.clear();
+  }
+
+  #decide(captured: CapturedMessage, message: IncomingMessage): Decision {
+    switch (message.address.kind) {
+      case "token":
+        return this.#toToken(captured, message, message.address.token);
+      case "topic":
+        return this.#toTopic(captured, message, message.address);
+      case "condition":
+        return this.#toTopic(captured, message, message.address);
+      case "group":
+        return this.#toGroup(captured, message, message.address.notificationKey);
+    }
+  }
+
+  #toToken(captured: CapturedMessage, message: IncomingMessage, token: string): Decision {
+    const found = this.#findApp(token, message);
+    if ("kind" in found) return found;
+    const refusal = this.#refusalOf(message, found, MAX_PAYLOAD_BYTES, [token]);
+    if (refusal !== undefined) return refusal;
+    const decision = this.#newDecision(message);
+    this.#parts.inbox.name(captured, decision.messageId);
+    this.#dispatch(captured, message, [{ app: found, token }]);
+    return found.canonicalToken === token ? decision : { ...decision, canonicalToken: found.canonicalToken };
+  }
+
+  #toTopic(
+    captured: CapturedMessage,
+    message: IncomingMessage,
+    address: Extract<Address, { kind: "topic" | "condition" }>,
+  ): Decision {
+    const { faults, registry } = this.#parts;
+    if (address.kind === "topic" && !isTopicName(address.topic)) {
+      return { kind: "refused", code: "invalid-registration", detail: "The topic name is not valid" };
+    }
+    const tooBig = this.#tooBig(message, MAX_TOPIC_PAYLOAD_BYTES);
+    if (tooBig !== undefined) return tooBig;
+    const fault = faults.takeRefusal(message.door, [message.to]);
+    if (fault !== undefined) return fault;
+    const decision = this.#newDecision(message);
+    this.#parts.inbox.name(captured, decision.messageId);
+    const meant: { app: AppInstance; token: string }[] = [];
+    const candidates = address.kind === "topic" ? registry.subscribers(address.topic) : registry.apps();
+    for (const app of candidates) {
+      if (!admits(app, message.senderId) || app.tokens.size === 0) continue;
+      if (address.kind === "condition" && !matchesCondition(address.node, app.topics)) continue;
+      meant.push({ app, token: app.canonicalToken });
+    }
+    this.#dispatch(captured, message, meant);
+    return decision;
+  }
+
+  #toGroup(captured: CapturedMessage, message: IncomingMessage, notificationKey: string): Decision {
+    const group = this.#parts.groups.byKey(notificationKey);
+    if (group === undefined) return { kind: "refused", code: "not-registered" };
+    if (message.senderId !== undefined && message.senderId !== group.senderId) {
+      return { kind: "refused", code: "mismatch-sender-id" };
+    }
+    const fault = this.#parts.faults.takeRefusal(message.door, [message.to]);
+    if (fault !== undefined) return fault;
+    const failed: string[] = [];
+    const meant: { app: AppInstance; token: string }[] = [];
+    for (const token of group.members) {
+      const app = this.#findApp(token, message);
+      if ("kind" in app || this.#refusalOf(message, app, MAX_PAYLOAD_BYTES, [token]) !== undefined) failed.push(token);
+      else meant.push({ app, token });
+    }
+    const decision = this.#newDecision(message);
+    this.#parts.inbox.name(captured, decision.messageId);
+    if (meant.length === 0) {
+      this.#parts.inbox.note(captured, this.#parts.clock.now(), "discarded", {
+        detail: "no member of the group could be sent to",
+      });
+    } else this.#dispatch(captured, message, meant);
+    return { ...decision, group: { success: meant.length, failure: failed.length, failed } };
+  }
+
+  #findApp(token: string, message: IncomingMessage): AppInstance | Refusal {
+    if (isMalformed(token)) {
+      return {
+        kind: "refused",
+        code: "invalid-registration",
+        detail: `Invalid token on 'to' field: ${token.slice(0, 100)}`,
+      };
+    }
+    const app = this.#parts.registry.byToken(token) ?? this.#autoRegistered(token);
+    if (app === undefined) return { kind: "refused", code: "not-registered" };
+    if (!admits(app, message.senderId))
+      return { kind: "refused", code: "mismatch-sender-id", detail: "SenderId mismatch" };
+    if (message.restrictedPackageName !== undefined && message.restrictedPackageName !== app.packageName) {
+      return { kind: "refused", code: "invalid-package-name" };
+    }
+    return app;
+  }
+
+  #refusalOf(
+    message: IncomingMessage,
+    app: AppInstance,
+    limit: number,
+    recipients: readonly string[],
+  ): Refusal | undefined {
+    const refusal = this.#tooBig(message, limit) ?? this.#parts.faults.takeRefusal(message.door, recipients);
+    if (refusal !== undefined) return refusal;
+    if (!message.dryRun && app.device.rate !== undefined && !app.device.rate.take(this.#parts.clock.now())) {
+      return {
+        kind: "refused",
+        code: "device-message-rate-exceeded",
+        detail: "Downstream message rate exceeded for this registration id",
+      };
+    }
+    return undefined;
+  }
+
+  #tooBig(message: IncomingMessage, limit: number): Refusal | undefined {
+    const bytes = message.payloadBytes ?? payloadBytes(message.data);
+    if (bytes <= limit) return undefined;
+    return {
+      kind: "refused",
+      code: "message-too-big",
+      detail: `The payload has ${bytes} bytes, which exceeds the limit of ${limit}`,
+    };
+  }
+
+  #autoRegistered(token: string): AppInstance | undefined {
+    const { autoRegister, registry, events, ids } = this.#parts;
+    if (!autoRegister || registry.full) return undefined;
+    const id = `auto-${ids.hex(12)}`;
+    const device = registry.addDevice(id, `registered by itself: ${token.slice(0, 12)}`, true, false);
+    // no sender is known: it admits every one
+    const app = registry.addApp(device, { id, token, packageName: "com.example.app", senderIds: [] });
+    events.emit({ type: "device", change: "created", device: viewOf(app) });
+    return app;
+  }
+
+  #newDecision(message: IncomingMessage): Extract<Decision, { kind: "accepted" }> {
+    const { ids } = this.#parts;
+    return {
+      kind: "accepted",
+      messageId: message.dryRun ? "fake_message_id" : ids.message(),
+      numericId: ids.wide(),
+    };
+  }
+
+  #accepted(decision: Extract<Decision, { kind: "accepted" }>): Decision {
+    const { counters } = this.#parts;
+    counters.accepted++;
+    if (decision.canonicalToken !== undefined) counters.canonical++;
+    return decision;
+  }
+
+  #dispatch(
+    captured: CapturedMessage,
+    message: IncomingMessage,
+    meant: readonly { app: AppInstance; token: string }[],
+  ): void {
+    const { inbox, clock } = this.#parts;
+    inbox.meantFor(captured, meant.length);
+    if (message.dryRun) {
+      inbox.note(captured, clock.now(), "validated", { detail: "dry run: nothing is delivered" });
+      return;
+    }
+    if (meant.length === 0) {
+      inbox.note(captured, clock.now(), "accepted", { detail: "no device is subscribed" });
+      return;
+    }
+    const now = clock.now();
+    const expiresAt = now + message.timeToLiveSec * 1000;
+    inbox.note(captured, now, "accepted");
+    for (const { app, token } of meant) {
+      const from =
+        message.address.kind === "token"
+          ? (message.senderId ?? [...app.senderIds][0] ?? this.#parts.defaultSenderId)
+          : message.to;
+      const delivery: Delivery = { captured, app, token, from, expiresAt };
+      this.delivery.deliver(delivery);
+    }
+  }
+
+  #sendReceipt(delivery: Delivery): void {
+    const { clock, inbox, profile, upstream, defaultSenderId } = this.#parts;
+    const { captured, app } = delivery;
+    const senderId = captured.senderId ?? [...app.senderIds][0] ?? defaultSenderId;
+    const messageId = `${profile.receiptPrefix}${captured.messageId ?? captured.id}`;
+    inbox.note(captured, clock.now(), "receipt-sent", { deviceId: app.device.id });
+    upstream.enqueue({
+      kind: "receipt",
+      senderId,
+      from: profile.domain,
+      messageId,
+      expiresAt: clock.now() + UPSTREAM_TTL_SEC * 1000,
+      json: JSON.stringify({
+        category: app.packageName,
+        data: {
+          message_status: "MESSAGE_SENT_TO_DEVICE",
+          original_message_id: captured.messageId,
+          device_registration_id: delivery.token,
+          message_sent_timestamp: String(Math.floor(clock.now())),
+        },
+        message_id: messageId,
+        message_type: "receipt",
+        from: profile.domain,
+      }),
+      settle: (result) => {
+        if (result === "acked") inbox.note(captured, clock.now(), "receipt-acked", { deviceId: app.device.id });
+      },
+    });
+  }
+
+  #forward(app: AppInstance, request: UpstreamRequest): void {
+    const { clock, upstream, groups, registry, inbox, defaultSenderId } = this.#parts;
+    const timeToLiveSec = request.timeToLiveSec ?? UPSTREAM_TTL_SEC;
+    if (request.notificationKey !== undefined) {
+      // an upstream message to a group: its other members get it, and have no need any more of what this device has handled
+      const group = groups.byKey(request.notificationKey);
+      if (group === undefined) {
+        request.settle("discarded");
+        return;
+      }
+      const handled = new Set(app.received.map((message) => message.inboxId));
+      for (const token of group.members) {
+        const member = registry.byToken(token);
+        if (member === undefined || member === app) continue;
+        this.delivery.withdraw(member, ({ captured }) => captured.kind === "group" && handled.has(captured.id));
+        const message: IncomingMessage = {
+          door: "ccs",
+          address: { kind: "token", token },
+          to: token,
+          messageId: request.messageId,
+          data: request.data,
+          timeToLiveSec,
+          wire: JSON.stringify({ to: request.notificationKey, message_id: request.messageId, data: request.data }),
+        };
+        const captured = this.receive(message);
+        inbox.meantFor(captured, 1);
+        inbox.note(captured, clock.now(), "accepted", { detail: "upstream message to a device group" });
+        const expiresAt = clock.now() + timeToLiveSec * 1000;
+        this.delivery.deliver({ captured, app: member, token, from: request.notificationKey, expiresAt });
+      }
+      request.settle("acked");
+      return;
+    }
+    upstream.enqueue({
+      kind: "upstream",
+      senderId: request.senderId ?? [...app.senderIds][0] ?? defaultSenderId,
+      from: app.canonicalToken,
+      messageId: request.messageId,
+      expiresAt: clock.now() + timeToLiveSec * 1000,
+      json: JSON.stringify({
+        data: request.data,
+        time_to_live: timeToLiveSec,
+        from: app.canonicalToken,
+        message_id: request.messageId,
+        category: app.packageName,
+      }),
+      settle: request.settle,
+    });
+  }
+}
+
+/** Whether the app registered with this sender. An app without senders (registered by itself) admits all. */
+function admits(app: AppInstance, senderId: string | undefined): boolean {
+  return senderId === undefined || app.senderIds.size === 0 || app.senderIds.has(senderId);
+}
+
+// white space and control characters
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const NOT_IN_TOKENS = /[\s\u0000-\u001f\u007f-\u009f]/;
+
+/** Whether no service could have given out this token: too short, too long, or with characters that no token has. */
+export function isMalformed(token: string): boolean {
+  return token.length < MIN_TOKEN_LENGTH || token.length > MAX_TOKEN_LENGTH || NOT_IN_TOKENS.test(token);
+}

@@ -1,0 +1,99 @@
+import { ConditionSyntaxError, MAX_TIME_TO_LIVE_SEC, parseCondition } from "@cloud-messaging/core";
+import type { Address, Door, IncomingMessage } from "../model/message.ts";
+import type { CloudService } from "../model/service.ts";
+
+/** The fields that GCM HTTP and CCS share, once their types are known to be right. */
+export interface GcmFields {
+  readonly condition?: string | undefined;
+  readonly collapse_key?: string | undefined;
+  readonly priority?: string | undefined;
+  readonly delay_while_idle?: boolean | undefined;
+  readonly time_to_live?: number | undefined;
+  readonly dry_run?: boolean | undefined;
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+  readonly notification?: Readonly<Record<string, unknown>> | undefined;
+  readonly restricted_package_name?: string | undefined;
+}
+
+/** What a door knows beside the fields. */
+export interface GcmEnvelope {
+  readonly door: Door;
+  readonly senderId: string | undefined;
+  readonly wire: string;
+  readonly messageId?: string | undefined;
+  readonly receiptRequested?: boolean | undefined;
+}
+
+/** The data as apps see it: strings. A null is dropped; an object or array becomes its JSON. */
+export function stringData(data: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
+  const entries: [string, string][] = [];
+  for (const [key, value] of Object.entries(data ?? {})) {
+    if (value === null || value === undefined) continue;
+    entries.push([
+      key,
+      typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value),
+    ]);
+  }
+  return Object.fromEntries(entries);
+}
+
+/** The model's form of a message to one address. */
+export function toIncoming(
+  fields: GcmFields,
+  data: Readonly<Record<string, string>>,
+  to: string,
+  address: Address,
+  envelope: GcmEnvelope,
+  service: CloudService,
+): IncomingMessage {
+  return {
+    ...envelope,
+    address,
+    to,
+    data,
+    notification: service.profile.notifications ? fields.notification : undefined,
+    collapseKey: fields.collapse_key,
+    timeToLiveSec: fields.time_to_live ?? MAX_TIME_TO_LIVE_SEC,
+    priority: fields.priority,
+    delayWhileIdle: fields.delay_while_idle,
+    dryRun: fields.dry_run,
+    restrictedPackageName: fields.restricted_package_name,
+  };
+}
+
+/** The address that a condition makes, or why it cannot be read. */
+export function conditionAddress(condition: string): Address | { readonly problem: string } {
+  try {
+    return { kind: "condition", condition, node: parseCondition(condition) };
+  } catch (error) {
+    if (!(error instanceof ConditionSyntaxError)) throw error;
+    return { problem: `Invalid condition: ${error.message}` };
+  }
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly code?: string | undefined;
+  readonly expected?: unknown;
+}
+
+const JAVA_TYPES: Readonly<Record<string, string>> = {
+  string: "java.lang.String",
+  number: "java.lang.Number",
+  int: "java.lang.Number",
+  boolean: "java.lang.Boolean",
+  array: "array",
+  record: "object",
+  object: "object",
+};
+
+/** The service's sentence for a field of the wrong type, for example `Field "time_to_live" must be a JSON java.lang.Number: abc`. */
+export function typeProblem(issue: Issue | undefined, value: unknown): string {
+  if (issue === undefined || issue.path.length === 0) return "The request must be a JSON object";
+  const name = issue.path.map(String).join(".");
+  let found: unknown = value;
+  for (const key of issue.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[key];
+  const text = typeof found === "string" ? found : (JSON.stringify(found) ?? "undefined");
+  const type = JAVA_TYPES[String(issue.expected)] ?? "java.lang.String";
+  return `Field "${name}" must be a JSON ${type}: ${text.slice(0, 100)}`;
+}

@@ -1,0 +1,123 @@
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+import type { Socket } from "node:net";
+import type { HttpFaultKind } from "../faults.ts";
+
+/** 64 MiB, in pieces. */
+const OVERSIZED_PIECES = 1024;
+const PIECE = Buffer.alloc(65_536, 0x20);
+
+/** What would have been answered. */
+interface Answer {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly body?: string | Uint8Array;
+}
+
+/** Answers a request as no good server would. */
+export function spoil(response: ServerResponse | Http2ServerResponse, kind: HttpFaultKind, answer: Answer): void {
+  response.on("error", () => {});
+  const raw = response as ServerResponse;
+  const body = Buffer.from(answer.body ?? "{}");
+  const type = answer.contentType ?? "application/json; charset=UTF-8";
+  const send = (contentType: string, text: string | Buffer): void => {
+    raw.writeHead(200, { "content-type": contentType });
+    raw.end(text);
+  };
+  switch (kind) {
+    case "reset-before-headers":
+      reset(response);
+      return;
+    case "close-before-headers":
+      if ("stream" in response) response.stream.close();
+      else raw.socket?.end();
+      return;
+    case "reset-after-headers":
+      writePart(raw, { "content-type": type, "content-length": body.length }, undefined, () => reset(response));
+      return;
+    case "reset-in-body":
+    case "truncate": {
+      const half = body.subarray(0, Math.max(1, body.length >> 1));
+      writePart(raw, { "content-type": type, "content-length": body.length + 1 }, half, () => {
+        if (kind === "reset-in-body") reset(response);
+        else if ("stream" in response) response.stream.close();
+        else raw.socket?.end();
+      });
+      return;
+    }
+    case "hang":
+      return; // the socket guard, or the client, ends it
+    case "html":
+      send("text/html; charset=UTF-8", "<html><body><h1>Welcome to our proxy</h1></body></html>\n");
+      return;
+    case "empty":
+      send(type, "");
+      return;
+    case "not-json":
+      send(type, '{"multicast_id":');
+      return;
+    case "wrong-length":
+      send(type, oneResultLess(body.toString()));
+      return;
+    case "wrong-type":
+      send("text/plain; charset=UTF-8", body);
+      return;
+    case "oversized":
+      sendOversized(raw);
+      return;
+    case "garbage":
+      if ("stream" in response) response.stream.close(0x2);
+      else raw.socket?.end("\u0000\u0001\u0002 this is not HTTP\r\n\r\n");
+      return;
+  }
+}
+
+function reset(response: ServerResponse | Http2ServerResponse): void {
+  if ("stream" in response) {
+    response.stream.close(0x2); // INTERNAL_ERROR
+    return;
+  }
+  const socket = response.socket as Socket | null;
+  // over TLS only the socket below can be reset
+  const below = (socket as unknown as { _parent?: Socket } | null)?._parent ?? socket;
+  below?.resetAndDestroy?.();
+  socket?.destroy();
+}
+
+function writePart(
+  response: ServerResponse,
+  headers: OutgoingHttpHeaders,
+  part: Buffer | undefined,
+  then: () => void,
+): void {
+  response.writeHead(200, headers);
+  if (part === undefined) {
+    response.flushHeaders();
+    setImmediate(then);
+  } else response.write(part, () => setImmediate(then));
+}
+
+function oneResultLess(body: string): string {
+  const start = body.indexOf('"results":[');
+  if (start === -1) return '{"multicast_id":1,"success":0,"failure":0,"canonical_ids":0,"results":[]}';
+  const end = body.lastIndexOf("]");
+  const last = body.lastIndexOf(",{", end);
+  return `${body.slice(0, last > start ? last : start + '"results":['.length)}${body.slice(end)}`;
+}
+
+function sendOversized(response: ServerResponse): void {
+  response.writeHead(200, { "content-type": "application/json; charset=UTF-8" });
+  let left = OVERSIZED_PIECES;
+  const more = (): void => {
+    while (left > 0) {
+      if (response.destroyed) return;
+      left--;
+      if (!response.write(PIECE)) {
+        response.once("drain", more);
+        return;
+      }
+    }
+    response.end("{}");
+  };
+  more();
+}

@@ -1,0 +1,163 @@
+import { StringDecoder } from "node:string_decoder";
+import { SaxesParser, type SaxesTagNS } from "saxes";
+
+/** An element, read. */
+export interface XmlElement {
+  /** Local name, without a prefix. */
+  readonly name: string;
+  readonly namespace: string;
+  /** By local name. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: readonly (XmlElement | string)[];
+}
+
+/** Why a stream cannot be read on: the name of an XMPP stream error. */
+export type XmlProblem = "invalid-xml" | "restricted-xml" | "policy-violation";
+
+/** What a stream of stanzas brings. */
+export interface XmlStreamHandlers {
+  /** The root was opened. */
+  onOpen(root: Pick<XmlElement, "name" | "namespace" | "attributes">): void;
+  /** A child of the root is complete. */
+  onStanza(stanza: XmlElement): void;
+  /** The root was closed. */
+  onClose(): void;
+  /** It cannot be read on; nothing follows. */
+  onProblem(problem: XmlProblem, detail: string): void;
+}
+
+/** Reads one XML stream, however its bytes are cut. */
+export interface XmlStream {
+  write(chunk: Buffer): void;
+  /** Reads no more. */
+  stop(): void;
+}
+
+/** Deepest nesting read. Ours: a message has three levels. */
+const MAX_DEPTH = 32;
+
+interface Open {
+  readonly name: string;
+  readonly namespace: string;
+  readonly attributes: Record<string, string>;
+  readonly children: (XmlElement | string)[];
+}
+
+/**
+ * @param maxStanzaBytes A stanza longer than this ends the stream. Counted by arriving chunks, so it may be up to one chunk more.
+ */
+export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: number): XmlStream {
+  const parser = new SaxesParser({ xmlns: true, position: false });
+  const decoder = new StringDecoder("utf8");
+  const open: Open[] = [];
+  let depth = 0;
+  let stopped = false;
+  let pendingBytes = 0;
+  let stanzaEnded = false;
+  let betweenStanzas = false;
+
+  function fail(problem: XmlProblem, detail: string): void {
+    if (stopped) return;
+    stopped = true;
+    handlers.onProblem(problem, detail);
+  }
+
+  parser.on("error", (error) => fail("invalid-xml", error.message));
+  parser.on("doctype", () => fail("restricted-xml", "a document type declaration"));
+  parser.on("comment", () => fail("restricted-xml", "a comment"));
+  parser.on("processinginstruction", () => fail("restricted-xml", "a processing instruction"));
+  parser.on("opentag", (tag: SaxesTagNS) => {
+    if (stopped) return;
+    const attributes: Record<string, string> = Object.create(null);
+    for (const name in tag.attributes) {
+      const attribute = tag.attributes[name];
+      if (attribute !== undefined && attribute.prefix !== "xmlns" && name !== "xmlns") {
+        attributes[attribute.local] = attribute.value;
+      }
+    }
+    depth++;
+    if (depth === 1) return handlers.onOpen({ name: tag.local, namespace: tag.uri, attributes });
+    if (depth > MAX_DEPTH) return fail("policy-violation", "elements nest too deep");
+    open.push({ name: tag.local, namespace: tag.uri, attributes, children: [] });
+  });
+  const onText = (text: string): void => {
+    if (stopped) return;
+    open.at(-1)?.children.push(text);
+  };
+  parser.on("text", onText);
+  parser.on("cdata", onText);
+  parser.on("closetag", () => {
+    if (stopped) return;
+    depth--;
+    if (depth === 0) {
+      stopped = true;
+      return handlers.onClose();
+    }
+    const element = open.pop() as Open;
+    const parent = open.at(-1);
+    if (parent !== undefined) parent.children.push(element);
+    else {
+      stanzaEnded = true;
+      handlers.onStanza(element);
+    }
+  });
+
+  return {
+    write(chunk) {
+      if (stopped) return;
+      // a keep-alive: given to the parser it would be collected until the next stanza
+      if (betweenStanzas && isWhitespace(chunk)) return;
+      stanzaEnded = false;
+      try {
+        parser.write(decoder.write(chunk));
+      } catch (error) {
+        return fail("invalid-xml", error instanceof Error ? error.message : String(error));
+      }
+      pendingBytes = stanzaEnded ? 0 : pendingBytes + chunk.length;
+      betweenStanzas = depth === 1 && chunk.at(-1) === 0x3e;
+      if (betweenStanzas) pendingBytes = 0;
+      if (pendingBytes > maxStanzaBytes) fail("policy-violation", `a stanza has more than ${maxStanzaBytes} bytes`);
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+/** The first child element of that name. */
+export function childOf(element: XmlElement, name: string, namespace: string): XmlElement | undefined {
+  for (const child of element.children) {
+    if (typeof child !== "string" && child.name === name && child.namespace === namespace) return child;
+  }
+  return undefined;
+}
+
+/** An element's own text. */
+export function textOf(element: XmlElement): string {
+  const { children } = element;
+  if (children.length === 1 && typeof children[0] === "string") return children[0];
+  return children.filter((child) => typeof child === "string").join("");
+}
+
+/** Text as XML: what is markup in text or in an attribute is escaped. */
+export function escapeXml(text: string): string {
+  return /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, (character) => ESCAPES[character] as string) : text;
+}
+
+/** Text between tags: quotes stay as they are, as the live service left them. */
+export function escapeXmlText(text: string): string {
+  return /[&<>]/.test(text) ? text.replace(/[&<>]/g, (character) => ESCAPES[character] as string) : text;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&apos;",
+};
+
+function isWhitespace(chunk: Buffer): boolean {
+  for (const byte of chunk) if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
+  return true;
+}

@@ -1,0 +1,288 @@
+import { startEmulator } from "@cloud-messaging/emulator";
+import { describe, expect, it } from "vitest";
+import { CcsPeer } from "./emulator-ccs-peer.ts";
+
+describe("login to CCS", () => {
+  it("offers PLAIN beside the live service's mechanisms, logs in and binds a longer resource than asked for", async () => {
+    await using emulator = await startEmulator();
+    await using peer = await CcsPeer.connect(emulator.ccsOptions());
+    peer.open();
+    expect(await peer.until("</stream:features>")).toContain(
+      "<mechanism>X-OAUTH2</mechanism><mechanism>X-GOOGLE-TOKEN</mechanism><mechanism>PLAIN</mechanism>",
+    );
+    peer.auth("1234567890@gcm.googleapis.com", "any-key");
+    await peer.until("<success");
+    peer.open();
+    await peer.until('<bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"/>');
+    peer.write(
+      '<iq type="set" id="b1"><bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"><resource>app1</resource></bind></iq>',
+    );
+    expect(await peer.until("</iq>")).toMatch(/<jid>1234567890@gcm.googleapis.com\/app1[0-9A-F]{8}<\/jid>/);
+    expect((await emulator.ccs.waitForConnections(1))[0]).toMatchObject({ phase: "online", senderId: "1234567890" });
+  });
+
+  it.each([
+    ["a bare sender ID", "1234567890", "key"],
+    ["the dialled host's domain", "1234567890@gcm-xmpp.googleapis.com", "key"],
+    ["a sender that is not digits", "abc@gcm.googleapis.com", "key"],
+    ["a key that is not on the list", "1234567890@gcm.googleapis.com", "other"],
+    ["a key of another sender", "222@gcm.googleapis.com", "key-111"],
+  ])("refuses %s with not-authorized and ends the stream", async (_what, name, password) => {
+    await using emulator = await startEmulator({ apiKeys: ["key", { key: "key-111", senderId: "111" }] });
+    await using peer = await CcsPeer.connect(emulator.ccsOptions());
+    peer.open();
+    await peer.until("</stream:features>");
+    peer.auth(name, password);
+    await peer.until("<not-authorized/></failure>");
+    await peer.until("</stream:stream>");
+    await peer.ended();
+    expect(emulator.stats.failedLogins).toBe(1);
+  });
+
+  it("accepts the FCM domain", async () => {
+    await using emulator = await startEmulator();
+    await using peer = await CcsPeer.connect(emulator.ccsOptions());
+    peer.open();
+    await peer.until("</stream:features>");
+    peer.auth("1234567890@fcm.googleapis.com", "key");
+    await peer.until("<success");
+  });
+
+  it("answers pings, sessions and unknown requests", async () => {
+    await using emulator = await startEmulator();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.write('<iq type="set" id="s1"><session xmlns="urn:ietf:params:xml:ns:xmpp-session"/></iq>');
+    expect(await peer.until("/>")).toMatch(/id="s1" type="result"/);
+    peer.write('<iq type="get" id="p1"><ping xmlns="urn:xmpp:ping"/></iq>');
+    expect(await peer.until("/>")).toMatch(/id="p1" type="result"/);
+    peer.write('<iq type="get" id="r1"><query xmlns="jabber:iq:roster"/></iq>');
+    expect(await peer.until("</iq>")).toMatch(/id="r1" type="error".*<service-unavailable/);
+  });
+
+  it("fails logins as scripted", async () => {
+    await using emulator = await startEmulator();
+    emulator.faults.login({ kind: "temporary-auth-failure" });
+    await expect(CcsPeer.login(emulator.ccsOptions())).rejects.toThrow(/temporary-auth-failure/);
+    emulator.faults.login({ kind: "refuse" });
+    await expect(CcsPeer.connect(emulator.ccsOptions())).rejects.toThrow();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    expect(peer.closed).toBe(false);
+  });
+});
+
+describe("downstream over CCS", () => {
+  it("acks in the live service's form, and names the canonical ID of a superseded token", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    const old = device.token;
+    device.reregister();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: old, message_id: "m-1", data: { n: "3", e: "<&>é😀" } });
+    expect(await peer.until("</message>")).toBe(
+      `<message><data:gcm xmlns:data="google:mobile:data">{"message_type":"ack","from":"${old}","message_id":"m-1","registration_id":"${device.token}"}</data:gcm></message>`,
+    );
+    expect(device.received[0]).toMatchObject({ data: { n: "3", e: "<&>é😀" }, from: "1234567890", messageId: "m-1" });
+  });
+
+  it.each([
+    ["an unknown token", { to: "unknown-token", message_id: "m" }, "DEVICE_UNREGISTERED"],
+    ["a malformed token", { to: "a b", message_id: "m" }, "BAD_REGISTRATION"],
+    ["no recipient", { message_id: "m" }, "INVALID_JSON"],
+    ["several recipients", { registration_ids: ["a"], message_id: "m" }, "INVALID_JSON"],
+    ["a reserved key", { to: "known-token", message_id: "m", data: { from: "x" } }, "INVALID_JSON"],
+    ["a time to live out of range", { to: "known-token", message_id: "m", time_to_live: -1 }, "INVALID_JSON"],
+    ["a time to live of the wrong type", { to: "known-token", message_id: "m", time_to_live: "abc" }, "INVALID_JSON"],
+    ["4097 bytes", { to: "known-token", message_id: "m", data: { k: "x".repeat(4096) } }, "INVALID_JSON"],
+    ["a token of another sender", { to: "other-token", message_id: "m" }, "BAD_REGISTRATION"],
+    ["an unreadable condition", { condition: "'a' in", message_id: "m" }, "INVALID_JSON"],
+  ])("nacks %s", async (_what, message, error) => {
+    await using emulator = await startEmulator();
+    emulator.createDevice({ token: "known-token" });
+    emulator.createDevice({ token: "other-token", senderId: "222" });
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm(message);
+    expect(await peer.next()).toMatchObject({ message_type: "nack", message_id: "m", error });
+    expect(emulator.inbox.latest()).toMatchObject({ state: "rejected" });
+  });
+
+  it("answers what has no message_id with a stanza error that echoes it", async () => {
+    await using emulator = await startEmulator();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: "tok-a", time_to_live: "abc" }, "3");
+    const error = await peer.until("</message>");
+    expect(error).toContain('<message id="3" type="error" to="1234567890@gcm.googleapis.com/app1');
+    expect(error).toContain('{"to":"tok-a","time_to_live":"abc"}');
+    expect(error).toContain('<error code="400" type="modify"><bad-request');
+    expect(error).toContain("Missing Required Field: message_id&#10;</text>");
+    peer.gcm("{not json", "4");
+    expect(await peer.until("</message>")).toContain("JSON_PARSING_ERROR");
+  });
+
+  it("ends the stream on markup that is not escaped, and goes on serving others", async () => {
+    await using emulator = await startEmulator();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    await using other = await CcsPeer.login(emulator.ccsOptions());
+    peer.write('<message><gcm xmlns="google:mobile:data">{"a":"<b"}</gcm></message>');
+    await peer.until('<invalid-xml xmlns="urn:ietf:params:xml:ns:xmpp-streams"/></stream:error></stream:stream>');
+    await peer.ended();
+    other.gcm({ to: "unknown-token", message_id: "m" });
+    expect(await other.next()).toMatchObject({ message_type: "nack" });
+  });
+
+  it("holds messages without automatic acks until they are acked or nacked, and nacks what exceeds the window", async () => {
+    await using emulator = await startEmulator({ ccs: { autoAck: false, maxPending: 3 } });
+    const device = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    for (let i = 1; i <= 4; i++) peer.gcm({ to: device.token, message_id: `m-${i}` });
+    expect(await peer.next()).toMatchObject({ message_id: "m-4", error: "SERVICE_UNAVAILABLE" });
+    expect(emulator.stats.violations).toBe(1);
+    expect(device.received).toHaveLength(0);
+    const [connection] = emulator.ccs.connections;
+    expect(connection?.pending).toBe(3);
+    emulator.ccs.ack("m-2");
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-2" });
+    expect(device.received).toHaveLength(1);
+    emulator.ccs.nack("m-1", "internal-error");
+    expect(await peer.next()).toMatchObject({ message_id: "m-1", error: "INTERNAL_SERVER_ERROR" });
+    expect(emulator.ccs.ackAll()).toBe(1);
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-3" });
+  });
+
+  it("answers a refusal that was scripted for a token, then the token works", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    emulator.faults.next({ token: device.token, error: "unavailable", times: 2 });
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    for (const expected of ["SERVICE_UNAVAILABLE", "SERVICE_UNAVAILABLE", undefined]) {
+      peer.gcm({ to: device.token, message_id: "m" });
+      expect((await peer.next())["error"]).toBe(expected);
+    }
+  });
+
+  it("cuts the connection after the third message, before its ack, though it was taken", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    emulator.faults.cutAfter({ messages: 3 });
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    for (let i = 1; i <= 2; i++) {
+      peer.gcm({ to: device.token, message_id: `m-${i}` });
+      expect(await peer.next()).toMatchObject({ message_id: `m-${i}` });
+    }
+    peer.gcm({ to: device.token, message_id: "m-3" });
+    await peer.ended();
+    expect(device.received.map(({ messageId }) => messageId)).toEqual(["m-1", "m-2", "m-3"]);
+    expect(emulator.stats).toMatchObject({ cuts: 1, acks: 2 });
+  });
+});
+
+describe("upstream over CCS", () => {
+  it("delivers an upstream message in the live form and settles it with the ack", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    const { acked, messageId } = device.sendUpstream({ q: "7 < 8" }, { messageId: "u-1" });
+    const stanza = await peer.until("</message>");
+    expect(stanza).toContain(
+      '<message to="1234567890@gcm.googleapis.com" from="devices@gcm.googleapis.com" type="normal"><gcm xmlns="google:mobile:data">',
+    );
+    expect(stanza).toContain(`{"data":{"q":"7 &lt; 8"},"time_to_live":86400,"from":"${device.token}"`);
+    peer.gcm({ to: device.token, message_id: messageId, message_type: "ack" });
+    await acked;
+    expect(emulator.stats).toMatchObject({ upstreamSent: 1, upstreamAcked: 1 });
+  });
+
+  it("writes an unacked message again, on another connection when its own has ended", async () => {
+    await using emulator = await startEmulator({ ccs: { upstreamResendMs: 20 } });
+    const device = emulator.createDevice();
+    const peer = await CcsPeer.login(emulator.ccsOptions());
+    device.sendUpstream({}, { messageId: "u-1" });
+    expect(await peer.next()).toMatchObject({ message_id: "u-1" });
+    expect(await peer.next()).toMatchObject({ message_id: "u-1" });
+    await peer[Symbol.asyncDispose]();
+    await using successor = await CcsPeer.login(emulator.ccsOptions());
+    expect(await successor.next()).toMatchObject({ message_id: "u-1" });
+    expect(emulator.stats.upstreamResent).toBeGreaterThanOrEqual(2);
+  });
+
+  it("answers an ack for what was not sent over this connection with 406 and stays open", async () => {
+    await using emulator = await startEmulator();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: "tok-a", message_id: "u-9", message_type: "ack" }, "7");
+    expect(await peer.until("</message>")).toMatch(/id="7" type="error".*code="406".*not sent over this connection/);
+    peer.gcm({ message_id: "u-9", message_type: "ack" });
+    expect(await peer.next()).toMatchObject({ message_type: "nack", error: "BAD_ACK" });
+  });
+
+  it("sends a receipt once the device has confirmed, and takes the whole ID back", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice({ confirmReceipts: "manual" });
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: device.token, message_id: "m-1", delivery_receipt_requested: true });
+    expect(await peer.next()).toMatchObject({ message_type: "ack" });
+    expect(device.confirmReceipt("m-1")).toBe(true);
+    expect(await peer.next()).toEqual({
+      category: "com.example.app",
+      data: {
+        message_status: "MESSAGE_SENT_TO_DEVICE",
+        original_message_id: "m-1",
+        device_registration_id: device.token,
+        message_sent_timestamp: expect.stringMatching(/^\d{13}$/),
+      },
+      message_id: "dr2:m-1",
+      message_type: "receipt",
+      from: "gcm.googleapis.com",
+    });
+    peer.gcm({ to: "gcm.googleapis.com", message_id: "dr2:m-1", message_type: "ack" });
+    await emulator.inbox.waitFor(({ timeline }) => timeline.some(({ event }) => event === "receipt-acked"));
+    expect(emulator.stats).toMatchObject({ receiptsSent: 1, receiptsAcked: 1 });
+  });
+
+  it("leaves at most 100 upstream messages unacked on a connection", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    for (let i = 1; i <= 101; i++) device.sendUpstream({}, { messageId: `u-${i}` });
+    for (let i = 1; i <= 100; i++) expect(await peer.next()).toMatchObject({ message_id: `u-${i}` });
+    expect(emulator.ccs.connections[0]?.unackedUpstream).toBe(100);
+    peer.gcm({ to: device.token, message_id: "u-5", message_type: "ack" });
+    expect(await peer.next()).toMatchObject({ message_id: "u-101" });
+  });
+});
+
+describe("draining", () => {
+  it("announces it without a message_id, settles what is in the pipeline, and ends the stream", async () => {
+    await using emulator = await startEmulator({ ccs: { autoAck: false } });
+    const device = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: device.token, message_id: "m-1" });
+    await emulator.inbox.waitFor({ count: 1 });
+    emulator.ccs.drainAll();
+    expect(await peer.next()).toEqual({ message_type: "control", control_type: "CONNECTION_DRAINING" });
+    emulator.ccs.ackAll();
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-1" });
+    await peer.until("</stream:stream>");
+    await peer.ended();
+    expect(emulator.stats.drains).toBe(1);
+  });
+
+  it("nacks later messages when asked to, and gives upstream messages to another connection", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    emulator.ccs.drainAll({ nack: true });
+    await peer.next();
+    peer.gcm({ to: device.token, message_id: "m-1" });
+    expect(await peer.next()).toMatchObject({ message_id: "m-1", error: "CONNECTION_DRAINING" });
+    await using successor = await CcsPeer.login(emulator.ccsOptions());
+    device.sendUpstream({}, { messageId: "u-1" });
+    expect(await successor.next()).toMatchObject({ message_id: "u-1" });
+  });
+});
+
+describe("keep-alive", () => {
+  it("sends a space when its time has come", async () => {
+    await using emulator = await startEmulator({ ccs: { keepAliveMs: 10 } });
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    await peer.until(" ");
+  });
+});
