@@ -1,0 +1,49 @@
+import { createManualClock, type DeliveryReceipt } from "@cloud-messaging/core";
+import { describe, expect, it } from "vitest";
+import { ReceiptBook } from "./receipt-book.ts";
+
+const receipt = (originalMessageId: string): DeliveryReceipt => ({
+  messageId: `dr2:${originalMessageId}`,
+  from: "gcm.googleapis.com",
+  originalMessageId,
+  status: "MESSAGE_SENT_TO_DEVICE",
+});
+const sent = { recipient: "tok", sentAt: 1 };
+
+describe("the receipt book", () => {
+  it("joins a receipt to its message, before or after somebody waits for it", async () => {
+    const book = new ReceiptBook(createManualClock());
+    book.expect("m-1", sent);
+    const waiting = book.wait("m-1", 1_000, undefined);
+    expect(book.arrived(receipt("m-1"))).toEqual({ sent, awaited: true });
+    expect(await waiting).toEqual(receipt("m-1"));
+    expect(await book.wait("m-1", 1_000, undefined)).toEqual(receipt("m-1"));
+  });
+
+  it("knows nothing of a message it did not see", async () => {
+    const book = new ReceiptBook(createManualClock());
+    expect(book.arrived(receipt("m-9"))).toBeUndefined();
+    expect(await book.wait("m-9", 1_000, undefined)).toBeUndefined();
+  });
+
+  it.each<
+    [
+      string,
+      (parts: { clock: ReturnType<typeof createManualClock>; stop: AbortController; book: ReceiptBook }) => unknown,
+    ]
+  >([
+    ["the time is up", ({ clock }) => clock.advance(1_000)],
+    ["the signal aborts", ({ stop }) => stop.abort()],
+    ["the book is closed", ({ book }) => book.close()],
+  ])("stops waiting when %s, and leaves no timer", async (_, end) => {
+    const clock = createManualClock();
+    const book = new ReceiptBook(clock);
+    const stop = new AbortController();
+    book.expect("m-1", sent);
+    const waiting = book.wait("m-1", 1_000, stop.signal);
+    await end({ clock, stop, book });
+    expect(await waiting).toBeUndefined();
+    expect(clock.scheduled).toBe(0);
+    expect(book.arrived(receipt("m-1"))).toEqual({ sent, awaited: false });
+  });
+});

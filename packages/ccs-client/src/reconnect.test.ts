@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { ConnectRate, reconnectDelayMs } from "./reconnect.ts";
+
+const policy = { initialMs: 1_000, maxMs: 8_000 };
+
+describe("connecting again", () => {
+  it.each([
+    ["at once after a connection that had worked", { failures: 0, wasOnline: true }, 0],
+    ["at once after the first one that was dropped behind its login", { failures: 1, wasOnline: true }, 0],
+    ["with a back-off when that happens again", { failures: 2, wasOnline: true }, 2_000],
+    ["with a back-off after an attempt that failed", { failures: 1, wasOnline: false }, 1_000],
+    ["with a back-off that doubles", { failures: 3, wasOnline: false }, 4_000],
+    ["with a back-off that has a limit", { failures: 30, wasOnline: false }, 8_000],
+  ])("is %s", (_, facts, longest) => {
+    expect(reconnectDelayMs(policy, facts, () => 0)).toBe(0);
+    expect(reconnectDelayMs(policy, facts, () => 0.5)).toBe(longest / 2);
+    expect(reconnectDelayMs(policy, facts, () => 0.999999)).toBeLessThanOrEqual(longest);
+  });
+
+  it("keeps to the attempts per minute, whatever was asked for", () => {
+    const rate = new ConnectRate(3);
+    expect([0, 10, 20].map((now) => rate.reserve(now))).toEqual([0, 0, 0]);
+    expect(rate.reserve(30)).toBe(59_970);
+    expect(rate.reserve(40)).toBe(59_970);
+    expect(rate.reserve(200_000)).toBe(0);
+  });
+});

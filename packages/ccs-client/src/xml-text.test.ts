@@ -1,0 +1,40 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { XmlScanner } from "./xml-scanner.ts";
+import { escapeXmlAttribute, xmlSafeJson } from "./xml-text.ts";
+
+describe("JSON for XML", () => {
+  it("holds nothing that XML gives a meaning or forbids, and says the same", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ unit: "binary" }), fc.string({ unit: "binary" })), (data) => {
+        const json = xmlSafeJson(data);
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+        expect(json).not.toMatch(/[&<>\u0000-\u001f\ufffe\uffff]/);
+        expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(data)));
+      }),
+    );
+  });
+
+  it("escapes what a data value may hold to harm a stream", () => {
+    expect(xmlSafeJson({ a: "]]></gcm>&\ufffe" })).toBe('{"a":"]]\\u003e\\u003c/gcm\\u003e\\u0026\\ufffe"}');
+  });
+});
+
+describe("attributes", () => {
+  it("come back as they were", () => {
+    const value = `a"b'c<d>e&f`;
+    let seen: unknown;
+    const scanner = new XmlScanner(
+      {
+        open: (_, __, { id }) => {
+          seen = id;
+        },
+        text: () => undefined,
+        close: () => undefined,
+      },
+      { maxStanzaChars: 1_000, maxDepth: 3 },
+    );
+    scanner.write(`<m id="${escapeXmlAttribute(value)}"/>`);
+    expect(seen).toBe(value);
+  });
+});
