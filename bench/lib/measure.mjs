@@ -53,7 +53,7 @@ export async function measureCase(definition, { url, index, quick, profile }) {
   try {
     for (const name of Object.keys(definition.contestants)) {
       const execArgv = profile
-        ? ["--cpu-prof", "--cpu-prof-dir=bench-profiles", `--cpu-prof-name=${definition.name}-${name}.cpuprofile`]
+        ? ["--cpu-prof", "--cpu-prof-dir=bench/profiles", `--cpu-prof-name=${definition.name}-${name}.cpuprofile`]
         : [];
       const { child } = await start(
         "./contestant-process.mjs",

@@ -16,26 +16,39 @@ export const CONTENT_TYPES: Readonly<Record<GcmHttpFormat, string>> = {
 };
 
 /**
- * A message as a JSON request.
- *
- * Tokens are written as `registration_ids` even where there is but one: every era understands that, and the answer has one shape.
+ * A message as a JSON object, all but its tokens: the same for every request of a send.
  *
  * Source: docs/protocol/gcm-http.md#request
- *
- * @param tokens The tokens of this request; `undefined` when the target is a topic, a condition or a group.
  */
-export function encodeJson(message: DownstreamMessage, tokens: readonly RegistrationToken[] | undefined): string {
+export function encodeContent(message: DownstreamMessage): string {
   const request = encodeGcmOptions(message) as GcmHttpRequest;
   if (message.restrictedPackageName !== undefined) request.restricted_package_name = message.restrictedPackageName;
   const { target } = message;
-  if (tokens !== undefined) request.registration_ids = tokens as RegistrationToken[];
-  else if ("topic" in target) request.to = `/topics/${target.topic}`;
+  if ("topic" in target) request.to = `/topics/${target.topic}`;
   else if ("condition" in target) request.condition = target.condition;
   else if ("notificationKey" in target) {
     request.to = target.notificationKey;
     if (target.notificationKeyName !== undefined) request.notification_key_name = target.notificationKeyName;
   }
   return JSON.stringify(request);
+}
+
+/**
+ * The content with the tokens of one request in it, in UTF-8. Tokens are written as `registration_ids` even where there is but one:
+ * every era understands that, and the answer has one shape.
+ */
+export function encodeMulticast(content: string, tokens: readonly RegistrationToken[]): Buffer {
+  const head = `${content.slice(0, -1)}${content === "{}" ? "" : ","}"registration_ids":`;
+  const ids = JSON.stringify(tokens);
+  const headBytes = Buffer.byteLength(head);
+  // Tokens are ASCII, and a hundred kilobytes of them are written several times faster as that. The content may be anything; in one
+  // string with it they would be as slow as it.
+  if (Buffer.byteLength(ids) !== ids.length) return Buffer.from(`${head}${ids}}`);
+  const body = Buffer.allocUnsafe(headBytes + ids.length + 1);
+  body.write(head, 0, "utf8");
+  body.write(ids, headBytes, "latin1");
+  body[body.length - 1] = 0x7d; // }
+  return body;
 }
 
 /**

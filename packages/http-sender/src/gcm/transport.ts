@@ -18,7 +18,14 @@ import {
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http.ts";
 import { gcmHttpOptionsSchema, parseOptions } from "../options-schema.ts";
-import { CONTENT_TYPES, encodeJson, encodePlainText, type GcmHttpFormat, unsendable } from "./codec.ts";
+import {
+  CONTENT_TYPES,
+  encodeContent,
+  encodeMulticast,
+  encodePlainText,
+  type GcmHttpFormat,
+  unsendable,
+} from "./codec.ts";
 import { outcomesOf } from "./response.ts";
 
 /** What every client of one of Google's HTTP services can be told about its connections. */
@@ -155,6 +162,14 @@ interface Limits {
   readonly maxParallel: number;
 }
 
+/** One call of `send()`, and what all its requests share. */
+interface Send {
+  readonly message: DownstreamMessage;
+  /** JSON of everything but the tokens. */
+  readonly content: string;
+  readonly options: AttemptOptions;
+}
+
 class GcmHttp implements GcmHttpTransport {
   readonly name = "gcm-http";
   readonly retryPolicy = GCM_HTTP_RETRY_POLICY;
@@ -194,11 +209,13 @@ class GcmHttp implements GcmHttpTransport {
   }
 
   async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
+    const content = this.#format === "json" ? encodeContent(message) : "";
     const tokens = tokensOf(message.target);
-    if (tokens === undefined) return { outcomes: await this.#request(message, undefined, options) };
+    const send: Send = { message, content, options };
+    if (tokens === undefined) return { outcomes: await this.#request(send, undefined) };
     const { maxTokens } = this.#limits;
-    if (tokens.length <= maxTokens) return { outcomes: await this.#request(message, tokens, options) };
-    return { outcomes: await this.#sendInParts(message, tokens, maxTokens, options) };
+    if (tokens.length <= maxTokens) return { outcomes: await this.#request(send, tokens) };
+    return { outcomes: await this.#sendInParts(send, tokens, maxTokens) };
   }
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
@@ -223,19 +240,14 @@ class GcmHttp implements GcmHttpTransport {
   }
 
   /** Many tokens, a request's worth at a time, so that only the requests under way are in memory. */
-  async #sendInParts(
-    message: DownstreamMessage,
-    tokens: readonly RegistrationToken[],
-    size: number,
-    options: AttemptOptions,
-  ): Promise<RecipientOutcome[]> {
+  async #sendInParts(send: Send, tokens: readonly RegistrationToken[], size: number): Promise<RecipientOutcome[]> {
     const outcomes = new Array<RecipientOutcome>(tokens.length);
     let next = 0;
     const worker = async (): Promise<void> => {
       while (next < tokens.length) {
         const from = next;
         next += size;
-        const part = await this.#request(message, tokens.slice(from, from + size), options);
+        const part = await this.#request(send, tokens.slice(from, from + size));
         for (let index = 0; index < part.length; index++) outcomes[from + index] = part[index] as RecipientOutcome;
       }
     };
@@ -245,19 +257,11 @@ class GcmHttp implements GcmHttpTransport {
   }
 
   /** One request, or two halves where it would be too long. */
-  async #request(
-    message: DownstreamMessage,
-    tokens: readonly RegistrationToken[] | undefined,
-    options: AttemptOptions,
-  ): Promise<RecipientOutcome[]> {
-    const text =
-      this.#format === "json"
-        ? encodeJson(message, tokens)
-        : encodePlainText(message, tokens?.[0] as RegistrationToken);
-    const body = Buffer.from(text);
+  async #request(send: Send, tokens: readonly RegistrationToken[] | undefined): Promise<RecipientOutcome[]> {
+    const { message, options } = send;
+    const body = this.#encode(send, tokens);
     if (body.length > this.#limits.maxBytes && tokens !== undefined && tokens.length > 1) {
-      const size = Math.ceil(tokens.length / 2);
-      return this.#sendInParts(message, tokens, size, options);
+      return this.#sendInParts(send, tokens, Math.ceil(tokens.length / 2));
     }
     const recipients = tokens ?? recipientsOf(message.target);
     const startedAt = this.#clock.now();
@@ -271,6 +275,12 @@ class GcmHttp implements GcmHttpTransport {
       durationMs: this.#clock.now() - startedAt,
     }));
     return outcomes;
+  }
+
+  #encode({ message, content }: Send, tokens: readonly RegistrationToken[] | undefined): Buffer {
+    if (tokens === undefined) return Buffer.from(content);
+    if (this.#format === "json") return encodeMulticast(content, tokens);
+    return Buffer.from(encodePlainText(message, tokens[0] as RegistrationToken));
   }
 
   #post(body: Buffer | string, { signal, deadlineAt }: AttemptOptions): Promise<HttpResult> {
