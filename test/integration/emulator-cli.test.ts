@@ -1,0 +1,209 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { connect } from "node:tls";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import type { ReadyLine } from "../../packages/emulator/src/cli-output.ts";
+
+// the built program, as `npx @cloud-messaging/emulator` runs it
+const CLI = join(import.meta.dirname, "../../packages/emulator/dist/cli.js");
+const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-cli-"));
+const children = new Set<ChildProcess>();
+
+afterEach(() => {
+  for (const child of children) child.kill("SIGKILL");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Running {
+  /** The first that it prints on standard output. */
+  readonly printed: Promise<string>;
+  /** All of it, once it has ended. */
+  readonly ended: Promise<{ readonly status: number | null; readonly out: string; readonly err: string }>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+function run(
+  args: readonly string[],
+  nodeArgs: readonly string[] = [CLI],
+  variables: Record<string, string> = {},
+): Running {
+  const child = spawn(process.execPath, [...nodeArgs, ...args], {
+    cwd: join(import.meta.dirname, ".."),
+    env: { ...process.env, ...variables },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.add(child);
+  const out = text(child.stdout);
+  const err = text(child.stderr);
+  return {
+    printed: new Promise((resolve) => child.stdout.once("data", (data: Buffer) => resolve(data.toString()))),
+    ended: new Promise((resolve) => {
+      child.once("close", async (status) => {
+        children.delete(child);
+        resolve({ status, out: await out, err: await err });
+      });
+    }),
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+const ANY_PORTS = ["--http-port", "0", "--https-port", "0", "--ccs-port", "0"];
+
+async function start(...args: string[]): Promise<{ ready: ReadyLine; running: Running }> {
+  const running = run(["--json", ...ANY_PORTS, ...args]);
+  const first = await Promise.race([running.printed, running.ended]);
+  if (typeof first !== "string") throw new Error(`The emulator did not start: ${first.err}`);
+  return { ready: JSON.parse(first) as ReadyLine, running };
+}
+
+function send(ready: ReadyLine, token: string, key = "any") {
+  return fetch(`${ready.http}/fcm/send`, {
+    method: "POST",
+    headers: { authorization: `key=${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ to: token, data: { n: "1" } }),
+  });
+}
+
+describe("npx @cloud-messaging/emulator", () => {
+  it("prints one line of JSON with --json that says where everything is", async () => {
+    const { ready, running } = await start("--auto-register");
+    const port = (url: string) => Number(new URL(url).port);
+    expect(ready).toEqual({
+      http: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      https: expect.stringMatching(/^https:\/\/127\.0\.0\.1:\d+$/),
+      ccs: { host: "127.0.0.1", port: expect.any(Number) },
+      inbox: `${ready.http}/`,
+      caFile: expect.stringMatching(/ca\.pem$/),
+      env: {
+        CLOUD_MESSAGING_EMULATOR_HOST: `127.0.0.1:${port(ready.http)}`,
+        CLOUD_MESSAGING_EMULATOR_HTTPS: `127.0.0.1:${port(ready.https)}`,
+        CLOUD_MESSAGING_EMULATOR_CCS: `127.0.0.1:${ready.ccs.port}`,
+        CLOUD_MESSAGING_EMULATOR_CA_FILE: ready.caFile,
+      },
+    });
+    expect(Object.keys(ready)).toEqual(["http", "https", "ccs", "inbox", "caFile", "env"]);
+    expect(await (await send(ready, "tok-of-my-app")).json()).toMatchObject({ success: 1 });
+
+    running.kill("SIGTERM");
+    const { out, err, status } = await running.ended;
+    expect(out.trimEnd().split("\n")).toHaveLength(1);
+    expect({ err, status }).toEqual({ err: "", status: 0 });
+  });
+
+  it("says the same in words, with variables to paste into a shell", async () => {
+    const running = run(ANY_PORTS);
+    const printed = await running.printed;
+    expect(printed).toMatch(/is ready\n/);
+    expect(printed).toMatch(/Inbox +http:\/\/127\.0\.0\.1:\d+\/ /);
+    for (const name of ["HOST", "HTTPS", "CCS", "CA_FILE"]) {
+      expect(printed).toMatch(new RegExp(`export CLOUD_MESSAGING_EMULATOR_${name}=\\S+`));
+    }
+    expect(printed).not.toContain("\u001b");
+    running.kill("SIGINT");
+    expect(await running.ended).toMatchObject({ status: 0, err: "" });
+  });
+
+  it.each(["SIGINT", "SIGTERM"] as const)("ends cleanly on %s although clients are connected", async (signal) => {
+    // a close that takes longer than a second ends with status 1
+    const { ready, running } = await start();
+    const socket = connect({ ...ready.ccs, ca: readFileSync(ready.caFile) });
+    await new Promise((resolve) => socket.once("secureConnect", resolve));
+    const gone = new Promise((resolve) => socket.once("close", resolve));
+    socket.on("error", () => undefined);
+    await (await send(ready, "tok-unknown")).text();
+    running.kill(signal);
+    expect(await running.ended).toMatchObject({ status: 0, err: "" });
+    await gone;
+    expect(existsSync(ready.caFile)).toBe(false);
+  });
+
+  it("writes the CA where --ca-file says, and leaves it there", async () => {
+    const file = join(folder, "ca of mine.pem");
+    const { ready, running } = await start("--ca-file", file);
+    expect(ready.caFile).toBe(file);
+    const socket = connect({ ...ready.ccs, ca: readFileSync(file), servername: "gcm.googleapis.com" });
+    await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+    expect(socket.authorized).toBe(true);
+    socket.destroy();
+    running.kill("SIGTERM");
+    expect(await running.ended).toMatchObject({ status: 0 });
+    expect(existsSync(file)).toBe(true);
+  });
+
+  it("accepts only the keys that --api-key names", async () => {
+    const { ready, running } = await start("--api-key", "AIza-one", "--api-key", "AIza-two");
+    expect((await send(ready, "tok-a", "AIza-two")).status).toBe(200);
+    expect((await send(ready, "tok-a", "AIza-three")).status).toBe(401);
+    running.kill("SIGTERM");
+    await running.ended;
+  });
+
+  it("prints variables that the redirect understands", async () => {
+    const { ready, running } = await start("--auto-register");
+    const program = `
+      import https from "node:https";
+      const headers = { authorization: "key=any", "content-type": "application/json" };
+      https.request("https://fcm.googleapis.com/fcm/send", { method: "POST", headers }, (response) => {
+        response.setEncoding("utf8").on("data", (part) => console.log(part));
+      }).end('{"to":"tok-redirected"}');`;
+    const app = run(
+      ["--input-type=module", "-e", program],
+      ["--import", "@cloud-messaging/emulator/redirect"],
+      ready.env,
+    );
+    const { out, err } = await app.ended;
+    expect({ answer: JSON.parse(out), err }).toMatchObject({ answer: { success: 1, failure: 0 }, err: "" });
+    running.kill("SIGTERM");
+    await running.ended;
+  });
+
+  it("says which port is taken, and what to do", async () => {
+    const { ready, running } = await start();
+    const { port } = new URL(ready.http);
+    const second = await run(["--json", ...ANY_PORTS, "--http-port", port]).ended;
+    expect(second).toMatchObject({ status: 1, out: "" });
+    expect(second.err).toMatch(new RegExp(`port ${port} .*taken.*--http-port`));
+    const third = await run(["--json", ...ANY_PORTS, "--ccs-port", String(ready.ccs.port)]).ended;
+    expect(third).toMatchObject({ status: 1, out: "" });
+    expect(third.err).toMatch(new RegExp(`port ${ready.ccs.port} .*taken.*--ccs-port`));
+    running.kill("SIGTERM");
+    await running.ended;
+  });
+
+  it.each([
+    [["--htpp-port", "1"], /--htpp-port/],
+    [["--http-port", "80800"], /--http-port is "80800"/],
+    [["--ccs-port", "x"], /--ccs-port is "x"/],
+    [["now"], /now/],
+    [["--profile", "gcm-2011"], /profile: .*gcm-2013/],
+    [["--validation", "loose"], /--validation: .*documented/],
+    [["--api-key", "two words"], /--api-key\.0: /],
+  ])("refuses %j with the reason", async (args, reason) => {
+    const { status, out, err } = await run([...ANY_PORTS, ...args]).ended;
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toMatch(reason);
+    expect(err).not.toMatch(/ {4}at /);
+  });
+
+  it("helps", async () => {
+    const { status, out } = await run(["--help"]).ended;
+    expect(status).toBe(0);
+    for (const option of [
+      "--http-port",
+      "--https-port",
+      "--ccs-port",
+      "--host",
+      "--state",
+      "--json",
+      "--api-key",
+      "--auto-register",
+    ]) {
+      expect(out).toContain(option);
+    }
+    const { version } = JSON.parse(readFileSync(join(CLI, "../../package.json"), "utf8")) as { version: string };
+    expect((await run(["--version"]).ended).out).toBe(`${version}\n`);
+  });
+});
