@@ -36,6 +36,14 @@ export interface CloudMessagingEvents {
     readonly code?: ErrorCode;
     readonly durationMs: number;
   };
+  /** Sends to a project over FCM HTTP v1 have begun to wait for its quota, or none waits any more. */
+  "cloud-messaging:quota": {
+    readonly transport: string;
+    readonly project: string;
+    readonly state: "waiting" | "flowing";
+    /** What the pace is now. Unit: messages per minute. */
+    readonly perMinute: number;
+  };
   /** A CCS connection has changed its state. */
   "cloud-messaging:ccs-connection": {
     readonly connectionId: number;

@@ -15,7 +15,7 @@ export interface Http2ClientOptions
   > {
   /** Most connections. Another one is opened only when the streams of all others are taken. */
   readonly maxConnections: number;
-  /** Most requests under way. */
+  /** Most requests under way. The time limit of one that waits for its turn is its deadline; after that it is `timeoutMs` too. */
   readonly maxConcurrent: number;
 }
 
@@ -209,7 +209,7 @@ class Http2Pool {
 
 /** One request and its answer. */
 class Exchange implements Expiring, SlotHolder, Http2Request {
-  readonly expiresAt: number;
+  expiresAt: number;
   readonly headers: Record<string, string>;
   readonly body: string | Buffer | undefined;
   readonly maxResponseBytes: number;
@@ -229,8 +229,8 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     this.#resolve = resolve;
     this.body = request.body;
     this.maxResponseBytes = pool.options.maxResponseBytes;
-    const expiresAt = pool.clock.now() + pool.options.timeoutMs;
-    this.expiresAt = Math.min(expiresAt, request.deadlineAt ?? expiresAt);
+    // its time runs once its turn has come: a long queue is no reason to give up what was not even tried
+    this.expiresAt = request.deadlineAt ?? pool.clock.now() + pool.options.timeoutMs;
     this.headers = {
       ":method": request.method,
       ":path": request.path,
@@ -255,13 +255,17 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
         this.#onAbort = () => this.end("aborted", "the signal was aborted");
         signal.addEventListener("abort", this.#onAbort, { once: true });
       }
-      deadlines.add(this);
       slots.acquire(this);
+      if (this.#phase === "waiting") deadlines.add(this);
     }
   }
 
   run(): void {
+    const { deadlines, clock, options } = this.#pool;
     this.#phase = "dispatched";
+    deadlines.delete(this);
+    this.expiresAt = Math.min(this.expiresAt, clock.now() + options.timeoutMs);
+    deadlines.add(this);
     this.#epoch = this.#pool.slots.epoch;
     this.#pool.assign(this);
   }

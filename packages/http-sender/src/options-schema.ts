@@ -78,6 +78,33 @@ export const gcmHttpOptionsSchema = z.strictObject({
   maxRequestsPerSend: count(10_000).default(16),
 });
 
+/** Options of `createFcmV1Transport`. Documented at `FcmV1TransportOptions`; the credential is checked by its kind. */
+export const fcmV1OptionsSchema = z.strictObject({
+  ...connectionShape,
+  maxSockets: count(10_000).optional(),
+  timeoutMs: duration("timeoutMs").default(15_000),
+  keepAliveMs: duration("keepAliveMs").optional(),
+  maxResponseBytes: count(2 ** 30).default(65_536),
+  credential: z.unknown(),
+  projectId: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.:-]*$/i, "must be a project ID or number, as the console shows it")
+    .optional(),
+  endpoint: z.union([z.string(), z.instanceof(URL)]).default("https://fcm.googleapis.com"),
+  httpVersion: z.enum(["1.1", "2"], { error: 'must be "1.1" or "2"' }).optional(),
+  maxRequests: count(100_000).optional(),
+  quota: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        perMinute: z.number().positive("must be above 0").optional(),
+        rampUpMs: z.number().min(0, "must be 0 or more").optional(),
+      }),
+    ])
+    .optional(),
+  onNotice: z.custom<(notice: never) => void>((value) => typeof value === "function", "must be a function").optional(),
+});
+
 /**
  * Reads options once, with their defaults.
  *

@@ -1,0 +1,131 @@
+import { type CloudMessagingEvents, createManualClock, type ManualClock, subscribe } from "@cloud-messaging/core";
+import { describe, expect, it } from "vitest";
+import { joinQuota, type Quota, type QuotaParty } from "./quota.ts";
+
+function join(clock: ManualClock, options: Partial<QuotaParty> = {}): Quota {
+  return joinQuota({ transport: "fcm-v1", project: "demo", origin: "https://fcm.googleapis.com", clock, ...options });
+}
+
+/** Sends as fast as it may for so long; the times of the grants. */
+async function grantsOf(quota: Quota, clock: ManualClock, forMs: number): Promise<number[]> {
+  const startedAt = clock.now();
+  const grants: number[] = [];
+  const over = new AbortController();
+  const sending = (async () => {
+    while (!over.signal.aborted) {
+      if (!quota.take() && (await quota.wait({ signal: over.signal })) !== "granted") return;
+      grants.push(clock.now() - startedAt);
+    }
+  })();
+  for (let ms = 0; ms < forMs; ms += 500) await clock.advance(500);
+  over.abort();
+  await sending;
+  return grants;
+}
+
+describe("the quota of a project", () => {
+  it.each([60, 600, 1_500])("of %i a minute is kept in any minute, and used up", async (perMinute) => {
+    const clock = createManualClock();
+    const grants = await grantsOf(join(clock, { perMinute }), clock, 150_000);
+    for (const from of grants) {
+      expect(grants.filter((at) => at >= from && at < from + 60_000).length).toBeLessThanOrEqual(perMinute);
+    }
+    const lastMinute = grants.filter((at) => at >= 90_000).length;
+    expect(lastMinute).toBeGreaterThanOrEqual(Math.floor(perMinute * 0.95) - 1);
+  });
+
+  it("of a fraction of a message a minute still lets one through, and then waits", async () => {
+    const clock = createManualClock();
+    const grants = await grantsOf(join(clock, { perMinute: 0.5 }), clock, 300_000);
+    expect(grants[0]).toBe(0);
+    expect(grants.length).toBeLessThanOrEqual(3);
+  });
+
+  it("is one for all senders of the project at one address; the slowest pace holds while it is there", async () => {
+    const clock = createManualClock();
+    const slow = join(clock, { perMinute: 60 });
+    const fast = join(clock, { perMinute: 6_000 });
+    const elsewhere = join(clock, { perMinute: 60, origin: "https://127.0.0.1:1" });
+    const other = join(clock, { perMinute: 60, project: "other" });
+    expect(slow.take()).toBe(true);
+    expect(fast.take()).toBe(false);
+    expect(elsewhere.take()).toBe(true);
+    expect(other.take()).toBe(true);
+    slow.release();
+    await clock.advance(1_000);
+    expect(Array.from({ length: 50 }, () => fast.take())).toEqual(Array(50).fill(true));
+  });
+
+  it("rises from nothing where it is asked to", async () => {
+    const clock = createManualClock();
+    const grants = await grantsOf(join(clock, { perMinute: 6_000, rampUpMs: 60_000 }), clock, 90_000);
+    const inSecond = (second: number) => grants.filter((at) => Math.floor(at / 1000) === second).length;
+    expect(inSecond(0)).toBeLessThan(5);
+    expect(inSecond(30)).toBeGreaterThan(40);
+    expect(inSecond(30)).toBeLessThan(60);
+    expect(inSecond(75)).toBeGreaterThan(90);
+    expect(grants.filter((at) => at < 60_000).length).toBeLessThanOrEqual(3_000);
+  });
+
+  it("rises again after a minute without a message", async () => {
+    const clock = createManualClock();
+    const quota = join(clock, { perMinute: 6_000, rampUpMs: 1_000 });
+    await grantsOf(quota, clock, 5_000);
+    await clock.advance(60_000);
+    expect([quota.take(), quota.take()]).toEqual([true, false]);
+  });
+
+  it("is waited for in order, and by nobody who gave up", async () => {
+    const clock = createManualClock();
+    const quota = join(clock, { perMinute: 60 });
+    quota.take();
+    const order: string[] = [];
+    const abort = new AbortController();
+    const waits = [
+      quota.wait({}).then((result) => order.push(`first ${result}`)),
+      quota.wait({ signal: abort.signal }).then((result) => order.push(`second ${result}`)),
+      quota.wait({ deadlineAt: clock.now() + 500 }).then((result) => order.push(`third ${result}`)),
+      quota.wait({}).then((result) => order.push(`fourth ${result}`)),
+    ];
+    expect(quota.take()).toBe(false);
+    abort.abort();
+    expect(await quota.wait({ signal: abort.signal })).toBe("aborted");
+    await clock.advance(500);
+    expect(order).toEqual(["second aborted", "third timeout"]);
+    await clock.advance(2_500);
+    expect(order.slice(2)).toEqual(["first granted", "fourth granted"]);
+    await Promise.all(waits);
+    expect(clock.scheduled).toBe(0);
+  });
+
+  it("ends the waits of a sender that closes, and of no other", async () => {
+    const clock = createManualClock();
+    const one = join(clock, { perMinute: 60 });
+    const two = join(clock, { perMinute: 60 });
+    one.take();
+    const closed = one.wait({});
+    const granted = two.wait({});
+    one.release();
+    expect(await closed).toBe("closed");
+    await clock.advance(2_000);
+    expect(await granted).toBe("granted");
+    expect(clock.scheduled).toBe(0);
+  });
+
+  it("tells in events when sends begin to wait and when none does any more", async () => {
+    const clock = createManualClock();
+    const events: CloudMessagingEvents["cloud-messaging:quota"][] = [];
+    const stop = subscribe("cloud-messaging:quota", (event) => events.push(event));
+    const quota = join(clock, { perMinute: 60, project: "told" });
+    quota.take();
+    const waits = [quota.wait({}), quota.wait({})];
+    await clock.advance(5_000);
+    await Promise.all(waits);
+    stop();
+    const base = { transport: "fcm-v1", project: "told", perMinute: 60 };
+    expect(events).toEqual([
+      { ...base, state: "waiting" },
+      { ...base, state: "flowing" },
+    ]);
+  });
+});

@@ -1,0 +1,228 @@
+import { type CancelTimer, type Clock, publish } from "@cloud-messaging/core";
+
+/** How fast a project may be sent to. */
+export interface QuotaOptions {
+  /**
+   * Messages in any minute, to all recipients together. Range: above 0. Refusals count too on the service's side.
+   * @defaultValue 600000, the quota of a project that has asked for no other
+   * @see https://firebase.google.com/docs/cloud-messaging/scale-fcm
+   */
+  readonly perMinute?: number;
+  /**
+   * How long the pace rises from nothing to the full one, at the start and after a pause of a minute. The service asks for 60 s or
+   * more where traffic is heavy. Unit: milliseconds. Range: 0 or more.
+   * @defaultValue 0: at full pace at once
+   */
+  readonly rampUpMs?: number;
+}
+
+/** Why a wait for quota ended. */
+export type QuotaWait = "granted" | "aborted" | "timeout" | "closed";
+
+/** One transport's part in the quota of a project. */
+export interface Quota {
+  /** Takes leave for one message where there is some, and nobody was first. */
+  take(): boolean;
+  /** Waits for leave, first come, first served over all senders of the project. */
+  wait(options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly deadlineAt?: number | undefined;
+  }): Promise<QuotaWait>;
+  /** Ends this transport's waits as `closed`. */
+  endWaits(): void;
+  /** Gives its part up. */
+  release(): void;
+}
+
+/** What a project's quota is told. */
+export interface QuotaParty extends QuotaOptions {
+  readonly transport: string;
+  readonly project: string;
+  /** Quotas of the same project at different addresses (the emulator's) are different. */
+  readonly origin: string;
+  readonly clock: Clock;
+}
+
+/** Source: docs/protocol/fcm-v1.md#quota */
+const DEFAULT_PER_MINUTE = 600_000;
+const MINUTE_MS = 60_000;
+/** While the pace rises, it is worked out anew this often. Unit: milliseconds. */
+const LONGEST_NAP_MS = 100;
+
+// One bucket per project in this process. Kept by clock, so that tests with clocks of their own do not meet.
+const bucketsByClock = new WeakMap<Clock, Map<string, Bucket>>();
+
+/**
+ * Joins the bucket of a project: all senders of the project in this process share it. Where they ask for different paces the slowest
+ * holds, and the longest ramp.
+ */
+export function joinQuota(party: QuotaParty): Quota {
+  let buckets = bucketsByClock.get(party.clock);
+  if (buckets === undefined) {
+    buckets = new Map();
+    bucketsByClock.set(party.clock, buckets);
+  }
+  const key = `${party.project}@${party.origin}`;
+  let bucket = buckets.get(key);
+  if (bucket === undefined) {
+    bucket = new Bucket(party);
+    buckets.set(key, bucket);
+  }
+  const joined = bucket;
+  const named = buckets;
+  return joined.join(party, () => named.delete(key));
+}
+
+interface Waiter {
+  readonly party: QuotaParty;
+  readonly settle: (result: QuotaWait) => void;
+}
+
+/**
+ * A token bucket that never grants more than `perMinute` in any 60 seconds: it holds a second's worth, and refills with the rest.
+ */
+class Bucket {
+  readonly #clock: Clock;
+  readonly #parties = new Set<QuotaParty>();
+  readonly #waiters = new Set<Waiter>();
+  #perMinute = DEFAULT_PER_MINUTE;
+  #rampUpMs = 0;
+  #tokens = 0;
+  #countedAt = 0;
+  /** When the pace began to rise. */
+  #risingSince = Number.NEGATIVE_INFINITY;
+  #usedAt = Number.NEGATIVE_INFINITY;
+  #cancel: CancelTimer | undefined;
+
+  constructor({ clock }: QuotaParty) {
+    this.#clock = clock;
+  }
+
+  join(party: QuotaParty, onEmpty: () => void): Quota {
+    const first = this.#parties.size === 0;
+    this.#parties.add(party);
+    this.#settlePace();
+    if (first) {
+      this.#tokens = this.#capacity;
+      this.#countedAt = this.#clock.now();
+    }
+    const endWaits = (): void => {
+      for (const waiter of [...this.#waiters]) if (waiter.party === party) waiter.settle("closed");
+    };
+    return {
+      take: () => this.#waiters.size === 0 && this.#take(),
+      wait: (options) => this.#wait(party, options),
+      endWaits,
+      release: () => {
+        endWaits();
+        if (!this.#parties.delete(party)) return;
+        if (this.#parties.size === 0) onEmpty();
+        else this.#settlePace();
+      },
+    };
+  }
+
+  #settlePace(): void {
+    const parties = [...this.#parties];
+    this.#perMinute = Math.min(...parties.map(({ perMinute = DEFAULT_PER_MINUTE }) => perMinute));
+    this.#rampUpMs = Math.max(...parties.map(({ rampUpMs = 0 }) => rampUpMs));
+    this.#tokens = Math.min(this.#tokens, this.#capacity);
+  }
+
+  /** A second's worth, and at least the one message that is asked for. */
+  get #capacity(): number {
+    return Math.max(1, this.#perMinute / 60);
+  }
+
+  /** Messages per millisecond at full pace: with a full bucket at the start, a minute of it makes `perMinute`. */
+  get #fullRate(): number {
+    return Math.max(this.#perMinute - this.#capacity, this.#perMinute / 60) / MINUTE_MS;
+  }
+
+  #take(): boolean {
+    const now = this.#clock.now();
+    if (this.#rampUpMs > 0 && now - this.#usedAt >= MINUTE_MS) {
+      this.#risingSince = now;
+      this.#tokens = 1;
+      this.#countedAt = now;
+    }
+    this.#refill(now);
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    this.#usedAt = now;
+    return true;
+  }
+
+  #refill(now: number): void {
+    const from = this.#countedAt;
+    this.#countedAt = now;
+    if (now <= from) return;
+    this.#tokens = Math.min(this.#capacity, this.#tokens + this.#fullRate * this.#fullTimeBetween(from, now));
+  }
+
+  /** The time between two points, each part counted as much as the pace had risen then. Unit: milliseconds. */
+  #fullTimeBetween(from: number, to: number): number {
+    const ramp = this.#rampUpMs;
+    if (ramp === 0) return to - from;
+    const a = from - this.#risingSince;
+    const b = to - this.#risingSince;
+    const risen = (t: number): number => (t >= ramp ? ramp / 2 + (t - ramp) : (t * t) / (2 * ramp));
+    return risen(Math.max(0, b)) - risen(Math.max(0, a));
+  }
+
+  #wait(
+    party: QuotaParty,
+    { signal, deadlineAt }: { readonly signal?: AbortSignal | undefined; readonly deadlineAt?: number | undefined },
+  ): Promise<QuotaWait> {
+    if (signal?.aborted) return Promise.resolve("aborted");
+    return new Promise((resolve) => {
+      let cancelDeadline: CancelTimer | undefined;
+      const onAbort = (): void => waiter.settle("aborted");
+      const waiter: Waiter = {
+        party,
+        settle: (result) => {
+          if (!this.#waiters.delete(waiter)) return;
+          cancelDeadline?.();
+          signal?.removeEventListener("abort", onAbort);
+          resolve(result);
+          if (this.#waiters.size === 0) this.#onFlowing(party);
+        },
+      };
+      this.#waiters.add(waiter);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      if (deadlineAt !== undefined) {
+        cancelDeadline = this.#clock.schedule(deadlineAt - this.#clock.now(), () => waiter.settle("timeout"));
+      }
+      if (this.#waiters.size === 1) this.#onWaiting(party);
+    });
+  }
+
+  #onWaiting(party: QuotaParty): void {
+    this.#tell(party, "waiting");
+    this.#nap();
+  }
+
+  #onFlowing(party: QuotaParty): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#tell(party, "flowing");
+  }
+
+  #tell({ transport, project }: QuotaParty, state: "waiting" | "flowing"): void {
+    publish("cloud-messaging:quota", () => ({ transport, project, state, perMinute: this.#perMinute }));
+  }
+
+  /** Until the next message may go; a whole batch of them where one lasts less than a timer's least time. */
+  #nap(): void {
+    const untilNextMs = Math.ceil((1 - this.#tokens) / this.#fullRate);
+    const rising = this.#clock.now() - this.#risingSince < this.#rampUpMs;
+    const napMs = Math.max(1, rising ? Math.min(LONGEST_NAP_MS, untilNextMs) : untilNextMs);
+    this.#cancel = this.#clock.schedule(napMs, () => {
+      for (const waiter of this.#waiters) {
+        if (!this.#take()) break;
+        waiter.settle("granted");
+      }
+      if (this.#waiters.size > 0) this.#nap();
+    });
+  }
+}

@@ -1,0 +1,524 @@
+import {
+  type AttemptOptions,
+  ambiguousOutcome,
+  type BackoffPolicy,
+  type Clock,
+  type DownstreamMessage,
+  type DownstreamTransport,
+  type ErrorCode,
+  failureOutcome,
+  InvalidOptionsError,
+  outcomeKindFor,
+  publish,
+  type RecipientOutcome,
+  recipientsOf,
+  type SendReport,
+  systemClock,
+  type Target,
+} from "@cloud-messaging/core";
+import { type Endpoint, isLoopback, parseEndpoint } from "../endpoint.ts";
+import type { ConnectionOptions } from "../gcm/transport.ts";
+import { createHttpClient, type HttpAnswer, type HttpClient, type HttpResult } from "../http.ts";
+import { createHttp2Client } from "../http2.ts";
+import { fcmV1OptionsSchema, parseOptions } from "../options-schema.ts";
+import { parseRetryAfter } from "../retry-after.ts";
+import {
+  type AccessTokenProvider,
+  type AccessTokenResult,
+  type AccessTokenSource,
+  createAccessTokenSource,
+} from "./access-token.ts";
+import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts";
+import { addressesOf, createFcmV1Encoder, type FcmV1Address, withoutV1Meaning } from "./codec.ts";
+import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
+import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
+
+/** Something a message asked for that FCM HTTP v1 does not have; the message was sent without it. */
+export interface FcmNotice {
+  /** Path of the field: `delayWhileIdle`. */
+  readonly field: string;
+  /** What to use instead. */
+  readonly detail: string;
+}
+
+/** How to reach FCM HTTP v1. */
+export interface FcmV1TransportOptions extends Omit<ConnectionOptions, "maxSockets" | "timeoutMs" | "keepAliveMs"> {
+  /**
+   * Who is sending: a service-account key or its file's path, a function that gets access tokens, a credential of firebase-admin.
+   * @defaultValue "application-default": what the environment offers
+   */
+  readonly credential?: FcmCredential;
+  /**
+   * The project's ID or number.
+   * @defaultValue the one of the credential, else GOOGLE_CLOUD_PROJECT, else what Google Cloud says
+   */
+  readonly projectId?: string;
+  /**
+   * Where `/v1/projects/…` is: an origin, with a path before it if need be. The emulator's, for example.
+   * @defaultValue "https://fcm.googleapis.com"
+   */
+  readonly endpoint?: (string & {}) | URL;
+  /**
+   * HTTP/2 shares few connections among all requests; HTTP/1.1 has one connection per request under way.
+   * @defaultValue "2", and "1.1" over a proxy or plain `http:`
+   */
+  readonly httpVersion?: "1.1" | "2";
+  /**
+   * Most requests under way at once. Fewer while the service says that it is overloaded (429, 503) or has become slow.
+   * Range: 1 to 100000.
+   * @defaultValue 500 over HTTP/2, 64 over HTTP/1.1
+   */
+  readonly maxRequests?: number;
+  /**
+   * Most connections; another one is opened only when the others are full. Range: 1 to 10000.
+   * @defaultValue 8 over HTTP/2, `maxRequests` over HTTP/1.1
+   */
+  readonly maxSockets?: number;
+  /**
+   * Longest time for one attempt, connecting included, waiting for quota or an access token not. Unit: milliseconds. Range: above 0.
+   * The service asks for 10 s or more: a shorter limit makes duplicates, since what was not answered in time may have been accepted.
+   * @defaultValue 15000
+   */
+  readonly timeoutMs?: number;
+  /**
+   * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
+   * @defaultValue 120000 over HTTP/2 (the service ends it after about three minutes), 30000 over HTTP/1.1
+   */
+  readonly keepAliveMs?: number;
+  /**
+   * The pace of the project, shared by all its senders in this process; `false` for none.
+   * @defaultValue 600000 messages a minute at once
+   */
+  readonly quota?: QuotaOptions | false;
+  /**
+   * Told once of each field that FCM HTTP v1 has no word for. The event `cloud-messaging:notice` is published besides.
+   * @defaultValue a warning on `process`, of type `CloudMessagingWarning`
+   */
+  readonly onNotice?: (notice: FcmNotice) => void;
+}
+
+/**
+ * How FCM wants to be retried: not before 10 s, then later and later; a minute after 429 without Retry-After; at most ten minutes in all.
+ *
+ * Source: docs/protocol/fcm-v1.md#retries
+ */
+export const FCM_V1_RETRY_POLICY: BackoffPolicy = {
+  minMs: 10_000,
+  initialMs: 10_000,
+  maxMs: 60_000,
+  rateLimitedMinMs: 60_000,
+  maxAttempts: Number.POSITIVE_INFINITY,
+  totalMs: 600_000,
+};
+
+const DEFAULT_REQUESTS = { "2": 500, "1.1": 64 } as const;
+const DEFAULT_KEEP_ALIVE_MS = { "2": 120_000, "1.1": 30_000 } as const;
+const DEFAULT_HTTP2_CONNECTIONS = 8;
+/** Tokens that `sendAll` hands over at once: few enough that one slow answer holds up few others. */
+const BATCH_SIZE = 100;
+
+/**
+ * Sends over FCM HTTP v1: one request per recipient, over few long-lived connections. Makes one attempt per call; put `withRetry`
+ * around it or give it to `createSender`. Within the attempt only two things are done again, both of them provably not accepted: a
+ * request that the server refused to process, and, once, one whose access token had expired.
+ *
+ * @throws {InvalidOptionsError} naming every wrong option.
+ */
+export function createFcmV1Transport(options: FcmV1TransportOptions = {}): DownstreamTransport {
+  const settings = parseOptions(fcmV1OptionsSchema, options);
+  const endpoint = parseEndpoint(settings.endpoint, settings.allowInsecure);
+  const clock = settings.clock ?? systemClock;
+  const provider = createAccessTokenProvider((settings.credential ?? "application-default") as FcmCredential, {
+    clock,
+    timeoutMs: settings.timeoutMs,
+    tls: settings.connect,
+    proxy: settings.proxy,
+    allowInsecure: settings.allowInsecure,
+  });
+  const projectId = settings.projectId ?? provider.projectId;
+  if (projectId === undefined && provider.findProjectId === undefined) {
+    throw new InvalidOptionsError([
+      { path: "projectId", problem: "is missing, and the credential does not say which project it belongs to" },
+    ]);
+  }
+  const httpVersion = settings.httpVersion ?? defaultHttpVersion(endpoint, settings.proxy);
+  const maxRequests = settings.maxRequests ?? DEFAULT_REQUESTS[httpVersion];
+  const http = createClient(httpVersion, {
+    origin: endpoint.origin,
+    maxRequests,
+    maxSockets: settings.maxSockets,
+    timeoutMs: settings.timeoutMs,
+    keepAliveMs: settings.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS[httpVersion],
+    maxResponseBytes: settings.maxResponseBytes,
+    connect: settings.connect,
+    proxy: settings.proxy,
+    clock,
+  });
+  return new FcmV1({
+    http,
+    endpoint,
+    clock,
+    provider,
+    maxRequests,
+    projectId,
+    quota: settings.quota as FcmV1TransportOptions["quota"],
+    tokens: createAccessTokenSource({ provider, clock, timeoutMs: settings.timeoutMs, transport: NAME }),
+    closeTimeoutMs: settings.closeTimeoutMs,
+    onNotice: settings.onNotice as FcmV1TransportOptions["onNotice"],
+  });
+}
+
+const NAME = "fcm-v1";
+
+function defaultHttpVersion({ origin, host }: Endpoint, proxy: string | false | undefined): "1.1" | "2" {
+  if (origin.startsWith("http:") || typeof proxy === "string") return "1.1";
+  const { env } = process;
+  const named = env["https_proxy"] || env["HTTPS_PROXY"];
+  return proxy === undefined && named && !isLoopback(host) ? "1.1" : "2";
+}
+
+function createClient(
+  version: "1.1" | "2",
+  {
+    maxRequests,
+    maxSockets,
+    proxy,
+    ...common
+  }: Pick<
+    Parameters<typeof createHttpClient>[0],
+    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "connect" | "proxy" | "clock"
+  > & {
+    readonly maxRequests: number;
+    readonly maxSockets: number | undefined;
+  },
+): HttpClient {
+  // our own close() has waited as long as it may when it closes this one
+  const closeTimeoutMs = 0;
+  return version === "2"
+    ? createHttp2Client({
+        ...common,
+        closeTimeoutMs,
+        maxConcurrent: maxRequests,
+        maxConnections: maxSockets ?? DEFAULT_HTTP2_CONNECTIONS,
+      })
+    : createHttpClient({
+        ...common,
+        closeTimeoutMs,
+        proxy,
+        maxSockets: Math.min(maxSockets ?? maxRequests, maxRequests),
+      });
+}
+
+interface Parts {
+  readonly http: HttpClient;
+  readonly endpoint: Endpoint;
+  readonly clock: Clock;
+  readonly provider: AccessTokenProvider;
+  readonly tokens: AccessTokenSource;
+  readonly projectId: string | undefined;
+  readonly quota: QuotaOptions | false | undefined;
+  readonly maxRequests: number;
+  readonly closeTimeoutMs: number;
+  readonly onNotice: ((notice: FcmNotice) => void) | undefined;
+}
+
+/** The project, once it is known. */
+interface Project {
+  readonly path: string;
+  readonly quota: Quota | undefined;
+}
+
+/** Why nothing was sent. */
+interface NotSent {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+class FcmV1 implements DownstreamTransport {
+  readonly name = NAME;
+  readonly retryPolicy = FCM_V1_RETRY_POLICY;
+  readonly preferredBatchSize = BATCH_SIZE;
+  readonly preferredConcurrency: number;
+  readonly #parts: Parts;
+  readonly #noticed = new Set<string>();
+  #project: Project | undefined;
+  #finding: Promise<Project | NotSent> | undefined;
+  #header: { readonly token: string; readonly headers: readonly string[] } | undefined;
+  #pending = 0;
+  #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    // enough batches that the requests of all of them together keep the connections full
+    this.preferredConcurrency = Math.max(4, Math.ceil((2 * parts.maxRequests) / BATCH_SIZE));
+    if (parts.projectId !== undefined) this.#project = this.#join(parts.projectId);
+  }
+
+  async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
+    const recipients = recipientsOf(message.target);
+    if (this.#closing !== undefined) return closedReport(recipients);
+    this.#notice(message);
+    this.#pending++;
+    try {
+      const project = this.#project ?? (await this.#findProject());
+      if ("code" in project) {
+        return { outcomes: recipients.map((recipient) => failureOutcome(project.code, { recipient, ...project })) };
+      }
+      return { outcomes: await this.#sendAll(project, message, recipients, options) };
+    } finally {
+      this.#pending--;
+      if (this.#pending === 0) this.#onIdle?.();
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const { clock, closeTimeoutMs, http, tokens } = this.#parts;
+    // what waits for its quota has not been sent, and could wait for long
+    this.#project?.quota?.endWaits();
+    if (this.#pending > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.schedule(closeTimeoutMs, resolve);
+        this.#onIdle = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    await Promise.all([tokens.close(), http.close()]);
+    this.#project?.quota?.release();
+  }
+
+  #join(projectId: string): Project {
+    const { quota, endpoint, clock } = this.#parts;
+    return {
+      path: `${endpoint.path.replace(/\/$/, "")}/v1/projects/${encodeURIComponent(projectId)}/messages:send`,
+      quota:
+        quota === false
+          ? undefined
+          : joinQuota({ ...quota, transport: NAME, project: projectId, origin: endpoint.origin, clock }),
+    };
+  }
+
+  #findProject(): Promise<Project | NotSent> {
+    this.#finding ??= this.#askForProject().finally(() => {
+      this.#finding = undefined;
+    });
+    return this.#finding;
+  }
+
+  async #askForProject(): Promise<Project | NotSent> {
+    let detail = "the credential does not say which project it belongs to: give projectId, or set GOOGLE_CLOUD_PROJECT";
+    try {
+      const projectId = await this.#parts.provider.findProjectId?.();
+      if (this.#closing !== undefined) return { code: "closed", detail: "the sender is closed" };
+      if (projectId !== undefined) {
+        this.#project = this.#join(projectId);
+        return this.#project;
+      }
+    } catch (error) {
+      if (error instanceof Error) detail = error.message;
+    }
+    return { code: "authentication-failed", detail };
+  }
+
+  /** What the message asks for in vain is told once per sender: it would be the same at every send. */
+  #notice(message: DownstreamMessage): void {
+    for (const notice of withoutV1Meaning(message)) {
+      if (this.#noticed.has(notice.field)) continue;
+      this.#noticed.add(notice.field);
+      publish("cloud-messaging:notice", () => ({
+        transport: NAME,
+        notice: "no-v1-equivalent",
+        detail: `${notice.field} ${notice.detail}`,
+      }));
+      if (this.#parts.onNotice !== undefined) this.#parts.onNotice(notice);
+      else {
+        process.emitWarning(`FCM HTTP v1 has no ${notice.field}, and the message is sent without: ${notice.detail}`, {
+          type: "CloudMessagingWarning",
+          code: "no-v1-equivalent",
+        });
+      }
+    }
+  }
+
+  async #sendAll(
+    project: Project,
+    message: DownstreamMessage,
+    recipients: readonly string[],
+    options: AttemptOptions,
+  ): Promise<RecipientOutcome[]> {
+    const addresses = addressesOf(message.target);
+    const encoder = createFcmV1Encoder(message, this.#parts.clock.now());
+    const kind = kindOf(message.target);
+    const sendTo = (position: number): Promise<RecipientOutcome> =>
+      this.#sendOne(
+        project,
+        { recipient: recipients[position] as string, kind, body: encoder.bodyFor(addresses[position] as FcmV1Address) },
+        options,
+      );
+    if (recipients.length === 1) return [await sendTo(0)];
+    // as many at a time as there can be requests, so that a send to very many needs little memory
+    const outcomes = new Array<RecipientOutcome>(recipients.length);
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      while (next < recipients.length) {
+        const position = next++;
+        outcomes[position] = await sendTo(position);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(recipients.length, this.#parts.maxRequests) }, worker));
+    return outcomes;
+  }
+
+  async #sendOne(project: Project, request: RequestFacts, options: AttemptOptions): Promise<RecipientOutcome> {
+    const { tokens, clock } = this.#parts;
+    const { quota } = project;
+    if (options.signal?.aborted) return notSent(request, ABORTED);
+    if (quota !== undefined && !quota.take()) {
+      const waited = await quota.wait(options);
+      if (waited !== "granted") return notSent(request, waited === "aborted" ? ABORTED : WITHOUT_QUOTA[waited]);
+    }
+    const got = tokens.get(options);
+    const first = got instanceof Promise ? await got : got;
+    if (first.kind === "failure") return notSent(request, first);
+    const result = await this.#post(project, request, first.token, options);
+    const outcome = readResult(result, request, clock.now());
+    if (outcome !== TOKEN_REFUSED) return outcome;
+    // it may have expired on its way, or have been revoked: a new one gets one try
+    const second: AccessTokenResult = tokens.refuse(first.token) ? await tokens.get(options) : first;
+    if (second.kind === "failure") return notSent(request, second);
+    if (second.token === first.token) return refusedToken(result as HttpAnswer, request);
+    const again = await this.#post(project, request, second.token, options);
+    const final = readResult(again, request, clock.now());
+    return final === TOKEN_REFUSED ? refusedToken(again as HttpAnswer, request) : final;
+  }
+
+  async #post(
+    project: Project,
+    { body }: RequestFacts,
+    token: string,
+    { signal, deadlineAt }: AttemptOptions,
+  ): Promise<HttpResult> {
+    const { http, clock, endpoint } = this.#parts;
+    if (this.#header?.token !== token) {
+      this.#header = {
+        token,
+        headers: ["content-type", "application/json; charset=utf-8", "authorization", `Bearer ${token}`],
+      };
+    }
+    const startedAt = clock.now();
+    const result = await http.request({
+      method: "POST",
+      path: project.path,
+      headers: this.#header.headers,
+      body,
+      signal,
+      deadlineAt,
+    });
+    publish("cloud-messaging:http-request", () => ({
+      transport: NAME,
+      origin: endpoint.origin,
+      recipients: 1,
+      ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
+      durationMs: clock.now() - startedAt,
+    }));
+    return result;
+  }
+}
+
+interface RequestFacts {
+  readonly recipient: string;
+  readonly kind: RecipientKind;
+  readonly body: string;
+}
+
+/** Stands for an answer that is about our access token and not about the message. */
+const TOKEN_REFUSED = Symbol("token refused");
+const ABORTED: NotSent = { code: "aborted", detail: "the signal was aborted" };
+const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed", NotSent>> = {
+  timeout: { code: "timeout", detail: "the project's quota left no room in time" },
+  closed: { code: "closed", detail: "the sender was closed while the message waited for the project's quota" },
+};
+
+function kindOf(target: Target): RecipientKind {
+  if ("topic" in target || "condition" in target) return "topic";
+  return "notificationKey" in target ? "group" : "device";
+}
+
+function closedReport(recipients: readonly string[]): SendReport {
+  const outcomes = recipients.map((recipient) =>
+    failureOutcome("closed", { recipient, detail: "the sender is closed" }),
+  );
+  return { outcomes };
+}
+
+function notSent({ recipient }: RequestFacts, { code, detail, retryAfterMs }: NotSent): RecipientOutcome {
+  return failureOutcome(code, { recipient, detail, retryAfterMs });
+}
+
+/** One result as an outcome. */
+function readResult(result: HttpResult, request: RequestFacts, now: number): RecipientOutcome | typeof TOKEN_REFUSED {
+  const { recipient, kind } = request;
+  if (result.kind === "failure") {
+    const { code, detail, sentAt, written } = result;
+    const facts = { recipient, detail, sentAt };
+    return written ? ambiguousOutcome(code, facts) : failureOutcome(code, facts);
+  }
+  const { status, sentAt } = result;
+  if (status === 200) return readAccepted(result, recipient);
+  const failure = readFailure(status, result.body, kind);
+  if (isAboutAccessToken(failure)) return TOKEN_REFUSED;
+  const { code, service } = failure;
+  return failureOutcome(code, {
+    recipient,
+    sentAt,
+    service,
+    retryAfterMs: outcomeKindFor(code) === "retryable" ? parseRetryAfter(retryAfterOf(result), now) : undefined,
+    ...(outcomeKindFor(code) === "rejected" ? { detail: failure.detail ?? service.description } : {}),
+  });
+}
+
+/** A 200 is an acceptance once it can be read as one: an answer that was cut off, or is a proxy's page, says nothing certain. */
+function readAccepted({ body, incomplete, sentAt, status }: HttpAnswer, recipient: string): RecipientOutcome {
+  const service = { status };
+  if (incomplete !== undefined) {
+    return ambiguousOutcome(incomplete.code, { recipient, sentAt, service, detail: incomplete.detail });
+  }
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    const detail = body.trim() === "" ? "the answer is empty" : "the answer is not JSON";
+    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail });
+  }
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
+    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail: "the answer is not an object" });
+  }
+  // a device group may be answered with an empty object
+  const { name } = answer as { name?: unknown };
+  const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service } as const;
+  return typeof name === "string" ? { ...accepted, messageId: name } : accepted;
+}
+
+function refusedToken({ status, body, sentAt }: HttpAnswer, { recipient, kind }: RequestFacts): RecipientOutcome {
+  const { code, service } = readFailure(status, body, kind);
+  const detail =
+    "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
+  return failureOutcome(code, { recipient, sentAt, service, detail });
+}
+
+function retryAfterOf({ headers }: HttpAnswer): string | undefined {
+  const value = headers["retry-after"];
+  return Array.isArray(value) ? value[0] : value;
+}
