@@ -18,6 +18,7 @@ export function errorCodeTable() {
       cell(row.ccs),
       cell(row.fcmV1),
       cell(row.instanceId),
+      cell(row.deviceGroups),
       row.text === undefined ? "" : `\`${row.text.source.replaceAll("|", "\\|")}\``,
       row.action,
     ].join(" | "),
@@ -30,8 +31,8 @@ and run \`npm run docs:error-codes\`.
 The kind is what a failure becomes when the service (or the network before anything was written) said so. Whatever the code, a message that
 was written and never answered is \`ambiguous\`.
 
-| Code | Meaning | Verdict | Kind | GCM HTTP | CCS nack | FCM v1 | Instance ID | Told by the explanation | What to do |
-|---|---|---|---|---|---|---|---|---|---|
+| Code | Meaning | Verdict | Kind | GCM HTTP | CCS nack | FCM v1 | Instance ID | Device groups | Told by the explanation | What to do |
+|---|---|---|---|---|---|---|---|---|---|---|
 ${rows.map((row) => `| ${row} |`).join("\n")}
 `;
 }

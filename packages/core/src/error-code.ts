@@ -25,6 +25,8 @@ export interface ErrorRow {
   readonly fcmV1?: readonly string[];
   /** Instance ID: `error` or `status` of a batch entry. */
   readonly instanceId?: readonly string[];
+  /** Device-group management: `error` of a 400. */
+  readonly deviceGroups?: readonly string[];
   /**
    * What the service's explanation looks like where its word alone does not tell this meaning from a wider one: a 400 in plain text, an
    * `INVALID_JSON`, `BAD_REGISTRATION` or `INVALID_ARGUMENT`, a stanza error.
@@ -230,6 +232,30 @@ export const ERROR_CODES = {
     action:
       "Look at the members in group.failedRegistrationIds: remove the dead ones from the group, send to the others singly.",
   },
+  "group-exists": {
+    meaning: "There is a device group of this name already",
+    verdict: "reject",
+    action: "Look its key up and add the members to it, or choose another name.",
+    deviceGroups: ["notification_key already exists"],
+  },
+  "group-not-found": {
+    meaning: "There is no device group of this name or key",
+    verdict: "reject",
+    action: "Create it: a group ends when its last member is removed.",
+    deviceGroups: ["notification_key not found"],
+  },
+  "no-valid-members": {
+    meaning: "None of the tokens given for the device group is valid",
+    verdict: "reject",
+    action: "Give at least one live token; remove the dead ones from your store.",
+    deviceGroups: ["no valid registration ids"],
+  },
+  "group-name-mismatch": {
+    meaning: "The name and the key belong to different device groups",
+    verdict: "reject",
+    action: "Look the key up by its name, and use what comes back.",
+    deviceGroups: ["notification_key_name doesn't match the group name of the notification_key"],
+  },
   "too-many-topics": {
     meaning: "The app instance has its 2000 topics",
     verdict: "reject",
@@ -298,7 +324,7 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** A wire's vocabulary: a column of the table that holds error strings. */
-export type WireVocabulary = "gcmHttp" | "ccs" | "fcmV1" | "instanceId";
+export type WireVocabulary = "gcmHttp" | "ccs" | "fcmV1" | "instanceId" | "deviceGroups";
 
 const rows = Object.entries(ERROR_CODES) as [ErrorCode, ErrorRow][];
 
@@ -307,6 +333,7 @@ const byWireString: Record<WireVocabulary, ReadonlyMap<string, ErrorCode>> = {
   ccs: indexOf("ccs"),
   fcmV1: indexOf("fcmV1"),
   instanceId: indexOf("instanceId"),
+  deviceGroups: indexOf("deviceGroups"),
 };
 const byHttpStatus = new Map(rows.flatMap(([code, row]) => (row.gcmHttpStatus ?? []).map((status) => [status, code])));
 
