@@ -30,10 +30,15 @@ export async function multicast({ emulator, narrator, tally }) {
     }
   });
 
-  // the app on the old phone has registered again; the sold phone's app is gone, and the service has found out; one is busy
+  // the app on the old phone has registered again; one phone is busy
   old.reregister();
-  sold.uninstall({ found: true });
   emulator.faults.next({ token: busy.token, error: "unavailable" });
+
+  // the app on the sold phone was removed some time ago, and yesterday's message found nobody: that is how the service knows
+  sold.uninstall();
+  const yesterday = createHttpSender(emulator.httpOptions());
+  await yesterday.send({ target: { token: sold.token }, data: { mark: "yesterday" } });
+  await yesterday.close();
 
   const sender = createHttpSender({ ...emulator.httpOptions(), registrations, retry: { minMs: 300, initialMs: 300 } });
   const stop = subscribe("cloud-messaging:retry", ({ recipients, delayMs, codes, retryAfterMs }) => {
@@ -54,7 +59,7 @@ export async function multicast({ emulator, narrator, tally }) {
     }
     tally.report(report, (token) => deviceOf.get(token), "turn");
     const kept = registrations.registrationsOf("ada").map(({ token }) => nameOf.get(token));
-    narrator.say("note", "the store", `has ${kept.length} registrations of Ada's, the sold phone's is gone`);
+    narrator.say("note", "the store", `has ${kept.length} registrations of Ada's left`);
 
     emulator.faults.nextRequest({ status: 503, retryAfter: "1" });
     const later = await sender.send({ target: { token: devices[0].token }, data: { mark: "503" } });

@@ -20,7 +20,8 @@ if (options.help) {
 }
 
 const narrator = createNarrator(options);
-const emulator = await startEmulator();
+// upstream messages that nobody acked come again after a second instead of ten
+const emulator = await startEmulator({ ccs: { upstreamResendMs: 1_000 } });
 const tally = createTally(emulator);
 const stop = [
   subscribe("cloud-messaging:retry", (event) => tally.onRetry(event)),

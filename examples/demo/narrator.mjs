@@ -27,7 +27,7 @@ export function createNarrator({ json }) {
     say(mark, subject, text, facts = {}) {
       if (json) return event(facts.event ?? mark, { subject, text, ...facts });
       const [style, sign] = MARKS[mark];
-      print(`   ${paint(style, sign)} ${subject.padEnd(24)} ${text}`);
+      print(`   ${paint(style, sign)} ${subject.padEnd(28)} ${text}`);
     },
     finish(summary, problems) {
       if (json) {

@@ -2,12 +2,12 @@
 
 /** What the story says has to come out. */
 const EXPECTED = {
-  sent: 457,
-  accepted: 453,
+  sent: 657,
+  accepted: 653,
   canonicalRewrites: 1,
   removed: 3,
   retries: 5,
-  acks: 448,
+  acks: 648,
   nacks: 7,
   receipts: 1,
   upstream: 2,
@@ -22,23 +22,26 @@ export function createTally(emulator) {
     accepted: 0,
     settled: 0,
     retries: 0,
+    acks: 0,
     receipts: 0,
     upstream: 0,
     canonicalRewrites: 0,
     removed: 0,
   };
+  const phaseOf = new Map();
   const phases = { draining: 0, lost: 0 };
   /** Accepted messages, by the device that has to have them and the mark in their data. */
   const owed = [];
 
   return {
     /** Everything sent carries a mark, so that what a device received can be matched with what was accepted. */
-    report(report, deviceOf, mark) {
+    report(report, deviceOf, mark, { acked = false } = {}) {
       report.outcomes.forEach((outcome) => {
         counts.sent++;
         counts.settled++;
         if (outcome.kind !== "accepted") return;
         counts.accepted++;
+        if (acked) counts.acks++;
         owed.push({ device: deviceOf(outcome.recipient), mark });
       });
     },
@@ -52,20 +55,21 @@ export function createTally(emulator) {
     },
     onConnection: (event) => {
       if (event.phase === "draining") phases.draining++;
-      if (event.phase === "backing-off" || event.phase === "lost") phases.lost++;
+      if (event.phase === "closed" && phaseOf.get(event.connectionId) === "open") phases.lost++;
+      phaseOf.set(event.connectionId, event.phase);
     },
     summary() {
       const received = new Map();
       for (const device of emulator.devices)
-        received.set(device, new Set(device.received.map(({ data }) => data.mark)));
-      const undelivered = owed.filter(({ device, mark }) => !received.get(device)?.has(mark)).length;
+        received.set(device.id, new Set(device.received.map(({ data }) => data.mark)));
+      const undelivered = owed.filter(({ device, mark }) => !received.get(device.id)?.has(mark)).length;
       return {
         sent: counts.sent,
         accepted: counts.accepted,
         canonicalRewrites: counts.canonicalRewrites,
         removed: counts.removed,
         retries: counts.retries,
-        acks: emulator.stats.acks,
+        acks: counts.acks,
         nacks: emulator.stats.nacks,
         receipts: counts.receipts,
         upstream: counts.upstream,

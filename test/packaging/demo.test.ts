@@ -1,0 +1,53 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const demo = (...args: string[]) =>
+  promisify(execFile)(process.execPath, [join(root, "examples/demo/main.mjs"), ...args], {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+
+it("the demo loses nothing, and every count is what its story says", async () => {
+  const { stdout, stderr } = await demo("--json");
+  expect(stderr).toBe("");
+  const lines = stdout.trimEnd().split("\n");
+  const events = lines.slice(0, -1).map((line) => JSON.parse(line) as { event: string });
+  expect(new Set(events.map(({ event }) => event))).toEqual(
+    new Set(
+      ["chapter", "retry", "replaced", "removed", "outcome", "note", "acks", "nack", "receipt"].concat([
+        "handled",
+        "upstream-acked",
+        "handler-failed",
+        "connection",
+        "drain",
+        "resend",
+      ]),
+    ),
+  );
+  expect(JSON.parse(lines.at(-1) as string)).toEqual({
+    summary: {
+      sent: 657,
+      accepted: 653,
+      canonicalRewrites: 1,
+      removed: 3,
+      retries: 5,
+      acks: 648,
+      nacks: 7,
+      receipts: 1,
+      upstream: 2,
+      drains: 2,
+      reconnects: 1,
+      lost: 0,
+    },
+  });
+});
+
+it("the demo tells its story as lines and a table for people", async () => {
+  const { stdout } = await demo();
+  expect(stdout).toMatch(/│ lost +│ +0 │/);
+  expect(stdout).toContain("Nothing was lost");
+  expect(stdout).not.toContain("{");
+});
