@@ -127,6 +127,10 @@ export class Downstream {
         if (signal.aborted) return onAbort();
         signal.addEventListener("abort", onAbort, { once: true });
       }
+      if (deadlineAt <= this.#options.clock.now()) {
+        for (const entry of entries) this.#giveUp(entry, "timeout", "its deadline had passed already");
+        return;
+      }
       this.#watchDeadline(deadlineAt);
       for (const entry of entries) this.#line.add(entry);
       this.pump();

@@ -203,15 +203,14 @@ class Ccs implements CcsTransport {
   }
 
   async send(message: DownstreamMessage, options: Parameters<DownstreamTransport["send"]>[1] = {}) {
-    if (this.#refused !== undefined) {
-      const detail = this.#refused.message;
+    const ended =
+      this.#refused !== undefined ? "authentication-failed" : this.#closing !== undefined ? "closed" : undefined;
+    if (ended !== undefined) {
+      const detail = this.#refused?.message ?? "the transport is closed";
       return {
-        outcomes: recipientsOf(message.target).map((recipient) =>
-          failureOutcome("authentication-failed", { recipient, detail }),
-        ),
+        outcomes: recipientsOf(message.target).map((recipient) => failureOutcome(ended, { recipient, detail })),
       };
     }
-    if (this.#closing !== undefined) throw new ClosedError("The CCS transport");
     if (message.deliveryReceiptRequested) this.#expectReceipts(message, options.messageIds);
     return this.#downstream.send(message, options);
   }

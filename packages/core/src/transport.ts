@@ -46,7 +46,7 @@ export interface DownstreamTransport extends AsyncDisposable {
   check?(message: DownstreamMessage): void;
   /**
    * Makes one attempt. Resolves with one outcome per recipient, in their order, each with `attempts: 1`; never rejects for what
-   * the network, the service, the signal or the deadline did.
+   * the network, the service, the signal or the deadline did. After `close()` every outcome is `retryable`, code `closed`.
    */
   send(message: DownstreamMessage, options?: AttemptOptions): Promise<SendReport>;
   /** Refuses new sends, lets pending ones settle within its time limit, frees its sockets. Every call returns the same promise. */
