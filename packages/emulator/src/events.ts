@@ -8,6 +8,8 @@ export type EmulatorEvent =
   /** The oldest captured messages made room. */
   | { readonly type: "pruned"; readonly messages: number }
   | { readonly type: "device"; readonly change: string; readonly device: DeviceView }
+  /** A device group was made, changed or looked up; with no members it is gone. */
+  | { readonly type: "group"; readonly name: string; readonly senderId: string; readonly members: number }
   | {
       readonly type: "connection";
       readonly change: "opened" | "online" | "draining" | "closed";

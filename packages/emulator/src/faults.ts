@@ -2,14 +2,19 @@ import { ERROR_CODES, type ErrorCode, InvalidOptionsError, type Random, wireStri
 import type { EventHub } from "./events.ts";
 import type { Door, Refusal } from "./model/message.ts";
 
+/** A door that recipients can be refused at: those for sending, and the topic calls of Instance ID. */
+export type FaultDoor = Door | "instance-id";
+/** A door whose HTTP answers can be spoiled. */
+export type HttpFaultDoor = Exclude<Door, "ccs"> | "instance-id" | "device-groups";
+
 /** A refusal for the next recipients. */
 export interface NextFault {
   /** Only to this recipient: a token, `/topics/name`, a group's key. Default: to any. */
   readonly to?: string;
   /** The same, as most tests name it. */
   readonly token?: string;
-  /** Only through this door. Default: any. */
-  readonly door?: Door;
+  /** Only through this door. Default: any for sending. */
+  readonly door?: FaultDoor;
   /** A name of the error-code table (`unavailable`), or the wire's own word (`QuotaExceeded`), which is then answered as it is. */
   readonly error: ErrorCode | (string & {});
   /** How many recipients it meets. Default 1; `Infinity` until cleared. */
@@ -25,7 +30,8 @@ export interface RandomFault {
   /** The share of recipients it meets. Range: 0 to 1. */
   readonly rate: number;
   readonly error: ErrorCode | (string & {});
-  readonly door?: Door;
+  /** Only through this door. Default: any for sending. */
+  readonly door?: FaultDoor;
 }
 
 /** An HTTP answer for a whole request, whatever is in it. Nothing of the request is accepted. */
@@ -39,8 +45,8 @@ export interface RequestFault {
   readonly contentType?: string;
   /** How many requests it meets. Default 1. */
   readonly times?: number;
-  /** Only through this door. Default: any HTTP door. */
-  readonly door?: Exclude<Door, "ccs">;
+  /** Only at this door. Default: any HTTP door. */
+  readonly door?: HttpFaultDoor;
 }
 
 /**
@@ -89,7 +95,7 @@ export interface HttpFault {
   readonly accept?: boolean;
   /** How many requests it meets. Default 1. */
   readonly times?: number;
-  readonly door?: Exclude<Door, "ccs">;
+  readonly door?: HttpFaultDoor;
 }
 
 /** A CCS connection that ends in the middle of the traffic. */
@@ -220,19 +226,19 @@ export class FaultScript implements Faults {
   }
 
   /** The refusal for a recipient, if one is due. */
-  takeRefusal(door: Door, recipients: readonly string[]): Refusal | undefined {
+  takeRefusal(door: FaultDoor, recipients: readonly string[]): Refusal | undefined {
     if (this.#armed.length === 0) return undefined;
     for (const fault of this.#armed) {
       if (fault.kind === "next") {
         const { spec } = fault;
         const to = spec.to ?? spec.token;
-        if ((spec.door !== undefined && spec.door !== door) || (to !== undefined && !recipients.includes(to))) continue;
+        if (!meets(spec.door, door) || (to !== undefined && !recipients.includes(to))) continue;
         this.#strike(fault);
         return this.#refusal(spec.error, spec.detail, spec.retryAfter);
       }
       if (fault.kind === "random") {
         const { spec } = fault;
-        if ((spec.door !== undefined && spec.door !== door) || this.#random() >= spec.rate) continue;
+        if (!meets(spec.door, door) || this.#random() >= spec.rate) continue;
         this.#strike(fault);
         return this.#refusal(spec.error, undefined, undefined);
       }
@@ -241,7 +247,7 @@ export class FaultScript implements Faults {
   }
 
   /** The answer for a whole request, if one is due. */
-  takeRequest(door: Exclude<Door, "ccs">): (RequestFault & { readonly retryAfterText?: string }) | undefined {
+  takeRequest(door: HttpFaultDoor): (RequestFault & { readonly retryAfterText?: string }) | undefined {
     for (const fault of this.#armed) {
       if (fault.kind !== "request" || (fault.spec.door ?? door) !== door) continue;
       this.#strike(fault);
@@ -252,7 +258,7 @@ export class FaultScript implements Faults {
   }
 
   /** What goes wrong with an HTTP answer, if something is due. */
-  takeHttp(door: Exclude<Door, "ccs">): HttpFault | undefined {
+  takeHttp(door: HttpFaultDoor): HttpFault | undefined {
     for (const fault of this.#armed) {
       if (fault.kind !== "http" || (fault.spec.door ?? door) !== door) continue;
       this.#strike(fault);
@@ -319,6 +325,10 @@ export class FaultScript implements Faults {
   }
 }
 
+/** A fault without a door is about sending. */
+const meets = (wanted: FaultDoor | undefined, door: FaultDoor): boolean =>
+  wanted === undefined ? door !== "instance-id" : wanted === door;
+
 function requireWord(error: string): void {
   if (typeof error !== "string" || error === "") {
     throw badFault("error", "must be a name of the error-code table, such as unavailable, or a wire's own word");
@@ -326,7 +336,9 @@ function requireWord(error: string): void {
   const known = Object.hasOwn(ERROR_CODES, error);
   if (
     known &&
-    !["gcmHttp", "ccs", "fcmV1"].some((wire) => wireStringFor(wire as "ccs", error as ErrorCode) !== undefined)
+    !["gcmHttp", "ccs", "fcmV1", "instanceId"].some(
+      (wire) => wireStringFor(wire as "ccs", error as ErrorCode) !== undefined,
+    )
   ) {
     throw badFault("error", `${error} has no word on any wire: it is not something that the service answers`);
   }

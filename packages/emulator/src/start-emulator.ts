@@ -7,10 +7,11 @@ import {
   type EmulatedDevice,
   handleOf,
 } from "./emulated-device.ts";
+import { serviceRoutes } from "./doors.ts";
 import { createEmulatorClock } from "./emulator-clock.ts";
 import { createEventHub, type EmulatorEvents } from "./events.ts";
 import { FaultScript, type Faults } from "./faults.ts";
-import { type HttpRoute, type HttpServer, startHttpServer } from "./http-server.ts";
+import { type HttpServer, startHttpServer } from "./http-server.ts";
 import { type Inbox, InboxStore } from "./inbox/store.ts";
 import { DeviceGroups } from "./model/device-groups.ts";
 import { DeviceRegistry } from "./model/devices.ts";
@@ -21,7 +22,6 @@ import { UpstreamQueues } from "./model/upstream.ts";
 import { type EmulatorOptions, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
 import { createCredentials } from "./servers/credentials.ts";
-import { gcmHttpRoutes } from "./servers/gcm-http.ts";
 import { SocketGuard } from "./socket-guard.ts";
 import { createCounters, type EmulatorStats } from "./stats.ts";
 
@@ -123,15 +123,18 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     counters,
   });
   const credentials = createCredentials(settings.apiKeys);
-  const routes: HttpRoute[] = gcmHttpRoutes({
+  const routes = serviceRoutes({
     service,
+    registry,
+    groups,
+    inbox,
     faults,
     credentials,
     counters,
+    events,
     ids,
-    validationStyle: settings.validationStyle,
-    groupFailureCounts: settings.groupFailureCounts,
-    lenientNumbers: settings.lenientNumbers,
+    clock,
+    settings,
   });
   const certificates = await createCertificates(settings.certificateNames);
   const onAnswer = (method: string, path: string, status: number): void => {

@@ -2,11 +2,21 @@ import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core
 import type { EventHub } from "../events.ts";
 import type { CapturedMessage, IncomingMessage, MessageState, TimelineEntry } from "../model/message.ts";
 
+/** Captured text kept at most, whatever the number of messages. Ours. Unit: characters. */
+const MAX_WEIGHT = 64 * 1_048_576;
 /** Entries kept per message. Ours: a message to a topic can have one per device. */
 const MAX_TIMELINE = 100;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Entry = Writable<Omit<CapturedMessage, "timeline">> & { timeline: TimelineEntry[] };
+
+/** What a message costs; what it shares with the one before (one request, many recipients) is counted once. */
+function weigh(message: CapturedMessage, before: CapturedMessage | undefined): number {
+  let weight = 500 + (message.wire === before?.wire ? 0 : message.wire.length);
+  if (message.data !== before?.data)
+    for (const key in message.data) weight += key.length + (message.data[key]?.length ?? 0);
+  return weight;
+}
 
 /** What to wait for: a message that matches, or so many of them. */
 export interface WaitForCount {
@@ -55,6 +65,8 @@ export class InboxStore implements Inbox {
   readonly #maxMessages: number;
   readonly #waiters = new Set<Waiter>();
   #list: readonly CapturedMessage[] | undefined;
+  readonly #weights = new Map<number, number>();
+  #weight = 0;
   #total = 0;
   #pruned = 0;
   #closed = false;
@@ -87,6 +99,8 @@ export class InboxStore implements Inbox {
 
   clear(): void {
     this.#entries.clear();
+    this.#weights.clear();
+    this.#weight = 0;
     this.#list = undefined;
   }
 
@@ -156,15 +170,26 @@ export class InboxStore implements Inbox {
     if (incoming.notification !== undefined) entry.notification = incoming.notification;
     if (incoming.collapseKey !== undefined) entry.collapseKey = incoming.collapseKey;
     if (incoming.priority !== undefined) entry.priority = incoming.priority;
+    const weight = weigh(entry, this.#entries.get(entry.id - 1));
     this.#entries.set(entry.id, entry);
+    this.#weights.set(entry.id, weight);
+    this.#weight += weight;
     this.#list = undefined;
-    if (this.#entries.size > this.#maxMessages) {
-      // ids count up without gaps; asking the map for its first key would walk over every deleted one
-      this.#entries.delete(this.#total - this.#entries.size + 1);
-      this.#pruned++;
-      this.#events.emit({ type: "pruned", messages: this.#pruned });
-    }
+    this.#prune();
     return entry;
+  }
+
+  #prune(): void {
+    const before = this.#pruned;
+    while (this.#entries.size > this.#maxMessages || (this.#weight > MAX_WEIGHT && this.#entries.size > 1)) {
+      // ids count up without gaps; asking the map for its first key would walk over every deleted one
+      const oldest = this.#total - this.#entries.size + 1;
+      this.#weight -= this.#weights.get(oldest) ?? 0;
+      this.#weights.delete(oldest);
+      this.#entries.delete(oldest);
+      this.#pruned++;
+    }
+    if (this.#pruned > before) this.#events.emit({ type: "pruned", messages: this.#pruned });
   }
 
   /** The service has named the message. */

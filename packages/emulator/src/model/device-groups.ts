@@ -1,6 +1,9 @@
 /** Members a device group may have. Source: docs/emulator-fidelity.md#device-groups */
 export const MAX_GROUP_MEMBERS = 20;
 
+/** Keys given out per group at most. Ours. */
+const MAX_KEYS = 50;
+
 /** A device group. */
 export interface DeviceGroup {
   readonly name: string;
@@ -47,6 +50,12 @@ export class DeviceGroups {
       return { error: `a group has at most ${MAX_GROUP_MEMBERS} members` };
     }
     for (const token of valid) found.group.members.add(token);
+    // the key that comes back need not look like the one before; every one goes on working
+    if (found.group.keys.length < MAX_KEYS) {
+      const next = this.#newKey();
+      found.group.keys.push(next);
+      this.#byKey.set(next, found.group);
+    }
     return found;
   }
 

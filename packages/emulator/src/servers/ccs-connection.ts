@@ -33,7 +33,7 @@ import {
   upstreamStanza,
 } from "./ccs-stanzas.ts";
 import type { Credentials } from "./credentials.ts";
-import { conditionAddress, stringData, toIncoming, typeProblem } from "./gcm-message.ts";
+import { conditionAddress, stringData, toIncoming, typeProblem, withNumericTtl } from "./gcm-message.ts";
 import { parseBoundedJson } from "./json-guard.ts";
 
 /** Longest stanza read: a message's payload has 4 KiB, and escaping and options need room. Ours. Unit: bytes. */
@@ -453,9 +453,6 @@ export class CcsConnection implements UpstreamPort {
   ): { readonly message: IncomingMessage; readonly refusal?: Refusal } {
     const { service, lenientNumbers } = this.#context;
     const { profile } = service;
-    if (lenientNumbers && typeof value["time_to_live"] === "string" && /^\d+$/.test(value["time_to_live"])) {
-      value["time_to_live"] = Number(value["time_to_live"]);
-    }
     const envelope = { door: "ccs", senderId: this.#senderId, wire: json, messageId } as const;
     const to = typeof value["to"] === "string" ? value["to"] : "";
     const refused = (detail: string, code: ErrorCode = "invalid-argument") => ({
@@ -464,7 +461,7 @@ export class CcsConnection implements UpstreamPort {
     });
     if (messageType !== undefined)
       return refused(`InvalidJson: unknown message_type: ${String(messageType).slice(0, 50)}`);
-    const parsed = CcsDownstreamSchema.safeParse(value);
+    const parsed = CcsDownstreamSchema.safeParse(lenientNumbers ? withNumericTtl(value) : value);
     if (!parsed.success) {
       return refused(`InvalidJson: JSON_TYPE_ERROR : ${typeProblem(parsed.error.issues[0], value)}`);
     }

@@ -1,3 +1,6 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { HttpAnswer } from "../http-server.ts";
+
 /** A key that is accepted, and the sender it belongs to. */
 export interface ApiKey {
   readonly key: string;
@@ -5,16 +8,26 @@ export interface ApiKey {
   readonly senderId?: string | undefined;
 }
 
-/** Which API keys are good. */
+/** Which credentials are good. */
 export interface Credentials {
   /** The sender behind a good key; `undefined` for a bad one. */
   check(key: string): { readonly senderId: string | undefined } | undefined;
   /** Whether a key is good for a sender. */
   checkFor(key: string, senderId: string): boolean;
+  /** Whether an OAuth access token is good. */
+  checkBearer(token: string): boolean;
+  /** The sender behind an `Authorization` header, where it says. */
+  senderOf(authorization: string | undefined): string | undefined;
 }
 
-/** @param keys Empty: any key is good. */
-export function createCredentials(keys: readonly ApiKey[]): Credentials {
+/**
+ * @param keys Empty: any key is good.
+ * @param checkBearer Whether an access token is good. Default: any is.
+ */
+export function createCredentials(
+  keys: readonly ApiKey[],
+  checkBearer: (token: string) => boolean = () => true,
+): Credentials {
   const byKey = new Map(keys.map((entry) => [entry.key, entry]));
   const check = (key: string): { readonly senderId: string | undefined } | undefined => {
     if (key === "") return undefined;
@@ -28,10 +41,40 @@ export function createCredentials(keys: readonly ApiKey[]): Credentials {
       const found = check(key);
       return found !== undefined && (found.senderId === undefined || found.senderId === senderId);
     },
+    checkBearer,
+    senderOf: (authorization) => check(keyOfHeader(authorization) ?? "")?.senderId,
   };
 }
 
 /** The key in `Authorization: key=…`; `undefined` when the header is missing or of another form. */
 export function keyOfHeader(authorization: string | undefined): string | undefined {
   return authorization === undefined ? undefined : /^key=(\S+)\s*$/.exec(authorization)?.[1];
+}
+
+/** The token in `Authorization: Bearer …`. */
+export function bearerOfHeader(authorization: string | undefined): string | undefined {
+  return authorization === undefined ? undefined : /^Bearer (\S+)\s*$/i.exec(authorization)?.[1];
+}
+
+/**
+ * What device groups and Instance ID ask for: a key, or an access token beside `access_token_auth: true`. The answer when neither is
+ * there, `undefined` when it is well.
+ */
+export function unauthorizedManagement(
+  credentials: Credentials,
+  headers: IncomingHttpHeaders,
+  senderId: string | undefined,
+): HttpAnswer | undefined {
+  const bearer = bearerOfHeader(headers.authorization);
+  if (bearer !== undefined) {
+    return headers["access_token_auth"] === "true" && credentials.checkBearer(bearer) ? undefined : answer(401);
+  }
+  const known = credentials.check(keyOfHeader(headers.authorization) ?? "");
+  if (known === undefined) return answer(401);
+  const other = known.senderId !== undefined && senderId !== undefined && known.senderId !== senderId;
+  return other ? answer(403) : undefined;
+}
+
+function answer(status: 401 | 403): HttpAnswer {
+  return { status, body: JSON.stringify({ error: status === 401 ? "Unauthorized" : "Forbidden" }) };
 }

@@ -97,3 +97,9 @@ export function typeProblem(issue: Issue | undefined, value: unknown): string {
   const type = JAVA_TYPES[String(issue.expected)] ?? "java.lang.String";
   return `Field "${name}" must be a JSON ${type}: ${text.slice(0, 100)}`;
 }
+
+/** The request with `time_to_live` as a number, where it was digits in a string. */
+export function withNumericTtl(value: unknown): unknown {
+  const ttl = (value as { time_to_live?: unknown } | null)?.time_to_live;
+  return typeof ttl === "string" && /^\d+$/.test(ttl) ? { ...(value as object), time_to_live: Number(ttl) } : value;
+}

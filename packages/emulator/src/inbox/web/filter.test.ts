@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import type { CapturedMessage } from "../../model/message.ts";
+import { compileFilter, NO_FILTER } from "./filter.ts";
+
+const message = (facts: Partial<CapturedMessage>): CapturedMessage => ({
+  id: 1,
+  at: 0,
+  door: "gcm-http",
+  kind: "token",
+  to: "tok-a",
+  data: {},
+  timeToLiveSec: 60,
+  delayWhileIdle: false,
+  dryRun: false,
+  receiptRequested: false,
+  wire: "{}",
+  state: "delivered",
+  devices: 1,
+  delivered: 1,
+  timeline: [],
+  ...facts,
+});
+
+describe("the inbox's filter", () => {
+  const all = [
+    message({ id: 1, to: "tok-a", data: { Text: "Grüße aus Köln" } }),
+    message({ id: 2, to: "tok-b", door: "ccs", state: "stored", collapseKey: "mail", senderId: "42" }),
+    message({ id: 3, to: "/topics/news", state: "rejected", code: "not-registered", notification: { title: "Köln" } }),
+  ];
+  const shown = (filter: Partial<typeof NO_FILTER>) =>
+    all.filter(compileFilter({ ...NO_FILTER, ...filter }) ?? (() => true)).map(({ id }) => id);
+
+  it.each([
+    ["", [1, 2, 3]],
+    ["   ", [1, 2, 3]],
+    ["köln", [1, 3]],
+    ["KÖLN aus", [1]],
+    ["to:tok", [1, 2]],
+    ["to:TOK-B state:stored", [2]],
+    ["door:ccs", [2]],
+    ["key:mail", [2]],
+    ["from:4", [2]],
+    ["code:not-reg", [3]],
+    ["to:", []], // a field without a value is a word
+    ["http://nowhere", []],
+    ["nothing", []],
+  ])("shows for %j the messages %j", (text, ids) => {
+    expect(shown({ text })).toEqual(ids);
+  });
+
+  it("narrows by tone and by door", () => {
+    expect(shown({ tone: "bad" })).toEqual([3]);
+    expect(shown({ tone: "waiting", door: "ccs" })).toEqual([2]);
+    expect(shown({ tone: "good", door: "ccs" })).toEqual([]);
+  });
+
+  it("costs nothing when it lets everything through", () => {
+    expect(compileFilter(NO_FILTER)).toBeUndefined();
+  });
+});

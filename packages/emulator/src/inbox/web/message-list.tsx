@@ -1,0 +1,191 @@
+import type { CapturedMessage } from "../../model/message.ts";
+import { compileFilter, type Filter } from "./filter.ts";
+import { clockTime, doorName, duration, shorten, type Tone, toneOf } from "./format.ts";
+import { useEffect, useRef } from "./preact.ts";
+import type { InboxState } from "./state.ts";
+import { Empty, StateBadge } from "./ui.tsx";
+import { VirtualList } from "./virtual-list.tsx";
+
+interface MessageListProps {
+  readonly state: InboxState;
+  readonly filter: Filter;
+  readonly onFilter: (filter: Filter) => void;
+  readonly selected: number | undefined;
+  /** `open`: the reader wants to read it, rather than pass by. */
+  readonly onSelect: (id: number, open: boolean) => void;
+  readonly onClear: () => void;
+  readonly rowHeight: number;
+  readonly httpUrl: string;
+}
+
+const TABS: readonly (readonly [tone: Tone | "all", label: string])[] = [
+  ["all", "All"],
+  ["waiting", "Waiting"],
+  ["good", "Delivered"],
+  ["bad", "Failed"],
+  ["neutral", "Other"],
+];
+
+/** The messages, the newest first, and what narrows them down. */
+export function MessageList(props: MessageListProps) {
+  const { state, filter, onFilter, selected, onSelect, onClear, rowHeight, httpUrl } = props;
+  const { messages } = state;
+  const test = compileFilter(filter);
+  const shown = test === undefined ? messages : messages.filter(test);
+  const at = (index: number): CapturedMessage => shown[shown.length - 1 - index] as CapturedMessage;
+
+  // how many came in at the top since the last drawing; another filter is another list
+  const before = useRef<{ filter: Filter; head: number }>({ filter, head: 0 });
+  const head = shown.at(-1)?.id ?? 0;
+  let added = 0;
+  if (before.current.filter === filter && before.current.head > 0) {
+    while (added < shown.length && at(added).id > before.current.head) added++;
+  }
+  useEffect(() => {
+    before.current = { filter, head };
+  });
+
+  const counts: Record<Tone | "all", number> = { all: messages.length, good: 0, waiting: 0, bad: 0, neutral: 0 };
+  for (const message of messages) counts[toneOf(message.state)]++;
+
+  let selectedIndex = -1;
+  if (selected !== undefined) {
+    const found = shown.findLastIndex(({ id }) => id === selected);
+    if (found !== -1) selectedIndex = shown.length - 1 - found;
+  }
+  const select = (index: number, open: boolean): void => onSelect(at(index).id, open);
+
+  return (
+    <section class="pane list-pane" aria-label="Messages">
+      <div class="toolbar">
+        <div class="search">
+          <input
+            id="search"
+            type="search"
+            placeholder="Search, or to:… state:… key:…"
+            aria-label="Search messages"
+            autocomplete="off"
+            spellcheck={false}
+            value={filter.text}
+            onInput={(event) => onFilter({ ...filter, text: event.currentTarget.value })}
+          />
+          <kbd aria-hidden="true">/</kbd>
+        </div>
+        <select
+          aria-label="Door"
+          value={filter.door}
+          onChange={(event) => onFilter({ ...filter, door: event.currentTarget.value })}
+        >
+          <option value="">All doors</option>
+          <option value="gcm-http">HTTP</option>
+          <option value="ccs">CCS</option>
+          <option value="fcm-v1">FCM v1</option>
+        </select>
+        <button type="button" class="quiet" onClick={onClear} disabled={messages.length === 0}>
+          Clear
+        </button>
+      </div>
+      <fieldset class="tabs" aria-label="State">
+        {TABS.map(([tone, label]) => (
+          <button
+            key={tone}
+            type="button"
+            aria-pressed={filter.tone === tone}
+            onClick={() => onFilter({ ...filter, tone })}
+          >
+            {label} <span class="count">{counts[tone].toLocaleString("en")}</span>
+          </button>
+        ))}
+      </fieldset>
+      {messages.length === 0 ? (
+        <Nothing httpUrl={httpUrl} />
+      ) : shown.length === 0 ? (
+        <Empty title="No message matches">
+          <button type="button" onClick={() => onFilter({ text: "", tone: "all", door: "" })}>
+            Show all
+          </button>
+        </Empty>
+      ) : (
+        <>
+          <div class="columns" aria-hidden="true">
+            <span>Time</span>
+            <span>State</span>
+            <span>Door</span>
+            <span>To</span>
+            <span>Content</span>
+            <span>Key</span>
+            <span>TTL</span>
+          </div>
+          <VirtualList
+            label="Messages, the newest first"
+            count={shown.length}
+            rowHeight={rowHeight}
+            addedOnTop={added}
+            selected={selectedIndex}
+            onSelect={(index) => select(index, false)}
+            onOpen={(index) => select(index, true)}
+            keyOf={(index) => at(index).id}
+          >
+            {(index) => <Row message={at(index)} name={state.nameOf(at(index).to)} />}
+          </VirtualList>
+        </>
+      )}
+      <p class="foot">
+        {state.total.toLocaleString("en")} captured
+        {test === undefined ? "" : `, ${shown.length.toLocaleString("en")} shown`}
+        {state.total > messages.length && messages.length > 0
+          ? `, the newest ${messages.length.toLocaleString("en")} listed`
+          : ""}
+        {state.pruned > 0 ? `, ${state.pruned.toLocaleString("en")} pruned` : ""}
+      </p>
+    </section>
+  );
+}
+
+function Row({ message, name }: { message: CapturedMessage; name: string | undefined }) {
+  const { at, state, door, to, collapseKey, timeToLiveSec, reason, code, devices } = message;
+  const failed = toneOf(state) === "bad";
+  return (
+    <>
+      <time class="c-time">{clockTime(at)}</time>
+      <span class="c-state">
+        <StateBadge state={state} />
+      </span>
+      <span class="c-door">{doorName(door)}</span>
+      <span class="c-to" title={to}>
+        {name === undefined ? shorten(to, 28) : <b>{name}</b>}
+        {devices > 1 ? <span class="count"> ×{devices}</span> : undefined}
+      </span>
+      <span class={failed ? "c-what reason" : "c-what"}>{failed ? (reason ?? code ?? summary(message)) : summary(message)}</span>
+      <span class="c-key">{collapseKey}</span>
+      <span class="c-ttl">{duration(timeToLiveSec)}</span>
+    </>
+  );
+}
+
+/** A message in a few words: its notification, else its data. */
+export function summary({ notification, data }: CapturedMessage): string {
+  const words = [notification?.["title"], notification?.["body"]].filter((word) => typeof word === "string" && word !== "");
+  if (words.length > 0) return words.join(" · ");
+  const entries = Object.entries(data);
+  if (entries.length === 0) return "empty";
+  return entries
+    .slice(0, 6)
+    .map(([key, value]) => `${key}=${value}`)
+    .join("  ")
+    .slice(0, 200);
+}
+
+function Nothing({ httpUrl }: { httpUrl: string }) {
+  return (
+    <Empty title="No messages yet">
+      <p>Send one, and it shows up here by itself:</p>
+      <pre class="code">{`curl ${httpUrl}/fcm/send \\
+  -H 'Authorization: key=any' -H 'Content-Type: application/json' \\
+  -d '{"to":"TOKEN","notification":{"title":"Hello"}}'`}</pre>
+      <p>
+        Take a token from <a href="#/devices">Devices</a>, or start the emulator with <code>--auto-register</code>.
+      </p>
+    </Empty>
+  );
+}

@@ -1,0 +1,159 @@
+import type { EmulatorEvent } from "../../events.ts";
+import type { FaultView } from "../../faults.ts";
+import type { DeviceView } from "../../model/devices.ts";
+import type { CapturedMessage } from "../../model/message.ts";
+import type { ConnectionView } from "./api.ts";
+
+/** Messages held by the page; older ones stay on the server, as far as it keeps them. */
+export const MAX_LISTED = 10_000;
+/** Remarks about clients that broke a rule of the protocol. */
+const MAX_VIOLATIONS = 100;
+
+/** A client broke a rule of the protocol. */
+export interface Violation {
+  readonly at: number;
+  readonly connectionId: number | undefined;
+  readonly detail: string;
+}
+
+/** What the server says when asked for everything. */
+export interface Snapshot {
+  readonly messages: readonly CapturedMessage[];
+  readonly total: number;
+  readonly pruned: number;
+  readonly devices: readonly DeviceView[];
+  readonly connections: readonly ConnectionView[];
+  readonly faults: readonly FaultView[];
+  readonly now: number;
+}
+
+/** Everything the page knows, bounded. No document is needed for it. */
+export class InboxState {
+  /** In the order of arrival. */
+  messages: CapturedMessage[] = [];
+  total = 0;
+  pruned = 0;
+  readonly devices = new Map<string, DeviceView>();
+  connections: readonly ConnectionView[] = [];
+  faults: readonly FaultView[] = [];
+  readonly violations: Violation[] = [];
+  /** How far the service's clock is ahead of this machine's. Unit: milliseconds. */
+  clockAheadMs = 0;
+  /** What has changed on the server and is not in an event: to be asked for. */
+  readonly stale = { connections: false, faults: false, all: false };
+  readonly #names = new Map<string, string>();
+  readonly #maxListed: number;
+
+  constructor(maxListed = MAX_LISTED) {
+    this.#maxListed = maxListed;
+  }
+
+  /** Takes the server's word for everything, but keeps what an event has brought since. */
+  load(snapshot: Snapshot): void {
+    const newer = this.messages;
+    this.messages = [...snapshot.messages].sort((a, b) => a.id - b.id);
+    for (const message of newer) {
+      const known = this.message(message.id);
+      const last = snapshot.messages.at(-1)?.id ?? 0;
+      if (known === undefined ? message.id > last : message.timeline.length > known.timeline.length) this.#put(message);
+    }
+    this.#trim();
+    this.total = Math.max(snapshot.total, this.messages.at(-1)?.id ?? 0);
+    this.pruned = snapshot.pruned;
+    this.devices.clear();
+    this.#names.clear();
+    for (const device of snapshot.devices) this.#putDevice(device);
+    this.connections = snapshot.connections;
+    this.faults = snapshot.faults;
+    this.clockAheadMs = snapshot.now - Date.now();
+  }
+
+  /** Follows one event. */
+  apply(event: EmulatorEvent): void {
+    switch (event.type) {
+      case "message":
+        this.#put(event.message);
+        this.total = Math.max(this.total, event.message.id);
+        this.#trim();
+        break;
+      case "pruned":
+        this.pruned = event.messages;
+        break;
+      case "device":
+        if (event.change === "removed") this.devices.delete(event.device.id);
+        else this.#putDevice(event.device);
+        break;
+      case "connection":
+        this.stale.connections = true;
+        break;
+      case "fault":
+        this.stale.faults = true;
+        break;
+      case "violation":
+        this.violations.unshift({ at: Date.now(), connectionId: event.connectionId, detail: event.detail });
+        this.violations.length = Math.min(this.violations.length, MAX_VIOLATIONS);
+        break;
+      case "clock":
+        this.clockAheadMs = event.now - Date.now();
+        break;
+      case "reset":
+        this.forgetMessages();
+        this.devices.clear();
+        this.#names.clear();
+        this.violations.length = 0;
+        this.total = 0;
+        this.pruned = 0;
+        this.stale.all = true;
+        break;
+    }
+  }
+
+  /** The message with this number, if the page has it. */
+  message(id: number): CapturedMessage | undefined {
+    return this.messages[this.#indexOf(id)];
+  }
+
+  forgetMessages(): void {
+    this.messages = [];
+  }
+
+  /** What the device behind a token is called. */
+  nameOf(token: string): string | undefined {
+    return this.#names.get(token);
+  }
+
+  #putDevice(device: DeviceView): void {
+    this.devices.set(device.id, device);
+    this.#names.set(device.token, device.name);
+    for (const token of device.supersededTokens) this.#names.set(token, device.name);
+  }
+
+  #put(message: CapturedMessage): void {
+    const last = this.messages.at(-1);
+    if (last === undefined || message.id > last.id) {
+      this.messages.push(message);
+      return;
+    }
+    const index = this.#indexOf(message.id);
+    // what is not listed is older than the list
+    if (index !== -1) this.messages[index] = message;
+  }
+
+  #trim(): void {
+    // in chunks: cutting an array's head costs as much as the array is long
+    if (this.messages.length > this.#maxListed * 1.1) this.messages = this.messages.slice(-this.#maxListed);
+  }
+
+  #indexOf(id: number): number {
+    let low = 0;
+    let high = this.messages.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const found = (this.messages[middle] as CapturedMessage).id;
+      if (found === id) return middle;
+      if (found < id) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+}

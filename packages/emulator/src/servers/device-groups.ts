@@ -1,0 +1,119 @@
+import type { HttpAnswer, HttpRequest } from "../http-server.ts";
+import type { GroupAnswer } from "../model/device-groups.ts";
+import { GroupRequestSchema } from "../schemas.ts";
+import { unauthorizedManagement } from "./credentials.ts";
+import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
+import { parseBoundedJson } from "./json-guard.ts";
+
+const HOSTS = ["fcm.googleapis.com", "android.googleapis.com", "gcm-http.googleapis.com"];
+const SAMPLE = '{"notification_key":"APA91b-sample"}';
+
+/**
+ * Device groups: create, add, remove, look up. `/gcm/notification` and `/fcm/notification` with a key or an access token;
+ * `/gcm/googlenotification` for apps themselves, with an `id_token` in the body.
+ */
+export const deviceGroupsDoor: HttpDoor = (context) => {
+  const routes = ["/gcm/notification", "/fcm/notification"].flatMap((path) =>
+    (["POST", "GET"] as const).map((method) => ({
+      method,
+      path,
+      hosts: HOSTS,
+      before: ({ headers }: Pick<HttpRequest, "headers">) =>
+        unauthorizedManagement(context.credentials, headers, projectOf(headers)),
+      handle: (request: HttpRequest) =>
+        withFaults(context.faults, "device-groups", request, SAMPLE, (whole) =>
+          method === "GET" ? lookUp(context, whole) : change(context, whole),
+        ),
+    })),
+  );
+  return [
+    ...routes,
+    {
+      method: "POST",
+      path: "/gcm/googlenotification",
+      hosts: HOSTS,
+      handle: (request) =>
+        withFaults(context.faults, "device-groups", request, SAMPLE, (whole) => changeByApp(context, whole)),
+    },
+  ];
+};
+
+function projectOf(headers: HttpRequest["headers"]): string | undefined {
+  const value = headers["project_id"];
+  return typeof value === "string" && /^\d{1,20}$/.test(value) ? value : undefined;
+}
+
+function change(context: DoorContext, request: HttpRequest): HttpAnswer {
+  const senderId = projectOf(request.headers);
+  if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
+  const body = readBody(request.body);
+  if (typeof body === "string") return refusal(body);
+  const { operation, notification_key_name: name, notification_key: key, registration_ids: tokens } = body;
+  const { groups } = context;
+  switch (operation) {
+    case "create":
+      if (name === undefined || name === "") return refusal("notification_key_name is missing");
+      return answer(context, groups.create(senderId, name, tokens));
+    case "add":
+      if (key === undefined) return refusal("notification_key is missing");
+      return answer(context, groups.add(senderId, key, name, tokens));
+    case "remove":
+      if (key === undefined) return refusal("notification_key is missing");
+      return answer(context, groups.remove(senderId, key, name, tokens));
+  }
+}
+
+/** What an app may do for itself: add or remove one token; adding makes the group when it is not there. */
+function changeByApp(context: DoorContext, request: HttpRequest): HttpAnswer {
+  const senderId = projectOf(request.headers);
+  if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
+  const body = readBody(request.body);
+  if (typeof body === "string") return refusal(body);
+  const { operation, notification_key_name: name, registration_ids: tokens, id_token: idToken } = body;
+  if (idToken === undefined || idToken === "") return { ...refusal("id_token is missing"), status: 401 };
+  if (name === undefined || name === "") return refusal("notification_key_name is missing");
+  if (operation === "create" || tokens.length !== 1) return refusal("only add and remove of one token are possible");
+  const { groups } = context;
+  const known = groups.find(senderId, name);
+  if (known === undefined) {
+    return operation === "add"
+      ? answer(context, groups.create(senderId, name, tokens))
+      : refusal("notification_key not found");
+  }
+  const key = known.keys.at(-1) as string;
+  return answer(
+    context,
+    operation === "add" ? groups.add(senderId, key, name, tokens) : groups.remove(senderId, key, name, tokens),
+  );
+}
+
+function lookUp(context: DoorContext, request: HttpRequest): HttpAnswer {
+  const senderId = projectOf(request.headers);
+  if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
+  const name = request.query.get("notification_key_name");
+  if (name === null || name === "") return refusal("notification_key_name is missing");
+  const group = context.groups.find(senderId, name);
+  return answer(context, group === undefined ? { error: "notification_key not found" } : { group });
+}
+
+function readBody(text: string): ReturnType<typeof GroupRequestSchema.parse> | string {
+  let value: unknown;
+  try {
+    value = parseBoundedJson(text);
+  } catch {
+    return "the body is not JSON";
+  }
+  const parsed = GroupRequestSchema.safeParse(value);
+  return parsed.success ? parsed.data : `${parsed.error.issues[0]?.path.join(".")} is missing or of the wrong type`;
+}
+
+function answer(context: DoorContext, result: GroupAnswer): HttpAnswer {
+  if ("error" in result) return refusal(result.error);
+  const { group } = result;
+  context.events.emit({ type: "group", name: group.name, senderId: group.senderId, members: group.members.size });
+  return jsonAnswer(200, { notification_key: group.keys.at(-1) });
+}
+
+function refusal(error: string): HttpAnswer {
+  return jsonAnswer(400, { error });
+}

@@ -1,0 +1,63 @@
+import type { EmulatorClock } from "../emulator-clock.ts";
+import type { EventHub } from "../events.ts";
+import type { FaultScript, HttpFaultDoor } from "../faults.ts";
+import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
+import type { InboxStore } from "../inbox/store.ts";
+import type { DeviceGroups } from "../model/device-groups.ts";
+import type { DeviceRegistry } from "../model/devices.ts";
+import type { ServiceIds } from "../model/ids.ts";
+import type { CloudService } from "../model/service.ts";
+import type { ResolvedOptions } from "../schemas.ts";
+import type { Counters } from "../stats.ts";
+import type { Credentials } from "./credentials.ts";
+
+/** What a door of the service gets: the model behind it, and how the emulator was told to behave. */
+export interface DoorContext {
+  readonly service: CloudService;
+  readonly registry: DeviceRegistry;
+  readonly groups: DeviceGroups;
+  readonly inbox: InboxStore;
+  readonly faults: FaultScript;
+  readonly credentials: Credentials;
+  readonly counters: Counters;
+  readonly events: EventHub;
+  readonly ids: ServiceIds;
+  /** The service's time. */
+  readonly clock: EmulatorClock;
+  readonly settings: ResolvedOptions;
+}
+
+/** A door over HTTP: the routes it answers to. A new one is a file here and a line in `doors.ts`. */
+export type HttpDoor = (context: DoorContext) => HttpRoute[];
+
+/**
+ * Answers a request, unless a fault for whole requests is due.
+ *
+ * @param sample What a spoiled answer is made from when nothing of the request is accepted.
+ */
+export function withFaults(
+  faults: FaultScript,
+  door: HttpFaultDoor,
+  request: HttpRequest,
+  sample: string,
+  handle: (request: HttpRequest) => HttpAnswer,
+): HttpAnswer {
+  const fault = faults.takeRequest(door);
+  if (fault !== undefined) {
+    return {
+      status: fault.status,
+      contentType: fault.contentType ?? "text/html; charset=UTF-8",
+      body: fault.body ?? `<html><body>${fault.status}</body></html>\n`,
+      ...(fault.retryAfterText === undefined ? {} : { headers: { "retry-after": fault.retryAfterText } }),
+    };
+  }
+  const spoiled = faults.takeHttp(door);
+  if (spoiled === undefined) return handle(request);
+  const answer = spoiled.accept === true ? handle(request) : { status: 200, body: sample };
+  return { ...answer, spoil: spoiled.kind };
+}
+
+/** An answer in JSON. */
+export function jsonAnswer(status: number, body: unknown): HttpAnswer {
+  return { status, body: JSON.stringify(body) };
+}

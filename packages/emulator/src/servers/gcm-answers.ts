@@ -1,0 +1,92 @@
+import { type ErrorCode, stringifyExactJson, wireStringFor } from "@cloud-messaging/core";
+import type { HttpAnswer } from "../http-server.ts";
+import type { ServiceIds } from "../model/ids.ts";
+import type { Decision, Refusal } from "../model/message.ts";
+
+/** Codes whose meaning HTTP has a word for, under another code's name. */
+const HTTP_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  "bad-registration": "InvalidRegistration",
+  "quota-exceeded": "DeviceMessageRateExceeded",
+  "connection-draining": "Unavailable",
+};
+
+/** The word for a refusal in a JSON or plain-text answer. */
+export function wordOf({ word, code }: Refusal): string {
+  return word ?? wireStringFor("gcmHttp", code) ?? HTTP_WORDS[code] ?? "InternalServerError";
+}
+
+/** The answer about tokens: one result per recipient, in their order. */
+export function multicastAnswer(ids: ServiceIds, decisions: readonly Decision[]): HttpAnswer {
+  let success = 0;
+  let canonical = 0;
+  const results = decisions.map((decision) => {
+    if (decision.kind === "refused") return { error: wordOf(decision) };
+    success++;
+    if (decision.canonicalToken === undefined) return { message_id: decision.messageId };
+    canonical++;
+    return { message_id: decision.messageId, registration_id: decision.canonicalToken };
+  });
+  const failure = decisions.length - success;
+  return json({ multicast_id: ids.wide(), success, failure, canonical_ids: canonical, results }, decisions);
+}
+
+/** The answer about a topic or condition. */
+export function topicAnswer(decision: Decision): HttpAnswer {
+  if (decision.kind === "refused") return json({ error: wordOf(decision) }, [decision]);
+  return json({ message_id: decision.numericId }, []);
+}
+
+/** The answer about a device group. */
+export function groupAnswer(ids: ServiceIds, decision: Decision, failureCounts: boolean): HttpAnswer {
+  if (decision.kind === "refused") return multicastAnswer(ids, [decision]);
+  const { success = 0, failure = 0, failed = [] } = decision.group ?? {};
+  if (success === 0 && !failureCounts) {
+    const body = "<html><body>Service Unavailable</body></html>\n";
+    return { status: 503, contentType: "text/html; charset=UTF-8", body };
+  }
+  return json({ success, failure, ...(failed.length > 0 ? { failed_registration_ids: failed } : {}) }, []);
+}
+
+/** The answer in plain text: `id=…` or `Error=…`; what would be `Unavailable` is a 5xx. */
+export function plainTextAnswer(decision: Decision): HttpAnswer {
+  const contentType = "text/plain; charset=UTF-8";
+  if (decision.kind === "accepted") {
+    const canonical = decision.canonicalToken === undefined ? "" : `registration_id=${decision.canonicalToken}\n`;
+    return { status: 200, contentType, body: `id=${decision.messageId}\n${canonical}` };
+  }
+  const word = wordOf(decision);
+  const status = word === "Unavailable" ? 503 : word === "InternalServerError" ? 500 : 200;
+  const headers = retryAfterOf([decision]);
+  return {
+    status,
+    contentType,
+    body: status === 200 ? `Error=${word}\n` : "",
+    ...(headers === undefined ? {} : { headers }),
+  };
+}
+
+/** 400 with the reason as text and one line feed, as the live service wrote it. */
+export function badRequest(reason: string): HttpAnswer {
+  return { status: 400, contentType: "text/plain; charset=UTF-8", body: `${reason}\n` };
+}
+
+/** 401 with a page. */
+export function unauthorized(): HttpAnswer {
+  return {
+    status: 401,
+    contentType: "text/html; charset=UTF-8",
+    body: "<HTML><HEAD><TITLE>Unauthorized</TITLE></HEAD><BODY><H1>Unauthorized</H1><H2>Error 401</H2></BODY></HTML>\n",
+  };
+}
+
+function json(body: unknown, decisions: readonly Decision[]): HttpAnswer {
+  const headers = retryAfterOf(decisions);
+  return { status: 200, body: stringifyExactJson(body), ...(headers === undefined ? {} : { headers }) };
+}
+
+function retryAfterOf(decisions: readonly Decision[]): Record<string, string> | undefined {
+  for (const decision of decisions) {
+    if (decision.kind === "refused" && decision.retryAfter !== undefined) return { "retry-after": decision.retryAfter };
+  }
+  return undefined;
+}

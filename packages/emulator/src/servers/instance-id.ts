@@ -1,0 +1,133 @@
+import { isTopicName, wireStringFor } from "@cloud-messaging/core";
+import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
+import { type AppInstance, viewOf } from "../model/devices.ts";
+import { isMalformed, MAX_TOPICS } from "../model/service.ts";
+import { ImportRequestSchema, TopicBatchSchema } from "../schemas.ts";
+import { unauthorizedManagement } from "./credentials.ts";
+import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
+import { parseBoundedJson } from "./json-guard.ts";
+
+const HOSTS = ["iid.googleapis.com"];
+/** Tokens per topic batch. Source: docs/emulator-fidelity.md#instance-id */
+const MAX_BATCH = 1000;
+/** Tokens per import. Source: docs/emulator-fidelity.md#instance-id */
+const MAX_IMPORT = 100;
+
+/** The Instance ID service: what is known of a token, topics by token and in batches, APNs import. */
+export const instanceIdDoor: HttpDoor = (context) => {
+  const route = (
+    method: HttpRoute["method"],
+    path: string,
+    handle: (request: HttpRequest) => HttpAnswer,
+  ): HttpRoute => ({
+    method,
+    path,
+    hosts: HOSTS,
+    before: ({ headers }) => unauthorizedManagement(context.credentials, headers, undefined),
+    handle: (request) =>
+      withFaults(context.faults, "instance-id", request, '{"results":[{},{}]}', () => handle(request)),
+  });
+  return [
+    route("GET", "/iid/info/:token", (request) => info(context, request)),
+    route("POST", "/iid/v1/:token/rel/topics/:topic", (request) => relate(context, request, true)),
+    route("DELETE", "/iid/v1/:token/rel/topics/:topic", (request) => relate(context, request, false)),
+    route("POST", "/iid/v1::batchAdd", (request) => batch(context, request, true)),
+    route("POST", "/iid/v1::batchRemove", (request) => batch(context, request, false)),
+    route("POST", "/iid/v1::batchImport", (request) => importApns(context, request)),
+  ];
+};
+
+function info(context: DoorContext, { params, query }: HttpRequest): HttpAnswer {
+  const token = params["token"] ?? "";
+  if (isMalformed(token)) return jsonAnswer(400, { error: "InvalidToken" });
+  const app = context.registry.byToken(token);
+  if (app === undefined) return jsonAnswer(404, { error: "No information found about this instance id." });
+  const topics = [...app.topics].map(([name, at]) => [name, { addDate: new Date(at).toISOString().slice(0, 10) }]);
+  return jsonAnswer(200, {
+    application: app.packageName,
+    authorizedEntity: [...app.senderIds][0] ?? context.settings.senderId,
+    applicationVersion: "1",
+    platform: "ANDROID",
+    ...(query.get("details") === "true" && topics.length > 0 ? { rel: { topics: Object.fromEntries(topics) } } : {}),
+  });
+}
+
+function relate(context: DoorContext, request: HttpRequest, add: boolean): HttpAnswer {
+  const { token = "", topic = "" } = request.params;
+  if (!isTopicName(topic)) return jsonAnswer(400, { error: "Topic name format is invalid" });
+  const error = changeTopic(context, token, topic, add, senderOf(context, request));
+  if (error === undefined) return jsonAnswer(200, {});
+  const status: Record<string, number> = { NOT_FOUND: 404, PERMISSION_DENIED: 403, RESOURCE_EXHAUSTED: 429 };
+  return jsonAnswer(status[error] ?? 400, { error });
+}
+
+function batch(context: DoorContext, request: HttpRequest, add: boolean): HttpAnswer {
+  const parsed = TopicBatchSchema.safeParse(jsonOf(request.body));
+  if (!parsed.success) return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
+  const { to, registration_tokens: tokens } = parsed.data;
+  const topic = to.startsWith("/topics/") ? to.slice("/topics/".length) : "";
+  if (!isTopicName(topic)) return jsonAnswer(400, { error: "Topic name format is invalid" });
+  if (tokens === undefined || tokens.length === 0) return jsonAnswer(400, { error: "MissingIIdToken" });
+  if (tokens.length > MAX_BATCH) return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
+  const sender = senderOf(context, request);
+  const results = tokens.map((token) => {
+    const error = changeTopic(context, token, topic, add, sender);
+    return error === undefined ? {} : { error };
+  });
+  return jsonAnswer(200, { results });
+}
+
+/** @returns The per-token error, or `undefined` when it was done. */
+function changeTopic(
+  context: DoorContext,
+  token: string,
+  topic: string,
+  add: boolean,
+  senderId: string | undefined,
+): string | undefined {
+  const { registry, faults, clock, events } = context;
+  const fault = faults.takeRefusal("instance-id", [token]);
+  if (fault !== undefined) return fault.word ?? wireStringFor("instanceId", fault.code) ?? "INTERNAL";
+  if (isMalformed(token)) return "INVALID_ARGUMENT";
+  const app: AppInstance | undefined = registry.byToken(token);
+  if (app === undefined) return "NOT_FOUND";
+  if (senderId !== undefined && app.senderIds.size > 0 && !app.senderIds.has(senderId)) return "PERMISSION_DENIED";
+  if (!add) registry.unsubscribe(app, topic);
+  else if (!registry.subscribe(app, topic, clock.now(), MAX_TOPICS)) return "TOO_MANY_TOPICS";
+  events.emit({ type: "device", change: add ? "subscribed" : "unsubscribed", device: viewOf(app) });
+  return undefined;
+}
+
+/** Every APNs token that looks like one becomes a device. */
+function importApns(context: DoorContext, request: HttpRequest): HttpAnswer {
+  const parsed = ImportRequestSchema.safeParse(jsonOf(request.body));
+  if (!parsed.success || parsed.data.apns_tokens.length > MAX_IMPORT) {
+    return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
+  }
+  const { registry, ids, settings, events } = context;
+  const senderId = senderOf(context, request) ?? settings.senderId;
+  const results = parsed.data.apns_tokens.map((apnsToken) => {
+    if (!/^[0-9a-fA-F]{64,200}$/.test(apnsToken) || registry.full) {
+      return { apns_token: apnsToken, status: "Internal Server Error" };
+    }
+    const id = `apns-${ids.hex(12)}`;
+    const device = registry.addDevice(id, `imported from APNs: ${apnsToken.slice(0, 8)}`, true, false);
+    const token = ids.token();
+    const app = registry.addApp(device, { id, token, packageName: parsed.data.application, senderIds: [senderId] });
+    events.emit({ type: "device", change: "created", device: viewOf(app) });
+    return { apns_token: apnsToken, status: "OK", registration_token: token };
+  });
+  return jsonAnswer(200, { results });
+}
+
+function senderOf(context: DoorContext, { headers }: HttpRequest): string | undefined {
+  return context.credentials.senderOf(headers.authorization);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return parseBoundedJson(text);
+  } catch {
+    return undefined;
+  }
+}
