@@ -44,6 +44,8 @@ export class ScriptedConnection {
   readonly acks: SeenAck[] = [];
   /** Pings by their ID. */
   readonly pings: string[] = [];
+  /** Every other iq, as it came. */
+  readonly iqs: string[] = [];
   /** White space between stanzas, in characters. */
   spaces = 0;
   /** The client closed the stream. */
@@ -160,7 +162,10 @@ export class ScriptedConnection {
   #stanza(kind: string, text: string): void {
     if (kind === "iq") {
       const id = /id="([^"]*)"/.exec(text)?.[1] ?? "";
-      if (!text.includes("urn:xmpp:ping")) return;
+      if (!text.includes("urn:xmpp:ping")) {
+        this.iqs.push(text);
+        return;
+      }
       this.pings.push(id);
       if (this.answersPings) this.write(`<iq id="${id}" type="result"/>`);
       return;

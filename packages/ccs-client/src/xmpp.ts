@@ -246,6 +246,11 @@ export class XmppStream {
       this.#goOnline();
       return;
     }
+    if (element.namespace === NAMESPACE.sasl && element.name === "failure") {
+      // not left to the library: it needs a moment, and the end of the stream may be right behind
+      this.destroy(this.#loginFailure(element));
+      return;
+    }
     if (element.namespace === NAMESPACE.stream && element.name === "features") {
       const features = this.#usableFeatures(element);
       if (features !== undefined) parser.emit("element", features);
@@ -305,17 +310,14 @@ export class XmppStream {
 
   #failNegotiation(error: unknown): void {
     if (this.#phase !== "negotiating" || this.#cause !== undefined) return;
-    this.destroy(this.#explain(error));
+    this.destroy(new ConnectionError("The stream could not be negotiated", { cause: error }));
   }
 
-  #explain(error: unknown): ConnectionError | AuthenticationError {
-    const { name, condition } = error as { readonly name?: unknown; readonly condition?: unknown };
-    if (name === "SASLError" && typeof condition === "string") {
-      const text = `CCS refused the login of ${this.#options.login} (${condition})`;
-      if (PASSING_SASL_FAILURES.has(condition)) return new ConnectionError(text);
-      return new AuthenticationError(`${text}: check the sender ID and the API key`);
-    }
-    return new ConnectionError("The stream could not be negotiated", { cause: error });
+  #loginFailure(failure: XmlElement): ConnectionError | AuthenticationError {
+    const condition = failure.children.find(({ name }) => name !== "text")?.name ?? "no reason given";
+    const text = `CCS refused the login of ${this.#options.login} (${condition})`;
+    if (PASSING_SASL_FAILURES.has(condition)) return new ConnectionError(text);
+    return new AuthenticationError(`${text}: check the sender ID and the API key`);
   }
 
   #ended(error: Error | undefined): void {

@@ -1,0 +1,669 @@
+import { type CcsClientOptions, createCcsClient } from "@cloud-messaging/ccs-client";
+import {
+  createManualClock,
+  createMemoryRegistrationStore,
+  InvalidMessageError,
+  type RecipientOutcome,
+  subscribe,
+} from "@cloud-messaging/core";
+import { describe, expect, it } from "vitest";
+import { type ScriptedConnection, type ScriptedServer, startScriptedServer } from "../support/ccs-scripted-server.ts";
+
+const message = (token = "tok-a") => ({ target: { token }, data: { n: "1" } });
+
+interface Setup extends AsyncDisposable {
+  readonly server: ScriptedServer;
+  readonly client: ReturnType<typeof createCcsClient>;
+  readonly connection: ScriptedConnection;
+  readonly clock: ReturnType<typeof createManualClock>;
+}
+
+/** A client that is online on its first connection, on a clock that stands still. */
+async function online(options: Partial<CcsClientOptions> = {}): Promise<Setup> {
+  const clock = createManualClock();
+  const server = await startScriptedServer();
+  const client = createCcsClient({ ...server.options(), clock, random: () => 0.5, ...options });
+  const connection = await server.next();
+  await client.ready();
+  return {
+    server,
+    client,
+    connection,
+    clock,
+    async [Symbol.asyncDispose]() {
+      for (const open of server.connections) open.ackAll();
+      const closing = client.close();
+      await clock.advance(60_000);
+      await closing;
+      await server.close();
+    },
+  };
+}
+
+const arrived = (connection: ScriptedConnection, count: number) =>
+  connection.until(() => connection.messages.length >= count);
+const idOf = (connection: ScriptedConnection, index = 0): string => connection.messages[index]?.id as string;
+/** Its registrations are older than any send. */
+const storeOfLongAgo = () => createMemoryRegistrationStore({ clock: createManualClock(0) });
+const only = async (sending: Promise<{ outcomes: readonly RecipientOutcome[] }>) => (await sending).outcomes[0];
+
+describe("the answer to a message", () => {
+  it("rewrites the store when an ack names a canonical ID, and the next message goes there", async () => {
+    const registrations = storeOfLongAgo();
+    await registrations.register("user", "tok-old");
+    await using parts = await online({ registrations });
+    const { client, connection } = parts;
+    const sending = client.sendToUser("user", { data: { a: "1" } });
+    await arrived(connection, 1);
+    connection.ack(idOf(connection), { registration_id: "tok-new" });
+    expect(await only(sending)).toMatchObject({
+      kind: "accepted",
+      recipient: "tok-old",
+      canonicalRegistrationId: "tok-new",
+    });
+    expect((await registrations.registrationsOf("user")).map(({ token }) => token)).toEqual(["tok-new"]);
+
+    const again = client.send(message("tok-old"));
+    await arrived(connection, 2);
+    expect(connection.messages[1]?.to).toBe("tok-new");
+    connection.ack(idOf(connection, 1));
+    expect(await only(again)).toMatchObject({ kind: "accepted", recipient: "tok-old", sentTo: "tok-new" });
+  });
+
+  it.each([
+    ["DEVICE_UNREGISTERED", undefined],
+    ["BAD_REGISTRATION", "Invalid token on 'to' field: tok-a"],
+  ])("removes the token from the store after %s", async (error, description) => {
+    const registrations = storeOfLongAgo();
+    await registrations.register("user", "tok-a");
+    await using parts = await online({ registrations });
+    const { client, connection } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    connection.nack(idOf(connection), error, description);
+    expect(await only(sending)).toMatchObject({ kind: "unregistered" });
+    expect(await registrations.registrationsOf("user")).toEqual([]);
+  });
+
+  it("keeps a token of which CCS only says BAD_REGISTRATION: it may be another sender's", async () => {
+    const registrations = storeOfLongAgo();
+    await registrations.register("user", "tok-a");
+    await using parts = await online({ registrations });
+    const sending = parts.client.send(message());
+    await arrived(parts.connection, 1);
+    parts.connection.nack(idOf(parts.connection), "BAD_REGISTRATION");
+    expect(await only(sending)).toMatchObject({ kind: "rejected", code: "bad-registration" });
+    expect(await registrations.registrationsOf("user")).toHaveLength(1);
+  });
+
+  it.each([["SERVICE_UNAVAILABLE"], ["INTERNAL_SERVER_ERROR"], ["SOMETHING_NEW"]])(
+    "%s: waits a second or more, then goes again under the same ID",
+    async (error) => {
+      await using parts = await online();
+      const { client, connection, clock } = parts;
+      const retried = new Promise((resolve) => {
+        const stop = subscribe("cloud-messaging:retry", (event) => {
+          stop();
+          resolve(event);
+        });
+      });
+      const sending = client.send(message());
+      await arrived(connection, 1);
+      connection.nack(idOf(connection), error);
+      expect(await retried).toMatchObject({ attempt: 2, delayMs: 1_500 });
+      await clock.advance(1_499);
+      expect(connection.messages).toHaveLength(1);
+      await clock.advance(1);
+      await arrived(connection, 2);
+      expect(idOf(connection, 1)).toBe(idOf(connection));
+      connection.ack(idOf(connection));
+      expect(await only(sending)).toMatchObject({ kind: "accepted", attempts: 2 });
+    },
+  );
+
+  it.each([["DEVICE_MESSAGE_RATE_EXCEEDED"], ["TOPICS_MESSAGE_RATE_EXCEEDED"], ["QUOTA_EXCEEDED"]])(
+    "%s: goes again later and slower",
+    async (error) => {
+      await using parts = await online();
+      const retried = new Promise((resolve) => {
+        const stop = subscribe("cloud-messaging:retry", (event) => {
+          stop();
+          resolve(event);
+        });
+      });
+      const sending = parts.client.send(message());
+      await arrived(parts.connection, 1);
+      parts.connection.nack(idOf(parts.connection), error);
+      expect(await retried).toMatchObject({ delayMs: 30_500 });
+      await parts.clock.advance(30_500);
+      await arrived(parts.connection, 2);
+      parts.connection.ack(idOf(parts.connection));
+      expect(await only(sending)).toMatchObject({ kind: "accepted" });
+    },
+  );
+
+  it.each([["INVALID_JSON"], ["BAD_ACK"], ["AUTHENTICATION_FAILED"], ["INVALID_TTL"]])(
+    "%s: goes to the caller at once, with what the service said",
+    async (error) => {
+      await using parts = await online();
+      const sending = parts.client.send(message());
+      await arrived(parts.connection, 1);
+      parts.connection.nack(idOf(parts.connection), error, "said the service");
+      expect(await only(sending)).toMatchObject({
+        kind: "rejected",
+        attempts: 1,
+        service: { error, description: "said the service" },
+      });
+    },
+  );
+
+  it("may be a stanza error, which finds its message by the stanza's id, and echoes nothing into the inbox", async () => {
+    const upstream: string[] = [];
+    await using parts = await online({
+      onUpstream: ({ messageId }) => {
+        upstream.push(messageId);
+      },
+    });
+    const { client, connection } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    const id = idOf(connection);
+    connection.write(
+      `<message id="${id}" type="error"><gcm xmlns="google:mobile:data">{"from":"tok-a","message_id":"${id}"}</gcm><error code="400" type="modify"><bad-request xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/><text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">InvalidJson</text></error></message>`,
+    );
+    expect(await only(sending)).toMatchObject({
+      kind: "rejected",
+      code: "stanza-error",
+      service: { error: "bad-request", status: 400, description: "InvalidJson" },
+    });
+    expect(upstream).toEqual([]);
+  });
+
+  it("comes by position for messages to many tokens, each with an ID of its own", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const sending = client.send({ target: { tokens: ["tok-a", "tok-b", "tok-a"] }, data: { n: "1" } });
+    await arrived(connection, 3);
+    expect(new Set(connection.messages.map(({ id }) => id)).size).toBe(3);
+    connection.nack(idOf(connection, 1), "DEVICE_UNREGISTERED");
+    connection.ack(idOf(connection, 2));
+    connection.ack(idOf(connection, 0));
+    expect((await sending).outcomes.map(({ kind, recipient }) => `${recipient} ${kind}`)).toEqual([
+      "tok-a accepted",
+      "tok-b unregistered",
+      "tok-a accepted",
+    ]);
+  });
+
+  it("of a group tells who failed", async () => {
+    await using parts = await online();
+    const sending = parts.client.send({ target: { notificationKey: "group" } });
+    await arrived(parts.connection, 1);
+    parts.connection.ack(idOf(parts.connection), { success: 1, failure: 1, failed_registration_ids: ["tok-b"] });
+    expect(await only(sending)).toMatchObject({
+      kind: "accepted",
+      group: { success: 1, failure: 1, failedRegistrationIds: ["tok-b"] },
+    });
+  });
+
+  it("is no answer when it names an unknown ID, comes twice, or says something nobody knows", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const notices: string[] = [];
+    const stop = subscribe("cloud-messaging:notice", ({ notice }) => notices.push(notice));
+    connection.gcm({ message_type: "ack", message_id: "never-sent" });
+    connection.gcm({ message_type: "nack", message_id: "never-sent", error: "INVALID_JSON" });
+    connection.gcm({ message_type: "dance" });
+    connection.gcm({ message_type: "control", control_type: "TEA_BREAK" });
+    connection.gcm(["not", "an", "object"]);
+    connection.write('<message><gcm xmlns="google:mobile:data">{"message_type":</gcm></message><message/>');
+    connection.write('<presence/><message type="error"/><iq type="result" id="nothing"/>');
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    connection.ack(idOf(connection));
+    connection.ack(idOf(connection));
+    connection.nack(idOf(connection), "DEVICE_UNREGISTERED");
+    expect(await only(sending)).toMatchObject({ kind: "accepted" });
+    const second = client.send(message());
+    await arrived(connection, 2);
+    connection.ack(idOf(connection, 1));
+    await second;
+    stop();
+    expect(notices).toEqual([
+      "unknown-answer",
+      "unknown-answer",
+      "unknown-message-type",
+      "unknown-control",
+      "malformed-message",
+      "malformed-message",
+      "stanza-error",
+      "unknown-answer",
+      "unknown-answer",
+    ]);
+    expect(client.connections).toMatchObject([{ id: 1, phase: "open", pending: 0 }]);
+  });
+});
+
+describe("a message ID", () => {
+  it("may be the caller's, and not that of a message that is still pending", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const first = client.send({ ...message(), messageId: "mine" });
+    await arrived(connection, 1);
+    expect(idOf(connection)).toBe("mine");
+    await expect(client.send({ ...message(), messageId: "mine" })).rejects.toBeInstanceOf(InvalidMessageError);
+    connection.ack("mine");
+    await first;
+    const again = client.send({ ...message(), messageId: "mine" });
+    await arrived(connection, 2);
+    connection.ack("mine");
+    expect(await only(again)).toMatchObject({ kind: "accepted" });
+  });
+});
+
+describe("what CCS cannot carry", () => {
+  it("is refused before anything is written", async () => {
+    await using parts = await online();
+    await expect(parts.client.send({ ...message(), restrictedPackageName: "com.example" })).rejects.toMatchObject({
+      problems: [{ path: "restrictedPackageName" }],
+    });
+    expect(parts.connection.messages).toEqual([]);
+  });
+});
+
+describe("flow control", () => {
+  it("holds message 101 until one of the first 100 is answered", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const sends = Array.from({ length: 101 }, (_, i) => client.send(message(`tok-${i}`)));
+    await arrived(connection, 100);
+    expect(client.connections).toMatchObject([{ pending: 100 }]);
+    expect(client.pending).toBe(101);
+    connection.nack(idOf(connection, 7), "INVALID_JSON");
+    await arrived(connection, 101);
+    expect(connection.messages[100]?.to).toBe("tok-100");
+    connection.ackAll();
+    expect(await Promise.all(sends)).toHaveLength(101);
+  });
+
+  it("is fair: who waits longest goes first, and who gives up leaves the line", async () => {
+    await using parts = await online({ maxPendingMessages: 1 });
+    const { client, connection } = parts;
+    const stop = new AbortController();
+    const sends = [
+      client.send(message("tok-0")),
+      client.send(message("tok-1")),
+      client.send(message("tok-2"), { signal: stop.signal }),
+      client.send(message("tok-3")),
+    ];
+    const given = expect(sends[2]).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    await arrived(connection, 1);
+    stop.abort();
+    await given;
+    connection.onMessage = ({ id }) => connection.ack(id);
+    connection.ack(idOf(connection));
+    await Promise.all([sends[0], sends[1], sends[3]]);
+    expect(connection.messages.map(({ to }) => to)).toEqual(["tok-0", "tok-1", "tok-3"]);
+  });
+
+  it("lets acknowledgements of upstream messages pass while no message may be sent", async () => {
+    await using parts = await online({ maxPendingMessages: 1, onUpstream: () => undefined });
+    const { client, connection } = parts;
+    const sends = [client.send(message()), client.send(message())];
+    await arrived(connection, 1);
+    connection.gcm({ from: "tok-a", message_id: "u-1", data: {} });
+    await connection.until(() => connection.acks.length === 1);
+    expect(connection.messages).toHaveLength(1);
+    connection.ackAll();
+    await Promise.all(sends);
+  });
+
+  it("keeps the slot of a message whose caller gave up: CCS still counts it", async () => {
+    await using parts = await online({ maxPendingMessages: 1 });
+    const { client, connection } = parts;
+    const stop = new AbortController();
+    const first = client.send(message("tok-0"), { signal: stop.signal });
+    await arrived(connection, 1);
+    stop.abort();
+    expect(await only(first)).toMatchObject({ kind: "ambiguous", code: "aborted" });
+    const second = client.send(message("tok-1"));
+    await parts.clock.advance(1);
+    expect(connection.messages).toHaveLength(1);
+    connection.ack(idOf(connection));
+    await arrived(connection, 2);
+    connection.ack(idOf(connection, 1));
+    expect(await only(second)).toMatchObject({ kind: "accepted" });
+  });
+
+  it("writes everything of one turn of the event loop in one piece", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    let packets = 0;
+    connection.socket.on("data", () => {
+      packets++;
+    });
+    const sends = Array.from({ length: 50 }, () => client.send(message()));
+    await arrived(connection, 50);
+    expect(packets).toBe(1);
+    connection.ackAll();
+    await Promise.all(sends);
+  });
+});
+
+describe("connection draining", () => {
+  it.each([
+    ["the control message", (connection: ScriptedConnection) => connection.drain()],
+    [
+      "the same as a typed stanza",
+      (connection: ScriptedConnection) =>
+        connection.write(
+          '<message type="normal" from="devices@gcm.googleapis.com"><gcm xmlns="google:mobile:data">{"message_type":"control","control_type":"CONNECTION_DRAINING"}</gcm></message>',
+        ),
+    ],
+  ])(
+    "on %s opens a successor, sends new messages there, and takes the old answers where they belong",
+    async (_, drain) => {
+      const upstream: string[] = [];
+      await using parts = await online({
+        onUpstream: ({ messageId }) => {
+          upstream.push(messageId);
+        },
+      });
+      const { server, client, connection } = parts;
+      const old = client.send(message("tok-old"));
+      await arrived(connection, 1);
+      drain(connection);
+      const second = await server.next();
+      const fresh = client.send(message("tok-new"));
+      await arrived(second, 1);
+      expect(client.connections).toMatchObject([
+        { id: 1, phase: "draining", pending: 1 },
+        { id: 2, phase: "open", pending: 1 },
+      ]);
+      connection.gcm({ from: "tok-u", message_id: "u-1", data: {} });
+      await connection.until(() => connection.acks.length === 1);
+      expect(second.acks).toEqual([]);
+      connection.ack(idOf(connection));
+      expect(await only(old)).toMatchObject({ kind: "accepted", recipient: "tok-old" });
+      second.ack(idOf(second));
+      expect(await only(fresh)).toMatchObject({ kind: "accepted", recipient: "tok-new" });
+      expect(connection.messages).toHaveLength(1);
+      expect(second.messages).toHaveLength(1);
+      connection.drain();
+      connection.socket.end();
+      await connection.until(() => connection.closed);
+      expect(server.connections).toHaveLength(2);
+    },
+  );
+
+  it("as a nack moves that message to the successor at once, under its ID", async () => {
+    await using parts = await online();
+    const { server, client, connection } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    connection.nack(idOf(connection), "CONNECTION_DRAINING", "go away");
+    const second = await server.next();
+    await arrived(second, 1);
+    expect(idOf(second)).toBe(idOf(connection));
+    second.ack(idOf(second));
+    expect(await only(sending)).toMatchObject({ kind: "accepted", attempts: 1 });
+  });
+
+  it("sends again what is left when the server closes the old connection", async () => {
+    await using parts = await online();
+    const { server, client, connection } = parts;
+    const sends = [client.send(message("tok-0")), client.send(message("tok-1"))];
+    await arrived(connection, 2);
+    connection.drain();
+    const second = await server.next();
+    connection.ack(idOf(connection, 0));
+    connection.write("</stream:stream>");
+    connection.socket.end();
+    await arrived(second, 1);
+    expect(second.messages).toMatchObject([{ to: "tok-1", id: idOf(connection, 1) }]);
+    second.ackAll();
+    await Promise.all(sends);
+  });
+
+  it("lets go of an old connection that the server never closes", async () => {
+    await using parts = await online({ drainTimeoutMs: 30_000, ackTimeoutMs: 90_000 });
+    const { server, client, connection, clock } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    connection.drain();
+    const second = await server.next();
+    await client.ready();
+    await clock.advance(30_000);
+    await connection.until(() => connection.closed);
+    await arrived(second, 1);
+    second.ackAll();
+    expect(await only(sending)).toMatchObject({ kind: "accepted" });
+  });
+
+  it("may come right behind the login, and again on the successor", async () => {
+    await using server = await startScriptedServer();
+    await using client = createCcsClient({ ...server.options(), random: () => 0 });
+    const sending = client.send(message());
+    for (let i = 0; i < 3; i++) (await server.next()).drain();
+    const last = await server.next();
+    last.ackAll();
+    // the first connection may have had the message before it said that it drains
+    for (const connection of server.connections) connection.ackAll();
+    expect(await only(sending)).toMatchObject({ kind: "accepted" });
+  });
+});
+
+describe("a lost connection", () => {
+  it("has everything unanswered sent again, same IDs, same order, before newer messages", async () => {
+    await using parts = await online({ maxPendingMessages: 5 });
+    const { server, client, connection } = parts;
+    const sends = Array.from({ length: 8 }, (_, i) => client.send(message(`tok-${i}`)));
+    await arrived(connection, 5);
+    connection.ack(idOf(connection, 1));
+    await arrived(connection, 6);
+    connection.socket.destroy();
+    sends.push(client.send(message("tok-8")));
+    const second = await server.next();
+    second.ackAll();
+    await Promise.all(sends);
+    expect(second.messages.map(({ to }) => to)).toEqual([
+      "tok-0",
+      "tok-2",
+      "tok-3",
+      "tok-4",
+      "tok-5",
+      "tok-6",
+      "tok-7",
+      "tok-8",
+    ]);
+    expect(second.messages.slice(0, 5).map(({ id }) => id)).toEqual([0, 2, 3, 4, 5].map((i) => idOf(connection, i)));
+  });
+
+  it("takes an ack that came in its last packet, and does not send that message again", async () => {
+    await using parts = await online();
+    const { server, client, connection } = parts;
+    const sends = [client.send(message("tok-0")), client.send(message("tok-1"))];
+    await arrived(connection, 2);
+    connection.ack(idOf(connection, 0));
+    connection.socket.end();
+    const second = await server.next();
+    second.ackAll();
+    await Promise.all(sends);
+    expect(second.messages.map(({ to }) => to)).toEqual(["tok-1"]);
+  });
+
+  it('with ambiguous: "report" has nothing written again: the outcome says that the fate is unknown', async () => {
+    await using parts = await online({ maxPendingMessages: 1 });
+    const { server, client, connection } = parts;
+    const written = client.send(message("tok-0"), { ambiguous: "report" });
+    const waiting = client.send(message("tok-1"), { ambiguous: "report" });
+    await arrived(connection, 1);
+    connection.socket.destroy();
+    expect(await only(written)).toMatchObject({ kind: "ambiguous", code: "connection-lost", attempts: 1 });
+    const second = await server.next();
+    second.ackAll();
+    expect(await only(waiting)).toMatchObject({ kind: "accepted" });
+    expect(second.messages.map(({ to }) => to)).toEqual(["tok-1"]);
+  });
+
+  it("to a topic is reported by default, since a repeat would reach everybody", async () => {
+    await using parts = await online();
+    const sending = parts.client.send({ target: { topic: "news" } });
+    await arrived(parts.connection, 1);
+    parts.connection.socket.destroy();
+    expect(await only(sending)).toMatchObject({ kind: "ambiguous", recipient: "/topics/news" });
+  });
+
+  it("ends with the caller's deadline: unknown for what was written, retryable for what was not", async () => {
+    await using parts = await online({ maxPendingMessages: 1 });
+    const { server, client, connection, clock } = parts;
+    server.script = () => undefined;
+    const written = client.send(message("tok-0"), { timeoutMs: 5_000 });
+    const waiting = client.send(message("tok-1"), { timeoutMs: 5_000 });
+    await arrived(connection, 1);
+    connection.socket.destroy();
+    await connection.until(() => connection.closed);
+    await server.next();
+    await clock.advance(5_000);
+    expect(await only(written)).toMatchObject({ kind: "ambiguous", code: "timeout" });
+    expect(await only(waiting)).toMatchObject({ kind: "retryable" });
+    expect(await only(written)).toMatchObject({ sentAt: clock.now() - 5_000 });
+  });
+});
+
+describe("a message that is not answered", () => {
+  it("costs its connection our trust: a successor takes over, and a late ack is recognised", async () => {
+    await using parts = await online({
+      ackTimeoutMs: 20_000,
+      drainTimeoutMs: 500_000,
+      pingIdleMs: 1e6,
+      keepAliveIntervalMs: 1e6,
+    });
+    const { server, client, connection, clock } = parts;
+    const first = client.send(message("tok-0"));
+    await arrived(connection, 1);
+    await clock.advance(20_000);
+    const second = await server.next();
+    await arrived(second, 1);
+    expect(idOf(second)).toBe(idOf(connection));
+    expect(client.connections).toMatchObject([
+      { phase: "draining", pending: 1 },
+      { phase: "open", pending: 1 },
+    ]);
+    connection.ack(idOf(connection));
+    expect(await only(first)).toMatchObject({ kind: "accepted" });
+    // the slot on the second connection is CCS's until it answers there too
+    expect(client.connections).toMatchObject([{ pending: 0 }, { pending: 1 }]);
+    second.ack(idOf(second));
+    const next = client.send(message("tok-1"));
+    await arrived(second, 2);
+    second.ack(idOf(second, 1));
+    await next;
+    expect(client.connections).toMatchObject([{ pending: 0 }, { pending: 0 }]);
+  });
+
+  it('with ambiguous: "report" ends there', async () => {
+    await using parts = await online({ ackTimeoutMs: 20_000 });
+    const { server, client, connection, clock } = parts;
+    const sending = client.send(message(), { ambiguous: "report" });
+    await arrived(connection, 1);
+    await clock.advance(20_000);
+    expect(await only(sending)).toMatchObject({ kind: "ambiguous", code: "timeout" });
+    await server.next();
+    expect(connection.messages).toHaveLength(1);
+  });
+
+  it("is not refused by a late nack while its copy is still to be answered", async () => {
+    await using parts = await online({ ackTimeoutMs: 20_000 });
+    const { server, client, connection, clock } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    await clock.advance(20_000);
+    const second = await server.next();
+    await arrived(second, 1);
+    connection.nack(idOf(connection), "SERVICE_UNAVAILABLE");
+    await connection.until(() => true);
+    second.ack(idOf(second));
+    expect(await only(sending)).toMatchObject({ kind: "accepted", attempts: 1 });
+  });
+});
+
+describe("closing with messages pending", () => {
+  it("waits for their answers", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    const closing = client.close();
+    await expect(client.send(message())).rejects.toMatchObject({ code: "ERR_CLOSED" });
+    connection.ack(idOf(connection));
+    await closing;
+    expect(await only(sending)).toMatchObject({ kind: "accepted" });
+  });
+
+  it("settles what is left at its time limit: ambiguous for what was written, retryable for what was not", async () => {
+    await using parts = await online({ maxPendingMessages: 1, closeTimeoutMs: 3_000 });
+    const { client, connection, clock } = parts;
+    const written = client.send(message("tok-0"));
+    const waiting = client.send(message("tok-1"));
+    await arrived(connection, 1);
+    const closing = client.close();
+    await clock.advance(3_000);
+    expect(await only(written)).toMatchObject({ kind: "ambiguous", code: "closed" });
+    expect(await only(waiting)).toMatchObject({ kind: "retryable", code: "closed" });
+    await closing;
+    expect(clock.scheduled).toBe(0);
+  });
+});
+
+describe("being idle", () => {
+  it("is when every message has its outcome, also one between two attempts", async () => {
+    await using parts = await online();
+    const { client, connection, clock } = parts;
+    await client.idle();
+    const sending = client.send(message());
+    let idle = false;
+    const waiting = client.idle().then(() => {
+      idle = true;
+    });
+    await arrived(connection, 1);
+    connection.nack(idOf(connection), "SERVICE_UNAVAILABLE");
+    while (client.connections[0]?.pending !== 0) await clock.advance(0);
+    expect(idle).toBe(false);
+    await clock.advance(1_500);
+    await arrived(connection, 2);
+    connection.ack(idOf(connection));
+    await sending;
+    await waiting;
+    const stop = new AbortController();
+    const never = client.send(message());
+    const given = expect(client.idle({ signal: stop.signal })).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    stop.abort();
+    await given;
+    connection.ackAll();
+    await never;
+  });
+});
+
+describe("several connections", () => {
+  it("share the messages, the one with the fewest pending first, and shift the load when one is gone", async () => {
+    await using server = await startScriptedServer();
+    await using client = createCcsClient({ ...server.options(), connections: 3, maxPendingMessages: 10 });
+    const connections = [await server.next(), await server.next(), await server.next()] as const;
+    while (client.connections.filter(({ phase }) => phase === "open").length < 3) await client.ready().then(tick);
+    const sends = Array.from({ length: 40 }, (_, i) => client.send(message(`tok-${i}`)));
+    await Promise.all(connections.map((connection) => arrived(connection, 10)));
+    expect(client.connections.map(({ pending }) => pending)).toEqual([10, 10, 10]);
+    const [lost] = connections;
+    lost.socket.destroy();
+    connections[1].ackAll();
+    connections[2].ackAll();
+    (await server.next()).ackAll();
+    for (const { outcomes } of await Promise.all(sends)) expect(outcomes).toMatchObject([{ kind: "accepted" }]);
+    const seen = server.connections.flatMap(({ messages }) => messages.map(({ id }) => id));
+    expect(new Set(seen).size).toBe(40);
+    expect(seen).toHaveLength(50);
+  });
+
+  const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+});

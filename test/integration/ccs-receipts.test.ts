@@ -1,0 +1,149 @@
+import { createCcsClient, type ReceiptContext } from "@cloud-messaging/ccs-client";
+import { createManualClock, type DeliveryReceipt } from "@cloud-messaging/core";
+import { describe, expect, it } from "vitest";
+import { type ScriptedConnection, startScriptedServer, upstreamStanza } from "../support/ccs-scripted-server.ts";
+
+async function online(options: object = {}) {
+  const clock = createManualClock();
+  const server = await startScriptedServer();
+  const client = createCcsClient({ ...server.options(), clock, ...options });
+  const connection = await server.next();
+  await client.ready();
+  return {
+    server,
+    client,
+    connection,
+    clock,
+    async [Symbol.asyncDispose]() {
+      await client.close();
+      await server.close();
+    },
+  };
+}
+
+const receiptFor = (connection: ScriptedConnection, id: string, prefix = "dr2:", from = "gcm.googleapis.com"): void =>
+  connection.write(
+    upstreamStanza({
+      category: "com.example.app",
+      data: {
+        message_status: "MESSAGE_SENT_TO_DEVICE",
+        original_message_id: id,
+        device_registration_id: "tok-a",
+        message_sent_timestamp: "1430277821658",
+      },
+      message_id: `${prefix}${id}`,
+      message_type: "receipt",
+      from,
+    }),
+  );
+const message = { target: { token: "tok-a" }, data: { n: "1" } };
+const arrived = (connection: ScriptedConnection, count = 1) =>
+  connection.until(() => connection.messages.length >= count);
+const acked = (connection: ScriptedConnection, count: number) =>
+  connection.until(() => connection.acks.length >= count);
+
+describe("a delivery receipt", () => {
+  it.each([
+    ["dr2:", "gcm.googleapis.com"],
+    ["dr:", "gcm.googleapis.com"],
+    ["anything-", "fcm.googleapis.com"],
+  ])("with the prefix %s from %s is acked whole, to where it came from", async (prefix, from) => {
+    const seen: DeliveryReceipt[] = [];
+    await using parts = await online({ onReceipt: (receipt: DeliveryReceipt) => void seen.push(receipt) });
+    receiptFor(parts.connection, "m-1", prefix, from);
+    await acked(parts.connection, 1);
+    expect(parts.connection.acks).toEqual([{ id: `${prefix}m-1`, to: from }]);
+    expect(seen).toEqual([
+      {
+        messageId: `${prefix}m-1`,
+        from,
+        originalMessageId: "m-1",
+        status: "MESSAGE_SENT_TO_DEVICE",
+        deviceRegistrationId: "tok-a",
+        sentAt: 1_430_277_821_658,
+        category: "com.example.app",
+      },
+    ]);
+  });
+
+  it("can be waited for with the send, which asks for it", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const sending = client.send(message, { receipt: true });
+    await arrived(connection);
+    const [sent] = connection.messages;
+    expect(sent?.json).toMatchObject({ delivery_receipt_requested: true });
+    connection.ack(sent?.id as string);
+    const report = await sending;
+    receiptFor(connection, sent?.id as string);
+    expect(await report.receipts[0]).toMatchObject({ originalMessageId: sent?.id, status: "MESSAGE_SENT_TO_DEVICE" });
+    await acked(connection, 1);
+    expect(connection.acks).toEqual([{ id: `dr2:${sent?.id}`, to: "gcm.googleapis.com" }]);
+  });
+
+  it("may overtake the ack of its message", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const sending = client.send(message, { receipt: true });
+    await arrived(connection);
+    const id = connection.messages[0]?.id as string;
+    receiptFor(connection, id);
+    connection.ack(id);
+    expect(await (await sending).receipts[0]).toMatchObject({ originalMessageId: id });
+  });
+
+  it("is joined to the send it belongs to, and reaches the handler also when that is unknown", async () => {
+    const contexts: (ReceiptContext["sent"] | undefined)[] = [];
+    await using parts = await online({
+      onReceipt: (_: DeliveryReceipt, context: ReceiptContext) => void contexts.push(context.sent),
+    });
+    const { client, connection, clock } = parts;
+    const sending = client.send({ ...message, deliveryReceiptRequested: true });
+    await arrived(connection);
+    const id = connection.messages[0]?.id as string;
+    connection.ack(id);
+    await sending;
+    receiptFor(connection, id);
+    receiptFor(connection, "from-before-the-restart");
+    await acked(connection, 2);
+    expect(contexts).toContainEqual({ recipient: "tok-a", sentAt: clock.now() });
+    expect(contexts).toContain(undefined);
+  });
+
+  it("that comes twice is acked twice and handled once", async () => {
+    let handled = 0;
+    await using parts = await online({ onReceipt: () => void handled++ });
+    receiptFor(parts.connection, "m-1");
+    await acked(parts.connection, 1);
+    receiptFor(parts.connection, "m-1");
+    await acked(parts.connection, 2);
+    expect(handled).toBe(1);
+  });
+
+  it("nobody handles or waits for is not acked, and handed over once somebody does", async () => {
+    await using parts = await online();
+    const { client, connection, clock } = parts;
+    receiptFor(connection, "m-1");
+    connection.write('<iq type="get" id="p"><ping xmlns="urn:xmpp:ping"/></iq>');
+    await connection.until(() => connection.iqs.length === 1);
+    await clock.advance(0);
+    expect(connection.acks).toEqual([]);
+    const seen: string[] = [];
+    client.onReceipt(({ originalMessageId }) => void seen.push(originalMessageId));
+    await acked(connection, 1);
+    expect(seen).toEqual(["m-1"]);
+  });
+
+  it("that does not come in time proves nothing: undefined", async () => {
+    await using parts = await online({ receiptTimeoutMs: 5_000 });
+    const { client, connection, clock } = parts;
+    const sending = client.send({ target: { tokens: ["tok-a", "tok-b"] }, data: { n: "1" } }, { receipt: true });
+    await arrived(connection, 2);
+    connection.ack(connection.messages[0]?.id as string);
+    connection.nack(connection.messages[1]?.id as string, "INVALID_JSON");
+    const { receipts } = await sending;
+    expect(await receipts[1]).toBeUndefined();
+    await clock.advance(5_000);
+    expect(await receipts[0]).toBeUndefined();
+  });
+});
