@@ -1,14 +1,7 @@
 import { describe, expect, it } from "vitest";
-import {
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorRow,
-  errorCodeFor,
-  errorCodeForHttpStatus,
-  narrowErrorCode,
-  outcomeKindFor,
-  wireStringFor,
-} from "./error-code.ts";
+import { ERROR_CODES, type ErrorCode, type ErrorRow } from "./error-code.ts";
+import { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, wireStringFor } from "./error-lookup.ts";
+import { outcomeKindFor } from "./outcome.ts";
 
 describe("the error-code table", () => {
   it("knows every error string the HTTP server is documented to answer with", () => {

@@ -17,15 +17,11 @@ export {
   ERROR_CODES,
   type ErrorCode,
   type ErrorRow,
-  errorCodeFor,
-  errorCodeForHttpStatus,
   errorRow,
-  narrowErrorCode,
-  outcomeKindFor,
   type Verdict,
   type WireVocabulary,
-  wireStringFor,
 } from "./error-code.ts";
+export { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, wireStringFor } from "./error-lookup.ts";
 export {
   AbortedError,
   type AnyCloudMessagingError,
@@ -103,6 +99,7 @@ export {
   type OutcomeBase,
   type OutcomeCounts,
   type OutcomeKind,
+  outcomeKindFor,
   type RecipientOutcome,
   type RejectedOutcome,
   type RetryableOutcome,

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorRow, outcomeKindFor } from "./error-code.ts";
+import { type ErrorCode, errorRow, type Verdict } from "./error-code.ts";
 import type { RegistrationToken } from "./message/token.ts";
 
 /** What the service said, as far as it said anything. Kept for logs and support; decide by `kind` and `code`. */
@@ -107,6 +107,20 @@ export function countOutcomes(report: SendReport): OutcomeCounts {
   const counts = { accepted: 0, unregistered: 0, retryable: 0, ambiguous: 0, rejected: 0 };
   for (const { kind } of report.outcomes) counts[kind]++;
   return counts;
+}
+
+const KIND_OF_VERDICT: Readonly<Record<Verdict, Exclude<OutcomeKind, "ambiguous">>> = {
+  retry: "retryable",
+  "back-off": "retryable",
+  unregister: "unregistered",
+  replace: "accepted",
+  reject: "rejected",
+  "fix-credentials": "rejected",
+};
+
+/** The one place where a verdict becomes a kind of outcome. (`ambiguous` is a fate, not a verdict: no answer came.) */
+export function outcomeKindFor(code: ErrorCode): Exclude<OutcomeKind, "ambiguous"> {
+  return KIND_OF_VERDICT[errorRow(code).verdict];
 }
 
 /** What is known of a failure, beside its code. */

@@ -1,0 +1,60 @@
+import { ERROR_CODES, type ErrorCode, type ErrorRow, errorRow, type WireVocabulary } from "./error-code.ts";
+
+const rows = Object.entries(ERROR_CODES) as [ErrorCode, ErrorRow][];
+
+const byWireString: Record<WireVocabulary, ReadonlyMap<string, ErrorCode>> = {
+  gcmHttp: indexOf("gcmHttp"),
+  ccs: indexOf("ccs"),
+  fcmV1: indexOf("fcmV1"),
+  instanceId: indexOf("instanceId"),
+  deviceGroups: indexOf("deviceGroups"),
+};
+const byHttpStatus = new Map(rows.flatMap(([code, row]) => (row.gcmHttpStatus ?? []).map((status) => [status, code])));
+
+function indexOf(wire: WireVocabulary): ReadonlyMap<string, ErrorCode> {
+  return new Map(rows.flatMap(([code, row]) => (row[wire] ?? []).map((word) => [word, code] as const)));
+}
+
+/**
+ * The code for a wire's error string. A string nobody documented counts as `internal-error`, as the CCS page asks.
+ * A 2013 CCS nack put code and text in one field: a known word inside a longer string is found too.
+ *
+ * Source: docs/protocol/ccs.md#nack
+ */
+export function errorCodeFor(wire: WireVocabulary, word: string): ErrorCode {
+  const known = byWireString[wire].get(word);
+  if (known !== undefined) return known;
+  if (wire === "ccs") {
+    for (const [candidate, code] of byWireString.ccs) if (word.includes(candidate)) return code;
+    if (word.startsWith("InvalidJson")) return "invalid-argument";
+  }
+  return "internal-error";
+}
+
+// codes wide enough that the explanation beside them may say which narrower one is meant
+const WIDE_CODES: ReadonlySet<ErrorCode> = new Set(["invalid-argument", "bad-registration", "stanza-error"]);
+const byText = rows.flatMap(([code, row]) => (row.text === undefined ? [] : [{ code, text: row.text }]));
+
+/**
+ * The code that an explanation proves, where the service's word is a wide one; otherwise the code itself. This is what tells a
+ * `BAD_REGISTRATION` about a malformed token from one about another sender's, and the live service's 400 texts from each other.
+ *
+ * Source: docs/protocol/error-codes.md
+ */
+export function narrowErrorCode(code: ErrorCode, explanation: string | undefined): ErrorCode {
+  if (explanation === undefined || !WIDE_CODES.has(code)) return code;
+  const found = byText.find(({ text }) => text.test(explanation))?.code;
+  // the token a BAD_REGISTRATION is about can only be proven bad; that it is another field would be a contradiction
+  if (found === undefined || (code === "bad-registration" && found !== "invalid-registration")) return code;
+  return found;
+}
+
+/** The code for the HTTP status of a whole answer: every 5xx not listed is `unavailable`, any other status `unexpected-status`. */
+export function errorCodeForHttpStatus(status: number): ErrorCode {
+  return byHttpStatus.get(status) ?? (status >= 500 && status <= 599 ? "unavailable" : "unexpected-status");
+}
+
+/** The word a wire uses for a code; `undefined` where it has none. What the emulator answers with. */
+export function wireStringFor(wire: WireVocabulary, code: ErrorCode): string | undefined {
+  return errorRow(code)[wire]?.[0];
+}
