@@ -23,3 +23,26 @@ export {
 } from "./gcm/transport.ts";
 export type { TlsOptions } from "./http.ts";
 export { createHttpSender, type HttpSender, type HttpSenderOptions } from "./http-sender.ts";
+export type { ManagementCredentials } from "./management/authorization.ts";
+export type { CallOptions, FailedOutcome } from "./management/client.ts";
+export {
+  createDeviceGroups,
+  DEVICE_GROUP_ENDPOINTS,
+  type DeviceGroupResult,
+  type DeviceGroups,
+  type DeviceGroupsOptions,
+  type GroupCallOptions,
+  MAX_GROUP_MEMBERS,
+} from "./management/device-groups.ts";
+export {
+  type ApnsImport,
+  type ApnsImportOutcome,
+  createTopics,
+  type InstanceIdOptions,
+  type InstanceIdTopics,
+  type InstanceInfo,
+  type InstanceInfoResult,
+  type TopicSubscription,
+  type TopicSubscriptionsOptions,
+  type Topics,
+} from "./management/topics.ts";

@@ -54,6 +54,10 @@ const proxySchema = z.union([z.literal(false), z.string()]).superRefine((value, 
   }
 });
 
+const projectIdSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.:-]*$/i, "must be a project ID or number, as the console shows it");
+
 /** What every client of an HTTP service of Google's can be told about its connections. */
 export const connectionShape = {
   allowInsecure: z.boolean().default(false),
@@ -85,11 +89,8 @@ export const fcmV1OptionsSchema = z.strictObject({
   timeoutMs: duration("timeoutMs").default(15_000),
   keepAliveMs: duration("keepAliveMs").optional(),
   maxResponseBytes: count(2 ** 30).default(65_536),
-  credential: z.unknown(),
-  projectId: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9.:-]*$/i, "must be a project ID or number, as the console shows it")
-    .optional(),
+  credential: z.unknown().optional(),
+  projectId: projectIdSchema.optional(),
   endpoint: z.union([z.string(), z.instanceof(URL)]).default("https://fcm.googleapis.com"),
   httpVersion: z.enum(["1.1", "2"], { error: 'must be "1.1" or "2"' }).optional(),
   maxRequests: count(100_000).optional(),
@@ -103,6 +104,37 @@ export const fcmV1OptionsSchema = z.strictObject({
     ])
     .optional(),
   onNotice: z.custom<(notice: never) => void>((value) => typeof value === "function", "must be a function").optional(),
+});
+
+/** Options of `createDeviceGroups`. Documented at `DeviceGroupsOptions`; the credential is checked by its kind. */
+export const deviceGroupOptionsSchema = z.strictObject({
+  ...connectionShape,
+  maxSockets: count(10_000).default(8),
+  apiKey: apiKeySchema.optional(),
+  credential: z.unknown().optional(),
+  senderId: z
+    .string({ error: "is missing: give the number of the project" })
+    .regex(/^\d{1,32}$/, "must be the number of the project"),
+  endpoint: z.union([z.string(), z.instanceof(URL)]).default("fcm"),
+});
+
+/** Options of `createTopics` with the Instance ID backend. Documented at `InstanceIdOptions`. */
+export const instanceIdOptionsSchema = z.strictObject({
+  ...connectionShape,
+  maxSockets: count(10_000).default(8),
+  backend: z.literal("instance-id"),
+  apiKey: apiKeySchema.optional(),
+  credential: z.unknown().optional(),
+  endpoint: z.union([z.string(), z.instanceof(URL)]).default("https://iid.googleapis.com"),
+});
+
+/** Options of `createTopics` with the topic-subscription backend. Documented at `TopicSubscriptionsOptions`. */
+export const topicSubscriptionsOptionsSchema = z.strictObject({
+  ...connectionShape,
+  backend: z.literal("topic-subscriptions"),
+  credential: z.unknown().optional(),
+  projectId: projectIdSchema.optional(),
+  endpoint: z.union([z.string(), z.instanceof(URL)]).default("https://fcm.googleapis.com"),
 });
 
 /**

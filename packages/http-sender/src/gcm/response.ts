@@ -6,6 +6,7 @@ import {
   errorRow,
   failureOutcome,
   type GroupResult,
+  narrowErrorCode,
   outcomeKindFor,
   parseExactJson,
   type RecipientOutcome,
@@ -60,8 +61,8 @@ export function outcomesOf(result: HttpResult, facts: RequestFacts): RecipientOu
 function refused(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const { status, sentAt } = answer;
   const word = errorWordOf(answer.body);
-  const code = codeOfRefusal(status, word);
   const description = describeBody(answer.body, facts.secret);
+  const code = codeOfRefusal(status, word, description);
   const service: ServiceAnswer = {
     status,
     ...(word === undefined || description === undefined ? {} : { error: description }),
@@ -80,12 +81,13 @@ function refused(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   );
 }
 
-function codeOfRefusal(status: number, word: string | undefined): ErrorCode {
+function codeOfRefusal(status: number, word: string | undefined, description: string | undefined): ErrorCode {
   const code = errorCodeForHttpStatus(status);
-  if (code !== "invalid-argument" || word === undefined) return code;
-  // a word about the request as a whole may say more; one about a token may not, since it does not say which token
-  const byWord = errorCodeFor("gcmHttp", word);
-  return outcomeKindFor(byWord) === "rejected" ? byWord : code;
+  if (code !== "invalid-argument") return code;
+  // a word or a text about the request as a whole may say more; one about a token may not, since it does not say which token
+  const known = word === undefined ? code : errorCodeFor("gcmHttp", word);
+  const narrowed = known === code ? narrowErrorCode(code, description) : known;
+  return outcomeKindFor(narrowed) === "rejected" ? narrowed : code;
 }
 
 function detailOfRefusal(code: ErrorCode, description: string | undefined, facts: RequestFacts): string {

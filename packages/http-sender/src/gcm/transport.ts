@@ -15,6 +15,7 @@ import {
   systemClock,
   tokensOf,
 } from "@cloud-messaging/core";
+import { mapBatches } from "../batches.ts";
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http.ts";
 import { gcmHttpOptionsSchema, parseOptions } from "../options-schema.ts";
@@ -239,21 +240,9 @@ class GcmHttp implements GcmHttpTransport {
     return this.close();
   }
 
-  /** Many tokens, a request's worth at a time, so that only the requests under way are in memory. */
-  async #sendInParts(send: Send, tokens: readonly RegistrationToken[], size: number): Promise<RecipientOutcome[]> {
-    const outcomes = new Array<RecipientOutcome>(tokens.length);
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      while (next < tokens.length) {
-        const from = next;
-        next += size;
-        const part = await this.#request(send, tokens.slice(from, from + size));
-        for (let index = 0; index < part.length; index++) outcomes[from + index] = part[index] as RecipientOutcome;
-      }
-    };
-    const parts = Math.ceil(tokens.length / size);
-    await Promise.all(Array.from({ length: Math.min(parts, this.#limits.maxParallel) }, worker));
-    return outcomes;
+  /** Many tokens, a request's worth at a time. */
+  #sendInParts(send: Send, tokens: readonly RegistrationToken[], size: number): Promise<RecipientOutcome[]> {
+    return mapBatches(tokens, size, this.#limits.maxParallel, (batch) => this.#request(send, batch));
   }
 
   /** One request, or two halves where it would be too long. */

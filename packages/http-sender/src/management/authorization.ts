@@ -1,0 +1,104 @@
+import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import {
+  type AccessTokenResult,
+  type AccessTokenSource,
+  type AccessTokenWait,
+  createAccessTokenSource,
+} from "../fcm-v1/access-token.ts";
+import { createAccessTokenProvider, type FcmCredential } from "../fcm-v1/credential.ts";
+import type { TlsOptions } from "../http.ts";
+
+/** The two ways to say who is calling: the legacy server key, or OAuth2. Exactly one of them. */
+export interface ManagementCredentials {
+  /** Legacy server key of the project. Never shown in errors, events or `util.inspect`. */
+  readonly apiKey?: string;
+  /** A service account, application-default credentials or a function that gets access tokens: what Google takes today. */
+  readonly credential?: FcmCredential;
+}
+
+/** Gives each request its credentials. */
+export interface Authorization {
+  /** Header names and values in turn, or why there are none. */
+  headers(wait: AccessTokenWait): Promise<AuthorizationHeaders>;
+  /** Of the credentials: who is calling, where they say so. */
+  readonly projectId?: string | undefined;
+  close(): Promise<void>;
+}
+
+/** The headers of one request. */
+export type AuthorizationHeaders =
+  | {
+      readonly kind: "headers";
+      readonly headers: readonly string[];
+      /** To be taken out of whatever an answer repeats. */
+      readonly secret: string;
+      /** The service has answered 401: `true` when other headers are worth a try. */
+      refuse(): boolean;
+    }
+  | Extract<AccessTokenResult, { kind: "failure" }>;
+
+/** What OAuth2 credentials need to get their tokens. */
+export interface AuthorizationOptions extends ManagementCredentials {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly connect?: TlsOptions | undefined;
+  readonly proxy?: string | false | undefined;
+  readonly allowInsecure: boolean;
+  /** For events. */
+  readonly transport: string;
+  /** Beside a bearer token; Google's older services want to be told that it is one. */
+  readonly bearerHeaders: readonly string[];
+}
+
+/**
+ * The credentials of a client.
+ *
+ * @throws {InvalidOptionsError} neither of the two ways was given, or both.
+ */
+export function createAuthorization(options: AuthorizationOptions): Authorization {
+  const { apiKey, credential } = options;
+  if ((apiKey === undefined) === (credential === undefined)) {
+    throw new InvalidOptionsError([
+      {
+        path: "credential",
+        problem: "give either credential (OAuth2) or apiKey (the legacy server key), and not both",
+      },
+    ]);
+  }
+  return apiKey === undefined ? oauth(options) : serverKey(apiKey);
+}
+
+function serverKey(apiKey: string): Authorization {
+  const headers = ["authorization", `key=${apiKey}`];
+  return {
+    headers: () => Promise.resolve({ kind: "headers", headers, secret: apiKey, refuse: () => false }),
+    close: () => Promise.resolve(),
+  };
+}
+
+function oauth(options: AuthorizationOptions): Authorization {
+  const { clock, timeoutMs, transport, bearerHeaders } = options;
+  const provider = createAccessTokenProvider(options.credential as FcmCredential, {
+    clock,
+    timeoutMs,
+    tls: options.connect,
+    proxy: options.proxy,
+    allowInsecure: options.allowInsecure,
+  });
+  const tokens: AccessTokenSource = createAccessTokenSource({ provider, clock, timeoutMs, transport });
+  return {
+    async headers(wait) {
+      const result = await tokens.get(wait);
+      if (result.kind === "failure") return result;
+      const { token } = result;
+      return {
+        kind: "headers",
+        headers: ["authorization", `Bearer ${token}`, ...bearerHeaders],
+        secret: token,
+        refuse: () => tokens.refuse(token),
+      };
+    },
+    projectId: provider.projectId,
+    close: () => tokens.close(),
+  };
+}

@@ -1,0 +1,241 @@
+import {
+  type AcceptedOutcome,
+  ambiguousOutcome,
+  type Clock,
+  type ErrorCode,
+  errorCodeFor,
+  errorCodeForHttpStatus,
+  errorRow,
+  failureOutcome,
+  InvalidOptionsError,
+  isTopicName,
+  outcomeKindFor,
+  publish,
+  type RecipientOutcome,
+  type ServiceAnswer,
+  tokenProblem,
+  type WireVocabulary,
+} from "@cloud-messaging/core";
+import { isGoogleHost } from "../endpoint.ts";
+import { describeBody, errorWordOf } from "../gcm/answer-text.ts";
+import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http.ts";
+import { parseRetryAfter } from "../retry-after.ts";
+import type { Authorization } from "./authorization.ts";
+
+/** Whatever did not succeed: as for a message, with the token or the group's name as `recipient`. */
+export type FailedOutcome = Exclude<RecipientOutcome, AcceptedOutcome>;
+
+/** What a caller can say about one call. */
+export interface CallOptions {
+  /** Ends the call. What was not written by then is `retryable` (code `aborted`), what was written `ambiguous`. */
+  readonly signal?: AbortSignal;
+  /**
+   * From the call until it gives up. Unit: milliseconds. Range: above 0.
+   * @defaultValue the `timeoutMs` of each request
+   */
+  readonly timeoutMs?: number;
+}
+
+/** One call of a management service. */
+export interface ManagementCall {
+  readonly method: HttpRequest["method"];
+  readonly path: string;
+  readonly body?: object;
+  /** How many tokens it is about, for events. */
+  readonly recipients: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly deadlineAt?: number | undefined;
+}
+
+/** A 200 with JSON in it, or a way to say for each recipient what went wrong. */
+export type CallResult =
+  | { readonly kind: "ok"; readonly body: Readonly<Record<string, unknown>>; readonly answer: HttpAnswer }
+  | {
+      readonly kind: "failed";
+      /** The answer, where there was one. */
+      readonly answer?: HttpAnswer;
+      readonly outcomeFor: (recipient: string) => FailedOutcome;
+    };
+
+/** What the clients of management services share. */
+export interface ManagementClientParts {
+  readonly name: string;
+  readonly http: HttpClient;
+  readonly authorization: Authorization;
+  readonly clock: Clock;
+  readonly origin: string;
+  readonly host: string;
+  /** Sent with every request. Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly vocabulary: WireVocabulary;
+}
+
+/** Makes calls: credentials, JSON, and every failure as an outcome. One attempt each, and one more where an access token had expired. */
+export class ManagementClient {
+  readonly #parts: ManagementClientParts;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: ManagementClientParts) {
+    this.#parts = parts;
+  }
+
+  /** When a call made now has to be over. */
+  deadlineOf({ timeoutMs }: CallOptions): number | undefined {
+    if (timeoutMs === undefined) return undefined;
+    if (!(timeoutMs > 0)) throw invalidArgument("timeoutMs", "must be above 0");
+    return this.#parts.clock.now() + timeoutMs;
+  }
+
+  async call(call: ManagementCall): Promise<CallResult> {
+    const first = await this.#attempt(call);
+    if (first.result.kind !== "answer" || first.result.status !== 401 || !first.refuse()) return this.#read(first);
+    return this.#read(await this.#attempt(call));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= Promise.all([this.#parts.http.close(), this.#parts.authorization.close()]).then(() => undefined);
+    return this.#closing;
+  }
+
+  async #attempt(call: ManagementCall): Promise<Attempt> {
+    const { http, authorization, clock, headers, name, origin } = this.#parts;
+    const { method, path, body, signal, deadlineAt, recipients } = call;
+    const credentials = await authorization.headers({ signal, deadlineAt });
+    if (credentials.kind === "failure") {
+      const { code, detail, retryAfterMs } = credentials;
+      return { result: { kind: "no-credentials", code, detail, retryAfterMs }, secret: "", refuse: () => false };
+    }
+    const startedAt = clock.now();
+    const result = await http.request({
+      method,
+      path,
+      headers: [...credentials.headers, ...headers, "content-type", "application/json"],
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      deadlineAt,
+    });
+    publish("cloud-messaging:http-request", () => ({
+      transport: name,
+      origin,
+      recipients,
+      ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
+      durationMs: clock.now() - startedAt,
+    }));
+    return { result, secret: credentials.secret, refuse: credentials.refuse };
+  }
+
+  #read({ result, secret }: Attempt): CallResult {
+    if (result.kind === "no-credentials") {
+      const { code, detail, retryAfterMs } = result;
+      return failed((recipient) => failureOutcome(code, { recipient, detail, retryAfterMs }));
+    }
+    if (result.kind === "failure") {
+      const { code, detail, sentAt, written } = result;
+      return failed((recipient) =>
+        written
+          ? ambiguousOutcome(code, { recipient, detail, sentAt })
+          : failureOutcome(code, { recipient, detail, sentAt }),
+      );
+    }
+    if (result.status !== 200) return this.#refused(result, secret);
+    const { incomplete, body: text, sentAt } = result;
+    const unread = (code: ErrorCode, detail: string): CallResult => {
+      const description = describeBody(text, secret);
+      const service = { status: 200, ...(description === undefined ? {} : { description }) };
+      return failed((recipient) => ambiguousOutcome(code, { recipient, detail, sentAt, service }), result);
+    };
+    if (incomplete !== undefined) return unread(incomplete.code, incomplete.detail);
+    const body = parseObject(text);
+    return body === undefined
+      ? unread("invalid-response", "the answer is not a JSON object")
+      : { kind: "ok", body, answer: result };
+  }
+
+  #refused(answer: HttpAnswer, secret: string): CallResult {
+    const { status, sentAt, headers } = answer;
+    const word = errorWordOf(answer.body);
+    const description = describeBody(answer.body, secret);
+    const code = this.#codeOf(status, word);
+    const service: ServiceAnswer = {
+      status,
+      ...(word === undefined || description === undefined ? {} : { error: description }),
+      ...(description === undefined ? {} : { description }),
+    };
+    const retryAfter = headers["retry-after"];
+    const now = this.#parts.clock.now();
+    const retryAfterMs = retryAfter === undefined ? undefined : parseRetryAfter(String(retryAfter), now);
+    const gone = code === "endpoint-gone" && !isGoogleHost(this.#parts.host);
+    const action = gone ? `Nothing answers at this address of ${this.#parts.host}.` : errorRow(code).action;
+    const detail = description === undefined ? action : `${description} – ${action}`;
+    return failed((recipient) => failureOutcome(code, { recipient, detail, sentAt, service, retryAfterMs }), answer);
+  }
+
+  #codeOf(status: number, word: string | undefined): ErrorCode {
+    const code = errorCodeForHttpStatus(status);
+    if (code !== "invalid-argument" || word === undefined) return code;
+    const known = errorCodeFor(this.#parts.vocabulary, word);
+    // an unknown word of a 400 is no error inside the service; and one that is about a token does not say about which
+    return outcomeKindFor(known) === "rejected" ? known : code;
+  }
+}
+
+interface Attempt {
+  readonly result:
+    | HttpResult
+    | { kind: "no-credentials"; code: ErrorCode; detail: string; retryAfterMs: number | undefined };
+  readonly secret: string;
+  readonly refuse: () => boolean;
+}
+
+function failed(outcomeFor: (recipient: string) => RecipientOutcome, answer?: HttpAnswer): CallResult {
+  return {
+    kind: "failed",
+    outcomeFor: outcomeFor as (recipient: string) => FailedOutcome,
+    ...(answer === undefined ? {} : { answer }),
+  };
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error for an argument of a call. */
+export function invalidArgument(path: string, problem: string): InvalidOptionsError {
+  return new InvalidOptionsError([{ path, problem }]);
+}
+
+/**
+ * Checks tokens before they go into a URL or a body.
+ *
+ * @throws {InvalidOptionsError} naming every bad one by its position, and the limit where there are too many or none.
+ */
+export function checkTokens(tokens: readonly string[], path: string, max = Number.POSITIVE_INFINITY): void {
+  if (!Array.isArray(tokens) || tokens.length === 0)
+    throw invalidArgument(path, "must be an array of at least one token");
+  if (tokens.length > max) throw invalidArgument(path, `has ${tokens.length} entries, at most ${max} are possible`);
+  const problems = tokens.flatMap((token, position) => {
+    const problem = tokenProblem(token);
+    return problem === undefined ? [] : [{ path: `${path}.${position}`, problem }];
+  });
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+/**
+ * A topic's bare name.
+ *
+ * @throws {InvalidOptionsError} it is none.
+ */
+export function checkTopic(topic: string): string {
+  const name = typeof topic === "string" && topic.startsWith("/topics/") ? topic.slice("/topics/".length) : topic;
+  if (typeof name !== "string" || !isTopicName(name)) {
+    throw invalidArgument("topic", "must have 1 to 900 of the characters a-z A-Z 0-9 - _ . ~ %");
+  }
+  return name;
+}

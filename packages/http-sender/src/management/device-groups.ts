@@ -1,0 +1,229 @@
+import { systemClock } from "@cloud-messaging/core";
+import { parseEndpoint } from "../endpoint.ts";
+import type { ConnectionOptions } from "../gcm/transport.ts";
+import { createHttpClient } from "../http.ts";
+import { deviceGroupOptionsSchema, parseOptions } from "../options-schema.ts";
+import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
+import {
+  type CallOptions,
+  type CallResult,
+  checkTokens,
+  type FailedOutcome,
+  invalidArgument,
+  ManagementClient,
+} from "./client.ts";
+
+/** Most members of a device group. Source: docs/protocol/gcm-http.md#device-groups */
+export const MAX_GROUP_MEMBERS = 20;
+/** Longest group name accepted. Unit: characters. Our choice. */
+const MAX_NAME_LENGTH = 1024;
+
+/**
+ * Addresses of device-group management.
+ *
+ * Source: docs/protocol/gcm-http.md#device-groups
+ */
+export const DEVICE_GROUP_ENDPOINTS = {
+  /** 2013 on. */
+  gcm: "https://android.googleapis.com/gcm/notification",
+  /** 2015 on. */
+  "gcm-http": "https://gcm-http.googleapis.com/gcm/notification",
+  /** Today. */
+  fcm: "https://fcm.googleapis.com/fcm/notification",
+} as const;
+
+/** How to reach device-group management. */
+export interface DeviceGroupsOptions extends ManagementCredentials, ConnectionOptions {
+  /** Sender ID: the number of the project. */
+  readonly senderId: string;
+  /**
+   * One of Google's addresses by name, or any URL.
+   * @defaultValue "fcm"
+   */
+  readonly endpoint?: keyof typeof DEVICE_GROUP_ENDPOINTS | (string & {}) | URL;
+}
+
+/** What became of a call: the group's key as it is now, or a failure with the group's name as `recipient`. */
+export type DeviceGroupResult =
+  | {
+      readonly kind: "ok";
+      /** Send to this from now on. Older keys of the group go on working; compare groups by name and not by key. */
+      readonly notificationKey: string;
+    }
+  | FailedOutcome;
+
+/** Creates device groups and changes their members. Send to one with `{ target: { notificationKey } }`. */
+export interface DeviceGroups extends AsyncDisposable {
+  /**
+   * Creates a group. Dead tokens are left out without a word as long as one is alive.
+   *
+   * @param name Names the group within the app: your own, 1 or more characters.
+   * @param tokens 1 to 20.
+   * @throws {InvalidOptionsError} a name or a token is malformed, or there are too many.
+   */
+  create(name: string, tokens: readonly string[], options?: CallOptions): Promise<DeviceGroupResult>;
+  /**
+   * Adds members; one that is in already counts as added.
+   *
+   * @param notificationKey The group's key. Left out: the newest this object has seen for the name, else it is looked up first.
+   */
+  add(name: string, tokens: readonly string[], options?: GroupCallOptions): Promise<DeviceGroupResult>;
+  /** Removes members; with the last one the group ends. */
+  remove(name: string, tokens: readonly string[], options?: GroupCallOptions): Promise<DeviceGroupResult>;
+  /** Looks the key of a name up. An unknown name is `rejected` with code `group-not-found`. */
+  find(name: string, options?: CallOptions): Promise<DeviceGroupResult>;
+  /** Lets calls under way settle, frees the sockets. Every call returns the same promise. */
+  close(): Promise<void>;
+}
+
+/** What a caller can say about a change of members. */
+export interface GroupCallOptions extends CallOptions {
+  /** @defaultValue the newest key this object has seen for the name, else it is looked up first */
+  readonly notificationKey?: string;
+}
+
+/** Names whose newest key is remembered. */
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * Device-group management, with the legacy key or OAuth2. One attempt per call: what failed for a reason that passes is `retryable`,
+ * what was written and not answered `ambiguous` (adding and removing again do no harm; creating again answers `group-exists`).
+ *
+ * @throws {InvalidOptionsError} naming every wrong option.
+ */
+export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
+  const {
+    senderId,
+    endpoint: address,
+    apiKey,
+    credential,
+    ...settings
+  } = parseOptions(deviceGroupOptionsSchema, options);
+  const named =
+    typeof address === "string" ? DEVICE_GROUP_ENDPOINTS[address as keyof typeof DEVICE_GROUP_ENDPOINTS] : undefined;
+  const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
+  const clock = settings.clock ?? systemClock;
+  const name = "device-groups";
+  const client = new ManagementClient({
+    name,
+    clock,
+    origin: endpoint.origin,
+    host: endpoint.host,
+    http: createHttpClient({ ...settings, origin: endpoint.origin }),
+    authorization: createAuthorization({
+      ...settings,
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(credential === undefined
+        ? {}
+        : { credential: credential as NonNullable<ManagementCredentials["credential"]> }),
+      clock,
+      transport: name,
+      bearerHeaders: ["access_token_auth", "true"],
+    }),
+    headers: ["project_id", senderId],
+    vocabulary: "deviceGroups",
+  });
+  return deviceGroups(client, endpoint.path);
+}
+
+function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
+  const newestKeys = new Map<string, string>();
+
+  function read(group: string, result: CallResult): DeviceGroupResult {
+    if (result.kind === "failed") return result.outcomeFor(group);
+    const key = result.body["notification_key"];
+    if (typeof key !== "string" || key === "") {
+      const { status, sentAt } = result.answer;
+      const detail = "the answer has no notification_key";
+      return {
+        kind: "ambiguous",
+        recipient: group,
+        attempts: 1,
+        code: "invalid-response",
+        detail,
+        sentAt,
+        service: { status },
+      };
+    }
+    newestKeys.delete(group);
+    newestKeys.set(group, key);
+    if (newestKeys.size > MAX_REMEMBERED) newestKeys.delete(newestKeys.keys().next().value as string);
+    return { kind: "ok", notificationKey: key };
+  }
+
+  async function change(
+    operation: "create" | "add" | "remove",
+    group: string,
+    tokens: readonly string[],
+    options: GroupCallOptions,
+    deadlineAt: number | undefined,
+    key?: string,
+  ): Promise<DeviceGroupResult> {
+    const body = {
+      operation,
+      notification_key_name: group,
+      ...(key === undefined ? {} : { notification_key: key }),
+      registration_ids: tokens,
+    };
+    const { signal } = options;
+    return read(
+      group,
+      await client.call({ method: "POST", path, body, recipients: tokens.length, signal, deadlineAt }),
+    );
+  }
+
+  async function lookUp(group: string, signal: AbortSignal | undefined, deadlineAt: number | undefined) {
+    const query = `${path.includes("?") ? "&" : "?"}notification_key_name=${encodeURIComponent(group)}`;
+    return read(group, await client.call({ method: "GET", path: path + query, recipients: 0, signal, deadlineAt }));
+  }
+
+  async function changeMembers(
+    operation: "add" | "remove",
+    group: string,
+    tokens: readonly string[],
+    options: GroupCallOptions,
+  ): Promise<DeviceGroupResult> {
+    checkName(group);
+    checkTokens(tokens, "tokens", MAX_GROUP_MEMBERS);
+    const { notificationKey } = options;
+    if (notificationKey !== undefined) checkTokens([notificationKey], "notificationKey");
+    const deadlineAt = client.deadlineOf(options);
+    const known = notificationKey ?? newestKeys.get(group);
+    if (known !== undefined) return change(operation, group, tokens, options, deadlineAt, known);
+    const found = await lookUp(group, options.signal, deadlineAt);
+    return found.kind === "ok"
+      ? change(operation, group, tokens, options, deadlineAt, found.notificationKey)
+      : notChanged(found);
+  }
+
+  const groups: DeviceGroups = {
+    async create(group, tokens, options = {}) {
+      checkName(group);
+      checkTokens(tokens, "tokens", MAX_GROUP_MEMBERS);
+      return change("create", group, tokens, options, client.deadlineOf(options));
+    },
+    add: async (group, tokens, options = {}) => changeMembers("add", group, tokens, options),
+    remove: async (group, tokens, options = {}) => changeMembers("remove", group, tokens, options),
+    async find(group, options = {}) {
+      checkName(group);
+      return lookUp(group, options.signal, client.deadlineOf(options));
+    },
+    close: () => client.close(),
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+  return groups;
+}
+
+/** A look-up that was not answered has changed nothing: what follows from it is not ambiguous. */
+function notChanged(found: FailedOutcome): FailedOutcome {
+  return found.kind === "ambiguous" ? { ...found, kind: "retryable" } : found;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are looked for
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
+
+function checkName(name: string): void {
+  if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || CONTROL_CHARACTER.test(name)) {
+    throw invalidArgument("name", `must have 1 to ${MAX_NAME_LENGTH} characters, control characters not among them`);
+  }
+}

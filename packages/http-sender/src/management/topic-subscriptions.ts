@@ -1,0 +1,123 @@
+import { failureOutcome, type RecipientOutcome, type SendReport } from "@cloud-messaging/core";
+import { mapBatches } from "../batches.ts";
+import { readFailure } from "../fcm-v1/answer.ts";
+import {
+  type CallOptions,
+  type CallResult,
+  checkTokens,
+  checkTopic,
+  type FailedOutcome,
+  type ManagementClient,
+} from "./client.ts";
+import type { InstanceInfoResult, TopicSubscription, Topics } from "./topics.ts";
+
+/** Most calls under way at once. What Google's own SDK allows itself. */
+const MAX_PARALLEL = 100;
+/** Most pages read of one list: an app instance has at most 2000 topics. */
+const MAX_PAGES = 100;
+
+/**
+ * Topics over the topic-subscription service: one token and one topic per call.
+ *
+ * Source: docs/protocol/gcm-http.md#topic-subscriptions
+ */
+export function createTopicSubscriptionsBackend(
+  client: ManagementClient,
+  projectId: string,
+  maxSockets: number,
+): Topics {
+  const pathOf = (token: string): string =>
+    `/v1/projects/${encodeURIComponent(projectId)}/registrations/${encodeURIComponent(token)}/topicSubscriptions`;
+
+  async function eachToken(
+    tokens: readonly string[],
+    options: CallOptions,
+    request: (token: string) => { method: "POST" | "DELETE"; path: string; body?: object },
+    isDone: (status: number) => boolean,
+  ): Promise<SendReport> {
+    checkTokens(tokens, "tokens");
+    const deadlineAt = client.deadlineOf(options);
+    const outcomes = await mapBatches(
+      tokens,
+      1,
+      Math.min(MAX_PARALLEL, maxSockets),
+      async ([token = ""]): Promise<RecipientOutcome[]> => {
+        const result = await client.call({ ...request(token), recipients: 1, signal: options.signal, deadlineAt });
+        const { answer } = result;
+        if (answer !== undefined && isDone(answer.status)) {
+          const { status, sentAt } = answer;
+          return [{ kind: "accepted", recipient: token, attempts: 1, sentAt, service: { status } }];
+        }
+        return [failureOf(result, token)];
+      },
+    );
+    return { outcomes };
+  }
+
+  return {
+    subscribe: async (topic, tokens, options = {}) => {
+      const name = encodeURIComponent(checkTopic(topic));
+      return eachToken(
+        tokens,
+        options,
+        (token) => ({ method: "POST", path: `${pathOf(token)}?topic_name=${name}`, body: {} }),
+        // 409: it is subscribed already
+        (status) => status === 200 || status === 409,
+      );
+    },
+    unsubscribe: async (topic, tokens, options = {}) => {
+      const name = encodeURIComponent(checkTopic(topic));
+      return eachToken(
+        tokens,
+        options,
+        (token) => ({ method: "DELETE", path: `${pathOf(token)}/${name}?allow_missing=true` }),
+        (status) => status === 200,
+      );
+    },
+    async info(token, options = {}): Promise<InstanceInfoResult> {
+      checkTokens([token], "token");
+      const deadlineAt = client.deadlineOf(options);
+      const topics: TopicSubscription[] = [];
+      let page = "";
+      for (let pages = 0; pages < MAX_PAGES; pages++) {
+        const path = page === "" ? pathOf(token) : `${pathOf(token)}?page_token=${encodeURIComponent(page)}`;
+        const result = await client.call({ method: "GET", path, recipients: 1, signal: options.signal, deadlineAt });
+        if (result.kind === "failed") {
+          const outcome = failureOf(result, token);
+          // a GET changes nothing: there is nothing to be in doubt about
+          return outcome.kind === "ambiguous" ? { ...outcome, kind: "retryable" } : outcome;
+        }
+        const { body } = result;
+        topics.push(...readList(body["topicSubscriptions"] ?? body["topic_subscriptions"]));
+        const next = body["nextPageToken"] ?? body["next_page_token"];
+        if (typeof next !== "string" || next === "") break;
+        page = next;
+      }
+      return { kind: "ok", info: { topics } };
+    },
+    close: () => client.close(),
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+/** Failures are written as FCM v1 writes them. */
+function failureOf(result: CallResult, recipient: string): FailedOutcome {
+  if (result.kind === "ok") throw new TypeError("not a failure");
+  const { answer } = result;
+  const outcome = result.outcomeFor(recipient);
+  if (answer === undefined || answer.status === 200) return outcome;
+  const { code, service, detail } = readFailure(answer.status, answer.body, "device");
+  const retryAfterMs = outcome.kind === "retryable" ? outcome.retryAfterMs : undefined;
+  return failureOutcome(code, { recipient, sentAt: answer.sentAt, service, detail, retryAfterMs }) as FailedOutcome;
+}
+
+function readList(list: unknown): TopicSubscription[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((entry: unknown) => {
+    const { topic_name, topicName, create_time, createTime } = (entry ?? {}) as Record<string, unknown>;
+    const topic = topic_name ?? topicName;
+    const addedAt = create_time ?? createTime;
+    if (typeof topic !== "string") return [];
+    return [typeof addedAt === "string" ? { topic, addedAt } : { topic }];
+  });
+}

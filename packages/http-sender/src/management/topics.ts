@@ -1,0 +1,152 @@
+import { type SendReport, systemClock } from "@cloud-messaging/core";
+import { parseEndpoint } from "../endpoint.ts";
+import type { ConnectionOptions } from "../gcm/transport.ts";
+import { createHttpClient } from "../http.ts";
+import { instanceIdOptionsSchema, parseOptions, topicSubscriptionsOptionsSchema } from "../options-schema.ts";
+import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
+import { type CallOptions, type FailedOutcome, invalidArgument, ManagementClient } from "./client.ts";
+import { createInstanceIdBackend } from "./instance-id.ts";
+import { createTopicSubscriptionsBackend } from "./topic-subscriptions.ts";
+
+/** A subscription of one app instance. */
+export interface TopicSubscription {
+  /** The bare name. */
+  readonly topic: string;
+  /** When it was made, as the service writes it: a day (Instance ID) or a time. */
+  readonly addedAt?: string;
+}
+
+/** What the service knows of an app instance. */
+export interface InstanceInfo {
+  readonly topics: readonly TopicSubscription[];
+  /** Package name or bundle ID. Instance ID only, as all that follows. */
+  readonly application?: string;
+  readonly applicationVersion?: string;
+  /** Sender ID. */
+  readonly authorizedEntity?: string;
+  /** `ANDROID`, `IOS`, `CHROME`. */
+  readonly platform?: string;
+}
+
+/** What a look-up found. */
+export type InstanceInfoResult = { readonly kind: "ok"; readonly info: InstanceInfo } | FailedOutcome;
+
+/** What became of one APNs token. */
+export type ApnsImportOutcome =
+  | { readonly kind: "imported"; readonly recipient: string; readonly registrationToken: string }
+  | FailedOutcome;
+
+/** Which app the APNs tokens belong to. */
+export interface ApnsImport {
+  /** Bundle ID. */
+  readonly application: string;
+  /** The tokens are of the sandbox environment. */
+  readonly sandbox: boolean;
+  /** Any number; sent 100 at a time. */
+  readonly apnsTokens: readonly string[];
+}
+
+/** Subscribes app instances to topics, whichever of Google's two services does it. */
+export interface Topics extends AsyncDisposable {
+  /**
+   * Subscribes any number of tokens: one outcome per position, `accepted` when it is subscribed (or was already). Hand the report to
+   * core's `applyReport` to take dead tokens out of a registration store.
+   *
+   * Subscribing again does no harm, so what is `ambiguous` or `retryable` can be given to it again.
+   *
+   * @throws {InvalidOptionsError} a topic or a token is malformed.
+   */
+  subscribe(topic: string, tokens: readonly string[], options?: CallOptions): Promise<SendReport>;
+  /** Unsubscribes likewise; a token that was not subscribed is `accepted`. */
+  unsubscribe(topic: string, tokens: readonly string[], options?: CallOptions): Promise<SendReport>;
+  /** What the service knows of one app instance. */
+  info(token: string, options?: CallOptions): Promise<InstanceInfoResult>;
+  /** Lets calls under way settle, frees the sockets. Every call returns the same promise. */
+  close(): Promise<void>;
+}
+
+/** What Instance ID can do beside topics. */
+export interface InstanceIdTopics extends Topics {
+  /** Gets registration tokens for APNs tokens. One outcome per position. */
+  importApns(request: ApnsImport, options?: CallOptions): Promise<readonly ApnsImportOutcome[]>;
+}
+
+/** The Instance ID service: batches of 1000. Its topic part is deprecated in favour of `topic-subscriptions`. */
+export interface InstanceIdOptions extends ManagementCredentials, ConnectionOptions {
+  readonly backend: "instance-id";
+  /** @defaultValue "https://iid.googleapis.com" */
+  readonly endpoint?: string | URL;
+}
+
+/** The service of 2026: one token and one topic per call, many calls at once. */
+export interface TopicSubscriptionsOptions extends Omit<ManagementCredentials, "apiKey">, ConnectionOptions {
+  readonly backend: "topic-subscriptions";
+  /**
+   * Project ID or number.
+   * @defaultValue what the credential says
+   */
+  readonly projectId?: string;
+  /** @defaultValue "https://fcm.googleapis.com" */
+  readonly endpoint?: string | URL;
+}
+
+/**
+ * Topic management over the Instance ID service or the topic-subscription service of 2026, behind one interface. One attempt per call:
+ * what failed for a reason that passes is `retryable`, what was written and not answered `ambiguous`.
+ *
+ * @throws {InvalidOptionsError} naming every wrong option.
+ */
+export function createTopics(options: InstanceIdOptions): InstanceIdTopics;
+export function createTopics(options: TopicSubscriptionsOptions): Topics;
+export function createTopics(options: InstanceIdOptions | TopicSubscriptionsOptions): Topics {
+  switch (options?.backend) {
+    case "instance-id":
+      return createInstanceIdBackend(
+        connect(parseOptions(instanceIdOptionsSchema, options), ["access_token_auth", "true"]).client,
+      );
+    case "topic-subscriptions": {
+      const settings = parseOptions(topicSubscriptionsOptionsSchema, options);
+      const { client, projectId } = connect({ ...settings, apiKey: undefined }, []);
+      const project = settings.projectId ?? projectId;
+      if (project !== undefined) return createTopicSubscriptionsBackend(client, project, settings.maxSockets);
+      throw invalidArgument("projectId", "is missing, and the credential does not say which project it belongs to");
+    }
+    default:
+      throw invalidArgument("backend", 'must be "instance-id" or "topic-subscriptions"');
+  }
+}
+
+type Settings = ReturnType<
+  typeof parseOptions<typeof instanceIdOptionsSchema | typeof topicSubscriptionsOptionsSchema>
+> & {
+  readonly apiKey?: string | undefined;
+};
+
+function connect(settings: Settings, bearerHeaders: readonly string[]) {
+  const { endpoint: address, backend: name, apiKey, credential } = settings;
+  const endpoint = parseEndpoint(address, settings.allowInsecure);
+  if (endpoint.path !== "/") throw invalidArgument("endpoint", "must be an origin, without a path");
+  const clock = settings.clock ?? systemClock;
+  const authorization = createAuthorization({
+    connect: settings.connect,
+    proxy: settings.proxy,
+    timeoutMs: settings.timeoutMs,
+    allowInsecure: settings.allowInsecure,
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(credential === undefined ? {} : { credential: credential as NonNullable<ManagementCredentials["credential"]> }),
+    clock,
+    transport: name,
+    bearerHeaders,
+  });
+  const client = new ManagementClient({
+    name,
+    clock,
+    origin: endpoint.origin,
+    host: endpoint.host,
+    http: createHttpClient({ ...settings, origin: endpoint.origin }),
+    authorization,
+    headers: [],
+    vocabulary: name === "instance-id" ? "instanceId" : "fcmV1",
+  });
+  return { client, projectId: authorization.projectId };
+}

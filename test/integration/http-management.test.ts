@@ -1,0 +1,393 @@
+import { inspect } from "node:util";
+import { applyReport, createManualClock, createMemoryRegistrationStore } from "@cloud-messaging/core";
+import { createDeviceGroups, createTopics } from "@cloud-messaging/http-sender";
+import { describe, expect, it } from "vitest";
+import {
+  answer,
+  type FaultServer,
+  hang,
+  json,
+  rawThenReset,
+  type Step,
+  startFaultServer,
+} from "../support/fault-server.ts";
+
+const API_KEY = "AIza-EXAMPLE-secret";
+const bodyOf = (server: FaultServer, index = 0): unknown => JSON.parse(server.requests[index]?.body ?? "null");
+
+describe("device groups", () => {
+  const groupsOf = (server: FaultServer, options: object = { apiKey: API_KEY }) =>
+    createDeviceGroups({ senderId: "1234567890", endpoint: `${server.origin}/fcm/notification`, ...options });
+
+  it("are created, changed and looked up with the legacy key, and the newest key is the one used", async () => {
+    await using server = await startFaultServer();
+    await using groups = groupsOf(server);
+    server.script(
+      json({ notification_key: "key-1" }),
+      json({ notification_key: "key-2" }),
+      json({ notification_key: "key-3" }),
+      json({ notification_key: "key-4" }),
+    );
+    expect(await groups.create("user-7", ["tok-a", "tok-b"])).toEqual({ kind: "ok", notificationKey: "key-1" });
+    expect(await groups.add("user-7", ["tok-c"])).toEqual({ kind: "ok", notificationKey: "key-2" });
+    expect(await groups.remove("user-7", ["tok-a"])).toEqual({ kind: "ok", notificationKey: "key-3" });
+    expect(await groups.find("user-7")).toEqual({ kind: "ok", notificationKey: "key-4" });
+    expect(server.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "POST /fcm/notification",
+      "POST /fcm/notification",
+      "POST /fcm/notification",
+      "GET /fcm/notification?notification_key_name=user-7",
+    ]);
+    expect([0, 1, 2].map((index) => bodyOf(server, index))).toEqual([
+      { operation: "create", notification_key_name: "user-7", registration_ids: ["tok-a", "tok-b"] },
+      { operation: "add", notification_key_name: "user-7", notification_key: "key-1", registration_ids: ["tok-c"] },
+      { operation: "remove", notification_key_name: "user-7", notification_key: "key-2", registration_ids: ["tok-a"] },
+    ]);
+    for (const { headers } of server.requests) {
+      expect(headers).toMatchObject({
+        authorization: `key=${API_KEY}`,
+        project_id: "1234567890",
+        "content-type": "application/json",
+      });
+      expect(headers).not.toHaveProperty("access_token_auth");
+    }
+  });
+
+  it("take OAuth2 as well, and a new access token where the old one is refused", async () => {
+    await using server = await startFaultServer();
+    let issued = 0;
+    await using groups = groupsOf(server, { credential: async () => `ya29.token-${++issued}` });
+    server.script(answer(401, ""), json({ notification_key: "key-1" }));
+    expect(await groups.create("user-7", ["tok-a"])).toEqual({ kind: "ok", notificationKey: "key-1" });
+    expect(server.requests.map(({ headers }) => headers["authorization"])).toEqual([
+      "Bearer ya29.token-1",
+      "Bearer ya29.token-2",
+    ]);
+    expect(server.requests[0]?.headers["access_token_auth"]).toBe("true");
+  });
+
+  it("look the key up first where it is not known, and use the one the caller gives", async () => {
+    await using server = await startFaultServer();
+    await using groups = groupsOf(server);
+    server.script(
+      json({ notification_key: "key-1" }),
+      json({ notification_key: "key-2" }),
+      json({ notification_key: "key-3" }),
+    );
+    await groups.add("user 7/ü", ["tok-c"]);
+    expect(server.requests[0]?.path).toBe("/fcm/notification?notification_key_name=user%207%2F%C3%BC");
+    expect(bodyOf(server, 1)).toMatchObject({
+      operation: "add",
+      notification_key: "key-1",
+      notification_key_name: "user 7/ü",
+    });
+    await groups.remove("user 7/ü", ["tok-c"], { notificationKey: "key-own" });
+    expect(bodyOf(server, 2)).toMatchObject({ operation: "remove", notification_key: "key-own" });
+  });
+
+  it.each<[string, Step, object]>([
+    [
+      "a name that is taken",
+      answer(400, '{"error":"notification_key already exists"}'),
+      { kind: "rejected", code: "group-exists" },
+    ],
+    [
+      "an unknown name",
+      answer(400, '{"error":"notification_key not found"}'),
+      { kind: "rejected", code: "group-not-found" },
+    ],
+    [
+      "no live token",
+      answer(400, '{"error":"no valid registration ids"}'),
+      { kind: "rejected", code: "no-valid-members" },
+    ],
+    [
+      "a key of another group",
+      answer(400, `{"error":"notification_key_name doesn't match the group name of the notification_key"}`),
+      { kind: "rejected", code: "group-name-mismatch" },
+    ],
+    [
+      "something undocumented",
+      answer(400, '{"error":"no such thing"}'),
+      { kind: "rejected", code: "invalid-argument" },
+    ],
+    ["a bad key", answer(401, "<html>"), { kind: "rejected", code: "authentication-failed" }],
+    ["a service that is switched off", answer(403, ""), { kind: "rejected", code: "permission-denied" }],
+    ["a wrong address", answer(404, ""), { kind: "rejected", code: "endpoint-gone" }],
+    [
+      "an overloaded service",
+      answer(503, "", { "retry-after": "5" }),
+      { kind: "retryable", code: "unavailable", retryAfterMs: 5_000 },
+    ],
+    ["a lost connection", rawThenReset(""), { kind: "ambiguous", code: "connection-lost" }],
+    ["a 200 without a key", json({}), { kind: "ambiguous", code: "invalid-response" }],
+    ["a 200 that is not JSON", answer(200, "<html>"), { kind: "ambiguous", code: "invalid-response" }],
+  ])("tell apart %s", async (_, step, expected) => {
+    await using server = await startFaultServer();
+    await using groups = groupsOf(server);
+    server.script(step);
+    const result = await groups.create("user-7", ["tok-a"]);
+    expect(result).toMatchObject({ recipient: "user-7", ...expected });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("do not change anything when the look-up before it fails", async () => {
+    await using server = await startFaultServer();
+    await using groups = groupsOf(server);
+    server.script(rawThenReset(""));
+    expect(await groups.add("user-7", ["tok-a"])).toMatchObject({ kind: "retryable", code: "connection-lost" });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("refuse what could not work, before anything is sent", async () => {
+    await using server = await startFaultServer();
+    await using groups = groupsOf(server);
+    await expect(groups.create("", ["tok-a"])).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
+    await expect(groups.create("a\r\nX-Injected: 1", ["tok-a"])).rejects.toThrow(/name/);
+    await expect(groups.create("user-7", [])).rejects.toThrow(/at least one/);
+    await expect(groups.create("user-7", new Array(21).fill("tok"))).rejects.toThrow(/at most 20/);
+    await expect(groups.add("user-7", ["tok a"])).rejects.toThrow(/tokens\.0/);
+    await expect(groups.add("user-7", ["tok-a"], { notificationKey: "k\n" })).rejects.toThrow(/notificationKey/);
+    expect(server.requests).toHaveLength(0);
+    const wrong = (options: object) => () => createDeviceGroups({ senderId: "1", ...options } as never);
+    expect(wrong({})).toThrow(/either credential .* or apiKey/);
+    expect(wrong({ apiKey: "a", credential: async () => "b" })).toThrow(/not both/);
+    expect(wrong({ apiKey: "a", senderId: "1\r\nx: y" })).toThrow(/senderId/);
+    expect(inspect(groups, { depth: 9, showHidden: true })).not.toContain("AIza");
+  });
+});
+
+describe("topics over Instance ID", () => {
+  const topicsOf = (server: FaultServer, options: object = {}) =>
+    createTopics({ backend: "instance-id", apiKey: API_KEY, endpoint: server.origin, ...options });
+
+  it("subscribe and unsubscribe in batches of 1000, merged by position, each token with its own outcome", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.otherwise = (request, socket) => {
+      const { registration_tokens } = JSON.parse(request.body) as { registration_tokens: string[] };
+      const errors: Record<string, string> = {
+        "tok-7": "NOT_FOUND",
+        "tok-1008": "TOO_MANY_TOPICS",
+        "tok-1009": "RESOURCE_EXHAUSTED",
+      };
+      return json({ results: registration_tokens.map((token) => (errors[token] ? { error: errors[token] } : {})) })(
+        request,
+        socket,
+      );
+    };
+    const tokens = Array.from({ length: 1_500 }, (_, n) => `tok-${n}`);
+    const { outcomes } = await topics.subscribe("/topics/news", tokens);
+    expect(outcomes.map(({ recipient }) => recipient)).toEqual(tokens);
+    expect(outcomes[6]).toMatchObject({ kind: "accepted" });
+    expect(outcomes[7]).toMatchObject({
+      kind: "unregistered",
+      code: "not-registered",
+      service: { error: "NOT_FOUND" },
+    });
+    expect(outcomes[1008]).toMatchObject({ kind: "rejected", code: "too-many-topics" });
+    expect(outcomes[1009]).toMatchObject({ kind: "retryable", code: "quota-exceeded" });
+    await topics.unsubscribe("news", ["tok-1"]);
+    expect(server.requests.map(({ path }) => path)).toEqual([
+      "/iid/v1:batchAdd",
+      "/iid/v1:batchAdd",
+      "/iid/v1:batchRemove",
+    ]);
+    expect(bodyOf(server, 2)).toEqual({ to: "/topics/news", registration_tokens: ["tok-1"] });
+    expect(server.requests[0]?.headers["authorization"]).toBe(`key=${API_KEY}`);
+  });
+
+  it("give a report that a registration store understands", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    const store = createMemoryRegistrationStore({ clock: createManualClock(0) });
+    store.register("user-1", "tok-a");
+    store.register("user-1", "tok-b");
+    server.script(json({ results: [{ error: "NOT_FOUND" }, {}] }));
+    await applyReport(await topics.subscribe("news", ["tok-a", "tok-b"]), store);
+    expect((await store.registrationsOf("user-1")).map(({ token }) => token)).toEqual(["tok-b"]);
+  });
+
+  it.each<[string, Step, object]>([
+    [
+      "INVALID_ARGUMENT for the whole batch",
+      answer(400, '{"error":"INVALID_ARGUMENT"}'),
+      { kind: "rejected", code: "invalid-argument" },
+    ],
+    ["a missing token", answer(400, '{"error":"MissingIIdToken"}'), { kind: "rejected", code: "missing-registration" }],
+    [
+      "a bad topic name",
+      answer(400, '{"error":"Topic name format is invalid"}'),
+      { kind: "rejected", code: "invalid-argument" },
+    ],
+    [
+      "a dead token, but not which",
+      answer(400, '{"error":"InvalidToken"}'),
+      { kind: "rejected", code: "invalid-argument" },
+    ],
+    ["too few results", json({ results: [{}] }), { kind: "ambiguous", code: "invalid-response" }],
+    ["no results", json({}), { kind: "ambiguous", code: "invalid-response" }],
+    ["results that are null", json({ results: [null, null] }), { kind: "ambiguous", code: "invalid-response" }],
+    [
+      "429",
+      answer(429, "", { "retry-after": "60" }),
+      { kind: "retryable", code: "quota-exceeded", retryAfterMs: 60_000 },
+    ],
+  ])("tell apart %s", async (_, step, expected) => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.script(step);
+    const { outcomes } = await topics.subscribe("news", ["tok-a", "tok-b"]);
+    expect(outcomes).toMatchObject([
+      { recipient: "tok-a", ...expected },
+      { recipient: "tok-b", ...expected },
+    ]);
+  });
+
+  it("look an app instance up", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.script(
+      json({
+        application: "com.example.app",
+        applicationVersion: "36",
+        authorizedEntity: "1234567890",
+        platform: "ANDROID",
+        rel: { topics: { news: { addDate: "2016-07-30" }, sports: {} } },
+      }),
+      answer(404, '{"error":"No information found about this instance id."}'),
+      answer(400, '{"error":"InvalidToken"}'),
+      answer(404, ""),
+    );
+    expect(await topics.info("tok:a/../b?c")).toEqual({
+      kind: "ok",
+      info: {
+        application: "com.example.app",
+        applicationVersion: "36",
+        authorizedEntity: "1234567890",
+        platform: "ANDROID",
+        topics: [{ topic: "news", addedAt: "2016-07-30" }, { topic: "sports" }],
+      },
+    });
+    expect(server.requests[0]?.path).toBe("/iid/info/tok%3Aa%2F..%2Fb%3Fc?details=true");
+    expect(await topics.info("tok-b")).toMatchObject({ kind: "unregistered", code: "not-registered" });
+    expect(await topics.info("tok-c")).toMatchObject({ kind: "unregistered", code: "invalid-registration" });
+    expect(await topics.info("tok-d")).toMatchObject({ kind: "rejected", code: "endpoint-gone" });
+  });
+
+  it("get registration tokens for APNs tokens, 100 at a time", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.otherwise = (request, socket) => {
+      const { apns_tokens } = JSON.parse(request.body) as { apns_tokens: string[] };
+      return json({
+        results: apns_tokens.map((token) =>
+          token === "apns-120"
+            ? { apns_token: token, status: "Internal Server Error" }
+            : { apns_token: token, status: "OK", registration_token: `reg-of-${token}` },
+        ),
+      })(request, socket);
+    };
+    const apnsTokens = Array.from({ length: 150 }, (_, n) => `apns-${n}`);
+    const outcomes = await topics.importApns({ application: "com.example.App", sandbox: false, apnsTokens });
+    expect(outcomes[149]).toEqual({ kind: "imported", recipient: "apns-149", registrationToken: "reg-of-apns-149" });
+    expect(outcomes[120]).toMatchObject({ kind: "retryable", recipient: "apns-120", code: "internal-error" });
+    expect(server.requests.map(({ body }) => JSON.parse(body).apns_tokens.length)).toEqual([100, 50]);
+    expect(bodyOf(server)).toMatchObject({ application: "com.example.App", sandbox: false });
+  });
+
+  it("end with the signal and the time limit", async () => {
+    await using server = await startFaultServer();
+    const clock = createManualClock();
+    await using topics = topicsOf(server, { clock });
+    server.otherwise = hang();
+    const abort = new AbortController();
+    const aborted = topics.subscribe("news", ["tok-a"], { signal: abort.signal });
+    await server.arrived(1);
+    abort.abort();
+    expect((await aborted).outcomes).toMatchObject([{ kind: "ambiguous", code: "aborted" }]);
+    const late = topics.subscribe("news", ["tok-a"], { timeoutMs: 100 });
+    await server.arrived(2);
+    await clock.advance(100);
+    expect((await late).outcomes).toMatchObject([{ kind: "ambiguous", code: "timeout" }]);
+  });
+});
+
+describe("topics over the topic-subscription service", () => {
+  const topicsOf = (server: FaultServer) =>
+    createTopics({
+      backend: "topic-subscriptions",
+      projectId: "my-project",
+      credential: async () => "ya29.token",
+      endpoint: server.origin,
+      maxSockets: 20,
+    });
+
+  it("subscribe and unsubscribe one by one, behind the same interface", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    const gone = JSON.stringify({
+      error: {
+        code: 404,
+        message: "Requested entity was not found.",
+        status: "NOT_FOUND",
+        details: [{ "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", errorCode: "UNREGISTERED" }],
+      },
+    });
+    const exists = JSON.stringify({ error: { code: 409, message: "exists", status: "ALREADY_EXISTS" } });
+    server.otherwise = (request, socket) => {
+      const token = decodeURIComponent(request.path.split("/")[5] ?? "");
+      const step = {
+        "tok-gone": answer(404, gone),
+        "tok-again": answer(409, exists),
+        "tok-busy": answer(429, "", { "retry-after": "9" }),
+      }[token];
+      return (step ?? json({ name: "…", topic_name: "news" }))(request, socket);
+    };
+    const { outcomes } = await topics.subscribe("news", ["tok/a?b", "tok-gone", "tok-again", "tok-busy"]);
+    expect(outcomes).toMatchObject([
+      { kind: "accepted", recipient: "tok/a?b" },
+      { kind: "unregistered", recipient: "tok-gone", code: "not-registered" },
+      { kind: "accepted", recipient: "tok-again" },
+      { kind: "retryable", recipient: "tok-busy", code: "quota-exceeded", retryAfterMs: 9_000 },
+    ]);
+    const paths = server.requests.map(({ method, path }) => `${method} ${path}`);
+    expect(paths).toContain(
+      "POST /v1/projects/my-project/registrations/tok%2Fa%3Fb/topicSubscriptions?topic_name=news",
+    );
+    expect(server.requests[0]?.headers["authorization"]).toBe("Bearer ya29.token");
+    await topics.unsubscribe("/topics/ne%ws", ["tok-a"]);
+    expect(server.requests.at(-1)).toMatchObject({
+      method: "DELETE",
+      path: "/v1/projects/my-project/registrations/tok-a/topicSubscriptions/ne%25ws?allow_missing=true",
+    });
+  });
+
+  it("a bare 404 removes no token", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.script(answer(404, ""));
+    expect((await topics.subscribe("news", ["tok-a"])).outcomes).toMatchObject([
+      { kind: "rejected", code: "endpoint-gone" },
+    ]);
+  });
+
+  it("list an app instance's topics, page by page", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.script(
+      json({ topicSubscriptions: [{ topic_name: "news", create_time: "2026-01-02T03:04:05Z" }], nextPageToken: "p 2" }),
+      json({ topicSubscriptions: [{ topic_name: "sports" }] }),
+    );
+    expect(await topics.info("tok-a")).toEqual({
+      kind: "ok",
+      info: { topics: [{ topic: "news", addedAt: "2026-01-02T03:04:05Z" }, { topic: "sports" }] },
+    });
+    expect(server.requests[1]?.path).toContain("?page_token=p%202");
+  });
+
+  it("needs a project", () => {
+    expect(() => createTopics({ backend: "topic-subscriptions", credential: async () => "t" })).toThrow(/projectId/);
+    expect(() => createTopics({ backend: "other" } as never)).toThrow(/backend/);
+  });
+});
