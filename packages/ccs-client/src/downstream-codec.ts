@@ -6,6 +6,7 @@ import {
   errorCodeFor,
   failureOutcome,
   type NackFrame,
+  narrowErrorCode,
   type RecipientOutcome,
   type ServiceAnswer,
 } from "@cloud-messaging/core";
@@ -54,10 +55,7 @@ export function ackOutcome(ack: AckFrame, { recipient, sentAt }: AnsweredWrite):
 
 /** The code of a nack. CCS says `BAD_REGISTRATION` for two things: only its words tell a broken token from another sender's. */
 export function nackCode({ error, description }: NackFrame): ErrorCode {
-  const code = errorCodeFor("ccs", error);
-  return code === "bad-registration" && /invalid (?:registration )?token/i.test(description ?? "")
-    ? "invalid-registration"
-    : code;
+  return narrowErrorCode(errorCodeFor("ccs", error), description);
 }
 
 /** What a nack means for the recipient. */
@@ -71,7 +69,7 @@ export function nackOutcome(nack: NackFrame, code: ErrorCode, { recipient, sentA
 
 /** What a stanza error means for the recipient of the message it is about. */
 export function stanzaErrorOutcome(error: StanzaError, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
-  return failureOutcome("stanza-error", {
+  return failureOutcome(narrowErrorCode("stanza-error", error.text), {
     recipient,
     sentAt,
     service: {

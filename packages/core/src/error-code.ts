@@ -59,7 +59,7 @@ export const ERROR_CODES = {
     action: "Nothing for the token: it has been removed. Look for the code that damaged it.",
     gcmHttp: ["InvalidRegistration"],
     instanceId: ["InvalidToken"],
-    text: /invalid token on 'to' field|registration token is not a valid|APNs device token is disabled/i,
+    text: /invalid (registration )?token|registration token is not a valid|APNs device token is disabled/i,
   },
   "not-registered": {
     meaning: "The app was uninstalled or unregistered, or the token expired",
