@@ -6,6 +6,8 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from "node:http2";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
 import type { TlsOptions } from "./http.ts";
 
@@ -64,6 +66,7 @@ export class Http2Connection {
   readonly #options: Http2ConnectionOptions;
   readonly #events: Http2ConnectionEvents;
   readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
   #phase: "connecting" | "open" | "retired" | "closed" = "connecting";
   /** What the server allows, or less after it refused streams. */
   #limit = 0;
@@ -80,10 +83,9 @@ export class Http2Connection {
     this.#options = options;
     this.#events = events;
     this.#heardAt = options.clock.now();
-    const { ca, ...tls } = options.tls ?? {};
+    this.#socket = openSocket(options);
     this.#session = connect(options.origin, {
-      ...tls,
-      ...(ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] }),
+      createConnection: () => this.#socket,
       settings: { enablePush: false },
     });
     this.#session.on("remoteSettings", ({ maxConcurrentStreams }) => this.#onSettings(maxConcurrentStreams));
@@ -154,6 +156,8 @@ export class Http2Connection {
   destroy(reason: string): void {
     this.#reason ??= reason;
     this.#session.destroy();
+    // a session that was ending in good order would wait for the far end to hang up
+    this.#socket.destroy();
   }
 
   #onSettings(maxConcurrentStreams: number | undefined): void {
@@ -238,6 +242,22 @@ export class Http2Connection {
       this.#watch(pingAfterMs);
     });
   }
+}
+
+/** The socket under the session. Ours, so that it can be ended whatever the session waits for. */
+function openSocket({ origin, tls = {} }: Http2ConnectionOptions): Socket {
+  const { protocol, hostname, port } = new URL(origin);
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  if (protocol === "http:") return connectTcp({ host, port: Number(port || 80), noDelay: true });
+  const { ca, ...rest } = tls;
+  return connectTls({
+    host,
+    port: Number(port || 443),
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...rest,
+    ...(ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] }),
+    ALPNProtocols: ["h2"],
+  }).setNoDelay(true);
 }
 
 interface StreamHost {

@@ -276,7 +276,7 @@ export interface WithoutV1Meaning {
 export function withoutV1Meaning(message: DownstreamMessage): readonly WithoutV1Meaning[] {
   const found: WithoutV1Meaning[] = [];
   if (message.delayWhileIdle) {
-    found.push({ field: "delayWhileIdle", detail: "has had no effect since November 2016: use priority normal" });
+    found.push({ field: "delayWhileIdle", detail: "it has had no effect since November 2016, use priority normal" });
   }
   if (message.deliveryReceiptRequested) {
     found.push({

@@ -1,0 +1,473 @@
+import { constants } from "node:http2";
+import { inspect } from "node:util";
+import {
+  type CloudMessagingEvents,
+  createManualClock,
+  createMemoryRegistrationStore,
+  InvalidOptionsError,
+  type ManualClock,
+  parseDownstreamMessage,
+  type RecipientOutcome,
+  type RegistrationChange,
+  subscribe,
+} from "@cloud-messaging/core";
+import {
+  createFcmSender,
+  createFcmV1Transport,
+  type FcmNotice,
+  type FcmSenderOptions,
+  type FcmV1TransportOptions,
+} from "@cloud-messaging/http-sender";
+import { afterEach, describe, expect, it } from "vitest";
+import { acceptV1, byToken, startV1Server, type V1Server, type V1Step, v1Error } from "../support/fcm-v1-server.ts";
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const aToken = async (): Promise<string> => "ya29.t";
+const FID = "cTEST0123456789abcdefg";
+const toOne = parseDownstreamMessage({ target: { token: "tok-a" }, data: { n: "1" } });
+const tokens = (count: number): string[] => Array.from({ length: count }, (_, i) => `tok-${i}`);
+const toMany = (count: number) => parseDownstreamMessage({ target: { tokens: tokens(count) }, data: { n: "1" } });
+
+async function aServer(): Promise<V1Server> {
+  const server = await startV1Server();
+  cleanups.push(() => server.close());
+  return server;
+}
+
+/** Numbered access tokens, and how many were fetched. */
+function aCredential() {
+  const credential = async (): Promise<string> => `ya29.${++fetched.count}`;
+  const fetched = { count: 0 };
+  return { credential, fetched };
+}
+
+function optionsFor(server: V1Server, httpVersion: "1.1" | "2", clock: ManualClock): FcmV1TransportOptions {
+  return { endpoint: server.origin, connect: { ca: server.ca }, projectId: "demo", httpVersion, clock, quota: false };
+}
+
+function aTransport(server: V1Server, httpVersion: "1.1" | "2", more: Partial<FcmV1TransportOptions> = {}) {
+  const clock = createManualClock();
+  const { credential, fetched } = aCredential();
+  const transport = createFcmV1Transport({ ...optionsFor(server, httpVersion, clock), credential, ...more });
+  cleanups.push(() => closeWith(transport, clock));
+  return { transport, clock, fetched };
+}
+
+function aSender(server: V1Server, httpVersion: "1.1" | "2", more: Partial<FcmSenderOptions> = {}) {
+  const clock = createManualClock();
+  const { credential, fetched } = aCredential();
+  const registrations = createMemoryRegistrationStore({ clock });
+  const changes: RegistrationChange[] = [];
+  registrations.onChange((change) => changes.push(change));
+  const sender = createFcmSender({
+    ...optionsFor(server, httpVersion, clock),
+    clock,
+    credential,
+    registrations,
+    random: () => 0,
+    ...more,
+  });
+  cleanups.push(() => closeWith(sender, clock));
+  return { sender, clock, fetched, registrations, changes };
+}
+
+/** Closes at once: time is not what these tests wait for. */
+async function closeWith(closable: { close(): Promise<void> }, clock: ManualClock): Promise<void> {
+  const closed = closable.close();
+  for (let i = 0; i < 4; i++) await clock.advance(60_000);
+  await closed;
+}
+
+const kinds = (outcomes: readonly RecipientOutcome[]): string[] =>
+  outcomes.map((outcome) => ("code" in outcome ? `${outcome.kind} ${outcome.code}` : outcome.kind));
+
+describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
+  it("sends one request per recipient, and reports by position", async () => {
+    const server = await aServer();
+    server.otherwise = byToken({ "tok-1": v1Error(404, "NOT_FOUND", { errorCode: "UNREGISTERED" }) });
+    const { transport } = aTransport(server, httpVersion);
+    const { outcomes } = await transport.send(toMany(3));
+    expect(kinds(outcomes)).toEqual(["accepted", "unregistered not-registered", "accepted"]);
+    expect(outcomes.map(({ recipient }) => recipient)).toEqual(["tok-0", "tok-1", "tok-2"]);
+    expect(outcomes[0]).toMatchObject({ messageId: "projects/demo/messages/0:tok-0", attempts: 1 });
+    expect(server.requests.map((request) => request.httpVersion)).toEqual(
+      Array(3).fill(`${Number(httpVersion).toFixed(1)}`),
+    );
+    expect(server.requests[0]).toMatchObject({
+      path: "/v1/projects/demo/messages:send",
+      authorization: "Bearer ya29.1",
+    });
+  });
+
+  it("carries thousands over few connections", async () => {
+    const server = await aServer();
+    const { transport } = aTransport(server, httpVersion, { maxRequests: 100, maxSockets: 4 });
+    const { outcomes } = await transport.send(toMany(2_000));
+    expect(outcomes.every(({ kind }) => kind === "accepted")).toBe(true);
+    expect(new Set(server.requests.map(({ body }) => body)).size).toBe(2_000);
+    expect(server.connections).toBeLessThanOrEqual(4);
+  });
+
+  it("sends to topics, conditions, groups and installation IDs", async () => {
+    const server = await aServer();
+    const { sender } = aSender(server, httpVersion);
+    const targets = [
+      { topic: "/topics/news" },
+      { condition: "'a' in topics" },
+      { notificationKey: "APA91-key" },
+      { fid: FID },
+    ];
+    for (const target of targets) {
+      const { outcomes } = await sender.send({ target });
+      expect(kinds(outcomes)).toEqual(["accepted"]);
+    }
+    const sent = server.requests.map(({ body }) => (JSON.parse(body) as { message: object }).message);
+    expect(sent).toMatchObject([
+      { topic: "news" },
+      { condition: "'a' in topics" },
+      { token: "APA91-key" },
+      { fid: FID },
+    ]);
+  });
+
+  describe("the access token", () => {
+    it("that expires in mid-batch is replaced once, and every message arrives", async () => {
+      const server = await aServer();
+      let accepted = 0;
+      server.otherwise = (exchange) => {
+        if (exchange.request.authorization === "Bearer ya29.1" && ++accepted > 20) {
+          v1Error(401, "UNAUTHENTICATED")(exchange);
+        } else acceptV1(exchange);
+      };
+      const { transport, fetched } = aTransport(server, httpVersion, { maxRequests: 10 });
+      const { outcomes } = await transport.send(toMany(100));
+      expect(outcomes.every(({ kind }) => kind === "accepted")).toBe(true);
+      expect(fetched.count).toBe(2);
+    });
+
+    it("that is refused, and its replacement too, ends as rejected, and nothing is removed", async () => {
+      const server = await aServer();
+      server.otherwise = v1Error(401, "UNAUTHENTICATED");
+      const { sender, changes, fetched } = aSender(server, httpVersion);
+      const { outcomes } = await sender.send({ target: { token: "tok-a" } });
+      expect(kinds(outcomes)).toEqual(["rejected authentication-failed"]);
+      expect(server.requests).toHaveLength(2);
+      await sender.send({ target: { token: "tok-a" } });
+      expect(server.requests).toHaveLength(3);
+      expect(fetched.count).toBe(2);
+      expect(changes).toEqual([]);
+    });
+
+    it("is not what is replaced when APNs credentials are bad", async () => {
+      const server = await aServer();
+      server.otherwise = v1Error(401, "UNAUTHENTICATED", { errorCode: "THIRD_PARTY_AUTH_ERROR" });
+      const { transport, fetched } = aTransport(server, httpVersion);
+      expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["rejected invalid-apns-credential"]);
+      expect(server.requests).toHaveLength(1);
+      expect(fetched.count).toBe(1);
+    });
+
+    it("appears in no outcome, event or inspection, and nor does a key", async () => {
+      const server = await aServer();
+      const seen: unknown[] = [];
+      const stops = (["cloud-messaging:http-request", "cloud-messaging:notice", "cloud-messaging:send"] as const).map(
+        (name) => subscribe(name, (event) => seen.push(event)),
+      );
+      server.otherwise = v1Error(403, "PERMISSION_DENIED");
+      const { sender } = aSender(server, httpVersion);
+      seen.push(await sender.send({ target: { token: "tok-a" } }), sender);
+      for (const stop of stops) stop();
+      expect(seen.length).toBeGreaterThan(3);
+      expect(inspect(seen, { depth: 20, showHidden: true })).not.toContain("ya29");
+    });
+  });
+
+  describe("a fault", () => {
+    it.each<[string, V1Step, string]>([
+      ["reset before the answer", ({ reset }) => reset(), "ambiguous connection-lost"],
+      ["connection cut before the answer", ({ cut }) => cut(), "ambiguous connection-lost"],
+      ["a 200 that is cut off", ({ truncate }) => truncate(200, '{"name":'), "ambiguous connection-lost"],
+      ["a 200 that is a page", ({ answer }) => answer(200, "<html>"), "ambiguous invalid-response"],
+      ["an empty 200", ({ answer }) => answer(200, ""), "ambiguous invalid-response"],
+      ["a 200 that is too long", ({ answer }) => answer(200, " ".repeat(70_000)), "ambiguous invalid-response"],
+      ["a 503 that is cut off", ({ truncate }) => truncate(503, "{"), "retryable unavailable"],
+      [
+        "a redirect",
+        ({ answer }) => answer(302, "", { location: "https://example.com/" }),
+        "rejected unexpected-status",
+      ],
+      ["502 of a proxy", ({ answer }) => answer(502, "<html>Bad Gateway</html>"), "retryable unavailable"],
+      ["413", ({ answer }) => answer(413, "<html>"), "rejected request-too-big"],
+      ["a bare 404", ({ answer }) => answer(404, "<html>"), "rejected endpoint-gone"],
+    ])("%s: the message is written once, and settles as what is known", async (_name, step, expected) => {
+      const server = await aServer();
+      server.otherwise = step;
+      const { transport } = aTransport(server, httpVersion);
+      const { outcomes } = await transport.send(toOne);
+      expect(kinds(outcomes)).toEqual([expected]);
+      expect(server.requests).toHaveLength(1);
+    });
+
+    it("no answer: ambiguous when the attempt's time is up, or the caller gives up", async () => {
+      const server = await aServer();
+      server.otherwise = byToken({ "tok-a": () => {} });
+      const { transport, clock } = aTransport(server, httpVersion);
+      const late = transport.send(toOne);
+      await server.arrived(1);
+      for (let i = 0; i < 2; i++) {
+        await clock.advance(5_000);
+        // the answer to a ping comes before the answer to this: the connection is alive, only this message is not answered
+        await transport.send(toMany(1));
+      }
+      await clock.advance(5_000);
+      expect(kinds((await late).outcomes)).toEqual(["ambiguous timeout"]);
+      const abort = new AbortController();
+      const aborted = transport.send(toOne, { signal: abort.signal });
+      await server.arrived(4);
+      abort.abort();
+      expect(kinds((await aborted).outcomes)).toEqual(["ambiguous aborted"]);
+      expect(kinds((await transport.send(toOne, { signal: abort.signal })).outcomes)).toEqual(["retryable aborted"]);
+      expect(server.requests).toHaveLength(4);
+    });
+
+    it("nobody listens: retryable, and a certificate nobody vouches for likewise", async () => {
+      const server = await aServer();
+      const { transport: distrustful } = aTransport(server, httpVersion, { connect: {} });
+      const { outcomes } = await distrustful.send(toOne);
+      expect(kinds(outcomes)).toEqual(["retryable connection-failed"]);
+      expect(JSON.stringify(outcomes)).toContain("certificate");
+      await server.close();
+      const { transport } = aTransport(server, httpVersion);
+      expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["retryable connection-failed"]);
+    });
+  });
+
+  describe("with retries", () => {
+    it.each([
+      [
+        "429 without Retry-After: a minute at least",
+        v1Error(429, "RESOURCE_EXHAUSTED", { errorCode: "QUOTA_EXCEEDED" }),
+        60_000,
+      ],
+      ["429 with Retry-After: that", v1Error(429, "RESOURCE_EXHAUSTED", { headers: { "retry-after": "17" } }), 17_000],
+      ["503: ten seconds at least", v1Error(503, "UNAVAILABLE", { errorCode: "UNAVAILABLE" }), 10_000],
+      ["503 with Retry-After: that", v1Error(503, "UNAVAILABLE", { headers: { "retry-after": "31" } }), 31_000],
+      ["500: ten seconds at least", v1Error(500, "INTERNAL", { errorCode: "INTERNAL" }), 10_000],
+    ])("%s", async (_name, step, delayMs) => {
+      const server = await aServer();
+      const delays: number[] = [];
+      const stop = subscribe("cloud-messaging:retry", (event) => delays.push(event.delayMs));
+      server.script(step);
+      const { sender, clock } = aSender(server, httpVersion);
+      const report = sender.send({ target: { token: "tok-a" } });
+      while (delays.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      await clock.advance(delayMs - 1);
+      expect(server.requests).toHaveLength(1);
+      await clock.advance(1);
+      expect((await report).outcomes).toMatchObject([{ kind: "accepted", attempts: 2 }]);
+      stop();
+      expect(delays).toEqual([delayMs]);
+    });
+
+    it("sends again to those who want it, and to nobody else", async () => {
+      const server = await aServer();
+      const retries: CloudMessagingEvents["cloud-messaging:retry"][] = [];
+      const stop = subscribe("cloud-messaging:retry", (event) => retries.push(event));
+      const once = new Set<string>();
+      server.otherwise = byToken({
+        "tok-1": (exchange) => {
+          if (once.has("tok-1")) return acceptV1(exchange);
+          once.add("tok-1");
+          v1Error(503, "UNAVAILABLE")(exchange);
+        },
+        "tok-2": v1Error(400, "INVALID_ARGUMENT", { message: "Invalid value at 'message.data'" }),
+        "tok-3": v1Error(404, "NOT_FOUND", { errorCode: "UNREGISTERED" }),
+      });
+      const { sender, clock } = aSender(server, httpVersion);
+      const report = sender.send({ target: { tokens: tokens(4) } });
+      while (retries.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      await clock.advance(10_000);
+      expect(kinds((await report).outcomes)).toEqual([
+        "accepted",
+        "accepted",
+        "rejected invalid-argument",
+        "unregistered not-registered",
+      ]);
+      stop();
+      expect(server.requests).toHaveLength(5);
+      expect(retries).toMatchObject([{ recipients: 1, attempt: 2 }]);
+    });
+  });
+
+  it("removes a registration on proof only", async () => {
+    const server = await aServer();
+    const bad = "The registration token is not a valid FCM registration token";
+    const apns410 = {
+      "@type": "type.googleapis.com/google.firebase.fcm.v1.ApnsError",
+      statusCode: 410,
+      reason: "Unregistered",
+    };
+    server.otherwise = byToken({
+      gone: v1Error(404, "NOT_FOUND", { errorCode: "UNREGISTERED" }),
+      "bad-token": v1Error(400, "INVALID_ARGUMENT", { errorCode: "INVALID_ARGUMENT", message: bad }),
+      "apns-gone": v1Error(400, "INVALID_ARGUMENT", { errorCode: "INVALID_ARGUMENT", details: [apns410] }),
+      "bare-404": ({ answer }) => answer(404, ""),
+      "bad-field": v1Error(400, "INVALID_ARGUMENT", { errorCode: "INVALID_ARGUMENT" }),
+      "other-sender": v1Error(403, "PERMISSION_DENIED", { errorCode: "SENDER_ID_MISMATCH" }),
+    });
+    const { sender, registrations, changes } = aSender(server, httpVersion);
+    for (const token of ["gone", "bad-token", "apns-gone", "bare-404", "bad-field", "other-sender", "fine"]) {
+      registrations.register("ann", token);
+    }
+    await sender.sendToUser("ann", { data: { n: "1" } });
+    expect(registrations.registrationsOf("ann").map(({ token }) => token)).toEqual([
+      "bare-404",
+      "bad-field",
+      "other-sender",
+      "fine",
+    ]);
+    const seen = changes.map((change) => [change.type, change.token]);
+    expect(seen).toEqual([
+      ["removed", "gone"],
+      ["removed", "bad-token"],
+      ["removed", "apns-gone"],
+      ["suspect", "other-sender"],
+    ]);
+  });
+
+  it("uses the installation ID, once the app has reported it, in the place of its token", async () => {
+    const server = await aServer();
+    const { sender, registrations } = aSender(server, httpVersion);
+    const token = `${FID}:APA91bOld`;
+    registrations.register("ann", token);
+    await sender.sendToUser("ann", {});
+    registrations.register("ann", FID);
+    await sender.sendToUser("ann", {});
+    const { outcomes } = await sender.send({ target: { token } });
+    expect(outcomes).toMatchObject([{ kind: "accepted", recipient: token, sentTo: FID, canonicalRegistrationId: FID }]);
+    const sent = server.requests.map(
+      ({ body }) => (JSON.parse(body) as { message: { token?: string; fid?: string } }).message,
+    );
+    expect(sent.map(({ token, fid }) => ({ token, fid }))).toEqual([
+      { token, fid: undefined },
+      { token: undefined, fid: FID },
+      { token: undefined, fid: FID },
+    ]);
+  });
+
+  it("closes: lets what is under way settle, ends it when its time is up, refuses the rest", async () => {
+    const server = await aServer();
+    server.otherwise = byToken({ stuck: () => {} });
+    const { transport, clock } = aTransport(server, httpVersion, { closeTimeoutMs: 3_000 });
+    const message = parseDownstreamMessage({ target: { tokens: ["quick", "stuck"] } });
+    const report = transport.send(message);
+    await server.arrived(2);
+    const closing = transport.close();
+    expect(transport.close()).toBe(closing);
+    expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["retryable closed"]);
+    for (let i = 0; i < 3; i++) await clock.advance(1_500);
+    expect(kinds((await report).outcomes)).toEqual(["accepted", "ambiguous closed"]);
+    await closing;
+    expect(clock.scheduled).toBe(0);
+  });
+});
+
+describe("FCM v1 over HTTP/2: what the server provably has not processed goes elsewhere at once", () => {
+  it("after GOAWAY with streams in flight, and nothing arrives twice that was taken", async () => {
+    const server = await aServer();
+    const held: Parameters<V1Step>[0][] = [];
+    server.otherwise = (exchange) => {
+      held.push(exchange);
+      if (held.length !== 20) return;
+      server.otherwise = acceptV1;
+      const last = held[9]?.streamId ?? 0;
+      exchange.goaway(last);
+      for (const each of held) if ((each.streamId ?? 0) <= last) acceptV1(each);
+    };
+    const { transport } = aTransport(server, "2");
+    const { outcomes } = await transport.send(toMany(20));
+    expect(outcomes.every(({ kind }) => kind === "accepted")).toBe(true);
+    expect(server.requests).toHaveLength(30);
+    const bodies = server.requests.map(({ body }) => body);
+    const ignored = bodies.slice(10, 20);
+    expect(bodies.slice(20).sort()).toEqual(ignored.sort());
+  });
+
+  it("when streams are refused", async () => {
+    const server = await aServer();
+    server.script(...Array(5).fill(({ reset }: Parameters<V1Step>[0]) => reset(constants.NGHTTP2_REFUSED_STREAM)));
+    const { transport } = aTransport(server, "2");
+    const { outcomes } = await transport.send(toMany(10));
+    expect(outcomes.every(({ kind, attempts }) => kind === "accepted" && attempts === 1)).toBe(true);
+    expect(server.requests).toHaveLength(15);
+  });
+});
+
+describe("FCM v1: options and notices", () => {
+  it.each([
+    [{ credential: 7 }, "credential"],
+    [{ credential: { client_email: "a@b" } }, "credential.private_key"],
+    [{ credential: { client_email: "a@b", private_key: "no key" } }, "credential.private_key"],
+    [{ credential: aToken }, "projectId"],
+    [{ credential: aToken, projectId: "a/b" }, "projectId"],
+    [{ credential: aToken, projectId: "demo", endpoint: "http://example.com" }, "endpoint"],
+    [{ credential: aToken, projectId: "demo", httpVersion: "3" }, "httpVersion"],
+    [{ credential: aToken, projectId: "demo", quota: { perMinute: 0 } }, "quota.perMinute"],
+    [{ credential: aToken, projectId: "demo", timeoutMs: "1" }, "timeoutMs"],
+    [{ credential: aToken, projectId: "demo", apiKey: "AIza" }, "apiKey"],
+  ])("%o is refused, and %s named", (options, path) => {
+    let problems: readonly { path: string }[] = [];
+    try {
+      createFcmV1Transport(options as FcmV1TransportOptions);
+    } catch (error) {
+      expect(error).toBeInstanceOf(InvalidOptionsError);
+      problems = (error as InvalidOptionsError).problems;
+    }
+    expect(problems.map((problem) => problem.path)).toEqual([path]);
+  });
+
+  it("tells once of each field that v1 has no word for, and sends the message", async () => {
+    const server = await aServer();
+    const notices: FcmNotice[] = [];
+    const published: string[] = [];
+    const stop = subscribe("cloud-messaging:notice", ({ detail }) => published.push(detail));
+    const { sender } = aSender(server, "2", { onNotice: (notice) => notices.push(notice) });
+    const message = {
+      target: { token: "tok-a" },
+      delayWhileIdle: true,
+      deliveryReceiptRequested: true,
+      messageId: "m",
+    };
+    for (let i = 0; i < 3; i++) expect(kinds((await sender.send(message)).outcomes)).toEqual(["accepted"]);
+    stop();
+    expect(notices.map(({ field }) => field)).toEqual(["delayWhileIdle", "deliveryReceiptRequested", "messageId"]);
+    expect(published).toHaveLength(3);
+  });
+
+  it("warns on process where nobody listens to notices", async () => {
+    const server = await aServer();
+    const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
+    const { sender } = aSender(server, "2");
+    await sender.send({ target: { token: "tok-a" }, delayWhileIdle: true });
+    expect(await warned).toMatchObject({ name: "CloudMessagingWarning", code: "no-v1-equivalent" });
+  });
+
+  it("keeps to the quota, and says what waited too long as not sent", async () => {
+    const server = await aServer();
+    const { transport, clock } = aTransport(server, "2", { quota: { perMinute: 60 } });
+    const report = transport.send(toMany(4), { deadlineAt: clock.now() + 2_500 });
+    await server.arrived(1);
+    await clock.advance(1_100);
+    await server.arrived(2);
+    await clock.advance(1_100);
+    await server.arrived(3);
+    await clock.advance(1_100);
+    const { outcomes } = await report;
+    expect(kinds(outcomes)).toEqual(["accepted", "accepted", "accepted", "retryable timeout"]);
+    expect(server.requests).toHaveLength(3);
+  });
+});
