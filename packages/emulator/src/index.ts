@@ -1,7 +1,6 @@
-// The public list, name by name: what users need first comes first.
+// The public list, name by name.
 
 export { GOOGLE_HOSTS } from "./certificates.ts";
-// devices
 export {
   type DeviceOptions,
   type EmulatedDevice,
@@ -9,8 +8,8 @@ export {
   UpstreamLostError,
   type UpstreamSend,
 } from "./emulated-device.ts";
+export type { Emulator } from "./emulator.ts";
 export type { EmulatorEvent, EmulatorEvents, EmulatorListener } from "./events.ts";
-// what goes wrong
 export {
   type CutFault,
   type Faults,
@@ -24,21 +23,19 @@ export {
   type RandomFault,
   type RequestFault,
 } from "./faults.ts";
-// what arrived
 export type { Inbox, WaitForCount, WaitForOptions } from "./inbox/store.ts";
 export type { DeviceMessage, DeviceView } from "./model/devices.ts";
 export type { Address, CapturedMessage, Door, MessageState, TimelineEntry } from "./model/message.ts";
-// how it behaves
 export type { Profile } from "./model/profile.ts";
 export { DeviceQueueFullError } from "./model/service.ts";
 export type { EvictionRule } from "./model/storage.ts";
 export type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
-export type { CcsOptions, EmulatorOptions, ThrottlingOptions } from "./schemas.ts";
-// CCS
+export type { CcsOptions, EmulatorOptions, ThrottlingOptions } from "./options.ts";
+export type { EmulatorState } from "./schemas.ts";
 export type { DrainOptions, EmulatedCcs, EmulatedConnection } from "./servers/ccs.ts";
 export type { CcsPhase } from "./servers/ccs-connection.ts";
 export type { ElementStyle } from "./servers/ccs-stanzas.ts";
 export type { ApiKey } from "./servers/credentials.ts";
 export type { ValidationStyle } from "./servers/gcm-http.ts";
-export { type Emulator, startEmulator } from "./start-emulator.ts";
+export { startEmulator } from "./start-emulator.ts";
 export type { EmulatorStats } from "./stats.ts";

@@ -7,98 +7,10 @@ import {
   systemClock,
 } from "@cloud-messaging/core";
 import { z } from "zod";
-import type { Profile } from "./model/profile.ts";
-import type { EvictionRule } from "./model/storage.ts";
-import type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
-import type { ElementStyle } from "./servers/ccs-stanzas.ts";
+import type { EmulatorOptions } from "./options.ts";
 import type { ApiKey } from "./servers/credentials.ts";
-import type { ValidationStyle } from "./servers/gcm-http.ts";
 
-/** How CCS behaves. */
-export interface CcsOptions {
-  /** Whether messages are answered by themselves. Otherwise `emulator.ccs.ack()` and `nack()` decide. @defaultValue `true` */
-  readonly autoAck?: boolean;
-  /** Unanswered downstream messages that a connection may have; more are nacked. Range: 1 to 1000. @defaultValue 100 */
-  readonly maxPending?: number;
-  /** Unacked upstream messages that a connection is given. Range: 1 to 1000. @defaultValue 100 */
-  readonly upstreamWindow?: number;
-  /** An unacked upstream message or receipt is written again after so long. Unit: milliseconds. @defaultValue 10000 */
-  readonly upstreamResendMs?: number;
-  /** How long an ack takes. Unit: milliseconds. @defaultValue 0 */
-  readonly ackDelayMs?: number;
-  /** A space is sent this often. Unit: milliseconds; `Infinity`: never. @defaultValue 60000 */
-  readonly keepAliveMs?: number;
-  /** A draining connection ends after so long, whatever is pending. Unit: milliseconds. @defaultValue 10000 */
-  readonly drainTimeoutMs?: number;
-  /** A draining connection with nothing pending ends after so long without traffic. Unit: milliseconds. @defaultValue 250 */
-  readonly drainQuietMs?: number;
-  /** Login has to be done in so long. Unit: milliseconds. @defaultValue 10000 */
-  readonly loginTimeoutMs?: number;
-  /** The element of acks, nacks and control messages. @defaultValue `data:gcm`, as seen live */
-  readonly elementStyle?: ElementStyle;
-  /** Whether characters are appended to the resource that was asked for, as seen live. @defaultValue `true` */
-  readonly resourceSuffix?: boolean;
-}
-
-/** How deliveries are throttled. */
-export interface ThrottlingOptions {
-  /** Per app and collapse key. `false`: not at all. @defaultValue 20 at once, one more every 3 minutes, as FCM published */
-  readonly collapsible?: BucketRules | false;
-  /** All non-collapsible messages of an app. The grant was never published. @defaultValue `false` */
-  readonly nonCollapsible?: BucketRules | false;
-  /** Messages to one device, refused beyond; FCM published 240 a minute and 5000 an hour. @defaultValue `false` */
-  readonly perDevice?: DeviceRateRules | false;
-}
-
-/** What to listen on and how to behave. Everything has a default. */
-export interface EmulatorOptions {
-  /** Address to listen on. Anything but loopback lets others in. @defaultValue `127.0.0.1` */
-  readonly host?: string;
-  /** HTTP, control API and inbox. 0: any free port. @defaultValue 0 */
-  readonly httpPort?: number;
-  /** HTTPS, with HTTP/1.1 and HTTP/2. 0: any free port; `false`: none. @defaultValue 0 */
-  readonly httpsPort?: number | false;
-  /** CCS. 0: any free port; `false`: none. @defaultValue 0 */
-  readonly ccsPort?: number | false;
-  /** Time for the service and the network. @defaultValue the machine's */
-  readonly clock?: Clock;
-  /** Chance, for tokens, IDs and random faults. @defaultValue `Math.random` */
-  readonly random?: Random;
-  /** Which years' service to be. @defaultValue `fcm-legacy` */
-  readonly profile?: Profile;
-  /** How failures of a whole HTTP request are answered. @defaultValue `live` */
-  readonly validationStyle?: ValidationStyle;
-  /** API keys that are good; with a `senderId`, only for that sender. Empty: any key. @defaultValue empty */
-  readonly apiKeys?: readonly (string | ApiKey)[];
-  /** Whether an unknown token becomes a new device. @defaultValue `false` */
-  readonly autoRegister?: boolean;
-  /** The sender of devices made without one, and of `ccsOptions()`. Digits. @defaultValue `1234567890` */
-  readonly senderId?: string;
-  /** Whether multicast and topic message IDs lie above 2^53. @defaultValue `true` */
-  readonly wideIds?: boolean;
-  /** Whether `time_to_live` may be digits in a string. @defaultValue `false` */
-  readonly lenientNumbers?: boolean;
-  /** Whether a group message that reached nobody is answered with counts rather than with 503. @defaultValue `false` */
-  readonly groupFailureCounts?: boolean;
-  /** Which collapse key goes when a fifth is stored. @defaultValue `oldest` */
-  readonly eviction?: EvictionRule;
-  /** Non-collapsible messages stored per app. Range: 1 to 10000. @defaultValue 100 */
-  readonly storageLimit?: number;
-  readonly throttling?: ThrottlingOptions;
-  /** How long an app found uninstalled still gets messages accepted. Unit: milliseconds. @defaultValue 0 */
-  readonly uninstallDetectionDelayMs?: number;
-  /** How long superseded tokens work. Unit: milliseconds. @defaultValue `Infinity` */
-  readonly supersededLifetimeMs?: number;
-  /** Captured messages kept; the oldest make room. Range: 1 to 1000000. @defaultValue 10000 */
-  readonly maxMessages?: number;
-  /** Devices that can be registered. Range: 1 to 1000000. @defaultValue 100000 */
-  readonly maxDevices?: number;
-  /** Further names and addresses for the server certificate. @defaultValue none */
-  readonly certificateNames?: readonly string[];
-  /** How long a client may take over a handshake or a request's headers. Unit: milliseconds. @defaultValue 10000 */
-  readonly patienceMs?: number;
-  readonly ccs?: CcsOptions;
-}
+export type { EmulatorOptions } from "./options.ts";
 
 const port = z.int("must be a whole number from 0 to 65535").min(0).max(65_535);
 const durationMs = z.number().min(0, "must be 0 or more milliseconds");
@@ -161,6 +73,7 @@ const EmulatorOptionsSchema = z.strictObject({
   maxDevices: z.int().min(1).max(1_000_000).default(100_000),
   certificateNames: z.array(z.string().min(1)).default([]),
   patienceMs: positiveMs.default(10_000),
+  stateFile: z.string().min(1).optional(),
   ccs: CcsOptionsSchema.prefault({}),
 });
 
@@ -172,15 +85,16 @@ export type ResolvedOptions = Omit<z.output<typeof EmulatorOptionsSchema>, "apiK
 /** @throws {InvalidOptionsError} naming every option that is wrong, and what to write instead. */
 export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
   const parsed = EmulatorOptionsSchema.safeParse(options);
-  if (!parsed.success) throw new InvalidOptionsError(optionProblems(parsed.error));
+  if (!parsed.success) throw new InvalidOptionsError(problemsIn(parsed.error, "is not an option of the emulator"));
   const { apiKeys, ...rest } = parsed.data;
   return { ...rest, apiKeys: apiKeys.map((entry) => (typeof entry === "string" ? { key: entry } : entry)) };
 }
 
-function optionProblems(error: z.ZodError): FieldProblem[] {
+/** zod's issues as ours, with what to say of a field that nobody knows. */
+function problemsIn(error: z.ZodError, unknownField: string): FieldProblem[] {
   return problemsOf(error).map(({ path, problem }) => ({
     path,
-    problem: problem === "is not a field of a message" ? "is not an option of the emulator" : problem,
+    problem: problem === "is not a field of a message" ? unknownField : problem,
   }));
 }
 
@@ -202,3 +116,207 @@ export const ImportRequestSchema = z.looseObject({
   sandbox: z.boolean(),
   apns_tokens: z.array(z.string()).min(1),
 });
+
+// what the control API takes
+
+const text = z.string().min(1);
+const wireText = z.record(z.string(), z.string());
+const retryAfter = z.union([
+  z.string(),
+  z.strictObject({ date: z.number().describe("Milliseconds since the epoch, or from now when below a year") }),
+]);
+const times = z.number().min(1).describe("How often. Default 1").optional();
+const faultDoor = z.enum(["gcm-http", "ccs", "fcm-v1", "instance-id"]);
+const httpFaultDoor = z.enum(["gcm-http", "fcm-v1", "instance-id", "device-groups"]);
+
+/** Bodies of the control API, by what they are for. */
+export const ControlBodies = {
+  createDevice: z.strictObject({
+    name: text.optional(),
+    packageName: text.optional(),
+    senderId: senderId.optional(),
+    senderIds: z.array(senderId).min(1).max(100).optional(),
+    token: text.optional(),
+    connected: z.boolean().optional(),
+    idle: z.boolean().optional(),
+    confirmReceipts: z.enum(["auto", "manual"]).optional(),
+  }),
+  changeDevice: z.strictObject({
+    connected: z.boolean().optional(),
+    idle: z.boolean().optional(),
+    confirmReceipts: z.enum(["auto", "manual"]).optional(),
+  }),
+  reregister: z.strictObject({ token: text.describe("The new token. Default: made up").optional() }),
+  upstream: z.strictObject({
+    data: wireText.default({}),
+    senderId: senderId.optional(),
+    notificationKey: text.optional(),
+    messageId: text.optional(),
+    timeToLiveSec: z.int().min(0).max(2_419_200).optional(),
+  }),
+  confirm: z.strictObject({ messageId: text }),
+  topic: z.strictObject({ topic: text }),
+  fault: z.discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z.literal("next"),
+      to: text.optional(),
+      token: text.optional(),
+      door: faultDoor.optional(),
+      error: text.describe("A name of the error-code table, or the wire's own word"),
+      times,
+      retryAfter: retryAfter.optional(),
+      detail: z.string().optional(),
+    }),
+    z.strictObject({
+      kind: z.literal("random"),
+      rate: z.number().min(0).max(1),
+      error: text,
+      door: faultDoor.optional(),
+    }),
+    z.strictObject({
+      kind: z.literal("request"),
+      status: z.int().min(200).max(599),
+      retryAfter: retryAfter.optional(),
+      body: z.string().optional(),
+      contentType: z.string().optional(),
+      times,
+      door: httpFaultDoor.optional(),
+    }),
+    z.strictObject({
+      kind: z.literal("http"),
+      fault: z.enum([
+        "reset-before-headers",
+        "close-before-headers",
+        "reset-after-headers",
+        "reset-in-body",
+        "hang",
+        "truncate",
+        "html",
+        "empty",
+        "not-json",
+        "wrong-length",
+        "wrong-type",
+        "oversized",
+        "garbage",
+      ]),
+      accept: z.boolean().optional(),
+      times,
+      door: httpFaultDoor.optional(),
+    }),
+    z.strictObject({
+      kind: z.literal("cut"),
+      messages: z.int().min(1),
+      beforeAck: z.boolean().optional(),
+      accept: z.boolean().optional(),
+      times,
+    }),
+    z.strictObject({
+      kind: z.literal("login"),
+      fault: z.enum(["refuse", "hang", "not-authorized", "temporary-auth-failure"]),
+      times,
+    }),
+  ]),
+  advance: z.strictObject({ advanceMs: z.number().min(0) }),
+  drain: z.strictObject({ connectionId: z.int().optional(), nack: z.boolean().optional() }),
+  cut: z.strictObject({ connectionId: z.int().optional() }),
+  ack: z.strictObject({ messageId: text.describe("Default: every held message").optional() }),
+  nack: z.strictObject({ messageId: text, error: text, detail: z.string().optional() }),
+  autoAck: z.strictObject({ autoAck: z.boolean() }),
+} as const;
+
+/** What a body of the control API is for. */
+export type BodyKind = keyof typeof ControlBodies;
+/** A body of the control API, read; a field is there or it is not, and is never `undefined`. */
+export type ControlBody<K extends BodyKind> = Defined<z.output<(typeof ControlBodies)[K]>>;
+type Defined<T> = T extends object ? { [K in keyof T]: Exclude<T[K], undefined> } : T;
+
+/** Reads a body of the control API. */
+export function readControlBody(
+  kind: BodyKind,
+  value: unknown,
+): { readonly body: unknown } | { readonly problems: readonly FieldProblem[] } {
+  const parsed = ControlBodies[kind].safeParse(value);
+  if (parsed.success) return { body: withoutUndefined(parsed.data) };
+  return { problems: problemsIn(parsed.error, "is not a field of this call") };
+}
+
+function withoutUndefined(value: object): unknown {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined));
+}
+
+/** A body's JSON Schema, for the OpenAPI document. */
+export function jsonSchemaOf(kind: BodyKind): unknown {
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(ControlBodies[kind], { io: "input" });
+  return schema;
+}
+
+// a saved state
+
+const timelineEntry = z.strictObject({
+  at: z.number(),
+  event: z.string(),
+  deviceId: z.string().optional(),
+  detail: z.string().optional(),
+});
+const savedMessage = z.looseObject({
+  id: z.int().min(1),
+  at: z.number(),
+  door: z.string(),
+  kind: z.string(),
+  to: z.string(),
+  data: wireText,
+  timeToLiveSec: z.number(),
+  state: z.string(),
+  wire: z.string(),
+  timeline: z.array(timelineEntry),
+});
+
+const EmulatorStateSchema = z.strictObject({
+  version: z.literal(1),
+  clockOffsetMs: z.number().min(0),
+  devices: z.array(
+    z.strictObject({
+      id: text,
+      name: z.string(),
+      connected: z.boolean(),
+      idle: z.boolean(),
+      apps: z.array(
+        z.strictObject({
+          id: text,
+          packageName: z.string(),
+          senderIds: z.array(z.string()),
+          tokens: z.array(text),
+          canonicalToken: text,
+          installed: z.boolean(),
+          confirmReceipts: z.enum(["auto", "manual"]),
+          topics: z.record(z.string(), z.number()),
+          deletedMessages: z.int().min(0),
+          stored: z.array(
+            z.strictObject({
+              message: savedMessage,
+              token: text,
+              from: z.string(),
+              expiresAt: z.number(),
+              waitingFor: z.enum(["connection", "activity", "throttle"]),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+  groups: z.array(
+    z.strictObject({ name: text, senderId: z.string(), keys: z.array(text).min(1), members: z.array(text) }),
+  ),
+  messages: z.array(savedMessage),
+  total: z.int().min(0),
+});
+
+/** A saved state: devices, groups, messages that wait, captured messages. Connections and upstream messages are not part of it. */
+export type EmulatorState = z.output<typeof EmulatorStateSchema>;
+
+/** @throws {InvalidOptionsError} naming what is not as it was written. */
+export function readState(value: unknown): EmulatorState {
+  const parsed = EmulatorStateSchema.safeParse(value);
+  if (!parsed.success) throw new InvalidOptionsError(problemsIn(parsed.error, "is not part of a state").slice(0, 5));
+  return parsed.data;
+}

@@ -1,68 +1,34 @@
-import { ConnectionError } from "@cloud-messaging/core";
+import { type Clock, ConnectionError } from "@cloud-messaging/core";
 import { createCertificates } from "./certificates.ts";
-import {
-  createDevice,
-  type DeviceOptions,
-  type DeviceWorld,
-  type EmulatedDevice,
-  handleOf,
-} from "./emulated-device.ts";
 import { serviceRoutes } from "./doors.ts";
-import { createEmulatorClock } from "./emulator-clock.ts";
-import { createEventHub, type EmulatorEvents } from "./events.ts";
-import { FaultScript, type Faults } from "./faults.ts";
-import { type HttpServer, startHttpServer } from "./http-server.ts";
-import { type Inbox, InboxStore } from "./inbox/store.ts";
+import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
+import type { Emulator } from "./emulator.ts";
+import { createEmulatorClock, type EmulatorClock } from "./emulator-clock.ts";
+import { createEventHub, type EventHub } from "./events.ts";
+import { FaultScript } from "./faults.ts";
+import { type HttpRoute, type HttpServer, startHttpServer } from "./http-server.ts";
+import { InboxStore } from "./inbox/store.ts";
 import { DeviceGroups } from "./model/device-groups.ts";
 import { DeviceRegistry } from "./model/devices.ts";
 import { createServiceIds } from "./model/ids.ts";
 import { PROFILES } from "./model/profile.ts";
 import { CloudService } from "./model/service.ts";
 import { UpstreamQueues } from "./model/upstream.ts";
-import { type EmulatorOptions, resolveOptions } from "./schemas.ts";
+import type { EmulatorOptions } from "./options.ts";
+import { type ResolvedOptions, readState, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
+import { controlRoutes } from "./servers/control/control-api.ts";
 import { createCredentials } from "./servers/credentials.ts";
+import type { DoorContext } from "./servers/door.ts";
 import { SocketGuard } from "./socket-guard.ts";
-import { createCounters, type EmulatorStats } from "./stats.ts";
+import { restoreState, type StateParts, takeState } from "./state.ts";
+import { loadStateFile, saveStateFile } from "./state-file.ts";
+import { createCounters } from "./stats.ts";
+
+export type { Emulator } from "./emulator.ts";
 
 /** The key that the ready-made options carry when any key is good. */
 const DEFAULT_KEY = "AIza-EMULATOR";
-
-/** A running emulator. */
-export interface Emulator extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`: sending, device groups, Instance ID, the control API and the inbox. */
-  readonly httpUrl: string;
-  /** The same over TLS, HTTP/1.1 and HTTP/2; `undefined` when there is none. */
-  readonly httpsUrl: string | undefined;
-  /** The CA to trust. PEM. */
-  readonly caCertificate: string;
-  readonly ccs: EmulatedCcs;
-  /** What arrived. */
-  readonly inbox: Inbox;
-  /** What should go wrong. */
-  readonly faults: Faults;
-  readonly events: EmulatorEvents;
-  /** What was done so far. */
-  readonly stats: EmulatorStats;
-  /** Every app on every device. */
-  readonly devices: readonly EmulatedDevice[];
-  /** Spread into `createHttpSender`: where to send, and with which key. */
-  httpOptions(): { endpoint: string; apiKey: string };
-  /** Spread into `createCcsClient`: where to connect, whom to trust, who to be. */
-  ccsOptions(): { host: string; port: number; ca: string; senderId: string; apiKey: string };
-  /** @throws {InvalidOptionsError} naming the option. */
-  createDevice(options?: DeviceOptions): EmulatedDevice;
-  /** The device that a token belongs to. */
-  deviceOf(token: string): EmulatedDevice | undefined;
-  /** The service's time. Milliseconds since the epoch. */
-  now(): number;
-  /** Moves the service's time forward, at once: messages expire, throttled ones leave. Unit: milliseconds. */
-  advance(byMs: number): void;
-  /** Forgets devices, messages, groups and faults; connections stay. */
-  reset(): void;
-  /** Ends every connection and frees the ports. Every call returns the same promise. */
-  close(): Promise<void>;
-}
 
 /**
  * Starts an emulator: HTTP, HTTPS and CCS over one device model, by default on free loopback ports.
@@ -72,143 +38,20 @@ export interface Emulator extends AsyncDisposable {
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const settings = resolveOptions(options);
-  const { host, clock: networkClock, random } = settings;
-  const clock = createEmulatorClock(networkClock);
-  const events = createEventHub();
-  const counters = createCounters();
-  const ids = createServiceIds(clock, random, settings.wideIds);
-  const profile = PROFILES[settings.profile];
-  const inbox = new InboxStore(events, settings.maxMessages);
-  const faults = new FaultScript(events, random, () => networkClock.now());
-  const { collapsible, nonCollapsible, perDevice } = settings.throttling;
-  const registry = new DeviceRegistry({
-    random,
-    eviction: settings.eviction,
-    storageLimit: settings.storageLimit,
-    collapsible: collapsible || undefined,
-    nonCollapsible: nonCollapsible || undefined,
-    deviceRate: perDevice || undefined,
-    maxDevices: settings.maxDevices,
-  });
-  const groups = new DeviceGroups(
-    () => ids.notificationKey(),
-    (token, senderId) => {
-      const app = registry.byToken(token);
-      return app !== undefined && (app.senderIds.size === 0 || app.senderIds.has(senderId));
-    },
-    settings.maxDevices,
-  );
-  const upstream = new UpstreamQueues({
-    clock,
-    networkClock,
-    window: settings.ccs.upstreamWindow,
-    resendMs: settings.ccs.upstreamResendMs,
-    events,
-    counters,
-  });
-  const service = new CloudService({
-    clock,
-    ids,
-    profile,
-    autoRegister: settings.autoRegister,
-    uninstallDetectionDelayMs: settings.uninstallDetectionDelayMs,
-    supersededLifetimeMs: settings.supersededLifetimeMs,
-    defaultSenderId: settings.senderId,
-    registry,
-    groups,
-    upstream,
-    inbox,
-    faults,
-    events,
-    counters,
-  });
-  const credentials = createCredentials(settings.apiKeys);
-  const routes = serviceRoutes({
-    service,
-    registry,
-    groups,
-    inbox,
-    faults,
-    credentials,
-    counters,
-    events,
-    ids,
-    clock,
-    settings,
-  });
-  const certificates = await createCertificates(settings.certificateNames);
-  const onAnswer = (method: string, path: string, status: number): void => {
-    counters.statuses[status] = (counters.statuses[status] ?? 0) + 1;
-    events.emit({ type: "request", method, path, status });
-  };
+  const { host, clock: networkClock } = settings;
+  const saved = settings.stateFile === undefined ? undefined : await loadStateFile(settings.stateFile);
+  const model = createModel(settings);
+  const { clock, events, counters, inbox, faults, registry, service, upstream, ids } = model;
+  const stateParts: StateParts = { ...model, networkClock };
+  if (saved !== undefined) restoreState(saved, stateParts);
 
-  const started: (HttpServer | CcsServer)[] = [];
-  const listen = async <T extends HttpServer | CcsServer>(
-    what: string,
-    option: string,
-    port: number,
-    start: () => Promise<T>,
-  ): Promise<T> => {
-    try {
-      const server = await start();
-      started.push(server);
-      return server;
-    } catch (error) {
-      await Promise.all(started.map((server) => server.close()));
-      clock.close();
-      throw portError(error, what, option, host, port);
-    }
-  };
-  const http = await listen("HTTP", "httpPort", settings.httpPort, () =>
-    startHttpServer(routes, {
-      host,
-      port: settings.httpPort,
-      guard: new SocketGuard(),
-      patienceMs: settings.patienceMs,
-      onAnswer,
-    }),
-  );
-  const { httpsPort, ccsPort } = settings;
-  const https =
-    httpsPort === false
-      ? undefined
-      : await listen("HTTPS", "httpsPort", httpsPort, () =>
-          startHttpServer(routes, {
-            host,
-            port: httpsPort,
-            tls: certificates,
-            guard: new SocketGuard(),
-            patienceMs: settings.patienceMs,
-            onAnswer,
-          }),
-        );
-  const ccs =
-    ccsPort === false
-      ? undefined
-      : await listen("CCS", "ccsPort", ccsPort, () =>
-          startCcsServer(
-            {
-              host,
-              port: ccsPort,
-              cert: certificates.cert,
-              key: certificates.key,
-              handshakeTimeoutMs: settings.patienceMs,
-              keepAliveMs: settings.ccs.keepAliveMs,
-            },
-            {
-              service,
-              upstream,
-              faults,
-              credentials,
-              counters,
-              events,
-              ids,
-              clock: networkClock,
-              lenientNumbers: settings.lenientNumbers,
-              ...settings.ccs,
-            },
-          ),
-        );
+  const certificates = await createCertificates([...settings.certificateNames, ...namesOf(host)]);
+  const routes: HttpRoute[] = [
+    ...serviceRoutes(model),
+    ...controlRoutes({ emulator: () => emulator, clock: networkClock, hostNames: settings.certificateNames }),
+  ];
+  const servers = await listen(settings, model, routes, certificates);
+  const { http, https, ccs } = servers;
 
   const closers = new Set<() => void>();
   const world: DeviceWorld = {
@@ -251,6 +94,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       apiKey: keyFor(settings.senderId),
     }),
     createDevice: (deviceOptions) => createDevice(world, ++deviceCount, deviceOptions),
+    device(id) {
+      const app = registry.app(id);
+      return app === undefined ? undefined : handleOf(world, app);
+    },
     deviceOf(token) {
       const app = registry.byToken(token);
       return app === undefined ? undefined : handleOf(world, app);
@@ -260,18 +107,16 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       clock.advance(byMs);
       events.emit({ type: "clock", now: clock.now() });
     },
+    saveState: () => takeState(stateParts),
+    loadState(state) {
+      const read = readState(state);
+      clearModel(model);
+      restoreState(read, stateParts);
+      events.emit({ type: "reset" });
+    },
     reset() {
-      for (const app of [...registry.apps()]) {
-        for (const { message } of app.storage.take()) message.cancelExpiry?.();
-        registry.remove(app);
-      }
-      for (const group of [...groups.groups()]) {
-        const key = group.keys.at(-1) as string;
-        groups.remove(group.senderId, key, undefined, [...group.members]);
-      }
-      service.reset();
+      clearModel(model);
       faults.clear();
-      inbox.reset();
       Object.assign(counters, createCounters());
       events.emit({ type: "reset" });
     },
@@ -280,6 +125,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         inbox.close();
         for (const run of [...closers]) run();
         await Promise.all([http.close(), https?.close(), ccs?.close()]);
+        const { stateFile } = settings;
+        if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
         service.reset();
         upstream.close();
         clock.close();
@@ -290,6 +137,127 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     [Symbol.asyncDispose]: () => emulator.close(),
   };
   return emulator;
+}
+
+/** The service and all it is made of, without any server. */
+interface Model extends DoorContext {
+  readonly upstream: UpstreamQueues;
+}
+
+function createModel(settings: ResolvedOptions): Model {
+  const { clock: networkClock, random } = settings;
+  const clock: EmulatorClock = createEmulatorClock(networkClock);
+  const events: EventHub = createEventHub();
+  const counters = createCounters();
+  const ids = createServiceIds(clock, random, settings.wideIds);
+  const inbox = new InboxStore(events, settings.maxMessages);
+  const faults = new FaultScript(events, random, () => networkClock.now());
+  const { collapsible, nonCollapsible, perDevice } = settings.throttling;
+  const registry = new DeviceRegistry({
+    random,
+    eviction: settings.eviction,
+    storageLimit: settings.storageLimit,
+    collapsible: collapsible || undefined,
+    nonCollapsible: nonCollapsible || undefined,
+    deviceRate: perDevice || undefined,
+    maxDevices: settings.maxDevices,
+  });
+  const isKnown = (token: string, senderId: string): boolean => {
+    const app = registry.byToken(token);
+    return app !== undefined && (app.senderIds.size === 0 || app.senderIds.has(senderId));
+  };
+  const groups = new DeviceGroups(() => ids.notificationKey(), isKnown, settings.maxDevices);
+  const { upstreamWindow: window, upstreamResendMs: resendMs } = settings.ccs;
+  const upstream = new UpstreamQueues({ clock, networkClock, window, resendMs, events, counters });
+  const service = new CloudService({
+    clock,
+    ids,
+    profile: PROFILES[settings.profile],
+    autoRegister: settings.autoRegister,
+    uninstallDetectionDelayMs: settings.uninstallDetectionDelayMs,
+    supersededLifetimeMs: settings.supersededLifetimeMs,
+    defaultSenderId: settings.senderId,
+    registry,
+    groups,
+    upstream,
+    inbox,
+    faults,
+    events,
+    counters,
+  });
+  const credentials = createCredentials(settings.apiKeys);
+  return { service, registry, groups, inbox, faults, credentials, counters, events, ids, clock, settings, upstream };
+}
+
+function clearModel({ registry, groups, service, inbox }: Model): void {
+  for (const app of [...registry.apps()]) {
+    for (const { message } of app.storage.take()) message.cancelExpiry?.();
+    registry.remove(app);
+  }
+  for (const group of [...groups.groups()]) {
+    groups.remove(group.senderId, group.keys.at(-1) as string, undefined, [...group.members]);
+  }
+  service.reset();
+  inbox.reset();
+}
+
+interface Servers {
+  readonly http: HttpServer;
+  readonly https: HttpServer | undefined;
+  readonly ccs: CcsServer | undefined;
+}
+
+/** Starts the servers; when one cannot be, those that were started end again. */
+async function listen(
+  settings: ResolvedOptions,
+  model: Model,
+  routes: readonly HttpRoute[],
+  tls: { readonly cert: string; readonly key: string },
+): Promise<Servers> {
+  const { host, patienceMs, httpPort, httpsPort, ccsPort } = settings;
+  const { counters, events } = model;
+  const onAnswer = (method: string, path: string, status: number): void => {
+    counters.statuses[status] = (counters.statuses[status] ?? 0) + 1;
+    events.emit({ type: "request", method, path, status });
+  };
+  const started: { close(): Promise<void> }[] = [];
+  const start = async <T extends { close(): Promise<void> }>(
+    what: string,
+    option: string,
+    port: number,
+    run: () => Promise<T>,
+  ): Promise<T> => {
+    try {
+      const server = await run();
+      started.push(server);
+      return server;
+    } catch (error) {
+      await Promise.all(started.map((server) => server.close()));
+      model.clock.close();
+      throw portError(error, what, option, host, port);
+    }
+  };
+  const shared = { host, patienceMs, onAnswer };
+  const http = await start("HTTP", "httpPort", httpPort, () =>
+    startHttpServer(routes, { ...shared, port: httpPort, guard: new SocketGuard() }),
+  );
+  const https =
+    httpsPort === false
+      ? undefined
+      : await start("HTTPS", "httpsPort", httpsPort, () =>
+          startHttpServer(routes, { ...shared, port: httpsPort, tls, guard: new SocketGuard() }),
+        );
+  const ccs =
+    ccsPort === false
+      ? undefined
+      : await start("CCS", "ccsPort", ccsPort, () => {
+          const { keepAliveMs, ...behaviour } = settings.ccs;
+          const options = { host, port: ccsPort, ...tls, handshakeTimeoutMs: patienceMs, keepAliveMs };
+          const clock: Clock = settings.clock;
+          const { lenientNumbers } = settings;
+          return startCcsServer(options, { ...model, ...behaviour, clock, lenientNumbers });
+        });
+  return { http, https, ccs };
 }
 
 /** What to say when a port cannot be had. */
@@ -316,6 +284,11 @@ function connectHost(host: string): string {
 function urlHost(host: string): string {
   const name = connectHost(host);
   return name.includes(":") ? `[${name}]` : name;
+}
+
+/** What the certificate has to name so that the address listened on can be verified. */
+function namesOf(host: string): string[] {
+  return host === "0.0.0.0" || host === "::" ? [] : [host];
 }
 
 /** What `emulator.ccs` is without a CCS port. */

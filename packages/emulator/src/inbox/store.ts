@@ -197,6 +197,20 @@ export class InboxStore implements Inbox {
     (message as Entry).messageId ??= messageId;
   }
 
+  /** Puts saved messages back. Returns them by ID. */
+  restore(messages: readonly CapturedMessage[], total: number): ReadonlyMap<number, CapturedMessage> {
+    this.clear();
+    for (const message of messages.slice(-this.#maxMessages)) {
+      const weight = weigh(message, undefined);
+      this.#entries.set(message.id, { ...message, timeline: [...message.timeline] });
+      this.#weights.set(message.id, weight);
+      this.#weight += weight;
+    }
+    this.#total = total;
+    this.#pruned = total - this.#entries.size;
+    return this.#entries;
+  }
+
   /** The message is meant for so many devices. */
   meantFor(message: CapturedMessage, devices: number): void {
     (message as Entry).devices = devices;

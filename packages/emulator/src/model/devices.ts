@@ -170,6 +170,14 @@ export class DeviceRegistry {
     }
   }
 
+  /** A token that works beside the canonical one. */
+  adoptToken(app: AppInstance, token: string): void {
+    // the canonical one stays the newest
+    app.tokens.delete(app.canonicalToken);
+    app.tokens.add(token).add(app.canonicalToken);
+    this.#tokens.set(token, app);
+  }
+
   forgetToken(token: string): void {
     this.#tokens.get(token)?.tokens.delete(token);
     this.#tokens.delete(token);

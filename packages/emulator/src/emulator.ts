@@ -1,0 +1,53 @@
+import type { DeviceOptions, EmulatedDevice } from "./emulated-device.ts";
+import type { EmulatorEvents } from "./events.ts";
+import type { Faults } from "./faults.ts";
+import type { Inbox } from "./inbox/store.ts";
+import type { EmulatorState } from "./schemas.ts";
+import type { EmulatedCcs } from "./servers/ccs.ts";
+import type { EmulatorStats } from "./stats.ts";
+
+/** A running emulator. */
+export interface Emulator extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT`: sending, device groups, Instance ID, the control API and the inbox. */
+  readonly httpUrl: string;
+  /** The same over TLS, HTTP/1.1 and HTTP/2; `undefined` when there is none. */
+  readonly httpsUrl: string | undefined;
+  /** The CA to trust. PEM. */
+  readonly caCertificate: string;
+  readonly ccs: EmulatedCcs;
+  /** What arrived. */
+  readonly inbox: Inbox;
+  /** What should go wrong. */
+  readonly faults: Faults;
+  readonly events: EmulatorEvents;
+  /** What was done so far. */
+  readonly stats: EmulatorStats;
+  /** Every app on every device. */
+  readonly devices: readonly EmulatedDevice[];
+  /** Spread into `createHttpSender`: where to send, and with which key. */
+  httpOptions(): { endpoint: string; apiKey: string };
+  /** Spread into `createCcsClient`: where to connect, whom to trust, who to be. */
+  ccsOptions(): { host: string; port: number; ca: string; senderId: string; apiKey: string };
+  /** @throws {InvalidOptionsError} naming the option. */
+  createDevice(options?: DeviceOptions): EmulatedDevice;
+  /** A device by its ID. */
+  device(id: string): EmulatedDevice | undefined;
+  /** The device that a token belongs to. */
+  deviceOf(token: string): EmulatedDevice | undefined;
+  /** The service's time. Milliseconds since the epoch. */
+  now(): number;
+  /** Moves the service's time forward, at once: messages expire, throttled ones leave. Unit: milliseconds. */
+  advance(byMs: number): void;
+  /** Devices, groups, messages that wait and captured ones, as plain data. */
+  saveState(): EmulatorState;
+  /**
+   * Replaces everything by a saved state. Connections stay.
+   *
+   * @throws {InvalidOptionsError} when it is not one: nothing is changed.
+   */
+  loadState(state: EmulatorState): void;
+  /** Forgets devices, messages, groups and faults; connections stay. */
+  reset(): void;
+  /** Ends every connection and frees the ports; writes the state file, if there is one. Every call returns the same promise. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,103 @@
+import { isIP } from "node:net";
+import { type Clock, CloudMessagingError } from "@cloud-messaging/core";
+import type { Emulator } from "../../emulator.ts";
+import { type HttpAnswer, type HttpRequest, type HttpRoute, MAX_BODY_BYTES } from "../../http-server.ts";
+import { DeviceQueueFullError } from "../../model/service.ts";
+import { readControlBody } from "../../schemas.ts";
+import { jsonAnswer } from "../door.ts";
+import { parseBoundedJson } from "../json-guard.ts";
+import { CallProblem, type ControlCall, ok } from "./call.ts";
+import { CCS_CALLS } from "./ccs-calls.ts";
+import { DEVICE_CALLS } from "./device-calls.ts";
+import { EMULATOR_CALLS } from "./emulator-calls.ts";
+import { FAULT_CALLS } from "./fault-calls.ts";
+import { MESSAGE_CALLS } from "./message-calls.ts";
+import { openApiDocument } from "./openapi.ts";
+
+/** What the control API steers. */
+export interface ControlTarget {
+  /** Asked for at each call: the servers start before the emulator is whole. */
+  readonly emulator: () => Emulator;
+  readonly clock: Clock;
+  /** Further host names by which the API may be asked. */
+  readonly hostNames: readonly string[];
+}
+
+/** Largest body of a call that brings a saved state. Ours. Unit: bytes. */
+const MAX_STATE_BYTES = 256 * 1_048_576;
+
+/** Every call of the control API. */
+export const CONTROL_CALLS: readonly ControlCall[] = [
+  {
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This document",
+    run: ({ emulator }) => ok(openApiDocument(CONTROL_CALLS, emulator.httpUrl)),
+  },
+  ...EMULATOR_CALLS,
+  ...DEVICE_CALLS,
+  ...MESSAGE_CALLS,
+  ...FAULT_CALLS,
+  ...CCS_CALLS,
+];
+
+/** The control API's routes, below `/emulator/v1`. They answer on no Google host, and not to pages of other sites. */
+export function controlRoutes(target: ControlTarget): HttpRoute[] {
+  return CONTROL_CALLS.map((call) => ({
+    method: call.method,
+    path: `/emulator/v1${call.path}`,
+    hosts: [],
+    maxBodyBytes: call.path === "/state" ? MAX_STATE_BYTES : MAX_BODY_BYTES,
+    before: (request) => refuseForeignPage(request, target.hostNames),
+    handle(request) {
+      try {
+        return run(call, request, target);
+      } catch (error) {
+        if (error instanceof CallProblem) return jsonAnswer(error.status, { error: error.message });
+        if (error instanceof DeviceQueueFullError) return jsonAnswer(409, { error: error.message });
+        if (error instanceof CloudMessagingError) return jsonAnswer(400, { error: error.message });
+        throw error;
+      }
+    },
+  }));
+}
+
+function run(call: ControlCall, request: HttpRequest, target: ControlTarget): ReturnType<ControlCall["run"]> {
+  const input = { request, emulator: target.emulator(), clock: target.clock };
+  if (call.body === undefined) return call.run({ ...input, body: undefined });
+  const read = readControlBody(call.body, parseBody(request.body));
+  if ("problems" in read) return jsonAnswer(400, { error: "the body is not valid", problems: read.problems });
+  return call.run({ ...input, body: read.body });
+}
+
+/**
+ * Pages of other sites may not steer the emulator: neither by asking it, nor by a name of theirs that points here. The answer to such a
+ * request, `undefined` for any other.
+ */
+export function refuseForeignPage(
+  { headers, host }: Pick<HttpRequest, "headers" | "host">,
+  names: readonly string[],
+): HttpAnswer | undefined {
+  const refused = (error: string): HttpAnswer => jsonAnswer(403, { error });
+  const known =
+    host === "" ||
+    isIP(host) !== 0 ||
+    !host.includes(".") ||
+    /\.(localhost|internal|local|test)$/.test(host) ||
+    names.includes(host);
+  if (!known) return refused(`${host.slice(0, 100)} is not a name of the emulator: add it to certificateNames`);
+  const { origin } = headers;
+  if (origin === undefined) return undefined;
+  const asked = String(headers[":authority"] ?? headers.host ?? "");
+  const from = /^https?:\/\/([^/]+)$/.exec(origin)?.[1];
+  return from === asked ? undefined : refused("pages of other sites may not use the control API");
+}
+
+function parseBody(text: string): unknown {
+  if (text.trim() === "") return {};
+  try {
+    return parseBoundedJson(text);
+  } catch (error) {
+    throw new CallProblem(400, `the body is not JSON: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,79 @@
+import { liveEvents } from "../../inbox/live.ts";
+import { readState } from "../../schemas.ts";
+import { parseBoundedJson } from "../json-guard.ts";
+import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
+
+/** The emulator as a whole: where it is, what it did, its time and its state. */
+export const EMULATOR_CALLS: readonly ControlCall[] = [
+  {
+    method: "GET",
+    path: "/",
+    summary: "Where everything is",
+    run: ({ emulator }) =>
+      ok({
+        http: emulator.httpUrl,
+        https: emulator.httpsUrl ?? null,
+        ccs: { host: emulator.ccs.host, port: emulator.ccs.port, autoAck: emulator.ccs.autoAck },
+        now: emulator.now(),
+        messages: emulator.inbox.total,
+        pruned: emulator.inbox.pruned,
+      }),
+  },
+  {
+    method: "GET",
+    path: "/ca.pem",
+    summary: "The certificate authority to trust",
+    run: ({ emulator }) => ({ status: 200, contentType: "application/x-pem-file", body: emulator.caCertificate }),
+  },
+  { method: "GET", path: "/stats", summary: "What was done so far", run: ({ emulator }) => ok(emulator.stats) },
+  {
+    method: "GET",
+    path: "/events",
+    summary: "Everything that happens, as server-sent events",
+    run: ({ emulator, clock }) => liveEvents(emulator.events, clock),
+  },
+  { method: "GET", path: "/clock", summary: "The service's time", run: ({ emulator }) => ok({ now: emulator.now() }) },
+  withBody({
+    method: "POST",
+    path: "/clock",
+    summary: "Moves the service's time forward",
+    body: "advance",
+    run({ emulator, body }) {
+      emulator.advance(body.advanceMs);
+      return ok({ now: emulator.now() });
+    },
+  }),
+  {
+    method: "GET",
+    path: "/state",
+    summary: "The whole state, to be loaded again",
+    run: ({ emulator }) => ok(emulator.saveState()),
+  },
+  {
+    method: "PUT",
+    path: "/state",
+    summary: "Replaces the whole state by a saved one",
+    run({ emulator, request }) {
+      emulator.loadState(readState(parseState(request.body)));
+      return done();
+    },
+  },
+  {
+    method: "POST",
+    path: "/reset",
+    summary: "Forgets devices, messages, groups and faults",
+    run({ emulator }) {
+      emulator.reset();
+      return done();
+    },
+  },
+];
+
+/** A saved state as it came. */
+function parseState(text: string): unknown {
+  try {
+    return parseBoundedJson(text);
+  } catch (error) {
+    throw new CallProblem(400, `the body is not JSON: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,83 @@
+import type { Clock } from "@cloud-messaging/core";
+import type { EmulatorClock } from "./emulator-clock.ts";
+import type { InboxStore } from "./inbox/store.ts";
+import type { DeviceGroups } from "./model/device-groups.ts";
+import type { DeviceRegistry } from "./model/devices.ts";
+import type { CapturedMessage } from "./model/message.ts";
+import type { CloudService } from "./model/service.ts";
+import type { EmulatorState } from "./schemas.ts";
+
+/** What a state is taken from and put back into. */
+export interface StateParts {
+  readonly clock: EmulatorClock;
+  readonly networkClock: Clock;
+  readonly registry: DeviceRegistry;
+  readonly groups: DeviceGroups;
+  readonly service: CloudService;
+  readonly inbox: InboxStore;
+}
+
+/** The current state as plain data: devices, tokens, topics, groups, messages that wait, captured messages, the clock's lead. */
+export function takeState({ clock, registry, groups, inbox }: StateParts): EmulatorState {
+  const devices = new Map<string, EmulatorState["devices"][number]>();
+  for (const app of registry.apps()) {
+    const { device } = app;
+    let entry = devices.get(device.id);
+    if (entry === undefined) {
+      entry = { id: device.id, name: device.name, connected: device.connected, idle: device.idle, apps: [] };
+      devices.set(device.id, entry);
+    }
+    entry.apps.push({
+      id: app.id,
+      packageName: app.packageName,
+      senderIds: [...app.senderIds],
+      tokens: [...app.tokens],
+      canonicalToken: app.canonicalToken,
+      installed: app.installed,
+      confirmReceipts: app.confirmReceipts,
+      topics: Object.fromEntries(app.topics),
+      deletedMessages: app.storage.deleted,
+      stored: [...app.storage].map(({ message, waitingFor }) => ({
+        message: { ...message.captured, timeline: [...message.captured.timeline] },
+        token: message.token,
+        from: message.from,
+        expiresAt: message.expiresAt,
+        waitingFor,
+      })),
+    });
+  }
+  return {
+    version: 1,
+    clockOffsetMs: clock.offsetMs,
+    devices: [...devices.values()],
+    groups: [...groups.groups()].map((group) => ({ ...group, keys: [...group.keys], members: [...group.members] })),
+    messages: inbox.messages.map((message) => ({ ...message, timeline: [...message.timeline] })),
+    total: inbox.total,
+  };
+}
+
+/** Puts a state back. The emulator has to be empty: `reset()` it first. */
+export function restoreState(state: EmulatorState, { clock, registry, groups, service, inbox }: StateParts): void {
+  clock.setOffset(state.clockOffsetMs);
+  const messages = inbox.restore(state.messages as unknown as readonly CapturedMessage[], state.total);
+  for (const { id, name, connected, idle, apps } of state.devices) {
+    // connected only at the end: otherwise what waits for the connection would leave one by one
+    const device = registry.addDevice(id, name, connected, idle);
+    for (const saved of apps) {
+      const { canonicalToken: token, packageName, senderIds } = saved;
+      const app = registry.addApp(device, { id: saved.id, token, packageName, senderIds });
+      for (const superseded of saved.tokens) if (superseded !== token) registry.adoptToken(app, superseded);
+      if (saved.tokens.length === 0) registry.unregister(app);
+      app.installed = saved.installed;
+      app.confirmReceipts = saved.confirmReceipts;
+      for (const [topic, at] of Object.entries(saved.topics))
+        registry.subscribe(app, topic, at, Number.POSITIVE_INFINITY);
+      app.storage.restoreDeleted(saved.deletedMessages);
+      for (const { message, token: sentTo, from, expiresAt, waitingFor } of saved.stored) {
+        const captured = messages.get(message.id) ?? (message as unknown as CapturedMessage);
+        service.delivery.restore({ captured, app, token: sentTo, from, expiresAt }, waitingFor);
+      }
+    }
+  }
+  for (const group of state.groups) groups.restore({ ...group, members: new Set(group.members) });
+}
