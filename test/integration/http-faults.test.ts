@@ -176,7 +176,7 @@ describe("a status other than 200 counts even where its body does not come whole
       answer(400, 'Missing "registration_ids" field\n'),
       {
         kind: "rejected",
-        code: "invalid-argument",
+        code: "missing-registration",
         service: { status: 400, description: 'Missing "registration_ids" field' },
       },
     ],
