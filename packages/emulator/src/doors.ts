@@ -1,11 +1,21 @@
 import type { HttpRoute } from "./http-server.ts";
 import { deviceGroupsDoor } from "./servers/device-groups.ts";
 import type { DoorContext, HttpDoor } from "./servers/door.ts";
+import { fcmV1Door } from "./servers/fcm-v1.ts";
 import { gcmHttpDoor } from "./servers/gcm-http.ts";
 import { instanceIdDoor } from "./servers/instance-id.ts";
+import { oauthDoor } from "./servers/oauth.ts";
+import { topicSubscriptionsDoor } from "./servers/topic-subscriptions.ts";
 
 /** Every door of the service over HTTP. To add one, add its line. */
-const DOORS: readonly HttpDoor[] = [gcmHttpDoor, deviceGroupsDoor, instanceIdDoor];
+const DOORS: readonly HttpDoor[] = [
+  gcmHttpDoor,
+  fcmV1Door,
+  oauthDoor,
+  deviceGroupsDoor,
+  instanceIdDoor,
+  topicSubscriptionsDoor,
+];
 
 /** The routes of all doors. */
 export function serviceRoutes(context: DoorContext): HttpRoute[] {

@@ -1,9 +1,11 @@
+import type { ServiceAccountKey } from "@cloud-messaging/core";
 import type { DeviceOptions, EmulatedDevice } from "./emulated-device.ts";
 import type { EmulatorEvents } from "./events.ts";
 import type { Faults } from "./faults.ts";
 import type { Inbox } from "./inbox/store.ts";
 import type { EmulatorState } from "./schemas.ts";
 import type { EmulatedCcs } from "./servers/ccs.ts";
+import type { EmulatedFcm } from "./servers/fcm-accounts.ts";
 import type { EmulatorStats } from "./stats.ts";
 
 /** A running emulator. */
@@ -19,6 +21,8 @@ export interface Emulator extends AsyncDisposable {
   readonly inbox: Inbox;
   /** What should go wrong. */
   readonly faults: Faults;
+  /** Service accounts, access tokens and quota of FCM HTTP v1. */
+  readonly fcm: EmulatedFcm;
   readonly events: EmulatorEvents;
   /** What was done so far. */
   readonly stats: EmulatorStats;
@@ -26,6 +30,13 @@ export interface Emulator extends AsyncDisposable {
   readonly devices: readonly EmulatedDevice[];
   /** Spread into `createHttpSender`: where to send, and with which key. */
   httpOptions(): { endpoint: string; apiKey: string };
+  /** Spread into `createFcmSender`: where to send, whom to trust, and a throw-away service account. */
+  fcmOptions(): {
+    endpoint: string;
+    connect?: { ca: string };
+    credential: ServiceAccountKey;
+    projectId: string;
+  };
   /** Spread into `createCcsClient`: where to connect, whom to trust, who to be. */
   ccsOptions(): { host: string; port: number; ca: string; senderId: string; apiKey: string };
   /** @throws {InvalidOptionsError} naming the option. */

@@ -36,6 +36,7 @@ export type { DrainOptions, EmulatedCcs, EmulatedConnection } from "./servers/cc
 export type { CcsPhase } from "./servers/ccs-connection.ts";
 export type { ElementStyle } from "./servers/ccs-stanzas.ts";
 export type { ApiKey } from "./servers/credentials.ts";
+export type { EmulatedFcm } from "./servers/fcm-accounts.ts";
 export type { ValidationStyle } from "./servers/gcm-http.ts";
 export { startEmulator } from "./start-emulator.ts";
 export type { EmulatorStats } from "./stats.ts";

@@ -1,25 +1,15 @@
 import { type Clock, ConnectionError } from "@cloud-messaging/core";
 import { createCertificates } from "./certificates.ts";
+import { clearModel, createModel, type Model } from "./create-model.ts";
 import { serviceRoutes } from "./doors.ts";
 import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
 import type { Emulator } from "./emulator.ts";
-import { createEmulatorClock, type EmulatorClock } from "./emulator-clock.ts";
-import { createEventHub, type EventHub } from "./events.ts";
-import { FaultScript } from "./faults.ts";
 import { type HttpRoute, type HttpServer, startHttpServer } from "./http-server.ts";
-import { InboxStore } from "./inbox/store.ts";
-import { DeviceGroups } from "./model/device-groups.ts";
-import { DeviceRegistry } from "./model/devices.ts";
-import { createServiceIds } from "./model/ids.ts";
-import { PROFILES } from "./model/profile.ts";
-import { CloudService } from "./model/service.ts";
-import { UpstreamQueues } from "./model/upstream.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { type ResolvedOptions, readState, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
 import { controlRoutes } from "./servers/control/control-api.ts";
-import { createCredentials } from "./servers/credentials.ts";
-import type { DoorContext } from "./servers/door.ts";
+import { inboxPageRoutes } from "./servers/inbox-page.ts";
 import { SocketGuard } from "./socket-guard.ts";
 import { restoreState, type StateParts, takeState } from "./state.ts";
 import { loadStateFile, saveStateFile } from "./state-file.ts";
@@ -41,17 +31,20 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const { host, clock: networkClock } = settings;
   const saved = settings.stateFile === undefined ? undefined : await loadStateFile(settings.stateFile);
   const model = createModel(settings);
-  const { clock, events, counters, inbox, faults, registry, service, upstream, ids } = model;
+  const { clock, events, counters, inbox, faults, registry, service, upstream, ids, fcm } = model;
   const stateParts: StateParts = { ...model, networkClock };
   if (saved !== undefined) restoreState(saved, stateParts);
 
   const certificates = await createCertificates([...settings.certificateNames, ...namesOf(host)]);
   const routes: HttpRoute[] = [
     ...serviceRoutes(model),
+    ...inboxPageRoutes(),
     ...controlRoutes({ emulator: () => emulator, clock: networkClock, hostNames: settings.certificateNames }),
   ];
   const servers = await listen(settings, model, routes, certificates);
   const { http, https, ccs } = servers;
+
+  fcm.tokenUri = `${https === undefined ? `http://${urlHost(host)}:${http.port}` : `https://${urlHost(host)}:${https.port}`}/token`;
 
   const closers = new Set<() => void>();
   const world: DeviceWorld = {
@@ -80,12 +73,20 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     ccs: ccs ?? noCcs(host),
     inbox,
     faults,
+    fcm,
     events,
     stats: counters,
     get devices() {
       return [...registry.apps()].map((app) => handleOf(world, app));
     },
     httpOptions: () => ({ endpoint: `http://${authority}:${http.port}/fcm/send`, apiKey: firstKey }),
+    fcmOptions: () => ({
+      ...(https === undefined
+        ? { endpoint: `http://${authority}:${http.port}` }
+        : { endpoint: `https://${authority}:${https.port}`, connect: { ca: certificates.ca } }),
+      credential: fcm.serviceAccount(),
+      projectId: fcm.projectId,
+    }),
     ccsOptions: () => ({
       host: connectHost(host),
       port: ccs?.port ?? 0,
@@ -137,68 +138,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     [Symbol.asyncDispose]: () => emulator.close(),
   };
   return emulator;
-}
-
-/** The service and all it is made of, without any server. */
-interface Model extends DoorContext {
-  readonly upstream: UpstreamQueues;
-}
-
-function createModel(settings: ResolvedOptions): Model {
-  const { clock: networkClock, random } = settings;
-  const clock: EmulatorClock = createEmulatorClock(networkClock);
-  const events: EventHub = createEventHub();
-  const counters = createCounters();
-  const ids = createServiceIds(clock, random, settings.wideIds);
-  const inbox = new InboxStore(events, settings.maxMessages);
-  const faults = new FaultScript(events, random, () => networkClock.now());
-  const { collapsible, nonCollapsible, perDevice } = settings.throttling;
-  const registry = new DeviceRegistry({
-    random,
-    eviction: settings.eviction,
-    storageLimit: settings.storageLimit,
-    collapsible: collapsible || undefined,
-    nonCollapsible: nonCollapsible || undefined,
-    deviceRate: perDevice || undefined,
-    maxDevices: settings.maxDevices,
-  });
-  const isKnown = (token: string, senderId: string): boolean => {
-    const app = registry.byToken(token);
-    return app !== undefined && (app.senderIds.size === 0 || app.senderIds.has(senderId));
-  };
-  const groups = new DeviceGroups(() => ids.notificationKey(), isKnown, settings.maxDevices);
-  const { upstreamWindow: window, upstreamResendMs: resendMs } = settings.ccs;
-  const upstream = new UpstreamQueues({ clock, networkClock, window, resendMs, events, counters });
-  const service = new CloudService({
-    clock,
-    ids,
-    profile: PROFILES[settings.profile],
-    autoRegister: settings.autoRegister,
-    uninstallDetectionDelayMs: settings.uninstallDetectionDelayMs,
-    supersededLifetimeMs: settings.supersededLifetimeMs,
-    defaultSenderId: settings.senderId,
-    registry,
-    groups,
-    upstream,
-    inbox,
-    faults,
-    events,
-    counters,
-  });
-  const credentials = createCredentials(settings.apiKeys);
-  return { service, registry, groups, inbox, faults, credentials, counters, events, ids, clock, settings, upstream };
-}
-
-function clearModel({ registry, groups, service, inbox }: Model): void {
-  for (const app of [...registry.apps()]) {
-    for (const { message } of app.storage.take()) message.cancelExpiry?.();
-    registry.remove(app);
-  }
-  for (const group of [...groups.groups()]) {
-    groups.remove(group.senderId, group.keys.at(-1) as string, undefined, [...group.members]);
-  }
-  service.reset();
-  inbox.reset();
 }
 
 interface Servers {

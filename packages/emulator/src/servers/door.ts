@@ -10,6 +10,7 @@ import type { CloudService } from "../model/service.ts";
 import type { ResolvedOptions } from "../schemas.ts";
 import type { Counters } from "../stats.ts";
 import type { Credentials } from "./credentials.ts";
+import type { FcmAccounts } from "./fcm-accounts.ts";
 
 /** What a door of the service gets: the model behind it, and how the emulator was told to behave. */
 export interface DoorContext {
@@ -19,6 +20,8 @@ export interface DoorContext {
   readonly inbox: InboxStore;
   readonly faults: FaultScript;
   readonly credentials: Credentials;
+  /** Service accounts, access tokens and quota of FCM HTTP v1. */
+  readonly fcm: FcmAccounts;
   readonly counters: Counters;
   readonly events: EventHub;
   readonly ids: ServiceIds;

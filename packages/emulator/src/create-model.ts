@@ -1,0 +1,94 @@
+import { createEmulatorClock, type EmulatorClock } from "./emulator-clock.ts";
+import { createEventHub, type EventHub } from "./events.ts";
+import { FaultScript } from "./faults.ts";
+import { InboxStore } from "./inbox/store.ts";
+import { DeviceGroups } from "./model/device-groups.ts";
+import { DeviceRegistry } from "./model/devices.ts";
+import { createServiceIds } from "./model/ids.ts";
+import { PROFILES } from "./model/profile.ts";
+import { CloudService } from "./model/service.ts";
+import { UpstreamQueues } from "./model/upstream.ts";
+import type { ResolvedOptions } from "./schemas.ts";
+import { createCredentials } from "./servers/credentials.ts";
+import type { DoorContext } from "./servers/door.ts";
+import { FcmAccounts } from "./servers/fcm-accounts.ts";
+import { createCounters } from "./stats.ts";
+
+/** The service and all it is made of, without any server. */
+export interface Model extends DoorContext {
+  readonly upstream: UpstreamQueues;
+}
+
+/** Makes the service, empty. */
+export function createModel(settings: ResolvedOptions): Model {
+  const { clock: networkClock, random } = settings;
+  const clock: EmulatorClock = createEmulatorClock(networkClock);
+  const events: EventHub = createEventHub();
+  const counters = createCounters();
+  const ids = createServiceIds(clock, random, settings.wideIds);
+  const inbox = new InboxStore(events, settings.maxMessages);
+  const faults = new FaultScript(events, random, () => networkClock.now());
+  const { collapsible, nonCollapsible, perDevice } = settings.throttling;
+  const registry = new DeviceRegistry({
+    random,
+    eviction: settings.eviction,
+    storageLimit: settings.storageLimit,
+    collapsible: collapsible || undefined,
+    nonCollapsible: nonCollapsible || undefined,
+    deviceRate: perDevice || undefined,
+    maxDevices: settings.maxDevices,
+  });
+  const isKnown = (token: string, senderId: string): boolean => {
+    const app = registry.byToken(token);
+    return app !== undefined && (app.senderIds.size === 0 || app.senderIds.has(senderId));
+  };
+  const groups = new DeviceGroups(() => ids.notificationKey(), isKnown, settings.maxDevices);
+  const { upstreamWindow: window, upstreamResendMs: resendMs } = settings.ccs;
+  const upstream = new UpstreamQueues({ clock, networkClock, window, resendMs, events, counters });
+  const service = new CloudService({
+    clock,
+    ids,
+    profile: PROFILES[settings.profile],
+    autoRegister: settings.autoRegister,
+    uninstallDetectionDelayMs: settings.uninstallDetectionDelayMs,
+    supersededLifetimeMs: settings.supersededLifetimeMs,
+    defaultSenderId: settings.senderId,
+    registry,
+    groups,
+    upstream,
+    inbox,
+    faults,
+    events,
+    counters,
+  });
+  const fcm = new FcmAccounts(clock, ids);
+  const credentials = createCredentials(settings.apiKeys, (token) => fcm.check(token));
+  return {
+    service,
+    registry,
+    groups,
+    inbox,
+    faults,
+    credentials,
+    fcm,
+    counters,
+    events,
+    ids,
+    clock,
+    settings,
+    upstream,
+  };
+}
+
+/** Forgets devices, groups and messages. */
+export function clearModel({ registry, groups, service, inbox }: Model): void {
+  for (const app of [...registry.apps()]) {
+    for (const { message } of app.storage.take()) message.cancelExpiry?.();
+    registry.remove(app);
+  }
+  for (const group of [...groups.groups()]) {
+    groups.remove(group.senderId, group.keys.at(-1) as string, undefined, [...group.members]);
+  }
+  service.reset();
+  inbox.reset();
+}

@@ -1,0 +1,74 @@
+import { createManualClock } from "@cloud-messaging/core";
+import { createModel, type Model } from "../create-model.ts";
+import type { EmulatorOptions } from "../options.ts";
+import { resolveOptions } from "../schemas.ts";
+import type { AppInstance, DeviceMessage } from "./devices.ts";
+import type { CapturedMessage, Decision, IncomingMessage } from "./message.ts";
+import type { UpstreamItem, UpstreamPort } from "./upstream.ts";
+
+/** A service without a wire, on a clock that stands still, for tests of its rules. */
+export interface TestWorld extends Model {
+  /** Makes a device with an app. */
+  device(options?: {
+    token?: string;
+    connected?: boolean;
+    idle?: boolean;
+    senderIds?: string[];
+    packageName?: string;
+  }): AppInstance;
+  /** Sends to a token, a topic or a group's key. */
+  send(to: string, message?: Partial<IncomingMessage>): Decision;
+  /** What became of the newest captured message. */
+  latest(): CapturedMessage;
+  /** A connection of an app server that writes down what it is given. */
+  port(senderId?: string): UpstreamPort & { readonly items: UpstreamItem[]; accepting: boolean };
+}
+
+/** Random numbers that repeat: the middle square would do, this is Lehmer's. */
+export function seededRandom(seed = 1): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+export function testWorld(options: EmulatorOptions = {}): TestWorld {
+  const model = createModel(resolveOptions({ clock: createManualClock(), random: seededRandom(), ...options }));
+  let count = 0;
+  return {
+    ...model,
+    device({
+      token = `token-${++count}`,
+      connected = true,
+      idle = false,
+      senderIds = ["1234567890"],
+      packageName = "com.example.app",
+    } = {}) {
+      const device = model.registry.addDevice(`device-${token}`, token, connected, idle);
+      return model.registry.addApp(device, { id: `app-${token}`, token, packageName, senderIds });
+    },
+    send: (to, message = {}) =>
+      model.service.send({
+        door: "gcm-http",
+        address: model.service.addressOf(to),
+        to,
+        data: {},
+        timeToLiveSec: 2_419_200,
+        wire: "{}",
+        ...message,
+      }),
+    latest: () => model.inbox.latest() as CapturedMessage,
+    port(senderId = "1234567890") {
+      const items: UpstreamItem[] = [];
+      const port = { id: 1, accepting: true, items, write: (item: UpstreamItem) => void items.push(item) };
+      model.upstream.attach(senderId, port);
+      return port;
+    },
+  };
+}
+
+/** What an app received, by one field of the data. */
+export function texts(app: AppInstance, key = "n"): (string | undefined)[] {
+  return app.received.map((message: DeviceMessage) => message.messageType ?? message.data[key]);
+}

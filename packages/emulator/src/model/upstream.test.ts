@@ -1,0 +1,153 @@
+import { createManualClock } from "@cloud-messaging/core";
+import { describe, expect, it } from "vitest";
+import { DeviceQueueFullError } from "./service.ts";
+import { testWorld } from "./test-world.ts";
+
+function sending(options: Parameters<typeof testWorld>[0] = {}) {
+  const world = testWorld(options);
+  const app = world.device();
+  const results: [string, string][] = [];
+  const sendUpstream = (messageId: string, timeToLiveSec?: number): void =>
+    world.service.sendUpstream(app, {
+      data: {},
+      messageId,
+      ...(timeToLiveSec === undefined ? {} : { timeToLiveSec }),
+      settle: (result) => results.push([messageId, result]),
+    });
+  return { ...world, app, results, sendUpstream };
+}
+
+describe("upstream messages", () => {
+  it("wait for a connection of their sender, and go to exactly one", () => {
+    const { sendUpstream, port } = sending();
+    sendUpstream("u-1");
+    const other = port("999");
+    const one = port();
+    const two = port();
+    sendUpstream("u-2");
+    expect(other.items).toEqual([]);
+    expect([...one.items, ...two.items].map(({ messageId }) => messageId)).toEqual(["u-1", "u-2"]);
+  });
+
+  it("are settled by the ack of the connection they went to, and by no other", () => {
+    const { sendUpstream, port, upstream, results, app } = sending();
+    const one = port();
+    const two = port();
+    sendUpstream("u-1");
+    expect(upstream.acked("1234567890", two, app.canonicalToken, "u-1")).toBe(false);
+    expect(upstream.acked("1234567890", one, "another-token", "u-1")).toBe(false);
+    expect(upstream.acked("1234567890", one, app.canonicalToken, "u-1")).toBe(true);
+    expect(upstream.acked("1234567890", one, app.canonicalToken, "u-1")).toBe(false);
+    expect(results).toEqual([["u-1", "acked"]]);
+  });
+
+  it("are written again while unacked, and then take as many acks as they were written", async () => {
+    const clock = createManualClock();
+    const { sendUpstream, port, upstream, app, counters } = sending({ clock, ccs: { upstreamResendMs: 1000 } });
+    const one = port();
+    sendUpstream("u-1");
+    await clock.advance(2500);
+    expect(one.items).toHaveLength(3);
+    expect(counters).toMatchObject({ upstreamSent: 1, upstreamResent: 2 });
+    const acks = [1, 2, 3, 4].map(() => upstream.acked("1234567890", one, app.canonicalToken, "u-1"));
+    expect(acks).toEqual([true, true, true, false]);
+    await clock.advance(10_000);
+    expect(one.items).toHaveLength(3);
+  });
+
+  it("move to another connection when theirs ends, before what waits", () => {
+    const { sendUpstream, port, upstream } = sending({ ccs: { upstreamWindow: 2 } });
+    const one = port();
+    for (const id of ["u-1", "u-2", "u-3"]) sendUpstream(id);
+    expect(one.items).toHaveLength(2);
+    upstream.detach("1234567890", one);
+    const two = port();
+    expect(two.items.map(({ messageId }) => messageId)).toEqual(["u-1", "u-2"]);
+  });
+
+  it("leave a draining connection alone", () => {
+    const { sendUpstream, port } = sending();
+    const draining = port();
+    draining.accepting = false;
+    sendUpstream("u-1");
+    expect(draining.items).toEqual([]);
+    expect(port().items).toHaveLength(1);
+  });
+
+  it("expire after a day, or their own time to live", () => {
+    const { sendUpstream, port, clock, results } = sending();
+    sendUpstream("u-short", 60);
+    sendUpstream("u-long");
+    clock.advance(60_000);
+    expect(port().items.map(({ messageId }) => messageId)).toEqual(["u-long"]);
+    expect(results).toEqual([["u-short", "expired"]]);
+  });
+
+  it("are kept up to a hundred for an app server without a connection", () => {
+    const { sendUpstream, results, upstream } = sending();
+    for (let i = 1; i <= 101; i++) sendUpstream(`u-${i}`);
+    expect(upstream.waiting("1234567890")).toBe(100);
+    expect(results).toEqual([["u-101", "discarded"]]);
+  });
+
+  it("are kept up to twenty on a device without a connection, and leave when it is back", () => {
+    const { sendUpstream, service, app, port } = sending();
+    service.setConnected(app, false);
+    for (let i = 1; i <= 20; i++) sendUpstream(`u-${i}`);
+    expect(() => sendUpstream("u-21")).toThrow(DeviceQueueFullError);
+    service.setConnected(app, true);
+    expect(port().items).toHaveLength(20);
+  });
+
+  it("hold the token, the package and the time to live, as captures show", () => {
+    const { sendUpstream, port, app } = sending();
+    sendUpstream("u-1", 3600);
+    expect(JSON.parse(port().items[0]?.json ?? "")).toEqual({
+      data: {},
+      time_to_live: 3600,
+      from: app.canonicalToken,
+      message_id: "u-1",
+      category: "com.example.app",
+    });
+  });
+});
+
+describe("receipts", () => {
+  const asked = { door: "ccs", senderId: "1234567890", messageId: "m-1", receiptRequested: true } as const;
+
+  it("are sent once the device has the message, and not before", () => {
+    const { device, send, service, port } = testWorld();
+    const one = port();
+    const app = device({ connected: false });
+    send(app.canonicalToken, asked);
+    expect(one.items).toEqual([]);
+    service.setConnected(app, true);
+    expect(one.items[0]).toMatchObject({ kind: "receipt", messageId: "dr2:m-1", from: "gcm.googleapis.com" });
+  });
+
+  it("have the older prefix in 2013", () => {
+    const { device, send, port } = testWorld({ profile: "gcm-2013" });
+    const one = port();
+    send(device().canonicalToken, asked);
+    expect(one.items[0]?.messageId).toBe("dr:m-1");
+  });
+
+  it("wait for the device's word when it is to give it by hand", () => {
+    const { device, send, service, port, latest } = testWorld();
+    const one = port();
+    const app = device();
+    app.confirmReceipts = "manual";
+    send(app.canonicalToken, asked);
+    expect(one.items).toEqual([]);
+    expect(service.delivery.confirm(app, latest().id)).toBe(true);
+    expect(service.delivery.confirm(app, latest().id)).toBe(false);
+    expect(one.items).toHaveLength(1);
+  });
+
+  it("are sent for no message that did not ask", () => {
+    const { device, send, port } = testWorld();
+    const one = port();
+    send(device().canonicalToken, { ...asked, receiptRequested: false });
+    expect(one.items).toEqual([]);
+  });
+});

@@ -1,0 +1,163 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
+import { type Clock, JWT_BEARER_GRANT, type ServiceAccountKey } from "@cloud-messaging/core";
+import type { ServiceIds } from "../model/ids.ts";
+
+/** What can be done to the project, its accounts and their tokens while the emulator runs. */
+export interface EmulatedFcm {
+  /** ID of the project that the throw-away account belongs to. Any other project is served too. */
+  readonly projectId: string;
+  /** Messages a minute per project; more are answered 429 `QUOTA_EXCEEDED`. Range: 1 or more. @defaultValue `Infinity` */
+  quotaPerMinute: number;
+  /** How long new access tokens are good. Unit: seconds. Range: 1 or more. @defaultValue 3599 */
+  tokenLifetimeSec: number;
+  /** Whether access tokens that the emulator has not given out are good. @defaultValue `true` */
+  acceptForeignTokens: boolean;
+  /** Access tokens given out so far. */
+  readonly tokensIssued: number;
+  /** A throw-away service-account key, as the console would hand it out; its `token_uri` is the emulator. The same until it is revoked. */
+  serviceAccount(): ServiceAccountKey;
+  /** Revokes the keys given out: their grants are answered `invalid_grant`. Tokens they have got go on being good. */
+  revokeServiceAccounts(): void;
+  /** Every access token given out stops being good: 401. */
+  expireTokens(): void;
+}
+
+/** Why a grant is refused, as the token endpoint writes it. */
+export interface GrantRefusal {
+  readonly error: string;
+  readonly error_description: string;
+}
+
+/** Tells the emulator's own access tokens from others. */
+const TOKEN_PREFIX = "ya29.emulator.";
+/** Tokens remembered; the oldest are forgotten, and then refused. Ours. */
+const MAX_TOKENS = 10_000;
+/** How far a grant's times may lie beside the service's. Unit: seconds. Source: docs/emulator-fidelity.md#oauth */
+const CLOCK_LEEWAY_SEC = 300;
+const MAX_GRANT_LIFE_SEC = 3600;
+const MINUTE_MS = 60_000;
+
+/** The accounts of the project, the access tokens they got, and the project's quota. */
+export class FcmAccounts implements EmulatedFcm {
+  readonly projectId = "emulator-project";
+  quotaPerMinute = Number.POSITIVE_INFINITY;
+  tokenLifetimeSec = 3599;
+  acceptForeignTokens = true;
+  tokensIssued = 0;
+  /** Where grants are exchanged: known once the emulator listens. */
+  tokenUri = "";
+  readonly #clock: Clock;
+  readonly #ids: ServiceIds;
+  readonly #keys = new Map<string, KeyObject>();
+  readonly #tokens = new Map<string, number>();
+  readonly #spent = new Map<string, { readonly since: number; count: number }>();
+  #account: ServiceAccountKey | undefined;
+
+  constructor(clock: Clock, ids: ServiceIds) {
+    this.#clock = clock;
+    this.#ids = ids;
+  }
+
+  serviceAccount(): ServiceAccountKey {
+    this.#account ??= this.#makeAccount();
+    return this.#account;
+  }
+
+  #makeAccount(): ServiceAccountKey {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", {
+      modulusLength: 2048,
+      privateKeyEncoding: { type: "pkcs8", format: "pem" },
+      publicKeyEncoding: { type: "spki", format: "pem" },
+    });
+    const id = this.#ids.hex(40);
+    const email = `emulator-${id.slice(0, 5)}@${this.projectId}.iam.gserviceaccount.com`;
+    this.#keys.set(email, createPublicKey(publicKey));
+    return {
+      type: "service_account",
+      project_id: this.projectId,
+      private_key_id: id,
+      private_key: privateKey,
+      client_email: email,
+      token_uri: this.tokenUri,
+    };
+  }
+
+  revokeServiceAccounts(): void {
+    this.#keys.clear();
+    this.#account = undefined;
+  }
+
+  expireTokens(): void {
+    this.#tokens.clear();
+  }
+
+  /** Whether an access token is good. */
+  check(token: string): boolean {
+    if (!token.startsWith(TOKEN_PREFIX)) return this.acceptForeignTokens;
+    const expiresAt = this.#tokens.get(token);
+    return expiresAt !== undefined && this.#clock.now() < expiresAt;
+  }
+
+  /** Exchanges a grant for an access token. */
+  exchange(form: URLSearchParams): { access_token: string; expires_in: number; token_type: string } | GrantRefusal {
+    if (form.get("grant_type") !== JWT_BEARER_GRANT) {
+      return {
+        error: "unsupported_grant_type",
+        error_description: `Invalid grant_type: ${form.get("grant_type") ?? ""}`,
+      };
+    }
+    const refusal = this.#refusalOf(form.get("assertion") ?? "");
+    if (refusal !== undefined) return { error: "invalid_grant", error_description: refusal };
+    const token = `${TOKEN_PREFIX}${this.#ids.hex(32)}`;
+    this.#tokens.set(token, this.#clock.now() + this.tokenLifetimeSec * 1000);
+    if (this.#tokens.size > MAX_TOKENS) {
+      const oldest = this.#tokens.keys().next();
+      if (!oldest.done) this.#tokens.delete(oldest.value);
+    }
+    this.tokensIssued++;
+    return { access_token: token, expires_in: this.tokenLifetimeSec, token_type: "Bearer" };
+  }
+
+  /** Takes one message from the project's quota; `false` when there is none left this minute. */
+  spend(project: string): boolean {
+    if (this.quotaPerMinute === Number.POSITIVE_INFINITY) return true;
+    const now = this.#clock.now();
+    let spent = this.#spent.get(project);
+    if (spent === undefined || now - spent.since >= MINUTE_MS) {
+      spent = { since: now, count: 0 };
+      this.#spent.delete(project);
+      this.#spent.set(project, spent);
+      if (this.#spent.size > MAX_TOKENS) this.#spent.clear();
+    }
+    if (spent.count >= this.quotaPerMinute) return false;
+    spent.count++;
+    return true;
+  }
+
+  #refusalOf(assertion: string): string | undefined {
+    const [header = "", claims = "", signature = ""] = assertion.split(".");
+    const read = readClaims(claims);
+    if (read === undefined) return "Invalid JWT: Failed to parse the assertion.";
+    const key = this.#keys.get(read.iss);
+    if (key === undefined) return "Invalid grant: account not found";
+    const good = verify("RSA-SHA256", Buffer.from(`${header}.${claims}`), key, Buffer.from(signature, "base64url"));
+    if (!good) return "Invalid JWT Signature.";
+    const nowSec = this.#clock.now() / 1000;
+    const { iat, exp } = read;
+    const inTime = iat <= nowSec + CLOCK_LEEWAY_SEC && exp >= nowSec - CLOCK_LEEWAY_SEC;
+    if (!inTime || exp - iat > MAX_GRANT_LIFE_SEC || exp < iat) {
+      return "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.";
+    }
+    return read.scope === "" ? "Invalid JWT: no scope was asked for." : undefined;
+  }
+}
+
+function readClaims(part: string): { iss: string; scope: string; iat: number; exp: number } | undefined {
+  try {
+    const { iss, scope, iat, exp } = JSON.parse(Buffer.from(part, "base64url").toString()) as Record<string, unknown>;
+    if (typeof iss !== "string" || typeof iat !== "number" || typeof exp !== "number") return undefined;
+    return { iss, scope: typeof scope === "string" ? scope : "", iat, exp };
+  } catch {
+    return undefined;
+  }
+}

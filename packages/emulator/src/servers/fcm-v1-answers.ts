@@ -1,0 +1,107 @@
+import { APNS_ERROR_TYPE, BAD_REQUEST_TYPE, type ErrorCode, errorCodeFor, FCM_ERROR_TYPE } from "@cloud-messaging/core";
+import type { HttpAnswer } from "../http-server.ts";
+import type { Refusal } from "../model/message.ts";
+
+const QUOTA_FAILURE_TYPE = "type.googleapis.com/google.rpc.QuotaFailure";
+
+/** How v1 writes one failure. */
+interface Failure {
+  readonly http: number;
+  readonly status: string;
+  /** Absent where Google's front end answers, before FCM is asked. */
+  readonly errorCode?: string;
+  readonly message: string;
+  readonly details?: readonly object[];
+}
+
+const INVALID: Omit<Failure, "message"> = { http: 400, status: "INVALID_ARGUMENT", errorCode: "INVALID_ARGUMENT" };
+const QUOTA: Omit<Failure, "message"> = { http: 429, status: "RESOURCE_EXHAUSTED", errorCode: "QUOTA_EXCEEDED" };
+
+/** Every failure that has a form of its own; the others are `INVALID_ARGUMENT` with the reason in words. */
+const FAILURES: Readonly<Partial<Record<ErrorCode, Failure>>> = {
+  "invalid-registration": { ...INVALID, message: "The registration token is not a valid FCM registration token" },
+  "not-registered": {
+    http: 404,
+    status: "NOT_FOUND",
+    errorCode: "UNREGISTERED",
+    message: "Requested entity was not found.",
+  },
+  "mismatch-sender-id": {
+    http: 403,
+    status: "PERMISSION_DENIED",
+    errorCode: "SENDER_ID_MISMATCH",
+    message: "SenderId mismatch",
+  },
+  "permission-denied": {
+    http: 403,
+    status: "PERMISSION_DENIED",
+    message: "Permission 'cloudmessaging.messages.create' denied on resource (or it may not exist).",
+  },
+  "authentication-failed": {
+    http: 401,
+    status: "UNAUTHENTICATED",
+    message:
+      "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential.",
+  },
+  "invalid-apns-credential": {
+    http: 401,
+    status: "UNAUTHENTICATED",
+    errorCode: "THIRD_PARTY_AUTH_ERROR",
+    message: "Auth error from APNS or Web Push Service",
+    details: [{ "@type": APNS_ERROR_TYPE, statusCode: 403, reason: "InvalidProviderToken" }],
+  },
+  "endpoint-gone": { http: 404, status: "NOT_FOUND", message: "Requested entity was not found." },
+  "quota-exceeded": { ...QUOTA, message: "Quota exceeded for quota metric 'Messages sent' of the project." },
+  "device-message-rate-exceeded": { ...QUOTA, message: "Message rate exceeded for this device." },
+  "topics-message-rate-exceeded": { ...QUOTA, message: "Message rate exceeded for this topic." },
+  unavailable: {
+    http: 503,
+    status: "UNAVAILABLE",
+    errorCode: "UNAVAILABLE",
+    message: "The service is currently unavailable.",
+  },
+  "internal-error": {
+    http: 500,
+    status: "INTERNAL",
+    errorCode: "INTERNAL",
+    message: "Internal error encountered.",
+  },
+};
+
+/** A refusal as v1 writes it. */
+export function refusalAnswer({ code, word, detail, retryAfter }: Refusal): HttpAnswer {
+  // a fault may name v1's own word
+  const meant = word === undefined ? code : errorCodeFor("fcmV1", word);
+  const failure = FAILURES[meant] ?? { ...INVALID, message: detail ?? word ?? code };
+  const quota = failure.http === 429 && meant === "quota-exceeded";
+  const details = quota ? [{ "@type": QUOTA_FAILURE_TYPE, violations: [{ subject: "project" }] }] : failure.details;
+  const answer = failureAnswer({ ...failure, ...(details === undefined ? {} : { details }) });
+  return retryAfter === undefined ? answer : { ...answer, headers: { "retry-after": retryAfter } };
+}
+
+/** 401 of the front end: there is no access token, or no good one. */
+export function unauthenticatedAnswer(): HttpAnswer {
+  return failureAnswer(FAILURES["authentication-failed"] as Failure);
+}
+
+/** 400 that names fields, as the front end writes it: without an `FcmError`. */
+export function badFieldsAnswer(
+  message: string,
+  violations: readonly { field: string; description: string }[],
+): HttpAnswer {
+  const details = [{ "@type": BAD_REQUEST_TYPE, fieldViolations: violations }];
+  return failureAnswer({ http: 400, status: "INVALID_ARGUMENT", message, details });
+}
+
+/** 400 of FCM itself. */
+export function invalidArgumentAnswer(message: string): HttpAnswer {
+  return failureAnswer({ ...INVALID, message });
+}
+
+/** Any of Google's errors. */
+export function failureAnswer({ http, status, errorCode, message, details = [] }: Failure): HttpAnswer {
+  const fcm = errorCode === undefined ? [] : [{ "@type": FCM_ERROR_TYPE, errorCode }];
+  const all = [...fcm, ...details];
+  const error = { code: http, message, status, ...(all.length > 0 ? { details: all } : {}) };
+  return { status: http, body: JSON.stringify({ error }, undefined, 2) };
+}

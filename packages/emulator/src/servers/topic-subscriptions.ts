@@ -1,0 +1,93 @@
+import { isTopicName } from "@cloud-messaging/core";
+import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
+import { type AppInstance, viewOf } from "../model/devices.ts";
+import { MAX_TOPICS } from "../model/service.ts";
+import { bearerOfHeader } from "./credentials.ts";
+import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
+import { failureAnswer, refusalAnswer, unauthenticatedAnswer } from "./fcm-v1-answers.ts";
+
+const HOSTS = ["fcm.googleapis.com"];
+const BASE = "/v1/projects/:project/registrations/:registration/topicSubscriptions";
+
+/** Topic subscriptions as of 2026: one registration and one topic per call. Source: docs/protocol/fcm-v1.md#topics */
+export const topicSubscriptionsDoor: HttpDoor = (context) => {
+  const route = (
+    method: HttpRoute["method"],
+    path: string,
+    handle: (request: HttpRequest, app: AppInstance) => HttpAnswer,
+  ): HttpRoute => ({
+    method,
+    path,
+    hosts: HOSTS,
+    before: ({ headers }) => {
+      const token = bearerOfHeader(headers.authorization);
+      return token !== undefined && context.credentials.checkBearer(token) ? undefined : unauthenticatedAnswer();
+    },
+    handle: (request) =>
+      withFaults(context.faults, "instance-id", request, '{"topic_name":"news"}', () => {
+        const registration = request.params["registration"] ?? "";
+        const fault = context.faults.takeRefusal("instance-id", [registration]);
+        if (fault !== undefined) return refusalAnswer(fault);
+        const app = context.registry.byToken(registration);
+        return app === undefined ? notFound() : handle(request, app);
+      }),
+  });
+  return [
+    route("POST", BASE, (request, app) => {
+      const topic = request.query.get("topic_name") ?? request.query.get("topicName") ?? "";
+      if (app.topics.has(topic)) return alreadyExists();
+      return subscribe(context, request, app, topic);
+    }),
+    route("PATCH", `${BASE}/:topic`, (request, app) => {
+      const topic = request.params["topic"] ?? "";
+      if (!app.topics.has(topic) && !allowsMissing(request)) return notFound();
+      return subscribe(context, request, app, topic);
+    }),
+    route("DELETE", `${BASE}/:topic`, (request, app) => {
+      const topic = request.params["topic"] ?? "";
+      if (!app.topics.has(topic) && !allowsMissing(request)) return notFound();
+      context.registry.unsubscribe(app, topic);
+      context.events.emit({ type: "device", change: "unsubscribed", device: viewOf(app) });
+      return jsonAnswer(200, {});
+    }),
+    route("GET", `${BASE}/:topic`, (request, app) => {
+      const topic = request.params["topic"] ?? "";
+      return app.topics.has(topic) ? jsonAnswer(200, resource(request, app, topic)) : notFound();
+    }),
+    route("GET", BASE, (request, app) =>
+      jsonAnswer(200, { topic_subscriptions: [...app.topics.keys()].map((topic) => resource(request, app, topic)) }),
+    ),
+  ];
+};
+
+function subscribe(context: DoorContext, request: HttpRequest, app: AppInstance, topic: string): HttpAnswer {
+  if (!isTopicName(topic)) {
+    return failureAnswer({ http: 400, status: "INVALID_ARGUMENT", message: "The topic name is not valid" });
+  }
+  if (!context.registry.subscribe(app, topic, context.clock.now(), MAX_TOPICS)) {
+    return failureAnswer({ http: 400, status: "FAILED_PRECONDITION", message: "TOO_MANY_TOPICS" });
+  }
+  context.events.emit({ type: "device", change: "subscribed", device: viewOf(app) });
+  return jsonAnswer(200, resource(request, app, topic));
+}
+
+function resource({ params }: HttpRequest, app: AppInstance, topic: string) {
+  const at = app.topics.get(topic) ?? 0;
+  return {
+    name: `projects/${params["project"]}/registrations/${params["registration"]}/topicSubscriptions/${topic}`,
+    topic_name: topic,
+    create_time: new Date(at).toISOString(),
+  };
+}
+
+function allowsMissing({ query }: HttpRequest): boolean {
+  return (query.get("allow_missing") ?? query.get("allowMissing")) === "true";
+}
+
+function notFound(): HttpAnswer {
+  return failureAnswer({ http: 404, status: "NOT_FOUND", message: "Requested entity was not found." });
+}
+
+function alreadyExists(): HttpAnswer {
+  return failureAnswer({ http: 409, status: "ALREADY_EXISTS", message: "Requested entity already exists" });
+}
