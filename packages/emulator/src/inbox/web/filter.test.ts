@@ -1,29 +1,27 @@
 import { describe, expect, it } from "vitest";
-import type { CapturedMessage } from "../../model/message.ts";
-import { compileFilter, NO_FILTER } from "./filter.ts";
+import type { MessageSummary } from "../live.ts";
+import { compileFilter, freeWords, NO_FILTER } from "./filter.ts";
 
-const message = (facts: Partial<CapturedMessage>): CapturedMessage => ({
+const message = (facts: Partial<MessageSummary>): MessageSummary => ({
   id: 1,
   at: 0,
   door: "gcm-http",
   kind: "token",
   to: "tok-a",
-  data: {},
+  preview: "{}",
   timeToLiveSec: 60,
   delayWhileIdle: false,
   dryRun: false,
   receiptRequested: false,
-  wire: "{}",
   state: "delivered",
   devices: 1,
   delivered: 1,
-  timeline: [],
   ...facts,
 });
 
 describe("the inbox's filter", () => {
   const all = [
-    message({ id: 1, to: "tok-a", data: { Text: "Grüße aus Köln" } }),
+    message({ id: 1, to: "tok-a", preview: '{"Text":"Grüße aus Köln"}' }),
     message({ id: 2, to: "tok-b", door: "ccs", state: "stored", collapseKey: "mail", senderId: "42" }),
     message({ id: 3, to: "/topics/news", state: "rejected", code: "not-registered", notification: { title: "Köln" } }),
   ];
@@ -46,6 +44,13 @@ describe("the inbox's filter", () => {
     ["nothing", []],
   ])("shows for %j the messages %j", (text, ids) => {
     expect(shown({ text })).toEqual(ids);
+  });
+
+  it("counts what the server found on the wire", () => {
+    const found = new Map([["deep", new Set([2])]]);
+    const test = compileFilter({ ...NO_FILTER, text: "deep state:stored" }, found);
+    expect(all.filter((each) => test?.(each)).map(({ id }) => id)).toEqual([2]);
+    expect(freeWords("Deep state:stored to: http://x")).toEqual(["deep", "to:", "http://x"]);
   });
 
   it("narrows by tone and by door", () => {

@@ -1,26 +1,54 @@
 import type { CapturedMessage, TimelineEntry } from "../../model/message.ts";
+import type { Api } from "./api.ts";
 import { clockTime, doorName, duration, fullTime, offset, prettyJson, toneOf } from "./format.ts";
-import { summary } from "./message-list.tsx";
 import { NotificationPreview, plural } from "./notification-preview.tsx";
 import { useState } from "./preact.ts";
 import type { InboxState } from "./state.ts";
-import { CopyButton, Facts, StateBadge, Token } from "./ui.tsx";
+import { CopyButton, Empty, Facts, StateBadge, Token } from "./ui.tsx";
+import { useAsked } from "./use-asked.ts";
 
 const TABS = ["Overview", "JSON", "Wire"] as const;
 
 /** One message: what came, what became of it, and what the phone makes of it. */
-export function MessageDetail(props: { message: CapturedMessage; state: InboxState; onClose: () => void }) {
-  const { message, state, onClose } = props;
+export function MessageDetail({
+  id,
+  state,
+  api,
+  onClose,
+}: {
+  id: number;
+  state: InboxState;
+  api: Api;
+  onClose: () => void;
+}) {
+  const message = useAsked(String(id), state.message(id), () => api.message(id));
+  return (
+    <article class="pane detail" aria-label={`Message ${id}`}>
+      {message === undefined ? (
+        <Empty title={`Message ${id}`}>
+          <p>Not here: it is still being asked for, or it was pruned or cleared.</p>
+          <button type="button" onClick={onClose}>
+            Back to the list
+          </button>
+        </Empty>
+      ) : (
+        <Message message={message} state={state} onClose={onClose} />
+      )}
+    </article>
+  );
+}
+
+function Message({ message, state, onClose }: { message: CapturedMessage; state: InboxState; onClose: () => void }) {
   const [tab, setTab] = useState<(typeof TABS)[number]>("Overview");
   const title = message.notification?.["title"];
   return (
-    <article class="pane detail" aria-label={`Message ${message.id}`}>
+    <>
       <header class="detail-head">
         <button type="button" class="quiet icon back" aria-label="Back to the list" onClick={onClose}>
           <span aria-hidden="true">←</span>
         </button>
         <div class="detail-title">
-          <h2>{typeof title === "string" && title !== "" ? title : summary(message)}</h2>
+          <h2>{typeof title === "string" && title !== "" ? title : "Data message"}</h2>
           <p>
             <StateBadge state={message.state} />
             <span class="muted">
@@ -45,7 +73,7 @@ export function MessageDetail(props: { message: CapturedMessage; state: InboxSta
           <Source text={prettyJson(message.wire)} raw={message.wire} />
         )}
       </div>
-    </article>
+    </>
   );
 }
 
@@ -105,7 +133,10 @@ function Overview({ message, state }: { message: CapturedMessage; state: InboxSt
             ["Collapse key", message.collapseKey],
             ["Time to live", message.timeToLiveSec === 0 ? "0 s: now or never" : duration(message.timeToLiveSec)],
             ["Priority", message.priority],
-            ["Delivered", message.devices > 1 ? `to ${message.delivered} of ${plural(message.devices, "device")}` : undefined],
+            [
+              "Delivered",
+              message.devices > 1 ? `to ${message.delivered} of ${plural(message.devices, "device")}` : undefined,
+            ],
             ["Options", options(message)],
           ]}
         />
@@ -131,8 +162,7 @@ function Timeline({ entries, start, state }: { entries: readonly TimelineEntry[]
       {entries.map(({ at, event, deviceId, detail }, index) => {
         const device = deviceId === undefined ? undefined : deviceOf(state, deviceId);
         return (
-          // entries are only ever added at the end
-          // biome-ignore lint/suspicious/noArrayIndexKey: their position is what they are known by
+          // entries are only ever added at the end: their position is what they are known by
           <li key={index} class={toneOf(event)}>
             <span class="what">{event.replace("-", " ")}</span>
             <time title={fullTime(at)}>{offset(at - start)}</time>

@@ -1,13 +1,15 @@
-import type { CapturedMessage } from "../../model/message.ts";
-import { compileFilter, type Filter } from "./filter.ts";
+import type { MessageSummary } from "../live.ts";
+import type { Api } from "./api.ts";
+import { compileFilter, type Filter, freeWords } from "./filter.ts";
 import { clockTime, doorName, duration, shorten, type Tone, toneOf } from "./format.ts";
-import { useEffect, useRef } from "./preact.ts";
+import { useEffect, useRef, useState } from "./preact.ts";
 import type { InboxState } from "./state.ts";
 import { Empty, StateBadge } from "./ui.tsx";
 import { VirtualList } from "./virtual-list.tsx";
 
 interface MessageListProps {
   readonly state: InboxState;
+  readonly api: Api;
   readonly filter: Filter;
   readonly onFilter: (filter: Filter) => void;
   readonly selected: number | undefined;
@@ -17,6 +19,10 @@ interface MessageListProps {
   readonly rowHeight: number;
   readonly httpUrl: string;
 }
+
+/** How long the typing has to rest before the server is asked, and how often it is asked again. Unit: milliseconds. */
+const SEARCH_AFTER_MS = 200;
+const SEARCH_AGAIN_MS = 2000;
 
 const TABS: readonly (readonly [tone: Tone | "all", label: string])[] = [
   ["all", "All"],
@@ -28,11 +34,12 @@ const TABS: readonly (readonly [tone: Tone | "all", label: string])[] = [
 
 /** The messages, the newest first, and what narrows them down. */
 export function MessageList(props: MessageListProps) {
-  const { state, filter, onFilter, selected, onSelect, onClear, rowHeight, httpUrl } = props;
+  const { state, api, filter, onFilter, selected, onSelect, onClear, rowHeight, httpUrl } = props;
   const { messages } = state;
-  const test = compileFilter(filter);
+  const found = useServerSearch(api, filter.text);
+  const test = compileFilter(filter, found);
   const shown = test === undefined ? messages : messages.filter(test);
-  const at = (index: number): CapturedMessage => shown[shown.length - 1 - index] as CapturedMessage;
+  const at = (index: number): MessageSummary => shown[shown.length - 1 - index] as MessageSummary;
 
   // how many came in at the top since the last drawing; another filter is another list
   const before = useRef<{ filter: Filter; head: number }>({ filter, head: 0 });
@@ -69,7 +76,9 @@ export function MessageList(props: MessageListProps) {
             value={filter.text}
             onInput={(event) => onFilter({ ...filter, text: event.currentTarget.value })}
           />
-          <kbd aria-hidden="true">/</kbd>
+          <span class="key" aria-hidden="true">
+            /
+          </span>
         </div>
         <select
           aria-label="Door"
@@ -142,7 +151,33 @@ export function MessageList(props: MessageListProps) {
   );
 }
 
-function Row({ message, name }: { message: CapturedMessage; name: string | undefined }) {
+/** What the server finds in the parts of messages that the page does not hold; asked again while the search is on. */
+function useServerSearch(api: Api, text: string): ReadonlyMap<string, ReadonlySet<number>> {
+  const [found, setFound] = useState<ReadonlyMap<string, ReadonlySet<number>>>(new Map());
+  useEffect(() => {
+    const words = freeWords(text);
+    if (words.length === 0) {
+      setFound(new Map());
+      return;
+    }
+    let current = true;
+    let timer: ReturnType<typeof setTimeout>;
+    const ask = async (): Promise<void> => {
+      const pages = await Promise.all(words.map((word) => api.search(word)));
+      if (!current) return;
+      setFound(new Map(words.map((word, index) => [word, new Set(pages[index]?.messages.map(({ id }) => id))])));
+      timer = setTimeout(() => void ask(), SEARCH_AGAIN_MS);
+    };
+    timer = setTimeout(() => void ask(), SEARCH_AFTER_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [api, text]);
+  return found;
+}
+
+function Row({ message, name }: { message: MessageSummary; name: string | undefined }) {
   const { at, state, door, to, collapseKey, timeToLiveSec, reason, code, devices } = message;
   const failed = toneOf(state) === "bad";
   return (
@@ -156,7 +191,9 @@ function Row({ message, name }: { message: CapturedMessage; name: string | undef
         {name === undefined ? shorten(to, 28) : <b>{name}</b>}
         {devices > 1 ? <span class="count"> ×{devices}</span> : undefined}
       </span>
-      <span class={failed ? "c-what reason" : "c-what"}>{failed ? (reason ?? code ?? summary(message)) : summary(message)}</span>
+      <span class={failed ? "c-what reason" : "c-what"}>
+        {failed ? (reason ?? code ?? summary(message)) : summary(message)}
+      </span>
       <span class="c-key">{collapseKey}</span>
       <span class="c-ttl">{duration(timeToLiveSec)}</span>
     </>
@@ -164,16 +201,11 @@ function Row({ message, name }: { message: CapturedMessage; name: string | undef
 }
 
 /** A message in a few words: its notification, else its data. */
-export function summary({ notification, data }: CapturedMessage): string {
-  const words = [notification?.["title"], notification?.["body"]].filter((word) => typeof word === "string" && word !== "");
-  if (words.length > 0) return words.join(" · ");
-  const entries = Object.entries(data);
-  if (entries.length === 0) return "empty";
-  return entries
-    .slice(0, 6)
-    .map(([key, value]) => `${key}=${value}`)
-    .join("  ")
-    .slice(0, 200);
+function summary({ notification, preview }: MessageSummary): string {
+  const words = [notification?.["title"], notification?.["body"]].filter(
+    (word) => typeof word === "string" && word !== "",
+  );
+  return words.length > 0 ? words.join(" · ") : preview;
 }
 
 function Nothing({ httpUrl }: { httpUrl: string }) {

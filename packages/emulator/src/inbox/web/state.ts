@@ -1,7 +1,7 @@
 import type { EmulatorEvent } from "../../events.ts";
 import type { FaultView } from "../../faults.ts";
 import type { DeviceView } from "../../model/devices.ts";
-import type { CapturedMessage } from "../../model/message.ts";
+import type { MessageSummary } from "../live.ts";
 import type { ConnectionView } from "./api.ts";
 
 /** Messages held by the page; older ones stay on the server, as far as it keeps them. */
@@ -16,9 +16,14 @@ export interface Violation {
   readonly detail: string;
 }
 
+/** An event as the server sends it: of a message its summary. */
+export type LiveEvent =
+  | Exclude<EmulatorEvent, { readonly type: "message" }>
+  | { readonly type: "message"; readonly message: MessageSummary };
+
 /** What the server says when asked for everything. */
 export interface Snapshot {
-  readonly messages: readonly CapturedMessage[];
+  readonly messages: readonly MessageSummary[];
   readonly total: number;
   readonly pruned: number;
   readonly devices: readonly DeviceView[];
@@ -29,8 +34,8 @@ export interface Snapshot {
 
 /** Everything the page knows, bounded. No document is needed for it. */
 export class InboxState {
-  /** In the order of arrival. */
-  messages: CapturedMessage[] = [];
+  /** In the order of arrival. Replaced or added to in place. */
+  messages: MessageSummary[] = [];
   total = 0;
   pruned = 0;
   readonly devices = new Map<string, DeviceView>();
@@ -48,17 +53,10 @@ export class InboxState {
     this.#maxListed = maxListed;
   }
 
-  /** Takes the server's word for everything, but keeps what an event has brought since. */
+  /** Takes the server's word for everything. */
   load(snapshot: Snapshot): void {
-    const newer = this.messages;
     this.messages = [...snapshot.messages].sort((a, b) => a.id - b.id);
-    for (const message of newer) {
-      const known = this.message(message.id);
-      const last = snapshot.messages.at(-1)?.id ?? 0;
-      if (known === undefined ? message.id > last : message.timeline.length > known.timeline.length) this.#put(message);
-    }
-    this.#trim();
-    this.total = Math.max(snapshot.total, this.messages.at(-1)?.id ?? 0);
+    this.total = snapshot.total;
     this.pruned = snapshot.pruned;
     this.devices.clear();
     this.#names.clear();
@@ -68,8 +66,15 @@ export class InboxState {
     this.clockAheadMs = snapshot.now - Date.now();
   }
 
+  /** Puts older messages in front. */
+  loadOlder(messages: readonly MessageSummary[]): void {
+    const first = this.messages[0]?.id ?? Number.POSITIVE_INFINITY;
+    const older = messages.filter(({ id }) => id < first).sort((a, b) => a.id - b.id);
+    this.messages = [...older, ...this.messages].slice(-this.#maxListed);
+  }
+
   /** Follows one event. */
-  apply(event: EmulatorEvent): void {
+  apply(event: LiveEvent): void {
     switch (event.type) {
       case "message":
         this.#put(event.message);
@@ -80,7 +85,7 @@ export class InboxState {
         this.pruned = event.messages;
         break;
       case "device":
-        if (event.change === "removed") this.devices.delete(event.device.id);
+        if (event.change === "removed") this.#forgetDevice(event.device);
         else this.#putDevice(event.device);
         break;
       case "connection":
@@ -109,7 +114,7 @@ export class InboxState {
   }
 
   /** The message with this number, if the page has it. */
-  message(id: number): CapturedMessage | undefined {
+  message(id: number): MessageSummary | undefined {
     return this.messages[this.#indexOf(id)];
   }
 
@@ -128,7 +133,13 @@ export class InboxState {
     for (const token of device.supersededTokens) this.#names.set(token, device.name);
   }
 
-  #put(message: CapturedMessage): void {
+  #forgetDevice({ id }: DeviceView): void {
+    const known = this.devices.get(id);
+    this.devices.delete(id);
+    if (known !== undefined) for (const token of [known.token, ...known.supersededTokens]) this.#names.delete(token);
+  }
+
+  #put(message: MessageSummary): void {
     const last = this.messages.at(-1);
     if (last === undefined || message.id > last.id) {
       this.messages.push(message);
@@ -149,7 +160,7 @@ export class InboxState {
     let high = this.messages.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const found = (this.messages[middle] as CapturedMessage).id;
+      const found = (this.messages[middle] as MessageSummary).id;
       if (found === id) return middle;
       if (found < id) low = middle + 1;
       else high = middle - 1;

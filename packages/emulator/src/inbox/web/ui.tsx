@@ -112,9 +112,7 @@ export function Dialog({
         event.preventDefault();
         onClose();
       }}
-      onClick={(event) => {
-        if (event.target === ref.current) onClose();
-      }}
+      closedby="any"
     >
       <header class="dialog-head">
         <h2>{title}</h2>

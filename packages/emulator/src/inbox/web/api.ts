@@ -1,0 +1,94 @@
+import type { FaultView } from "../../faults.ts";
+import type { DeviceMessage, DeviceView } from "../../model/devices.ts";
+import type { CapturedMessage } from "../../model/message.ts";
+import type { MessageSummary } from "../live.ts";
+
+/** The most that one call lists. */
+export const PAGE = 1000;
+
+/** A CCS connection. */
+export interface ConnectionView {
+  readonly id: number;
+  readonly phase: string;
+  readonly senderId: string;
+  readonly jid: string;
+  readonly pending: number;
+  readonly unackedUpstream: number;
+}
+
+/** A page of messages, the newest first. */
+export interface MessagePage {
+  readonly messages: readonly MessageSummary[];
+  readonly total: number;
+  readonly pruned: number;
+}
+
+/** Where everything is. */
+export interface About {
+  readonly http: string;
+  readonly https: string | null;
+  readonly ccs: { readonly host: string; readonly port: number };
+  readonly now: number;
+}
+
+/** The control API, as the page uses it. A call that fails says why through `onProblem`, and gives `undefined`. */
+export type Api = ReturnType<typeof createApi>;
+
+/** Calls the control API of the server that the page came from. */
+export function createApi(onProblem: (problem: string) => void) {
+  async function call<T>(method: string, path: string, body?: unknown): Promise<T | undefined> {
+    try {
+      const response = await fetch(`/emulator/v1${path}`, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      });
+      const text = await response.text();
+      const value = text === "" ? undefined : (JSON.parse(text) as T);
+      if (response.ok) return value;
+      onProblem(problemIn(value) ?? `${method} ${path} was answered ${response.status}`);
+    } catch {
+      onProblem("The emulator does not answer");
+    }
+    return undefined;
+  }
+  const get = <T>(path: string) => call<T>("GET", path);
+  const device = (id: string): string => `/devices/${encodeURIComponent(id)}`;
+  return {
+    about: () => get<About>("/"),
+    devices: () => get<{ devices: DeviceView[] }>("/devices"),
+    messages: (before?: number) =>
+      get<MessagePage>(`/messages?limit=${PAGE}${before === undefined ? "" : `&before=${before}`}`),
+    search: (word: string) => get<MessagePage>(`/messages?limit=${PAGE}&search=${encodeURIComponent(word)}`),
+    message: (id: number) => get<CapturedMessage>(`/messages/${id}`),
+    clearMessages: () => call("DELETE", "/messages"),
+    received: (id: string) => get<{ received: DeviceMessage[] }>(`${device(id)}/received`),
+    createDevice: (options: { name?: string; packageName?: string; token?: string }) =>
+      call<DeviceView>("POST", "/devices", options),
+    setDevice: (id: string, change: { connected?: boolean; idle?: boolean; confirmReceipts?: "auto" | "manual" }) =>
+      call<DeviceView>("PATCH", device(id), change),
+    reregister: (id: string) => call<DeviceView>("POST", `${device(id)}/reregister`, {}),
+    uninstall: (id: string) => call<DeviceView>("POST", `${device(id)}/uninstall`),
+    removeDevice: (id: string) => call("DELETE", device(id)),
+    confirmReceipt: (id: string, messageId: string) => call("POST", `${device(id)}/confirm`, { messageId }),
+    sendUpstream: (id: string, data: Record<string, string>) =>
+      call<{ messageId: string }>("POST", `${device(id)}/upstream`, { data }),
+    connections: () => get<{ connections: ConnectionView[] }>("/connections"),
+    drain: (connectionId?: number) => call("POST", "/connections/drain", { connectionId }),
+    cut: (connectionId?: number) => call("POST", "/connections/cut", { connectionId }),
+    faults: () => get<{ faults: FaultView[] }>("/faults"),
+    addFault: (fault: Readonly<Record<string, unknown>>) => call<{ faults: FaultView[] }>("POST", "/faults", fault),
+    removeFault: (id: number) => call("DELETE", `/faults/${id}`),
+    clearFaults: () => call("DELETE", "/faults"),
+    advance: (advanceMs: number) => call<{ now: number }>("POST", "/clock", { advanceMs }),
+    reset: () => call("POST", "/reset"),
+  };
+}
+
+/** What an answer says is wrong. */
+function problemIn(value: unknown): string | undefined {
+  const { error, problems } = (value ?? {}) as { error?: string; problems?: { path: string; problem: string }[] };
+  if (problems !== undefined && problems.length > 0) {
+    return problems.map(({ path, problem }) => (path === "" ? problem : `${path} ${problem}`)).join("; ");
+  }
+  return error;
+}

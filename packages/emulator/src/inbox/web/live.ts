@@ -1,0 +1,107 @@
+import { type Api, PAGE } from "./api.ts";
+import { type InboxState, type LiveEvent, MAX_LISTED } from "./state.ts";
+
+/** Whether the page hears of what happens. */
+export type Link = "connecting" | "live" | "lost";
+
+/** Kinds of events that the page follows. */
+const KINDS = ["message", "pruned", "device", "connection", "fault", "violation", "clock", "reset"] as const;
+/** How long before trying again. Unit: milliseconds. */
+const RETRY_MS = 1000;
+
+/**
+ * Keeps the state up to date: everything once, then what happens. After a break it starts over.
+ *
+ * @param onChange Called when there is something to draw: often, so draw at the next frame.
+ */
+export function follow(state: InboxState, api: Api, onChange: (link: Link) => void): () => void {
+  let source: EventSource | undefined;
+  let link: Link = "connecting";
+  let ended = false;
+  let retry: ReturnType<typeof setTimeout> | undefined;
+  /** Events that came while everything was being asked for. */
+  let early: LiveEvent[] | undefined;
+  let generation = 0;
+
+  const changed = (now: Link = link): void => {
+    link = now;
+    if (!ended) onChange(link);
+  };
+  const refresh = (): void => {
+    const { stale } = state;
+    if (stale.all) void load();
+    if (stale.connections)
+      void api.connections().then((found) => found && setAndDraw(() => (state.connections = found.connections)));
+    if (stale.faults) void api.faults().then((found) => found && setAndDraw(() => (state.faults = found.faults)));
+    stale.all = stale.connections = stale.faults = false;
+  };
+  const setAndDraw = (set: () => void): void => {
+    set();
+    changed();
+  };
+
+  const load = async (): Promise<void> => {
+    const mine = ++generation;
+    early = [];
+    const [about, page, devices, connections, faults] = await Promise.all([
+      api.about(),
+      api.messages(),
+      api.devices(),
+      api.connections(),
+      api.faults(),
+    ]);
+    if (ended || mine !== generation) return;
+    if (!about || !page || !devices || !connections || !faults) return lost();
+    state.load({ ...page, ...devices, ...connections, ...faults, now: about.now });
+    const waiting = early;
+    early = undefined;
+    for (const event of waiting) state.apply(event);
+    changed("live");
+    refresh();
+    await loadOlder(mine);
+  };
+  // the newest are there; the others follow page by page
+  const loadOlder = async (mine: number): Promise<void> => {
+    let full = state.messages.length >= PAGE;
+    while (full && state.messages.length < MAX_LISTED) {
+      const page = await api.messages(state.messages[0]?.id);
+      if (ended || mine !== generation || page === undefined) return;
+      state.loadOlder(page.messages);
+      full = page.messages.length >= PAGE;
+      changed();
+    }
+  };
+
+  const lost = (): void => {
+    source?.close();
+    generation++;
+    clearTimeout(retry);
+    retry = setTimeout(connect, RETRY_MS);
+    changed("lost");
+  };
+  const connect = (): void => {
+    if (ended) return;
+    const opened = new EventSource("/emulator/v1/events");
+    source = opened;
+    opened.addEventListener("hello", () => void load());
+    opened.onerror = lost;
+    for (const kind of KINDS) {
+      opened.addEventListener(kind, ({ data }) => {
+        const event = JSON.parse(String(data)) as LiveEvent;
+        if (early !== undefined) early.push(event);
+        else {
+          state.apply(event);
+          refresh();
+          changed();
+        }
+      });
+    }
+  };
+  connect();
+
+  return () => {
+    ended = true;
+    clearTimeout(retry);
+    source?.close();
+  };
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import type { DeviceView } from "../../model/devices.ts";
+import type { MessageSummary } from "../live.ts";
+import { InboxState, type Snapshot } from "./state.ts";
+
+const message = (id: number, facts: Partial<MessageSummary> = {}): MessageSummary => ({
+  id,
+  at: id,
+  door: "gcm-http",
+  kind: "token",
+  to: "tok-a",
+  preview: "{}",
+  timeToLiveSec: 60,
+  delayWhileIdle: false,
+  dryRun: false,
+  receiptRequested: false,
+  state: "stored",
+  devices: 1,
+  delivered: 0,
+  ...facts,
+});
+
+const device = (id: string, facts: Partial<DeviceView> = {}): DeviceView => ({
+  id,
+  deviceId: id,
+  name: id,
+  packageName: "com.example.app",
+  senderIds: [],
+  token: `tok-${id}`,
+  supersededTokens: [],
+  connected: true,
+  idle: false,
+  installed: true,
+  registered: true,
+  topics: [],
+  stored: 0,
+  received: 0,
+  confirmReceipts: "auto",
+  ...facts,
+});
+
+const snapshot = (facts: Partial<Snapshot>): Snapshot => ({
+  messages: [],
+  total: 0,
+  pruned: 0,
+  devices: [],
+  connections: [],
+  faults: [],
+  now: 0,
+  ...facts,
+});
+
+const ids = (state: InboxState) => state.messages.map(({ id }) => id);
+
+describe("what the inbox page knows", () => {
+  it("lists messages in the order of arrival, however the server lists them", () => {
+    const state = new InboxState();
+    state.load(snapshot({ messages: [message(9), message(8)], total: 9 }));
+    state.loadOlder([message(8), message(7), message(6)]);
+    state.apply({ type: "message", message: message(10) });
+    expect(ids(state)).toEqual([6, 7, 8, 9, 10]);
+    expect(state.total).toBe(10);
+  });
+
+  it("follows a message's state without listing it twice", () => {
+    const state = new InboxState();
+    for (const id of [1, 2, 3]) state.apply({ type: "message", message: message(id) });
+    state.apply({ type: "message", message: message(2, { state: "delivered" }) });
+    expect(ids(state)).toEqual([1, 2, 3]);
+    expect(state.message(2)?.state).toBe("delivered");
+  });
+
+  it("does not list again what is older than the list", () => {
+    const state = new InboxState();
+    state.load(snapshot({ messages: [message(5)], total: 5 }));
+    state.apply({ type: "message", message: message(2, { state: "expired" }) });
+    expect(ids(state)).toEqual([5]);
+  });
+
+  it("holds a bounded number of messages, the newest", () => {
+    const state = new InboxState(10);
+    for (let id = 1; id <= 1000; id++) state.apply({ type: "message", message: message(id) });
+    expect(state.messages.length).toBeLessThanOrEqual(11);
+    expect(ids(state).at(-1)).toBe(1000);
+    expect(state.message(995)?.id).toBe(995);
+    expect(state.message(1)).toBeUndefined();
+    expect(state.total).toBe(1000);
+  });
+
+  it("knows a device by each of its tokens, and forgets one that was removed", () => {
+    const state = new InboxState();
+    state.load(snapshot({ devices: [device("a", { name: "Pixel", supersededTokens: ["tok-old"] })] }));
+    expect([state.nameOf("tok-a"), state.nameOf("tok-old")]).toEqual(["Pixel", "Pixel"]);
+    state.apply({ type: "device", change: "removed", device: device("a", { supersededTokens: ["tok-old"] }) });
+    expect([state.devices.size, state.nameOf("tok-a"), state.nameOf("tok-old")]).toEqual([0, undefined, undefined]);
+  });
+
+  it("asks again for what an event only hints at", () => {
+    const state = new InboxState();
+    state.apply({ type: "connection", change: "online", connectionId: 1 });
+    state.apply({ type: "fault", change: "armed", fault: "503 once" });
+    expect(state.stale).toEqual({ connections: true, faults: true, all: false });
+  });
+
+  it("starts over after a reset", () => {
+    const state = new InboxState();
+    state.load(snapshot({ messages: [message(1)], total: 1, pruned: 3, devices: [device("a")] }));
+    state.apply({ type: "reset" });
+    expect([ids(state), state.total, state.pruned, state.devices.size]).toEqual([[], 0, 0, 0]);
+    state.apply({ type: "message", message: message(1) });
+    expect(ids(state)).toEqual([1]);
+  });
+});

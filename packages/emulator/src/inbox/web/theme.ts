@@ -1,0 +1,35 @@
+import { useEffect, useState } from "./preact.ts";
+
+/** Which colours: those of the system, or as chosen. */
+export type Theme = "auto" | "light" | "dark";
+
+const KEY = "cloud-messaging-emulator.theme";
+
+/** The chosen theme, remembered in this browser. */
+export function useTheme(): [Theme, (theme: Theme) => void] {
+  const [theme, setTheme] = useState<Theme>(readTheme);
+  useEffect(() => {
+    if (theme === "auto") delete document.documentElement.dataset["theme"];
+    else document.documentElement.dataset["theme"] = theme;
+    try {
+      localStorage.setItem(KEY, theme);
+    } catch {
+      // a browser without storage forgets
+    }
+  }, [theme]);
+  return [theme, setTheme];
+}
+
+/** The next one in turn. */
+export function nextTheme(theme: Theme): Theme {
+  return theme === "auto" ? "light" : theme === "light" ? "dark" : "auto";
+}
+
+function readTheme(): Theme {
+  try {
+    const saved = localStorage.getItem(KEY);
+    return saved === "light" || saved === "dark" ? saved : "auto";
+  } catch {
+    return "auto";
+  }
+}

@@ -1,0 +1,52 @@
+import { useEffect, useRef, useState } from "./preact.ts";
+
+/** Between two questions about the same thing. Unit: milliseconds. */
+const REST_MS = 150;
+
+/**
+ * What the server says about something, asked for again whenever `version` changes: at once when nothing is on its way, else when that
+ * has come back. However fast it changes, there is one question at a time.
+ *
+ * @param subject What is asked about; another one starts anew. @param ask Gives `undefined` when there is no answer.
+ */
+export function useAsked<T>(subject: string, version: unknown, ask: () => Promise<T | undefined>): T | undefined {
+  const [answer, setAnswer] = useState<{ subject: string; value: T | undefined }>();
+  const work = useRef<{ subject: string; running: boolean; again: boolean }>({
+    subject: "",
+    running: false,
+    again: false,
+  });
+  const latestAsk = useRef(ask);
+  latestAsk.current = ask;
+
+  // a new version is the reason to ask
+  useEffect(() => {
+    if (work.current.subject !== subject) work.current = { subject, running: false, again: false };
+    const mine = work.current;
+    if (mine.running) {
+      mine.again = true;
+      return;
+    }
+    const run = async (): Promise<void> => {
+      mine.running = true;
+      const value = await latestAsk.current();
+      if (work.current !== mine) return;
+      setAnswer({ subject, value });
+      setTimeout(() => {
+        mine.running = false;
+        if (!mine.again || work.current !== mine) return;
+        mine.again = false;
+        void run();
+      }, REST_MS);
+    };
+    void run();
+  }, [subject, version]);
+
+  useEffect(
+    () => () => {
+      work.current = { subject: "", running: false, again: false };
+    },
+    [],
+  );
+  return answer?.subject === subject ? answer.value : undefined;
+}
