@@ -111,7 +111,7 @@ export function App() {
           <Endpoints about={about} />
           <p class={`link ${link}`} role="status">
             <span class="dot" aria-hidden="true" />
-            {link === "live" ? "live" : link === "lost" ? "connection lost, trying again" : "connecting"}
+            {link === "live" ? "live" : link === "lost" ? "not connected" : "connecting"}
           </p>
           <ServiceTime aheadMs={state.clockAheadMs} />
           <div class="actions">
@@ -125,6 +125,11 @@ export function App() {
         </div>
       </nav>
       <main>
+        {link === "lost" ? (
+          <p class="banner" role="status">
+            The emulator does not answer. What is shown may be out of date; trying again.
+          </p>
+        ) : undefined}
         {route.view === "messages" ? (
           <div class={messageId === undefined ? "split" : "split chosen"}>
             <MessageList

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "@cloud-messaging/core";
 import type { Api } from "./api.ts";
 import { useState } from "./preact.ts";
 import type { InboxState } from "./state.ts";
@@ -21,6 +22,17 @@ interface FaultForm {
 
 const TIMES: Field = { name: "times", label: "How often", value: "1", number: true };
 
+/** What a service says about a recipient. */
+const REFUSALS: readonly ErrorCode[] = [
+  "unavailable",
+  "internal-error",
+  "not-registered",
+  "invalid-registration",
+  "mismatch-sender-id",
+  "device-message-rate-exceeded",
+  "message-too-big",
+];
+
 /** The faults one reaches for most; the control API has a few more options. */
 const FORMS: readonly FaultForm[] = [
   {
@@ -32,15 +44,7 @@ const FORMS: readonly FaultForm[] = [
         name: "error",
         label: "Error",
         value: "unavailable",
-        options: [
-          "unavailable",
-          "internal-error",
-          "not-registered",
-          "invalid-registration",
-          "mismatch-sender-id",
-          "device-message-rate-exceeded",
-          "message-too-big",
-        ],
+        options: REFUSALS,
       },
       { name: "token", label: "Token", value: "", hint: "any" },
       TIMES,
@@ -114,7 +118,7 @@ const FORMS: readonly FaultForm[] = [
         name: "error",
         label: "Error",
         value: "unavailable",
-        options: ["unavailable", "internal-error", "not-registered"],
+        options: REFUSALS,
       },
     ],
   },

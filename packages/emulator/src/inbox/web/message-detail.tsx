@@ -87,18 +87,26 @@ function Overview({ message, state }: { message: CapturedMessage; state: InboxSt
     <>
       {toneOf(message.state) === "bad" ? (
         <p class="problem" role="status">
-          <b>{message.state}</b> {reason ?? ""} {code === undefined ? undefined : <code>{code}</code>}
+          <b>{message.state}</b>
+          {reason === undefined || reason === code ? "" : `: ${reason}`}
+          {code === undefined ? undefined : <code>{code}</code>}
         </p>
       ) : undefined}
       <div class="halves">
         <section>
           <h3>On the phone</h3>
-          <NotificationPreview
-            notification={notification}
-            data={data}
-            appName={device?.packageName ?? "com.example.app"}
-            time={clockTime(message.at)}
-          />
+          {message.state === "rejected" ? (
+            <div class="card silent">
+              <p>Nothing: the message was refused.</p>
+            </div>
+          ) : (
+            <NotificationPreview
+              notification={notification}
+              data={data}
+              appName={device?.packageName ?? "com.example.app"}
+              time={clockTime(message.at)}
+            />
+          )}
         </section>
         <section>
           <h3>Timeline</h3>

@@ -192,7 +192,7 @@ function Row({ message, name }: { message: MessageSummary; name: string | undefi
         {devices > 1 ? <span class="count"> ×{devices}</span> : undefined}
       </span>
       <span class={failed ? "c-what reason" : "c-what"}>
-        {failed ? (reason ?? code ?? summary(message)) : summary(message)}
+        {failed ? (reason ?? code ?? <Summary message={message} />) : <Summary message={message} />}
       </span>
       <span class="c-key">{collapseKey}</span>
       <span class="c-ttl">{duration(timeToLiveSec)}</span>
@@ -201,11 +201,23 @@ function Row({ message, name }: { message: MessageSummary; name: string | undefi
 }
 
 /** A message in a few words: its notification, else its data. */
-function summary({ notification, preview }: MessageSummary): string {
+function Summary({ message: { notification, preview } }: { message: MessageSummary }) {
   const words = [notification?.["title"], notification?.["body"]].filter(
     (word) => typeof word === "string" && word !== "",
   );
-  return words.length > 0 ? words.join(" · ") : preview;
+  if (words.length > 0) return <>{words.join(" · ")}</>;
+  return <code>{pairs(preview)}</code>;
+}
+
+/** `{"n":"1"}` as `n=1`; what was cut off in its middle as it is. */
+function pairs(preview: string): string {
+  try {
+    const data = JSON.parse(preview) as Readonly<Record<string, string>>;
+    const parts = Object.entries(data).map(([key, value]) => `${key}=${value}`);
+    return parts.length === 0 ? "empty" : parts.join("  ");
+  } catch {
+    return preview;
+  }
 }
 
 function Nothing({ httpUrl }: { httpUrl: string }) {

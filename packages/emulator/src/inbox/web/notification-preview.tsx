@@ -7,6 +7,9 @@ interface PreviewProps {
   readonly time: string;
 }
 
+/** Values of a data message that fit on a card. */
+const SHOWN_VALUES = 4;
+
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 /** A colour that the sender asked for, if it is one: `#rrggbb`. */
@@ -16,9 +19,21 @@ const colour = (value: unknown): string | undefined =>
 /** What a phone would show of a message: the card in the notification shade, or that it shows nothing by itself. */
 export function NotificationPreview({ notification, data, appName, time }: PreviewProps) {
   if (notification === undefined) {
+    const entries = Object.entries(data);
     return (
       <div class="card silent">
-        <p>Data only: the phone shows nothing by itself, the app gets {plural(Object.keys(data).length, "value")}.</p>
+        <header>
+          <span>{entries.length === 0 ? "Empty message, no notification" : "Data only, no notification"}</span>
+          <span>{time}</span>
+        </header>
+        {entries.slice(0, SHOWN_VALUES).map(([key, value]) => (
+          <p key={key} class="value">
+            <b>{key}</b> {value}
+          </p>
+        ))}
+        {entries.length > SHOWN_VALUES ? (
+          <p class="value">and {plural(entries.length - SHOWN_VALUES, "more value")}</p>
+        ) : undefined}
       </div>
     );
   }
