@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { createCcsTransport } from "@cloud-messaging/ccs-client";
 import type { ErrorCode } from "@cloud-messaging/core";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
-import { createGcmHttpTransport } from "@cloud-messaging/http-sender";
+import { createFcmV1Transport, createGcmHttpTransport } from "@cloud-messaging/http-sender";
 import { beforeAll } from "vitest";
 import { type TransportSetup, transportContract } from "./transport.contract.ts";
 
@@ -48,6 +48,35 @@ transportContract(
   () => createGcmHttpTransport({ endpoint: `http://127.0.0.1:${closedPort}/fcm/send`, apiKey: "AIza-EXAMPLE" }),
   { refusals: [...REFUSALS, ["mismatch-sender-id", "rejected"], ["invalid-registration", "unregistered"]] },
 );
+
+for (const httpVersion of ["2", "1.1"] as const) {
+  transportContract(
+    `FCM v1 over HTTP/${httpVersion}`,
+    async () => {
+      const emulator = await startEmulator({ ccsPort: false });
+      const transport = createFcmV1Transport({ ...emulator.fcmOptions(), httpVersion });
+      return {
+        ...service(emulator),
+        transport,
+        fallSilent: () => emulator.faults.http({ kind: "hang", accept: true, times: Number.POSITIVE_INFINITY }),
+        async [Symbol.asyncDispose]() {
+          await transport.close();
+          await emulator.close();
+        },
+      };
+    },
+    () =>
+      createFcmV1Transport({
+        endpoint: `https://127.0.0.1:${closedPort}`,
+        projectId: "demo",
+        credential: async () => "ya29.test",
+        httpVersion,
+      }),
+    {
+      refusals: [...REFUSALS, ["mismatch-sender-id", "rejected"], ["invalid-registration", "unregistered"]],
+    },
+  );
+}
 
 transportContract(
   "CCS",
