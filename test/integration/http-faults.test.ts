@@ -230,6 +230,7 @@ describe("a status other than 200 counts even where its body does not come whole
       { kind: "retryable", code: "unavailable", retryAfterMs: 3_000 },
     ],
     ["599", answer(599, ""), { kind: "retryable", code: "unavailable" }],
+    ["408, a request that did not come whole", answer(408, ""), { kind: "retryable", code: "timeout" }],
     [
       "a redirect, which is not followed",
       answer(302, "", { location: "http://127.0.0.1:1/" }),
@@ -454,6 +455,17 @@ describe("TLS", () => {
     expect(outcomes[0]?.kind).not.toBe("accepted");
     await without.transport.close();
     expect(server.requests).toHaveLength(1);
+  });
+
+  it("whose handshake never ends is given up in time, and its connection is gone after close()", async () => {
+    await using server = await startFaultServer();
+    const { clock, transport } = setup(server.origin.replace("http:", "https:"));
+    const sending = transport.send(toTwo);
+    await server.connected(1);
+    await clock.advance(TIMEOUT_MS);
+    expect(common((await sending).outcomes)).toMatchObject({ kind: "retryable", code: "timeout" });
+    await transport.close();
+    await server.quiet();
   });
 
   it("that is no TLS at all fails the connection", async () => {

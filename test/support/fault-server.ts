@@ -30,6 +30,8 @@ export interface FaultServer extends AsyncDisposable {
   otherwise: Step;
   /** Resolves when so many requests have arrived and their steps have been started. */
   arrived(count: number): Promise<void>;
+  /** Resolves when so many connections have been made. */
+  connected(count: number): Promise<void>;
   /** Resolves when no connection is open. */
   quiet(): Promise<void>;
   close(): Promise<void>;
@@ -82,6 +84,7 @@ export async function startFaultServer(options: FaultServerOptions = {}): Promis
       sockets.delete(socket);
       notify();
     });
+    notify();
     options.onConnection?.(socket);
     serve(socket, connections).catch(() => socket.destroy());
   };
@@ -108,6 +111,7 @@ export async function startFaultServer(options: FaultServerOptions = {}): Promis
     },
     otherwise: acceptAll(),
     arrived: (count) => until(() => requests.length >= count),
+    connected: (count) => until(() => connections >= count),
     quiet: () => until(() => sockets.size === 0),
     close: () =>
       new Promise((resolve) => {

@@ -300,6 +300,7 @@ export const ERROR_CODES = {
     meaning: "No answer in time",
     verdict: "retry",
     action: "Its kind says the rest: ambiguous where the message had been written, retryable where it had not.",
+    gcmHttpStatus: [408],
   },
   "invalid-response": {
     meaning: "An answer that cannot be understood: empty, cut off, too long, not JSON, the wrong number of results",

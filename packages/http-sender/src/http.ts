@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Socket } from "node:net";
 import { type Clock, type ErrorCode, systemClock } from "@cloud-messaging/core";
-import { type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
+import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
@@ -102,7 +103,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** A client of one origin: the only place that knows undici. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const clock = options.clock ?? systemClock;
-  const dispatcher = createDispatcher(options);
+  const sockets = new Set<Socket>();
+  const dispatcher = createDispatcher(options, sockets);
   const pending = new Set<Exchange>();
   const idle: (() => void)[] = [];
   const shared: Shared = {
@@ -129,7 +131,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       await settled;
       cancel();
     }
-    await dispatcher.destroy();
+    const destroyed = dispatcher.destroy();
+    // undici leaves connections alone that are still being made
+    for (const socket of sockets) socket.destroy();
+    await destroyed;
   }
 
   return {
@@ -155,9 +160,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   };
 }
 
-function createDispatcher(options: HttpClientOptions): Dispatcher {
+function createDispatcher(options: HttpClientOptions, sockets: Set<Socket>): Dispatcher {
   const { origin, maxSockets: connections, keepAliveMs, proxy } = options;
   const tls = { ...options.connect, timeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs) } as object;
+  const connect = tracked(buildConnector({ ...tls, allowH2: false }), sockets);
   // pipelining stays 1: with more, undici sends requests again by itself after a connection was lost, POSTs among them.
   // Its timeouts are off: they are coarse, and the deadline is ours to keep.
   const common = {
@@ -168,20 +174,34 @@ function createDispatcher(options: HttpClientOptions): Dispatcher {
     headersTimeout: 0,
     bodyTimeout: 0,
   };
-  const throughProxy = { ...common, requestTls: tls, proxyTls: tls, clientFactory: createProxyPool };
+  const throughProxy = {
+    ...common,
+    requestTls: tls,
+    proxyTls: tls,
+    clientFactory: (url: URL, settings: object) => {
+      const { connect: toProxy } = settings as { connect: buildConnector.connector };
+      return new ProxyPool(url, { ...settings, connect: tracked(toProxy, sockets) });
+    },
+  };
   if (typeof proxy === "string") return new ProxyAgent({ ...throughProxy, uri: proxy });
   if (proxy === undefined && !isLoopback(new URL(origin).hostname) && namesProxy(process.env)) {
-    return new EnvHttpProxyAgent({ ...throughProxy, connect: tls });
+    return new EnvHttpProxyAgent({ ...throughProxy, connect });
   }
-  return new Pool(origin, { ...common, connect: tls });
+  return new Pool(origin, { ...common, connect });
+}
+
+/** Notes every connection from its first moment on, so that none outlives `close()`. */
+function tracked(connect: buildConnector.connector, sockets: Set<Socket>): buildConnector.connector {
+  return (options, callback) => {
+    const socket = (connect as (...args: Parameters<buildConnector.connector>) => Socket)(options, callback);
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    return socket;
+  };
 }
 
 function namesProxy(env: NodeJS.ProcessEnv): boolean {
   return Boolean(env["https_proxy"] || env["HTTPS_PROXY"] || env["http_proxy"] || env["HTTP_PROXY"]);
-}
-
-function createProxyPool(url: URL, options: object): Dispatcher {
-  return new ProxyPool(url, options);
 }
 
 /**
