@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { testWorld } from "../model/test-world.ts";
+import { testWorld } from "../../../../test/support/emulator-world.ts";
 
 describe("the inbox", () => {
   it("keeps the newest, and says how many made room", () => {

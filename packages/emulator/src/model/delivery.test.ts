@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { testWorld, texts } from "./test-world.ts";
+import { testWorld, texts } from "../../../../test/support/emulator-world.ts";
 
 const DAY = 86_400_000;
 

@@ -1,7 +1,7 @@
 import { parseCondition } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
+import { testWorld } from "../../../../test/support/emulator-world.ts";
 import type { DeviceGroup } from "./device-groups.ts";
-import { testWorld } from "./test-world.ts";
 
 describe("tokens", () => {
   it("knows the latest registration as canonical, and names it in answers to older tokens, which go on working", () => {

@@ -1,7 +1,7 @@
 import { createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
+import { testWorld } from "../../../../test/support/emulator-world.ts";
 import { DeviceQueueFullError } from "./service.ts";
-import { testWorld } from "./test-world.ts";
 
 function sending(options: Parameters<typeof testWorld>[0] = {}) {
   const world = testWorld(options);

@@ -1,10 +1,10 @@
 import { createManualClock } from "@cloud-messaging/core";
-import { createModel, type Model } from "../create-model.ts";
-import type { EmulatorOptions } from "../options.ts";
-import { resolveOptions } from "../schemas.ts";
-import type { AppInstance, DeviceMessage } from "./devices.ts";
-import type { CapturedMessage, Decision, IncomingMessage } from "./message.ts";
-import type { UpstreamItem, UpstreamPort } from "./upstream.ts";
+import { createModel, type Model } from "../../packages/emulator/src/create-model.ts";
+import type { AppInstance, DeviceMessage } from "../../packages/emulator/src/model/devices.ts";
+import type { CapturedMessage, Decision, IncomingMessage } from "../../packages/emulator/src/model/message.ts";
+import type { UpstreamItem, UpstreamPort } from "../../packages/emulator/src/model/upstream.ts";
+import type { EmulatorOptions } from "../../packages/emulator/src/options.ts";
+import { resolveOptions } from "../../packages/emulator/src/schemas.ts";
 
 /** A service without a wire, on a clock that stands still, for tests of its rules. */
 export interface TestWorld extends Model {

@@ -1,0 +1,297 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Emulator, type EmulatorOptions, startEmulator } from "@cloud-messaging/emulator";
+import { describe, expect, it } from "vitest";
+import { CcsPeer } from "./emulator-ccs-peer.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: answers of any shape, looked at field by field
+type Json = any;
+
+/** Calls the control API. */
+async function api(
+  emulator: Emulator,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ status: number; json: Json }> {
+  const response = await fetch(`${emulator.httpUrl}/emulator/v1${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, json: text === "" ? undefined : (JSON.parse(text) as Json) };
+}
+
+async function send(emulator: Emulator, body: unknown): Promise<Json> {
+  const response = await fetch(emulator.httpOptions().endpoint, {
+    method: "POST",
+    headers: { authorization: "key=k", "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return response.json();
+}
+
+describe("the control API", () => {
+  it("makes devices and works them", async () => {
+    await using emulator = await startEmulator();
+    const { status, json } = await api(emulator, "POST", "/devices", { name: "Anna's phone", token: "token-a" });
+    expect([status, json.token, json.name]).toEqual([201, "token-a", "Anna's phone"]);
+    const path = `/devices/${json.id}`;
+    await api(emulator, "PATCH", path, { connected: false });
+    await send(emulator, { to: "token-a", data: { n: "1" } });
+    expect((await api(emulator, "GET", path)).json).toMatchObject({ connected: false, stored: 1 });
+    await api(emulator, "PATCH", "/devices/token-a", { connected: true });
+    expect((await api(emulator, "GET", `${path}/received`)).json.received).toMatchObject([{ data: { n: "1" } }]);
+    await api(emulator, "POST", `${path}/reregister`, { token: "token-b" });
+    expect((await send(emulator, { to: "token-a" })).results[0].registration_id).toBe("token-b");
+    await api(emulator, "POST", `${path}/topics`, { topic: "news" });
+    expect((await api(emulator, "GET", path)).json.topics).toEqual(["news"]);
+    await api(emulator, "DELETE", `${path}/topics/news`);
+    await api(emulator, "POST", `${path}/uninstall`);
+    await send(emulator, { to: "token-b" });
+    expect((await send(emulator, { to: "token-b" })).results).toEqual([{ error: "NotRegistered" }]);
+    expect((await api(emulator, "DELETE", path)).status).toBe(204);
+    expect((await api(emulator, "GET", "/devices")).json).toEqual({ devices: [] });
+  });
+
+  it("lists, searches, shows and clears messages", async () => {
+    await using emulator = await startEmulator();
+    emulator.createDevice({ token: "token-a" });
+    await send(emulator, { to: "token-a", data: { text: "needle" }, collapse_key: "k" });
+    await send(emulator, { to: "nobody" });
+    const { json } = await api(emulator, "GET", "/messages");
+    expect(json).toMatchObject({
+      total: 2,
+      pruned: 0,
+      messages: [
+        { id: 2, state: "rejected" },
+        { id: 1, state: "delivered" },
+      ],
+    });
+    expect((await api(emulator, "GET", "/messages?search=NEEDLE")).json.messages).toHaveLength(1);
+    expect((await api(emulator, "GET", "/messages?state=rejected")).json.messages).toMatchObject([{ to: "nobody" }]);
+    expect((await api(emulator, "GET", "/messages?limit=1&before=2")).json.messages).toMatchObject([{ id: 1 }]);
+    expect((await api(emulator, "GET", "/messages/1")).json).toMatchObject({
+      wire: '{"to":"token-a","data":{"text":"needle"},"collapse_key":"k"}',
+      timeline: [{ event: "accepted" }, { event: "delivered" }],
+    });
+    expect((await api(emulator, "GET", "/messages/latest")).json.to).toBe("nobody");
+    await api(emulator, "DELETE", "/messages");
+    expect((await api(emulator, "GET", "/messages/latest")).status).toBe(404);
+  });
+
+  it("arms every kind of fault and disarms it", async () => {
+    await using emulator = await startEmulator();
+    const faults = [
+      { kind: "next", token: "token-a", error: "unavailable", times: 2 },
+      { kind: "random", rate: 0.5, error: "unavailable" },
+      { kind: "request", status: 503, retryAfter: "2" },
+      { kind: "http", fault: "html" },
+      { kind: "cut", messages: 3, beforeAck: false },
+      { kind: "login", fault: "not-authorized" },
+    ];
+    for (const fault of faults) expect((await api(emulator, "POST", "/faults", fault)).status).toBe(201);
+    const { json } = await api(emulator, "GET", "/faults");
+    expect(json.faults).toHaveLength(6);
+    await api(emulator, "DELETE", `/faults/${json.faults[0].id}`);
+    expect(emulator.faults.armed).toHaveLength(5);
+    await api(emulator, "DELETE", "/faults");
+    expect(emulator.faults.armed).toEqual([]);
+  });
+
+  it("moves the clock, drains, cuts, acks, nacks and resets", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice({ token: "token-a", connected: false });
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    await api(emulator, "POST", "/connections/auto-ack", { autoAck: false });
+    peer.gcm({ to: "token-a", message_id: "m-1", time_to_live: 60 });
+    peer.gcm({ to: "token-a", message_id: "m-2" });
+    await emulator.inbox.waitFor({ count: 2 });
+    await api(emulator, "POST", "/connections/nack", { messageId: "m-2", error: "unavailable" });
+    expect(await peer.next()).toMatchObject({ message_id: "m-2", error: "SERVICE_UNAVAILABLE" });
+    expect((await api(emulator, "POST", "/connections/ack", {})).json).toEqual({ acked: 1 });
+    expect((await api(emulator, "POST", "/connections/ack", { messageId: "m-9" })).status).toBe(404);
+    expect(device.stored).toBe(1);
+    const before = (await api(emulator, "GET", "/clock")).json.now;
+    expect((await api(emulator, "POST", "/clock", { advanceMs: 60_000 })).json.now).toBeGreaterThanOrEqual(
+      before + 60_000,
+    );
+    expect(emulator.inbox.get(1)?.state).toBe("expired");
+    const { connections } = (await api(emulator, "GET", "/connections")).json;
+    expect(connections).toMatchObject([{ phase: "online", senderId: "1234567890", pending: 0 }]);
+    await api(emulator, "POST", "/connections/drain", { connectionId: connections[0].id });
+    await peer.until("CONNECTION_DRAINING");
+    expect((await api(emulator, "POST", "/connections/cut", { connectionId: 99 })).status).toBe(404);
+    await api(emulator, "POST", "/connections/cut", {});
+    await peer.ended();
+    await api(emulator, "POST", "/reset");
+    expect((await api(emulator, "GET", "/stats")).json).toMatchObject({ messages: 0, drains: 0 });
+    expect(emulator.devices).toEqual([]);
+  });
+
+  it("sends upstream messages and confirms receipts for a device", async () => {
+    await using emulator = await startEmulator();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    await api(emulator, "POST", "/devices", { token: "token-a", confirmReceipts: "manual" });
+    const { json } = await api(emulator, "POST", "/devices/token-a/upstream", { data: { q: "1" }, messageId: "u-1" });
+    expect(json).toEqual({ messageId: "u-1" });
+    expect(await peer.next()).toMatchObject({ message_id: "u-1", data: { q: "1" } });
+    peer.gcm({ to: "token-a", message_id: "m-1", delivery_receipt_requested: true });
+    await peer.next();
+    expect((await api(emulator, "POST", "/devices/token-a/confirm", { messageId: "m-1" })).status).toBe(204);
+    expect(await peer.next()).toMatchObject({ message_id: "dr2:m-1" });
+    expect((await api(emulator, "POST", "/devices/token-a/confirm", { messageId: "m-1" })).status).toBe(404);
+  });
+
+  it.each([
+    ["POST", "/devices", { token: "a b" }, 400, /token/],
+    ["POST", "/devices", { nonsense: 1 }, 400, /is not a field of this call/],
+    ["POST", "/faults", { kind: "next", error: "connection-lost" }, 400, /no word on any wire/],
+    ["POST", "/clock", { advanceMs: -1 }, 400, /advanceMs/],
+    ["POST", "/devices", "{", 400, /not JSON/],
+    ["PUT", "/state", { version: 2 }, 400, /version/],
+    ["GET", "/devices/nobody", undefined, 404, /no such device/],
+    ["GET", "/messages/7", undefined, 404, /no such message/],
+  ])("answers %s %s with what is wrong", async (method, path, body, status, problem) => {
+    await using emulator = await startEmulator();
+    const answer = await api(emulator, method, path, body);
+    expect(answer.status).toBe(status);
+    expect(JSON.stringify(answer.json)).toMatch(problem);
+  });
+
+  it("describes every call it has in OpenAPI, bodies included", async () => {
+    await using emulator = await startEmulator();
+    const { json } = await api(emulator, "GET", "/openapi.json");
+    expect(json.openapi).toBe("3.1.0");
+    const operations = Object.entries(json.paths).flatMap(([path, calls]) =>
+      Object.keys(calls as object).map((method) => [method.toUpperCase(), path.replace(/\{\w+\}/g, "x")] as const),
+    );
+    expect(operations.length).toBeGreaterThan(35);
+    for (const [method, path] of operations) {
+      if (path === "/events") continue;
+      // a path that is not there gets a page
+      const { headers } = await fetch(`${emulator.httpUrl}/emulator/v1${path}`, { method });
+      expect(headers.get("content-type") ?? "none", `${method} ${path}`).not.toMatch(/html/);
+    }
+    const ids = Object.values(json.paths).flatMap((calls) =>
+      Object.values(calls as object).map(({ operationId }) => operationId),
+    );
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(json.paths["/faults"].post.requestBody.content["application/json"].schema.oneOf).toHaveLength(6);
+  });
+
+  it("refuses pages of other sites, and names that are not the emulator's", async () => {
+    await using emulator = await startEmulator({ certificateNames: ["push.example.com"] });
+    const url = new URL(emulator.httpUrl);
+    const ask = (headers: Record<string, string>): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        request({ host: url.hostname, port: url.port, path: "/emulator/v1/stats", headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        })
+          .on("error", reject)
+          .end();
+      });
+    expect(await ask({ origin: "https://evil.example" })).toBe(403);
+    expect(await ask({ origin: "null" })).toBe(403);
+    expect(await ask({ host: "evil.example" })).toBe(403);
+    expect(await ask({ origin: emulator.httpUrl })).toBe(200);
+    expect(await ask({ host: "push.example.com" })).toBe(200);
+    expect(await ask({ host: "emulator" })).toBe(200);
+  });
+});
+
+describe("server-sent events", () => {
+  it("tell everything that happens, in order", async () => {
+    await using emulator = await startEmulator();
+    const controller = new AbortController();
+    const response = await fetch(`${emulator.httpUrl}/emulator/v1/events`, { signal: controller.signal });
+    expect(response.headers.get("content-type")).toBe("text/event-stream; charset=UTF-8");
+    const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    const until = async (wanted: RegExp): Promise<void> => {
+      while (!wanted.test(text)) text += (await reader.read()).value ?? "";
+    };
+    await until(/event: hello/);
+    const device = emulator.createDevice({ token: "token-a" });
+    await send(emulator, { to: "token-a", notification: { title: "Hello" } });
+    device.disconnect();
+    await until(/"change":"disconnected"/);
+    const seen = [...text.matchAll(/event: (\w+)\ndata: (.*)\n\n/g)].map(([, type, data]) => {
+      const { change, entry } = JSON.parse(data as string) as Json;
+      return `${type} ${change ?? entry?.event ?? ""}`.trim();
+    });
+    expect(seen).toEqual([
+      "hello",
+      "device created",
+      "message accepted",
+      "message delivered",
+      "device received",
+      "request",
+      "device disconnected",
+    ]);
+    expect(text).toContain('"preview":"Hello"');
+    controller.abort();
+  });
+
+  it("end with the emulator", async () => {
+    const emulator = await startEmulator();
+    const response = await fetch(`${emulator.httpUrl}/emulator/v1/events`);
+    await emulator.close();
+    await response.text().catch(() => "");
+  });
+});
+
+describe("a saved state", () => {
+  async function busy(options: EmulatorOptions = {}): Promise<Emulator> {
+    const emulator = await startEmulator(options);
+    const device = emulator.createDevice({ token: "token-a", connected: false });
+    device.reregister("token-b");
+    device.subscribe("news");
+    await send(emulator, { to: "token-a", data: { n: "1" } });
+    emulator.advance(1000);
+    return emulator;
+  }
+
+  it("brings devices, tokens, topics, waiting and captured messages back into another emulator", async () => {
+    await using one = await busy();
+    await using two = await startEmulator();
+    two.createDevice({ token: "to-be-forgotten" });
+    two.loadState(JSON.parse(JSON.stringify(one.saveState())) as ReturnType<Emulator["saveState"]>);
+    expect(two.devices).toHaveLength(1);
+    const device = two.deviceOf("token-a");
+    expect(device).toMatchObject({ token: "token-b", topics: ["news"], connected: false, stored: 1 });
+    expect(two.inbox.messages[0]).toMatchObject({ to: "token-a", data: { n: "1" } });
+    device?.connect();
+    expect(device?.received).toMatchObject([{ data: { n: "1" }, token: "token-a" }]);
+    expect(two.inbox.get(1)?.state).toBe("delivered");
+    expect((await send(two, { to: "token-a" })).results[0].registration_id).toBe("token-b");
+    expect(two.inbox.latest()?.id).toBe(2);
+  });
+
+  it("is kept in a file from one run to the next, which only its owner may read", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "emulator-state-"));
+    const stateFile = join(folder, "state.json");
+    try {
+      const one = await busy({ stateFile });
+      await one.close();
+      expect((await stat(stateFile)).mode & 0o077).toBe(0);
+      const two = await startEmulator({ stateFile });
+      expect(two.deviceOf("token-b")?.stored).toBe(1);
+      await two.close();
+      await writeFile(stateFile, "garbage");
+      await expect(startEmulator({ stateFile })).rejects.toThrow(/stateFile: .*state\.json.*Move it away/);
+      expect(await readFile(stateFile, "utf8")).toBe("garbage");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("that is none changes nothing", async () => {
+    await using emulator = await busy();
+    expect(() => emulator.loadState({ version: 1 } as ReturnType<Emulator["saveState"]>)).toThrow(/devices/);
+    expect(emulator.devices).toHaveLength(1);
+  });
+});
