@@ -173,6 +173,21 @@ describe("the HTTP sender", () => {
     await sender.close();
   });
 
+  it("does not let a late NotRegistered take away a registration that is newer than the send", async () => {
+    await using server = await startFaultServer();
+    const { sender, registrations, clock } = setup(server);
+    registrations.register("user-1", "tok-a");
+    server.script(async (request, socket) => {
+      await clock.advance(1);
+      registrations.register("user-1", "tok-a"); // the app reports the same token again
+      await eachToken(() => ({ error: "NotRegistered" }))(request, socket);
+    });
+    const { outcomes } = await sender.send({ target: { token: "tok-a" } });
+    expect(outcomes[0]?.kind).toBe("unregistered");
+    expect(await registrations.registrationsOf("user-1")).toHaveLength(1);
+    await sender.close();
+  });
+
   it("keeps the outcomes it has when a later attempt fails for good", async () => {
     await using server = await startFaultServer();
     const { sender, settle } = setup(server);
