@@ -1,0 +1,189 @@
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { CcsPeer } from "./emulator-ccs-peer.ts";
+
+/** The ports of an emulator, by what they are for. */
+function portsOf(emulator: Emulator) {
+  return {
+    http: Number(new URL(emulator.httpUrl).port),
+    https: Number(new URL(emulator.httpsUrl ?? "").port),
+    ccs: emulator.ccs.port,
+  };
+}
+
+/** A good client of each door gets through. */
+async function expectGoodService(emulator: Emulator): Promise<void> {
+  const device = emulator.createDevice();
+  const { endpoint, apiKey } = emulator.httpOptions();
+  const response = await fetch(endpoint, {
+    method: "POST",
+    headers: { authorization: `key=${apiKey}`, "content-type": "application/json" },
+    body: JSON.stringify({ to: device.token }),
+  });
+  expect(await response.json()).toMatchObject({ success: 1 });
+  const secure = connectTls({
+    host: "127.0.0.1",
+    port: portsOf(emulator).https,
+    ca: emulator.caCertificate,
+    servername: "localhost",
+  });
+  secure.end("GET /emulator/v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  let text = "";
+  for await (const chunk of secure.setEncoding("utf8")) text += chunk;
+  expect(text).toMatch(/^HTTP\/1\.1 200/);
+  const peer = await CcsPeer.login(emulator.ccsOptions());
+  peer.gcm({ to: device.token, message_id: "m" });
+  expect(await peer.next()).toMatchObject({ message_type: "ack" });
+  await peer[Symbol.asyncDispose]();
+  expect(device.received).toHaveLength(2);
+}
+
+/** Opens a TCP connection and never fails. */
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.resume();
+  await new Promise<void>((resolve) => {
+    socket.once("connect", resolve);
+    socket.once("close", () => resolve());
+  });
+  return socket;
+}
+
+/** Resolves when the other side has ended a connection. */
+function ended(socket: Socket): Promise<void> {
+  if (socket.closed) return Promise.resolve();
+  return new Promise((resolve) => socket.once("close", () => resolve()));
+}
+
+describe("bad input", () => {
+  it("on every port, garbage ends that connection and nothing else", async () => {
+    await using emulator = await startEmulator({ patienceMs: 500 });
+    const garbage = [
+      "\u0000\u0001\u0002\u0003",
+      "<?xml version='1.0'?><!DOCTYPE a>",
+      "\x16\x03\x01\xff\xff",
+      "POST",
+      "x".repeat(200_000),
+    ];
+    const sockets = await Promise.all(
+      Object.values(portsOf(emulator)).flatMap((port) =>
+        garbage.map(async (text) => {
+          const socket = await open(port);
+          socket.write(text);
+          return socket;
+        }),
+      ),
+    );
+    await Promise.all(sockets.map(ended));
+    await expectGoodService(emulator);
+  });
+
+  it("inside the XML stream ends that stream with its reason", async () => {
+    await using emulator = await startEmulator();
+    const endings: [string, RegExp][] = [
+      ["garbage", /<invalid-xml/],
+      ["<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", /<restricted-xml|<invalid-xml/],
+      ["<?xml version='1.0'?><!-- hello --><a>", /<restricted-xml/],
+      ["<a xmlns='b'>", /<invalid-namespace/],
+      ["</stream:stream>", /<invalid-xml/],
+    ];
+    for (const [text, reason] of endings) {
+      await using peer = await CcsPeer.connect(emulator.ccsOptions());
+      peer.write(text);
+      expect(await peer.until("</stream:stream>")).toMatch(reason);
+      await peer.ended();
+    }
+    const afterLogin: [string, RegExp][] = [
+      ["<message><gcm xmlns='google:mobile:data'>&nbsp;</gcm></message>", /<invalid-xml/],
+      ["<message><gcm xmlns='google:mobile:data'>&#0;</gcm></message>", /<invalid-xml/],
+      [`${"<a>".repeat(40)}`, /<policy-violation/],
+      [`<message>${"x".repeat(400_000)}`, /<policy-violation/],
+      ["<strange/>", /<unsupported-stanza-type/],
+      ["<message></iq>", /<invalid-xml/],
+    ];
+    for (const [text, reason] of afterLogin) {
+      await using peer = await CcsPeer.login(emulator.ccsOptions());
+      peer.write(text);
+      expect(await peer.until("</stream:stream>"), text.slice(0, 60)).toMatch(reason);
+      await peer.ended();
+    }
+    await expectGoodService(emulator);
+  });
+
+  it("whatever the bytes after login, the emulator stays up", async () => {
+    await using emulator = await startEmulator();
+    const piece = fc.oneof(
+      fc.constantFrom(
+        "<message>",
+        "</message>",
+        '<gcm xmlns="google:mobile:data">',
+        "</gcm>",
+        '{"message_id":"m","to":"a"}',
+        "&amp;",
+        "<iq/>",
+        " ",
+        "]]>",
+        "<![CDATA[",
+        '"',
+        "\u0000",
+        "😀",
+      ),
+      fc.string({ unit: "binary", maxLength: 20 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 20 }), async (pieces) => {
+        const peer = await CcsPeer.login(emulator.ccsOptions());
+        for (const text of pieces) peer.write(text);
+        peer.socket.end();
+        await peer.ended();
+      }),
+      { numRuns: 50 },
+    );
+    await expectGoodService(emulator);
+  });
+
+  it("that never ends is given up: slow headers, a slow body, a handshake and a login that stop half way", async () => {
+    await using emulator = await startEmulator({ patienceMs: 200, ccs: { loginTimeoutMs: 200 } });
+    const ports = portsOf(emulator);
+    const headers = await open(ports.http);
+    headers.write("POST /fcm/send HTTP/1.1\r\nHost: a\r\n");
+    const body = await open(ports.http);
+    body.write("POST /fcm/send HTTP/1.1\r\nHost: a\r\nAuthorization: key=k\r\nContent-Length: 100\r\n\r\nabc");
+    const handshakes = await Promise.all([open(ports.https), open(ports.ccs)]);
+    const login = await CcsPeer.connect(emulator.ccsOptions());
+    login.open();
+    await Promise.all([headers, body, ...handshakes].map(ended));
+    expect(await login.until("</stream:stream>")).toContain("<connection-timeout");
+    await login.ended();
+    await expectGoodService(emulator);
+  });
+
+  it("of 2,000 connections that never finish their handshake keeps no good client out", async () => {
+    await using emulator = await startEmulator();
+    const ports = portsOf(emulator);
+    const sockets: Socket[] = [];
+    for (const port of [ports.https, ports.ccs]) {
+      for (let i = 0; i < 10; i++) sockets.push(...(await Promise.all(Array.from({ length: 100 }, () => open(port)))));
+    }
+    expect(sockets).toHaveLength(2000);
+    await expectGoodService(emulator);
+    // the oldest of those that got nowhere had to go
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it("of a client that sends on and on and never reads leaves room for others", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    const peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.socket.pause();
+    const stanza = `<message><gcm xmlns="google:mobile:data">{"to":"${device.token}","message_id":"m"}</gcm></message>`;
+    let flowing = true;
+    for (let i = 0; i < 2000 && flowing; i++) flowing = peer.socket.write(stanza.repeat(100));
+    await expectGoodService(emulator);
+    await peer[Symbol.asyncDispose]();
+  });
+});
