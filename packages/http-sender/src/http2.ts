@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http2";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import type { Clock } from "@cloud-messaging/core";
 import { systemClock } from "@cloud-messaging/core";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
@@ -55,8 +55,16 @@ class Http2Pool {
   readonly slots: Slots;
   readonly deadlines: Deadlines;
   readonly slowdown: SlowdownDetector = createSlowdownDetector();
-  readonly authority: string;
-  readonly scheme: string;
+  readonly #authority: string;
+  readonly #scheme: string;
+  #lastHeaders:
+    | {
+        readonly from: readonly string[];
+        readonly path: string;
+        readonly method: string;
+        readonly made: OutgoingHttpHeaders;
+      }
+    | undefined;
   readonly #pending = new Set<Exchange>();
   readonly #waiting = new Set<Exchange>();
   /** Those that can take requests, or will. */
@@ -72,12 +80,27 @@ class Http2Pool {
     this.slots = createSlots(options.maxConcurrent);
     this.deadlines = createDeadlines(this.clock);
     const { host, protocol } = new URL(options.origin);
-    this.authority = host;
-    this.scheme = protocol.slice(0, -1);
+    this.#authority = host;
+    this.#scheme = protocol.slice(0, -1);
   }
 
   get pending(): number {
     return this.#pending.size;
+  }
+
+  /** Requests of one sender differ in their bodies only: their headers are put together once. */
+  headersOf({ method, path, headers }: HttpRequest): OutgoingHttpHeaders {
+    const last = this.#lastHeaders;
+    if (last !== undefined && last.from === headers && last.path === path && last.method === method) return last.made;
+    const made: OutgoingHttpHeaders = {
+      ":method": method,
+      ":path": path,
+      ":scheme": this.#scheme,
+      ":authority": this.#authority,
+    };
+    for (let i = 0; i + 1 < headers.length; i += 2) made[headers[i] as string] = headers[i + 1];
+    this.#lastHeaders = { from: headers, path, method, made };
+    return made;
   }
 
   get concurrency(): number {
@@ -210,7 +233,7 @@ class Http2Pool {
 /** One request and its answer. */
 class Exchange implements Expiring, SlotHolder, Http2Request {
   expiresAt: number;
-  readonly headers: Record<string, string>;
+  readonly headers: OutgoingHttpHeaders;
   readonly body: string | Buffer | undefined;
   readonly maxResponseBytes: number;
   readonly #pool: Http2Pool;
@@ -231,16 +254,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     this.maxResponseBytes = pool.options.maxResponseBytes;
     // its time runs once its turn has come: a long queue is no reason to give up what was not even tried
     this.expiresAt = request.deadlineAt ?? pool.clock.now() + pool.options.timeoutMs;
-    this.headers = {
-      ":method": request.method,
-      ":path": request.path,
-      ":scheme": pool.scheme,
-      ":authority": pool.authority,
-    };
-    for (let i = 0; i + 1 < request.headers.length; i += 2) {
-      this.headers[request.headers[i] as string] = request.headers[i + 1] as string;
-    }
-    if (request.body !== undefined) this.headers["content-length"] = String(Buffer.byteLength(request.body));
+    this.headers = pool.headersOf(request);
   }
 
   begin(): void {

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import {
-  type Android,
   type AndroidNotification,
-  type Apns,
   type DownstreamMessage,
   type FcmV1Android,
   type FcmV1AndroidNotification,
@@ -14,7 +12,6 @@ import {
   type Notification,
   type RegistrationToken,
   type Target,
-  type Webpush,
 } from "@cloud-messaging/core";
 
 /** The part of a v1 message that says where it goes: exactly one field. */
@@ -71,18 +68,15 @@ function addressOf(token: RegistrationToken): FcmV1Address {
  * @param now Milliseconds since the epoch.
  */
 export function encodeFcmV1Content(message: MessageContent, now: number): FcmV1Message {
-  const { notification } = message;
-  const android = encodeAndroid(message);
-  const apns = encodeApns(message, now);
-  const webpush = encodeWebpush(message);
-  return {
-    ...(message.data === undefined || isEmpty(message.data) ? {} : { data: message.data }),
-    ...(notification === undefined ? {} : { notification: pick(notification, GENERAL_FIELDS) }),
-    android,
-    apns,
-    webpush,
-    ...(message.analyticsLabel === undefined ? {} : { fcm_options: { analytics_label: message.analyticsLabel } }),
-  };
+  const { data, notification, analyticsLabel } = message;
+  const content: FcmV1Message = {};
+  if (data !== undefined && !isEmpty(data)) content.data = data;
+  if (notification !== undefined) content.notification = pick(notification, GENERAL_FIELDS);
+  content.android = encodeAndroid(message);
+  content.apns = encodeApns(message, now);
+  content.webpush = encodeWebpush(message);
+  if (analyticsLabel !== undefined) content.fcm_options = { analytics_label: analyticsLabel };
+  return content;
 }
 
 const GENERAL_FIELDS = { title: "title", body: "body", image: "image" } as const;
@@ -124,28 +118,32 @@ const GENERAL_ANDROID_FIELDS = {
   titleLocArgs: "title_loc_args",
 } as const satisfies Partial<Record<keyof Notification, keyof FcmV1AndroidNotification>>;
 
+// Fields are set one by one here and below, and not spread together: this runs for every send.
 function encodeAndroid(message: MessageContent): FcmV1Android {
-  const own: Android = message.android ?? {};
-  const collapseKey = own.collapseKey ?? message.collapseKey;
-  const timeToLiveSec = own.timeToLiveSec ?? message.timeToLiveSec;
-  const packageName = own.restrictedPackageName ?? message.restrictedPackageName;
-  const notification = {
-    ...(message.notification === undefined ? {} : encodeGeneralForAndroid(message.notification)),
-    ...(own.notification === undefined ? {} : encodeAndroidNotification(own.notification)),
-  };
-  return {
-    ...(collapseKey === undefined ? {} : { collapse_key: collapseKey }),
-    // stated even where the caller left it open: the default of v1 is not that of GCM
-    priority: (own.priority ?? priorityOf(message)) === "high" ? "HIGH" : "NORMAL",
-    ...(timeToLiveSec === undefined ? {} : { ttl: durationOf(timeToLiveSec) }),
-    ...(packageName === undefined ? {} : { restricted_package_name: packageName }),
-    ...(own.data === undefined ? {} : { data: own.data }),
-    ...(isEmpty(notification) ? {} : { notification }),
-    ...(own.analyticsLabel === undefined ? {} : { fcm_options: { analytics_label: own.analyticsLabel } }),
-    ...(own.directBootOk === undefined ? {} : { direct_boot_ok: own.directBootOk }),
-    ...(own.bandwidthConstrainedOk === undefined ? {} : { bandwidth_constrained_ok: own.bandwidthConstrainedOk }),
-    ...(own.restrictedSatelliteOk === undefined ? {} : { restricted_satellite_ok: own.restrictedSatelliteOk }),
-  };
+  const { android: own, notification } = message;
+  const collapseKey = own?.collapseKey ?? message.collapseKey;
+  const timeToLiveSec = own?.timeToLiveSec ?? message.timeToLiveSec;
+  const packageName = own?.restrictedPackageName ?? message.restrictedPackageName;
+  const android: FcmV1Android = {};
+  if (collapseKey !== undefined) android.collapse_key = collapseKey;
+  // stated even where the caller left it open: the default of v1 is not that of GCM
+  android.priority = (own?.priority ?? priorityOf(message)) === "high" ? "HIGH" : "NORMAL";
+  if (timeToLiveSec !== undefined) android.ttl = durationOf(timeToLiveSec);
+  if (packageName !== undefined) android.restricted_package_name = packageName;
+  if (notification !== undefined || own?.notification !== undefined) {
+    const shown = {
+      ...(notification === undefined ? {} : encodeGeneralForAndroid(notification)),
+      ...(own?.notification === undefined ? {} : encodeAndroidNotification(own.notification)),
+    };
+    if (!isEmpty(shown)) android.notification = shown;
+  }
+  if (own === undefined) return android;
+  if (own.data !== undefined) android.data = own.data;
+  if (own.analyticsLabel !== undefined) android.fcm_options = { analytics_label: own.analyticsLabel };
+  if (own.directBootOk !== undefined) android.direct_boot_ok = own.directBootOk;
+  if (own.bandwidthConstrainedOk !== undefined) android.bandwidth_constrained_ok = own.bandwidthConstrainedOk;
+  if (own.restrictedSatelliteOk !== undefined) android.restricted_satellite_ok = own.restrictedSatelliteOk;
+  return android;
 }
 
 /** The priority a message has: as GCM took it where none is given, normal for data and high for notifications. */
@@ -190,9 +188,8 @@ function encodeAndroidNotification(own: AndroidNotification): FcmV1AndroidNotifi
 const PROXIES = { allow: "ALLOW", deny: "DENY", "if-priority-lowered": "IF_PRIORITY_LOWERED" } as const;
 
 function encodeApns(message: MessageContent, now: number): FcmV1Apns {
-  const own: Apns = message.apns ?? {};
+  const { timeToLiveSec, collapseKey, apns: own } = message;
   const headers: Record<string, string> = { "apns-priority": priorityOf(message) === "high" ? "10" : "5" };
-  const { timeToLiveSec, collapseKey } = message;
   if (timeToLiveSec !== undefined) {
     headers["apns-expiration"] = timeToLiveSec === 0 ? "0" : String(Math.floor(now / 1000) + timeToLiveSec);
   }
@@ -200,64 +197,76 @@ function encodeApns(message: MessageContent, now: number): FcmV1Apns {
     headers["apns-collapse-id"] =
       Buffer.byteLength(collapseKey) <= MAX_APNS_COLLAPSE_BYTES ? collapseKey : shortened(collapseKey);
   }
-  const aps = { ...encodeAps(message), ...own.payload?.aps };
-  const payload = { ...own.payload, ...(isEmpty(aps) ? {} : { aps }) };
-  const options = {
-    ...(own.analyticsLabel === undefined ? {} : { analytics_label: own.analyticsLabel }),
-    ...(own.image === undefined ? {} : { image: own.image }),
-  };
-  return {
-    headers: withOwnHeaders(headers, own.headers),
-    ...(isEmpty(payload) ? {} : { payload }),
-    ...(isEmpty(options) ? {} : { fcm_options: options }),
-    ...(own.liveActivityToken === undefined ? {} : { live_activity_token: own.liveActivityToken }),
-  };
+  const apns: FcmV1Apns = { headers: withOwnHeaders(headers, own?.headers) };
+  const aps = encodeAps(message);
+  if (own === undefined) {
+    if (aps !== undefined) apns.payload = { aps };
+    return apns;
+  }
+  const payload = { ...own.payload, ...(aps === undefined ? {} : { aps: { ...aps, ...own.payload?.aps } }) };
+  if (!isEmpty(payload)) apns.payload = payload;
+  const options: NonNullable<FcmV1Apns["fcm_options"]> = {};
+  if (own.analyticsLabel !== undefined) options.analytics_label = own.analyticsLabel;
+  if (own.image !== undefined) options.image = own.image;
+  if (!isEmpty(options)) apns.fcm_options = options;
+  if (own.liveActivityToken !== undefined) apns.live_activity_token = own.liveActivityToken;
+  return apns;
 }
 
-function encodeAps({ contentAvailable, mutableContent, notification = {} }: MessageContent): Record<string, unknown> {
-  const alert: Record<string, unknown> = {};
-  if (notification.subtitle !== undefined) alert["subtitle"] = notification.subtitle;
-  if (notification.bodyLocKey !== undefined) alert["loc-key"] = notification.bodyLocKey;
-  if (notification.bodyLocArgs !== undefined) alert["loc-args"] = notification.bodyLocArgs;
-  if (notification.titleLocKey !== undefined) alert["title-loc-key"] = notification.titleLocKey;
-  if (notification.titleLocArgs !== undefined) alert["title-loc-args"] = notification.titleLocArgs;
-  if (!isEmpty(alert)) {
-    // an alert given here takes the place of the general title and body, so they have to be in it
-    if (notification.title !== undefined) alert["title"] = notification.title;
-    if (notification.body !== undefined) alert["body"] = notification.body;
+/** What goes into `aps`; `undefined` when nothing does. */
+function encodeAps({ contentAvailable, mutableContent, notification }: MessageContent): object | undefined {
+  const aps: Record<string, unknown> = {};
+  if (notification !== undefined) {
+    const alert = encodeAlert(notification);
+    if (alert !== undefined) aps["alert"] = alert;
+    if (notification.badge !== undefined) aps["badge"] = notification.badge;
+    if (notification.sound !== undefined) aps["sound"] = notification.sound;
+    if (notification.clickAction !== undefined) aps["category"] = notification.clickAction;
   }
-  return {
-    ...(isEmpty(alert) ? {} : { alert }),
-    ...(notification.badge === undefined ? {} : { badge: notification.badge }),
-    ...(notification.sound === undefined ? {} : { sound: notification.sound }),
-    ...(notification.clickAction === undefined ? {} : { category: notification.clickAction }),
-    ...(contentAvailable ? { "content-available": 1 } : {}),
-    ...(mutableContent ? { "mutable-content": 1 } : {}),
-  };
+  if (contentAvailable) aps["content-available"] = 1;
+  if (mutableContent) aps["mutable-content"] = 1;
+  return isEmpty(aps) ? undefined : aps;
+}
+
+const ALERT_FIELDS = {
+  subtitle: "subtitle",
+  bodyLocKey: "loc-key",
+  bodyLocArgs: "loc-args",
+  titleLocKey: "title-loc-key",
+  titleLocArgs: "title-loc-args",
+} as const;
+
+function encodeAlert(notification: Notification): object | undefined {
+  const alert: Record<string, unknown> = pick(notification, ALERT_FIELDS);
+  if (isEmpty(alert)) return undefined;
+  // an alert given here takes the place of the general title and body, so they have to be in it
+  if (notification.title !== undefined) alert["title"] = notification.title;
+  if (notification.body !== undefined) alert["body"] = notification.body;
+  return alert;
 }
 
 function encodeWebpush(message: MessageContent): FcmV1Webpush {
-  const own: Webpush = message.webpush ?? {};
-  const { notification = {}, timeToLiveSec, collapseKey } = message;
+  const { notification, timeToLiveSec, collapseKey, webpush: own } = message;
   const headers: Record<string, string> = { Urgency: priorityOf(message) };
   if (timeToLiveSec !== undefined) headers["TTL"] = String(timeToLiveSec);
   if (collapseKey !== undefined) headers["Topic"] = WEB_TOPIC.test(collapseKey) ? collapseKey : shortened(collapseKey);
-  const shown = {
-    ...(notification.icon !== undefined && WEB_ICON.test(notification.icon) ? { icon: notification.icon } : {}),
-    ...own.notification,
-  };
-  const { clickAction } = notification;
-  const link = own.link ?? (clickAction !== undefined && HTTPS_URL.test(clickAction) ? clickAction : undefined);
-  const options = {
-    ...(link === undefined ? {} : { link }),
-    ...(own.analyticsLabel === undefined ? {} : { analytics_label: own.analyticsLabel }),
-  };
-  return {
-    headers: withOwnHeaders(headers, own.headers),
-    ...(own.data === undefined ? {} : { data: own.data }),
-    ...(isEmpty(shown) ? {} : { notification: shown }),
-    ...(isEmpty(options) ? {} : { fcm_options: options }),
-  };
+  const webpush: FcmV1Webpush = { headers: withOwnHeaders(headers, own?.headers) };
+  if (own?.data !== undefined) webpush.data = own.data;
+  const icon = notification?.icon;
+  const webIcon = icon !== undefined && WEB_ICON.test(icon) ? icon : undefined;
+  if (webIcon !== undefined || own?.notification !== undefined) {
+    const shown = { ...(webIcon === undefined ? {} : { icon: webIcon }), ...own?.notification };
+    if (!isEmpty(shown)) webpush.notification = shown;
+  }
+  const click = notification?.clickAction;
+  const link = own?.link ?? (click !== undefined && HTTPS_URL.test(click) ? click : undefined);
+  if (link !== undefined || own?.analyticsLabel !== undefined) {
+    webpush.fcm_options = {
+      ...(link === undefined ? {} : { link }),
+      ...(own?.analyticsLabel === undefined ? {} : { analytics_label: own.analyticsLabel }),
+    };
+  }
+  return webpush;
 }
 
 /** One thing a message asks for that v1 has no word for. */
@@ -312,8 +321,9 @@ function shortened(key: string): string {
 /** Header names count without regard to case: the caller's own takes the place of ours. */
 function withOwnHeaders(
   headers: Record<string, string>,
-  own: Readonly<Record<string, string>> = {},
+  own: Readonly<Record<string, string>> | undefined,
 ): Record<string, string> {
+  if (own === undefined) return headers;
   const names = new Set(Object.keys(own).map((name) => name.toLowerCase()));
   const kept = Object.entries(headers).filter(([name]) => !names.has(name.toLowerCase()));
   return { ...Object.fromEntries(kept), ...own };

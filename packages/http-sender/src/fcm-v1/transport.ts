@@ -6,6 +6,7 @@ import {
   type DownstreamMessage,
   type DownstreamTransport,
   type ErrorCode,
+  eventChannel,
   failureOutcome,
   InvalidOptionsError,
   outcomeKindFor,
@@ -169,6 +170,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
 }
 
 const NAME = "fcm-v1";
+const requestChannel = eventChannel("cloud-messaging:http-request");
 
 function defaultHttpVersion({ origin, host }: Endpoint, proxy: string | false | undefined): "1.1" | "2" {
   if (origin.startsWith("http:") || typeof proxy === "string") return "1.1";
@@ -266,7 +268,16 @@ class FcmV1 implements DownstreamTransport {
       if ("code" in project) {
         return { outcomes: recipients.map((recipient) => failureOutcome(project.code, { recipient, ...project })) };
       }
-      return { outcomes: await this.#sendAll(project, message, recipients, options) };
+      const encoder = createFcmV1Encoder(message, this.#parts.clock.now());
+      const addresses = addressesOf(message.target);
+      const kind = kindOf(message.target);
+      const requestTo = (position: number): RequestFacts => ({
+        recipient: recipients[position] as string,
+        kind,
+        body: encoder.bodyFor(addresses[position] as FcmV1Address),
+      });
+      if (recipients.length === 1) return { outcomes: [await this.#sendOne(project, requestTo(0), options)] };
+      return { outcomes: await this.#sendAll(project, recipients.length, requestTo, options) };
     } finally {
       this.#pending--;
       if (this.#pending === 0) this.#onIdle?.();
@@ -352,32 +363,22 @@ class FcmV1 implements DownstreamTransport {
     }
   }
 
+  /** As many at a time as there can be requests, so that a send to very many needs little memory. */
   async #sendAll(
     project: Project,
-    message: DownstreamMessage,
-    recipients: readonly string[],
+    count: number,
+    requestTo: (position: number) => RequestFacts,
     options: AttemptOptions,
   ): Promise<RecipientOutcome[]> {
-    const addresses = addressesOf(message.target);
-    const encoder = createFcmV1Encoder(message, this.#parts.clock.now());
-    const kind = kindOf(message.target);
-    const sendTo = (position: number): Promise<RecipientOutcome> =>
-      this.#sendOne(
-        project,
-        { recipient: recipients[position] as string, kind, body: encoder.bodyFor(addresses[position] as FcmV1Address) },
-        options,
-      );
-    if (recipients.length === 1) return [await sendTo(0)];
-    // as many at a time as there can be requests, so that a send to very many needs little memory
-    const outcomes = new Array<RecipientOutcome>(recipients.length);
+    const outcomes = new Array<RecipientOutcome>(count);
     let next = 0;
     const worker = async (): Promise<void> => {
-      while (next < recipients.length) {
+      while (next < count) {
         const position = next++;
-        outcomes[position] = await sendTo(position);
+        outcomes[position] = await this.#sendOne(project, requestTo(position), options);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(recipients.length, this.#parts.maxRequests) }, worker));
+    await Promise.all(Array.from({ length: Math.min(count, this.#parts.maxRequests) }, worker));
     return outcomes;
   }
 
@@ -404,21 +405,19 @@ class FcmV1 implements DownstreamTransport {
     return final === TOKEN_REFUSED ? refusedToken(again as HttpAnswer, request) : final;
   }
 
-  async #post(
+  #post(
     project: Project,
     { body }: RequestFacts,
     token: string,
     { signal, deadlineAt }: AttemptOptions,
   ): Promise<HttpResult> {
-    const { http, clock, endpoint } = this.#parts;
     if (this.#header?.token !== token) {
       this.#header = {
         token,
         headers: ["content-type", "application/json; charset=utf-8", "authorization", `Bearer ${token}`],
       };
     }
-    const startedAt = clock.now();
-    const result = await http.request({
+    const sent = this.#parts.http.request({
       method: "POST",
       path: project.path,
       headers: this.#header.headers,
@@ -426,6 +425,13 @@ class FcmV1 implements DownstreamTransport {
       signal,
       deadlineAt,
     });
+    return requestChannel.hasSubscribers ? this.#tell(sent) : sent;
+  }
+
+  async #tell(sent: Promise<HttpResult>): Promise<HttpResult> {
+    const { clock, endpoint } = this.#parts;
+    const startedAt = clock.now();
+    const result = await sent;
     publish("cloud-messaging:http-request", () => ({
       transport: NAME,
       origin: endpoint.origin,

@@ -1,0 +1,110 @@
+// What does a message over FCM HTTP v1 cost, over HTTP/2 and over HTTP/1.1?
+import { connect } from "node:http2";
+import { createFcmSender } from "@cloud-messaging/http-sender";
+import { Pool } from "undici";
+import { inFlight } from "../lib/in-flight.mjs";
+import { startCannedV1Server } from "../servers/fcm-v1.mjs";
+
+const PATH = "/v1/projects/demo/messages:send";
+const ACCESS_TOKEN = `ya29.${"x".repeat(200)}`;
+const DATA = { type: "chat", from_user: "4711", text: "See you at eight? 🎬", thread: "a1b2c3" };
+const TOKEN = `cTEST0123456789abcdefg:APA91b${"x".repeat(134)}`;
+// what ours writes for the same message, so that all send and parse the same bytes
+const MESSAGE = {
+  token: TOKEN,
+  data: DATA,
+  android: { priority: "NORMAL" },
+  apns: { headers: { "apns-priority": "5" } },
+  webpush: { headers: { Urgency: "normal" } },
+};
+
+/** node:http2 as it comes: one session, JSON in and out, every answer looked at. */
+function floorHttp2(width) {
+  return ({ origin, ca }) => {
+    const session = connect(origin, { ca });
+    const sendOne = () =>
+      new Promise((resolve, reject) => {
+        const body = JSON.stringify({ message: MESSAGE });
+        const stream = session.request({
+          ":method": "POST",
+          ":path": PATH,
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(body),
+          authorization: `Bearer ${ACCESS_TOKEN}`,
+        });
+        let status = 0;
+        const chunks = [];
+        stream.on("response", (headers) => {
+          status = headers[":status"];
+        });
+        stream.on("data", (chunk) => chunks.push(chunk));
+        stream.on("error", reject);
+        stream.on("close", () =>
+          resolve(status === 200 && JSON.parse(Buffer.concat(chunks).toString()).name !== undefined ? 1 : 0),
+        );
+        stream.end(body);
+      });
+    return { send: (messages) => inFlight(messages, width, sendOne), close: () => session.close() };
+  };
+}
+
+/** undici over HTTP/1.1 as it comes. */
+function floorHttp1(width) {
+  return ({ origin, ca }) => {
+    const pool = new Pool(origin, { connections: width, allowH2: false, connect: { ca } });
+    const headers = { "content-type": "application/json", authorization: `Bearer ${ACCESS_TOKEN}` };
+    const sendOne = async () => {
+      const { statusCode, body } = await pool.request({
+        method: "POST",
+        path: PATH,
+        headers,
+        body: JSON.stringify({ message: MESSAGE }),
+      });
+      const answer = await body.json();
+      return statusCode === 200 && answer.name !== undefined ? 1 : 0;
+    };
+    return { send: (messages) => inFlight(messages, width, sendOne), close: () => pool.close() };
+  };
+}
+
+/** The whole public API: validation, quota, installation IDs, retries armed, the store told. */
+function ours(httpVersion, width) {
+  return ({ origin, ca }) => {
+    const sender = createFcmSender({
+      endpoint: origin,
+      connect: { ca },
+      projectId: "demo",
+      credential: async () => ACCESS_TOKEN,
+      httpVersion,
+      maxRequests: Math.max(64, width),
+      quota: { perMinute: 100_000_000 },
+    });
+    const sendOne = async () => {
+      const { outcomes } = await sender.send({ target: { token: TOKEN }, data: DATA });
+      return outcomes[0].kind === "accepted" ? 1 : 0;
+    };
+    return { send: (messages) => inFlight(messages, width, sendOne), close: () => sender.close() };
+  };
+}
+
+function v1Case(name, httpVersion, width, messages, latencyMs, rest = {}) {
+  return {
+    name,
+    group: "v1",
+    unit: "message",
+    messages,
+    startServer: () => startCannedV1Server(latencyMs),
+    contestants: {
+      floor: httpVersion === "2" ? floorHttp2(width) : floorHttp1(width),
+      ours: ours(httpVersion, width),
+    },
+    ...rest,
+  };
+}
+
+export default [
+  v1Case("v1-http2", "2", 64, 20_000, 0, { target: { floor: 1.25 } }),
+  v1Case("v1-http1", "1.1", 64, 20_000, 0, { target: { floor: 1.25 } }),
+  v1Case("v1-http2-5ms", "2", 64, 20_000, 5, { fullOnly: true }),
+  v1Case("v1-http1-5ms", "1.1", 64, 20_000, 5, { fullOnly: true }),
+];
