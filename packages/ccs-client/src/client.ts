@@ -98,9 +98,14 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     message: DownstreamMessageInput,
     sendOptions: CcsSendOptions & { readonly receipt: true },
   ): Promise<ReceiptedSendReport>;
-  function send(message: DownstreamMessageInput, sendOptions: CcsSendOptions = {}): Promise<SendReport> {
-    const { receipt, ...rest } = sendOptions;
-    if (!receipt) return counted(() => sender.send(message, rest));
+  function send(message: DownstreamMessageInput, sendOptions?: CcsSendOptions): Promise<SendReport> {
+    if (!sendOptions?.receipt) {
+      const sending = sender.send(message, sendOptions);
+      underWay++;
+      sending.then(ended, ended);
+      return sending;
+    }
+    const { receipt: _, ...rest } = sendOptions;
     return counted(async () => {
       const report = await sender.send({ ...message, deliveryReceiptRequested: true }, rest);
       const receiptOptions = rest.signal === undefined ? {} : { signal: rest.signal };

@@ -18,14 +18,18 @@ const MAX_DESCRIPTION_CHARS = 300;
 
 /** Writes the JSON of a message for one recipient after the other; what they share is written once. */
 export function downstreamJsonWriter(message: DownstreamMessage): (recipient: string, messageId: string) => string {
-  const shared = xmlSafeJson({
+  const options = {
     ...encodeGcmOptions(message),
     ...(message.deliveryReceiptRequested ? { delivery_receipt_requested: true } : {}),
-  });
+  };
+  const { target } = message;
+  const field = "condition" in target ? "condition" : "to";
+  if (!("tokens" in target) || target.tokens.length === 1) {
+    return (recipient, messageId) => xmlSafeJson({ [field]: recipient, message_id: messageId, ...options });
+  }
+  const shared = xmlSafeJson(options);
   const rest = shared === "{}" ? "}" : `,${shared.slice(1)}`;
-  const field = "condition" in message.target ? "condition" : "to";
-  return (recipient, messageId) =>
-    `{"${field}":${xmlSafeJson(recipient)},"message_id":${xmlSafeJson(messageId)}${rest}`;
+  return (recipient, messageId) => xmlSafeJson({ to: recipient, message_id: messageId }).slice(0, -1) + rest;
 }
 
 /** What is known of the write that was answered. */

@@ -14,6 +14,7 @@ import {
   type SendReport,
   tokensOf,
 } from "@cloud-messaging/core";
+import { ChurningMap } from "./churning-map.ts";
 import type { Connection } from "./connection.ts";
 import { ackOutcome, downstreamJsonWriter, nackCode, nackOutcome, stanzaErrorOutcome } from "./downstream-codec.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
@@ -72,7 +73,7 @@ export class Downstream {
   readonly #nextId: () => string;
   readonly #line = new WaitingLine<Outgoing>();
   /** Every message without an outcome, by ID. */
-  readonly #unsettled = new Map<string, Outgoing>();
+  readonly #unsettled = new ChurningMap<Outgoing>();
   readonly #idleWaiters: (() => void)[] = [];
   /** Messages of earlier attempts of which a copy may have been accepted. */
   readonly #doubtfulIds = new RecentMap<true>(MAX_REMEMBERED_DOUBTS);

@@ -1,4 +1,5 @@
 import { publish } from "@cloud-messaging/core";
+import { ChurningMap } from "./churning-map.ts";
 import type { HandledMessages } from "./handled-messages.ts";
 import { RecentMap } from "./recent-map.ts";
 import type { DeliveryContext } from "./upstream.ts";
@@ -56,9 +57,9 @@ const MAX_REMEMBERED_FAILURES = 10_000;
  */
 export class Inbox<T extends InboxItem> {
   readonly #options: InboxOptions<T>;
-  readonly #tasks = new Map<string, Task<T>>();
+  readonly #tasks = new ChurningMap<Task<T>>();
   /** Tasks of one order key behind each other; the first one is running or ready. */
-  readonly #lines = new Map<string, Task<T>[]>();
+  readonly #lines = new ChurningMap<Task<T>[]>();
   /** Keys of lines whose first task may run. */
   readonly #ready = new Set<string>();
   /** Keys of lines whose first task was not taken: they are ready again when the handler changes. */
@@ -148,7 +149,7 @@ export class Inbox<T extends InboxItem> {
 
   /** Forgets what waits and came on connections that have ended: CCS delivers it again. */
   #forgetEnded(): void {
-    for (const [lineKey, line] of this.#lines) {
+    for (const [lineKey, line] of [...this.#lines.entries()]) {
       const kept = line.filter(({ started, sources }) => started || sources.some(({ ended }) => !ended));
       if (kept.length === line.length) continue;
       for (const task of line) if (!kept.includes(task)) this.#tasks.delete(task.key);
@@ -204,7 +205,9 @@ export class Inbox<T extends InboxItem> {
     const storeKey = `${this.#options.type}\n${task.key}`;
     let tries = this.#tries.get(storeKey) ?? 0;
     try {
-      if (await this.#options.handled.has(storeKey)) {
+      // a store in memory need not make anybody wait
+      const known = this.#options.handled.has(storeKey);
+      if (known instanceof Promise ? await known : known) {
         this.#acknowledge(task, "duplicate");
         return true;
       }
@@ -221,8 +224,9 @@ export class Inbox<T extends InboxItem> {
       await this.#failed(task, storeKey, tries, error);
       return true;
     }
-    this.#tries.delete(storeKey);
-    await this.#remember(storeKey);
+    if (tries > 1) this.#tries.delete(storeKey);
+    const remembered = this.#remember(storeKey);
+    if (remembered !== undefined) await remembered;
     this.#acknowledge(task, "handled");
     return true;
   }
@@ -241,16 +245,21 @@ export class Inbox<T extends InboxItem> {
       return;
     }
     this.#tries.delete(storeKey);
-    await this.#remember(storeKey);
+    const remembered = this.#remember(storeKey);
+    if (remembered !== undefined) await remembered;
     this.#acknowledge(task, "given-up");
   }
 
   /** A store that fails costs a second handling at worst, never the acknowledgement of what was handled. */
-  async #remember(storeKey: string): Promise<void> {
-    try {
-      await this.#options.handled.add(storeKey);
-    } catch (error) {
+  #remember(storeKey: string): Promise<void> | undefined {
+    const failed = (error: unknown): void =>
       this.#notice("handled-messages-failed", error instanceof Error ? error.name : "not an Error");
+    try {
+      const added = this.#options.handled.add(storeKey);
+      return added instanceof Promise ? added.catch(failed) : undefined;
+    } catch (error) {
+      failed(error);
+      return undefined;
     }
   }
 

@@ -1,3 +1,5 @@
+import { ChurningMap } from "./churning-map.ts";
+
 /** One message that was written on a connection and is not answered yet. */
 export interface PendingSlot<T> {
   readonly id: string;
@@ -19,7 +21,7 @@ export interface PendingSlot<T> {
 export class PendingWindow<T> {
   readonly #limit: number;
   /** In the order they were written. */
-  readonly #slots = new Map<string, PendingSlot<T>>();
+  readonly #slots = new ChurningMap<PendingSlot<T>>();
 
   /** @param limit Range: 1 to 100. */
   constructor(limit: number) {

@@ -34,7 +34,9 @@ const CONGESTED_BYTES = 262_144;
 export class TextStream {
   readonly #socket: TLSSocket;
   readonly #decoder = new StringDecoder("utf8");
-  #outgoing = "";
+  /** What is written with the next flush. An array: text added to text would keep each piece alive for the garbage collector. */
+  #outgoing: string[] = [];
+  #outgoingChars = 0;
   #flush: NodeJS.Immediate | undefined;
   #batch = 0;
   #error: Error | undefined;
@@ -75,13 +77,14 @@ export class TextStream {
 
   /** More is waiting than should be: hold back what can wait until `drained`. */
   get congested(): boolean {
-    return this.#socket.writableNeedDrain && this.#socket.writableLength + this.#outgoing.length > CONGESTED_BYTES;
+    return this.#socket.writableNeedDrain && this.#socket.writableLength + this.#outgoingChars > CONGESTED_BYTES;
   }
 
   /** Writes with everything else that is written before the event loop turns. */
   write(text: string): void {
     if (this.#ended) return;
-    this.#outgoing += text;
+    this.#outgoing.push(text);
+    this.#outgoingChars += text.length;
     this.#flush ??= setImmediate(() => {
       this.#flush = undefined;
       this.flush();
@@ -91,9 +94,10 @@ export class TextStream {
   /** Writes what is waiting, now. */
   flush(): void {
     this.#cancelFlush();
-    if (this.#outgoing === "" || this.#ended) return;
-    const text = this.#outgoing;
-    this.#outgoing = "";
+    if (this.#outgoing.length === 0 || this.#ended) return;
+    const text = this.#outgoing.join("");
+    this.#outgoing = [];
+    this.#outgoingChars = 0;
     this.#batch++;
     this.#socket.write(text, "utf8");
   }

@@ -1,5 +1,6 @@
 import {
   AbortedError,
+  type AttemptOptions,
   type AuthenticationError,
   type CcsFrame,
   ClosedError,
@@ -12,6 +13,7 @@ import {
   InvalidOptionsError,
   publish,
   recipientsOf,
+  type SendReport,
   type UpstreamMessage,
   wait,
 } from "@cloud-messaging/core";
@@ -202,14 +204,13 @@ class Ccs implements CcsTransport {
     }
   }
 
-  async send(message: DownstreamMessage, options: Parameters<DownstreamTransport["send"]>[1] = {}) {
+  send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
     const ended =
       this.#refused !== undefined ? "authentication-failed" : this.#closing !== undefined ? "closed" : undefined;
     if (ended !== undefined) {
       const detail = this.#refused?.message ?? "the transport is closed";
-      return {
-        outcomes: recipientsOf(message.target).map((recipient) => failureOutcome(ended, { recipient, detail })),
-      };
+      const outcomes = recipientsOf(message.target).map((recipient) => failureOutcome(ended, { recipient, detail }));
+      return Promise.resolve({ outcomes });
     }
     if (message.deliveryReceiptRequested) this.#expectReceipts(message, options.messageIds);
     return this.#downstream.send(message, options);

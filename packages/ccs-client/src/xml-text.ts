@@ -79,9 +79,11 @@ export function xmlSafeJson(value: unknown): string {
   );
 }
 
+const NOT_SAFE_IN_ATTRIBUTE = /[&<>"']/;
 const EACH_NOT_SAFE_IN_ATTRIBUTE = /[&<>"']/g;
 
 /** Text as the value of an attribute between double quotes. */
 export function escapeXmlAttribute(text: string): string {
+  if (!NOT_SAFE_IN_ATTRIBUTE.test(text)) return text;
   return text.replace(EACH_NOT_SAFE_IN_ATTRIBUTE, (character) => `&#${character.charCodeAt(0)};`);
 }
