@@ -171,6 +171,7 @@ export class DeliveryEngine {
     for (const other of discarded ?? []) {
       this.#discard(other.message, "the limit of 100 stored messages was reached: all were discarded");
     }
+    this.#rules.events.emit({ type: "device", change: "stored", device: viewOf(app) });
     // a connected device (throttled, idle) is told at once
     if (discarded !== undefined && app.device.connected) this.#deliverMarker(app);
   }
@@ -274,6 +275,8 @@ export class DeliveryEngine {
       deviceId: delivery.app.device.id,
       detail,
     });
+    // what is stored for the app has changed
+    this.#rules.events.emit({ type: "device", change: state, device: viewOf(delivery.app) });
   }
 
   #changed(device: Device, change: string): void {
