@@ -89,6 +89,6 @@ export function clearModel({ registry, groups, service, inbox }: Model): void {
   for (const group of [...groups.groups()]) {
     groups.remove(group.senderId, group.keys.at(-1) as string, undefined, [...group.members]);
   }
-  service.reset();
+  service.deviceUpstream.reset();
   inbox.reset();
 }

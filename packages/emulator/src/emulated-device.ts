@@ -9,7 +9,8 @@ import {
   viewOf,
 } from "./model/devices.ts";
 import type { ServiceIds } from "./model/ids.ts";
-import { type CloudService, isMalformed, MAX_TOPICS } from "./model/service.ts";
+import { type CloudService, MAX_TOPICS } from "./model/service.ts";
+import { isMalformed } from "./model/token-rules.ts";
 
 /** A device to make, and the app on it. */
 export interface DeviceOptions {
@@ -232,7 +233,7 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
         };
       });
       acked.catch(() => {}); // whoever waits sees it; nobody has to
-      service.sendUpstream(app, { ...options, data, messageId, settle });
+      service.deviceUpstream.send(app, { ...options, data, messageId, settle });
       return { messageId, acked };
     },
     confirmReceipt(message) {

@@ -45,6 +45,8 @@ export interface EmulatorEvents {
 
 /** The emulator's own side of the events. */
 export interface EventHub extends EmulatorEvents {
+  /** Whether anybody listens: for events that cost something to make. */
+  readonly listening: boolean;
   emit(event: EmulatorEvent): void;
   close(): void;
 }
@@ -53,6 +55,9 @@ export interface EventHub extends EmulatorEvents {
 export function createEventHub(): EventHub {
   const listeners = new Set<EmulatorListener>();
   return {
+    get listening() {
+      return listeners.size > 0;
+    },
     subscribe(listener) {
       const own: EmulatorListener = (event) => listener(event);
       listeners.add(own);

@@ -24,10 +24,10 @@ export {
   type RequestFault,
 } from "./faults.ts";
 export type { Inbox, WaitForCount, WaitForOptions } from "./inbox/store.ts";
+export { DeviceQueueFullError } from "./model/device-upstream.ts";
 export type { DeviceMessage, DeviceView } from "./model/devices.ts";
 export type { Address, CapturedMessage, Door, MessageState, TimelineEntry } from "./model/message.ts";
 export type { Profile } from "./model/profile.ts";
-export { DeviceQueueFullError } from "./model/service.ts";
 export type { EvictionRule } from "./model/storage.ts";
 export type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
 export type { CcsOptions, EmulatorOptions, ThrottlingOptions } from "./options.ts";

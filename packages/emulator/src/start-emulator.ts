@@ -128,7 +128,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         await Promise.all([http.close(), https?.close(), ccs?.close()]);
         const { stateFile } = settings;
         if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
-        service.reset();
+        service.deviceUpstream.reset();
         upstream.close();
         clock.close();
         events.close();

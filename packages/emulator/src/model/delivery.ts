@@ -235,7 +235,7 @@ export class DeliveryEngine {
         }
       }
     }
-    events.emit({ type: "device", change: "received", device: viewOf(app) });
+    if (events.listening) events.emit({ type: "device", change: "received", device: viewOf(app) });
   }
 
   #deliverMarker(app: AppInstance): void {

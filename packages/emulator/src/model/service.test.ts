@@ -96,7 +96,7 @@ describe("validation", () => {
   it("counts keys and values in UTF-8 against 4096 bytes, and against 2048 to a topic", () => {
     const { device, send } = testWorld();
     const { canonicalToken } = device();
-    expect(send(canonicalToken, { data: { k: "é".repeat(2047) + "x" } }).kind).toBe("accepted");
+    expect(send(canonicalToken, { data: { k: `${"é".repeat(2047)}x` } }).kind).toBe("accepted");
     expect(send(canonicalToken, { data: { k: "é".repeat(2048) } })).toMatchObject({ code: "message-too-big" });
     expect(send("/topics/news", { data: { k: "x".repeat(2047) } }).kind).toBe("accepted");
     expect(send("/topics/news", { data: { k: "x".repeat(2048) } })).toMatchObject({ code: "message-too-big" });
@@ -242,7 +242,7 @@ describe("device groups", () => {
     const [one, two, three] = apps as [(typeof apps)[0], (typeof apps)[0], (typeof apps)[0]];
     service.setConnected(two, false);
     send(key, { data: { n: "call" } });
-    service.sendUpstream(one, { data: { n: "done" }, notificationKey: key, messageId: "u-1", settle: () => {} });
+    service.deviceUpstream.send(one, { data: { n: "done" }, notificationKey: key, messageId: "u-1", settle: () => {} });
     service.setConnected(two, true);
     expect(two.received.map(({ data }) => data["n"])).toEqual(["done"]);
     expect(three.received.map(({ data }) => data["n"])).toEqual(["call", "done"]);

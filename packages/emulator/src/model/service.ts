@@ -4,7 +4,6 @@ import {
   isTopicName,
   MAX_PAYLOAD_BYTES,
   MAX_TIME_TO_LIVE_SEC,
-  MAX_TOKEN_LENGTH,
   MAX_TOPIC_PAYLOAD_BYTES,
   matchesCondition,
   payloadBytes,
@@ -15,20 +14,16 @@ import type { InboxStore } from "../inbox/store.ts";
 import type { Counters } from "../stats.ts";
 import { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
+import { DeviceUpstream } from "./device-upstream.ts";
 import { type AppInstance, type DeviceRegistry, viewOf } from "./devices.ts";
 import type { ServiceIds } from "./ids.ts";
 import type { Address, CapturedMessage, Decision, Delivery, IncomingMessage, Refusal } from "./message.ts";
 import type { ProfileRules } from "./profile.ts";
+import { admits, isMalformed } from "./token-rules.ts";
 import type { UpstreamQueues } from "./upstream.ts";
 
-/** Shortest token that is not malformed. Ours: the documented probe of a key is `ABC`, and it has to be malformed. */
-export const MIN_TOKEN_LENGTH = 4;
 /** Topics one app instance may subscribe to. Source: docs/emulator-fidelity.md#topics */
 export const MAX_TOPICS = 2000;
-/** How long upstream messages are kept. Source: docs/emulator-fidelity.md#upstream */
-const UPSTREAM_TTL_SEC = 86_400;
-/** Upstream messages a device without a connection may hold. Source: docs/emulator-fidelity.md#upstream */
-export const MAX_DEVICE_UPSTREAM = 20;
 
 /** What the service is made of and told. */
 export interface ServiceParts {
@@ -50,36 +45,28 @@ export interface ServiceParts {
   readonly counters: Counters;
 }
 
-/** An upstream message as a device sends it. */
-export interface UpstreamRequest {
-  readonly data: Readonly<Record<string, string>>;
-  /** Whom to; a sender ID. Default: the app's first sender. */
-  readonly senderId?: string;
-  /** Or a device group's key: its other members get it. */
-  readonly notificationKey?: string;
-  readonly messageId: string;
-  /** Unit: seconds. Range: 0 to 86400. */
-  readonly timeToLiveSec?: number;
-  readonly settle: (result: "acked" | "expired" | "discarded") => void;
-}
-
-/** The device has as many unsent upstream messages as it may have. */
-export class DeviceQueueFullError extends Error {
-  override readonly name = "DeviceQueueFullError";
-}
-
 /**
  * The messaging service without any wire: takes messages for an address, says what it thinks of them, and delivers them. Every door
  * talks to this and to nothing behind it.
  */
 export class CloudService {
   readonly #parts: ServiceParts;
+  /** Takes accepted messages to devices. */
   readonly delivery: DeliveryEngine;
-  readonly #unsent = new Map<AppInstance, UpstreamRequest[]>();
+  /** What devices send. */
+  readonly deviceUpstream: DeviceUpstream;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
-    this.delivery = new DeliveryEngine({ ...parts, onReceipt: (delivery) => this.#sendReceipt(delivery) });
+    this.deviceUpstream = new DeviceUpstream({
+      ...parts,
+      delivery: () => this.delivery,
+      receive: (message) => this.receive(message),
+    });
+    this.delivery = new DeliveryEngine({
+      ...parts,
+      onReceipt: (delivery) => this.deviceUpstream.sendReceipt(delivery),
+    });
   }
 
   get profile(): ProfileRules {
@@ -175,38 +162,7 @@ export class CloudService {
 
   setConnected(app: AppInstance, connected: boolean): void {
     this.delivery.setConnected(app.device, connected);
-    if (!connected) return;
-    for (const other of app.device.apps) {
-      const unsent = this.#unsent.get(other) ?? [];
-      this.#unsent.delete(other);
-      for (const request of unsent) this.#forward(other, request);
-    }
-  }
-
-  /**
-   * A device sends an upstream message.
-   *
-   * @throws {DeviceQueueFullError} when the device is not connected and has 20 of them waiting.
-   */
-  sendUpstream(app: AppInstance, request: UpstreamRequest): void {
-    if (app.device.connected) {
-      this.#forward(app, request);
-      return;
-    }
-    const unsent = this.#unsent.get(app) ?? [];
-    if (unsent.length >= MAX_DEVICE_UPSTREAM) {
-      throw new DeviceQueueFullError(
-        `The device is not connected and has ${MAX_DEVICE_UPSTREAM} upstream messages waiting, which is the limit: connect it first`,
-      );
-    }
-    unsent.push(request);
-    this.#unsent.set(app, unsent);
-  }
-
-  /** Forgets the devices' unsent messages. */
-  reset(): void {
-    for (const unsent of this.#unsent.values()) for (const { settle } of unsent) settle("discarded");
-    this.#unsent.clear();
+    if (connected) this.deviceUpstream.flush(app.device);
   }
 
   #decide(captured: CapturedMessage, message: IncomingMessage): Decision {
@@ -384,98 +340,4 @@ export class CloudService {
       this.delivery.deliver(delivery);
     }
   }
-
-  #sendReceipt(delivery: Delivery): void {
-    const { clock, inbox, profile, upstream, defaultSenderId } = this.#parts;
-    const { captured, app } = delivery;
-    const senderId = captured.senderId ?? [...app.senderIds][0] ?? defaultSenderId;
-    const messageId = `${profile.receiptPrefix}${captured.messageId ?? captured.id}`;
-    inbox.note(captured, clock.now(), "receipt-sent", { deviceId: app.device.id });
-    upstream.enqueue({
-      kind: "receipt",
-      senderId,
-      from: profile.domain,
-      messageId,
-      expiresAt: clock.now() + UPSTREAM_TTL_SEC * 1000,
-      json: JSON.stringify({
-        category: app.packageName,
-        data: {
-          message_status: "MESSAGE_SENT_TO_DEVICE",
-          original_message_id: captured.messageId,
-          device_registration_id: delivery.token,
-          message_sent_timestamp: String(Math.floor(clock.now())),
-        },
-        message_id: messageId,
-        message_type: "receipt",
-        from: profile.domain,
-      }),
-      settle: (result) => {
-        if (result === "acked") inbox.note(captured, clock.now(), "receipt-acked", { deviceId: app.device.id });
-      },
-    });
-  }
-
-  #forward(app: AppInstance, request: UpstreamRequest): void {
-    const { clock, upstream, groups, registry, inbox, defaultSenderId } = this.#parts;
-    const timeToLiveSec = request.timeToLiveSec ?? UPSTREAM_TTL_SEC;
-    if (request.notificationKey !== undefined) {
-      // an upstream message to a group: its other members get it, and have no need any more of what this device has handled
-      const group = groups.byKey(request.notificationKey);
-      if (group === undefined) {
-        request.settle("discarded");
-        return;
-      }
-      const handled = new Set(app.received.map((message) => message.inboxId));
-      for (const token of group.members) {
-        const member = registry.byToken(token);
-        if (member === undefined || member === app) continue;
-        this.delivery.withdraw(member, ({ captured }) => captured.kind === "group" && handled.has(captured.id));
-        const message: IncomingMessage = {
-          door: "ccs",
-          address: { kind: "token", token },
-          to: token,
-          messageId: request.messageId,
-          data: request.data,
-          timeToLiveSec,
-          wire: JSON.stringify({ to: request.notificationKey, message_id: request.messageId, data: request.data }),
-        };
-        const captured = this.receive(message);
-        inbox.meantFor(captured, 1);
-        inbox.note(captured, clock.now(), "accepted", { detail: "upstream message to a device group" });
-        const expiresAt = clock.now() + timeToLiveSec * 1000;
-        this.delivery.deliver({ captured, app: member, token, from: request.notificationKey, expiresAt });
-      }
-      request.settle("acked");
-      return;
-    }
-    upstream.enqueue({
-      kind: "upstream",
-      senderId: request.senderId ?? [...app.senderIds][0] ?? defaultSenderId,
-      from: app.canonicalToken,
-      messageId: request.messageId,
-      expiresAt: clock.now() + timeToLiveSec * 1000,
-      json: JSON.stringify({
-        data: request.data,
-        time_to_live: timeToLiveSec,
-        from: app.canonicalToken,
-        message_id: request.messageId,
-        category: app.packageName,
-      }),
-      settle: request.settle,
-    });
-  }
-}
-
-/** Whether the app registered with this sender. An app without senders (registered by itself) admits all. */
-function admits(app: AppInstance, senderId: string | undefined): boolean {
-  return senderId === undefined || app.senderIds.size === 0 || app.senderIds.has(senderId);
-}
-
-// white space and control characters
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const NOT_IN_TOKENS = /[\s\u0000-\u001f\u007f-\u009f]/;
-
-/** Whether no service could have given out this token: too short, too long, or with characters that no token has. */
-export function isMalformed(token: string): boolean {
-  return token.length < MIN_TOKEN_LENGTH || token.length > MAX_TOKEN_LENGTH || NOT_IN_TOKENS.test(token);
 }

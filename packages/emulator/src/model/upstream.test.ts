@@ -1,14 +1,14 @@
 import { createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { testWorld } from "../../../../test/support/emulator-world.ts";
-import { DeviceQueueFullError } from "./service.ts";
+import { DeviceQueueFullError } from "./device-upstream.ts";
 
 function sending(options: Parameters<typeof testWorld>[0] = {}) {
   const world = testWorld(options);
   const app = world.device();
   const results: [string, string][] = [];
   const sendUpstream = (messageId: string, timeToLiveSec?: number): void =>
-    world.service.sendUpstream(app, {
+    world.service.deviceUpstream.send(app, {
       data: {},
       messageId,
       ...(timeToLiveSec === undefined ? {} : { timeToLiveSec }),

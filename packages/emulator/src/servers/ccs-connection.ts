@@ -1,25 +1,13 @@
 import type { TLSSocket } from "node:tls";
-import {
-  type CancelTimer,
-  CcsClientAckSchema,
-  CcsDownstreamSchema,
-  type Clock,
-  type ErrorCode,
-  GCM_NAMESPACE,
-  wireStringFor,
-} from "@cloud-messaging/core";
-import type { EventHub } from "../events.ts";
-import type { FaultScript } from "../faults.ts";
-import type { ServiceIds } from "../model/ids.ts";
+import { type CancelTimer, CcsClientAckSchema, GCM_NAMESPACE } from "@cloud-messaging/core";
 import type { CapturedMessage, Decision, IncomingMessage, Refusal } from "../model/message.ts";
-import type { CloudService } from "../model/service.ts";
-import type { UpstreamItem, UpstreamPort, UpstreamQueues } from "../model/upstream.ts";
-import type { Counters } from "../stats.ts";
+import type { UpstreamItem, UpstreamPort } from "../model/upstream.ts";
 import { childOf, createXmlStream, textOf, type XmlElement, type XmlStream } from "../xml-stream.ts";
+import type { CcsContext } from "./ccs-context.ts";
+import { answerJson, readDownstream } from "./ccs-downstream.ts";
 import { readPlainLogin } from "./ccs-login.ts";
 import {
   answerStanza,
-  type ElementStyle,
   iqResult,
   iqUnavailable,
   LOGIN_FEATURES,
@@ -32,42 +20,12 @@ import {
   streamHeader,
   upstreamStanza,
 } from "./ccs-stanzas.ts";
-import type { Credentials } from "./credentials.ts";
-import { conditionAddress, stringData, toIncoming, typeProblem, withNumericTtl } from "./gcm-message.ts";
 import { parseBoundedJson } from "./json-guard.ts";
 
 /** Longest stanza read: a message's payload has 4 KiB, and escaping and options need room. Ours. Unit: bytes. */
 const MAX_STANZA_BYTES = 262_144;
 /** Beyond this much unread output the client is read no more until it reads. Ours. Unit: bytes. */
 const MAX_UNREAD_BYTES = 1_048_576;
-
-/** What every connection shares. */
-export interface CcsContext {
-  readonly service: CloudService;
-  readonly upstream: UpstreamQueues;
-  readonly faults: FaultScript;
-  readonly credentials: Credentials;
-  readonly counters: Counters;
-  readonly events: EventHub;
-  readonly ids: ServiceIds;
-  /** The network's time. */
-  readonly clock: Clock;
-  readonly maxPending: number;
-  readonly ackDelayMs: number;
-  readonly drainTimeoutMs: number;
-  readonly drainQuietMs: number;
-  readonly loginTimeoutMs: number;
-  readonly elementStyle: ElementStyle;
-  readonly resourceSuffix: boolean;
-  readonly lenientNumbers: boolean;
-  /** Whether messages are acked by themselves; may change any time. */
-  autoAck: boolean;
-  /** The connection has logged in and bound. */
-  onOnline(connection: CcsConnection): void;
-  onClosed(connection: CcsConnection): void;
-  /** Whether the sender used this `message_id` before. */
-  seenBefore(senderId: string, messageId: string): boolean;
-}
 
 /** Where a connection stands. */
 export type CcsPhase = "login" | "binding" | "online" | "draining" | "closed";
@@ -335,8 +293,8 @@ export class CcsConnection implements UpstreamPort {
       const resource = childOf(bind, "resource", NS.bind);
       const asked = resource === undefined ? "" : textOf(resource).slice(0, 256);
       const suffix = this.#context.resourceSuffix || asked === "" ? this.#context.ids.hex(8).toUpperCase() : "";
-      this.#jid = `${this.#senderId}@${domain}/${asked}${suffix}`;
-      const jid = this.#jid.replace(/[&<>"']/g, "");
+      // a resource is text of the client's: markup has no place in what is written back
+      const jid = `${this.#senderId}@${domain}/${asked}${suffix}`.replace(/[&<>"']/g, "");
       this.#jid = jid;
       this.#send(iqResult(iq, jid, domain, `<bind xmlns="${NS.bind}"><jid>${jid}</jid></bind>`));
       this.#phase = "online";
@@ -375,7 +333,7 @@ export class CcsConnection implements UpstreamPort {
       this.#stanzaError(id, json, "InvalidJson: JSON_PARSING_ERROR : Missing Required Field: message_id");
       return;
     }
-    this.#onDownstream(messageId, messageType, value as Record<string, unknown>, json);
+    this.#onDownstream(messageId, value as Record<string, unknown>, json);
   }
 
   #onAck(id: string | undefined, json: string, value: unknown): void {
@@ -387,7 +345,7 @@ export class CcsConnection implements UpstreamPort {
         return;
       }
       this.#violation(`malformed ack for ${messageId}`);
-      this.#writeNack(messageId, typeof to === "string" ? to : "", { kind: "refused", code: "bad-ack" });
+      this.#queueAnswer(messageId, typeof to === "string" ? to : "", { kind: "refused", code: "bad-ack" });
       return;
     }
     const { to, message_id: messageId } = parsed.data;
@@ -399,20 +357,22 @@ export class CcsConnection implements UpstreamPort {
     this.#send(stanzaError(id, this.#jid, json, 406, "modify", "not-acceptable", text));
   }
 
-  #onDownstream(messageId: string, messageType: unknown, value: Record<string, unknown>, json: string): void {
-    const { context, to } = { context: this.#context, to: typeof value["to"] === "string" ? value["to"] : "" };
+  #onDownstream(messageId: string, value: Record<string, unknown>, json: string): void {
+    const context = this.#context;
     const { service, faults } = context;
+    const to = typeof value["to"] === "string" ? value["to"] : "";
     this.#activity();
     if (this.#pending.has(messageId)) this.#violation(`message_id ${messageId} is pending already`);
     if (context.seenBefore(this.#senderId, messageId)) context.counters.repeatedMessageIds++;
     const cut = faults.takeCut();
-    const read = this.#readDownstream(messageId, messageType, value, json);
+    const envelope = { door: "ccs", senderId: this.#senderId, wire: json, messageId } as const;
+    const read = readDownstream(value, envelope, service, context.lenientNumbers);
     const message = read.message;
     const captured = service.receive(message);
     if (cut !== undefined && cut.beforeAck !== false) {
       if (cut.accept === false) service.leaveUnanswered(captured, "the connection was cut before it was taken");
       else if (read.refusal === undefined) service.decide(captured, message);
-      this.#cutByFault();
+      this.#cutByFault("cut by a fault, before the ack");
       return;
     }
     let refusal = this.#refusalByState() ?? read.refusal;
@@ -434,62 +394,7 @@ export class CcsConnection implements UpstreamPort {
       this.#pending.set(messageId, {});
       this.#queueAnswer(messageId, to === "" ? message.to : to, service.decide(captured, message));
     }
-    if (cut !== undefined) {
-      this.#flushAnswers();
-      this.#flush();
-      // what was written still leaves; nothing after it does
-      this.#stream.stop();
-      this.#reason = "cut by a fault, after the ack";
-      context.counters.cuts++;
-      this.#socket.end();
-    }
-  }
-
-  #readDownstream(
-    messageId: string,
-    messageType: unknown,
-    value: Record<string, unknown>,
-    json: string,
-  ): { readonly message: IncomingMessage; readonly refusal?: Refusal } {
-    const { service, lenientNumbers } = this.#context;
-    const { profile } = service;
-    const envelope = { door: "ccs", senderId: this.#senderId, wire: json, messageId } as const;
-    const to = typeof value["to"] === "string" ? value["to"] : "";
-    const refused = (detail: string, code: ErrorCode = "invalid-argument") => ({
-      message: toIncoming({}, {}, to, { kind: "token", token: to }, envelope, service),
-      refusal: { kind: "refused", code, word: "INVALID_JSON", detail } as const,
-    });
-    if (messageType !== undefined)
-      return refused(`InvalidJson: unknown message_type: ${String(messageType).slice(0, 50)}`);
-    const parsed = CcsDownstreamSchema.safeParse(lenientNumbers ? withNumericTtl(value) : value);
-    if (!parsed.success) {
-      return refused(`InvalidJson: JSON_TYPE_ERROR : ${typeProblem(parsed.error.issues[0], value)}`);
-    }
-    const fields = parsed.data;
-    if (value["registration_ids"] !== undefined) {
-      return refused("InvalidJson: JSON_PARSING_ERROR : registration_ids is not supported: use to");
-    }
-    const condition = profile.conditions ? fields.condition : undefined;
-    if (to === "" && condition === undefined) {
-      return refused("InvalidJson: JSON_PARSING_ERROR : Missing Required Field: to", "missing-registration");
-    }
-    if (to !== "" && condition !== undefined) return refused('Must use either "to" or "condition", not both');
-    const data = stringData(fields.data);
-    const address = condition === undefined ? service.addressOf(to) : conditionAddress(condition);
-    if ("problem" in address) return refused(address.problem);
-    const own = { ...envelope, receiptRequested: fields.delivery_receipt_requested };
-    const message = toIncoming(
-      { ...fields, restricted_package_name: undefined },
-      data,
-      condition ?? to,
-      address,
-      own,
-      service,
-    );
-    const wrong = service.check(data, fields.time_to_live);
-    return wrong === undefined
-      ? { message }
-      : { message, refusal: { ...wrong, word: "INVALID_JSON", detail: `InvalidJson: ${wrong.detail}` } };
+    if (cut !== undefined) this.#cutByFault("cut by a fault, after the ack");
   }
 
   #refusalByState(): Refusal | undefined {
@@ -499,12 +404,16 @@ export class CcsConnection implements UpstreamPort {
     return { kind: "refused", code: "connection-draining", detail: "The connection is draining" };
   }
 
-  #cutByFault(): void {
+  /** Ends it when what was answered so far has left. */
+  #cutByFault(reason: string): void {
     this.#context.counters.cuts++;
-    // answers of the same packet are lost with the connection
-    this.#answers = "";
-    this.#answered = [];
-    this.cut("cut by a fault, before the ack");
+    this.#reason ??= reason;
+    this.#flushAnswers();
+    this.#ending = true;
+    this.#stream.stop();
+    const text = this.#out;
+    this.#out = "";
+    this.#socket.write(text, () => this.#socket.destroy());
   }
 
   #queueAnswer(messageId: string, to: string, decision: Decision): void {
@@ -515,43 +424,12 @@ export class CcsConnection implements UpstreamPort {
   }
 
   #answer(messageId: string, to: string, decision: Decision): void {
-    if (decision.kind === "refused") {
-      this.#writeNack(messageId, to, decision);
-      return;
-    }
-    const { group, canonicalToken } = decision;
-    this.#context.counters.acks++;
-    this.#write(messageId, {
-      message_type: "ack",
-      from: to,
-      message_id: messageId,
-      ...(canonicalToken === undefined ? {} : { registration_id: canonicalToken }),
-      ...(group === undefined
-        ? {}
-        : {
-            success: group.success,
-            failure: group.failure,
-            ...(group.failed.length > 0 ? { failed_registration_ids: group.failed } : {}),
-          }),
-    });
-  }
-
-  #writeNack(messageId: string, to: string, refusal: Refusal): void {
-    this.#context.counters.nacks++;
-    const detail = refusal.detail;
-    this.#write(messageId, {
-      message_type: "nack",
-      message_id: messageId,
-      from: to,
-      error: nackWord(refusal, this.#context.service.profile.ccsRateWord),
-      ...(detail === undefined ? {} : { error_description: detail }),
-    });
-  }
-
-  #write(messageId: string, answer: object): void {
-    this.#answers += answerStanza(JSON.stringify(answer), this.#context.elementStyle);
+    const { counters, service, elementStyle } = this.#context;
+    if (decision.kind === "refused") counters.nacks++;
+    else counters.acks++;
+    const json = answerJson(messageId, to, decision, service.profile.ccsRateWord);
+    this.#answers += answerStanza(json, elementStyle);
     this.#answered.push(messageId);
-    this.#answersDue ||= this.#context.ackDelayMs === 0;
   }
 
   #flushAnswers(): void {
@@ -605,20 +483,3 @@ export class CcsConnection implements UpstreamPort {
     });
   }
 }
-
-function nackWord(refusal: Refusal, rateWord: string): string {
-  if (refusal.word !== undefined) return refusal.word;
-  if (refusal.code === "device-message-rate-exceeded") return rateWord;
-  return wireStringFor("ccs", refusal.code) ?? NACK_WORDS[refusal.code] ?? "INTERNAL_SERVER_ERROR";
-}
-
-/** Codes whose meaning CCS has a word for, under another code's name. */
-const NACK_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
-  "invalid-registration": "BAD_REGISTRATION",
-  "mismatch-sender-id": "BAD_REGISTRATION",
-  "missing-registration": "INVALID_JSON",
-  "invalid-package-name": "INVALID_JSON",
-  "message-too-big": "INVALID_JSON",
-  "invalid-data-key": "INVALID_JSON",
-  "invalid-ttl": "INVALID_JSON",
-};

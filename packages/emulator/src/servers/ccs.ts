@@ -2,7 +2,8 @@ import { createServer, type TLSSocket } from "node:tls";
 import { AbortedError, ClosedError, ERROR_CODES, type ErrorCode, InvalidOptionsError } from "@cloud-messaging/core";
 import type { Refusal } from "../model/message.ts";
 import { SocketGuard } from "../socket-guard.ts";
-import { CcsConnection, type CcsContext, type CcsPhase } from "./ccs-connection.ts";
+import { CcsConnection, type CcsPhase } from "./ccs-connection.ts";
+import type { CcsContext } from "./ccs-context.ts";
 
 /** `message_id`s remembered, to tell a repeated one. Ours. */
 const MAX_REMEMBERED = 100_000;

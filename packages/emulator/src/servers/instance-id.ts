@@ -1,7 +1,8 @@
 import { isTopicName, wireStringFor } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
 import { type AppInstance, viewOf } from "../model/devices.ts";
-import { isMalformed, MAX_TOPICS } from "../model/service.ts";
+import { MAX_TOPICS } from "../model/service.ts";
+import { isMalformed } from "../model/token-rules.ts";
 import { ImportRequestSchema, TopicBatchSchema } from "../schemas.ts";
 import { unauthorizedManagement } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { type Clock, CloudMessagingError } from "@cloud-messaging/core";
 import type { Emulator } from "../../emulator.ts";
 import { type HttpAnswer, type HttpRequest, type HttpRoute, MAX_BODY_BYTES } from "../../http-server.ts";
-import { DeviceQueueFullError } from "../../model/service.ts";
+import { DeviceQueueFullError } from "../../model/device-upstream.ts";
 import { readControlBody } from "../../schemas.ts";
 import { jsonAnswer } from "../door.ts";
 import { parseBoundedJson } from "../json-guard.ts";

@@ -1,0 +1,176 @@
+import type { Clock } from "@cloud-messaging/core";
+import type { InboxStore } from "../inbox/store.ts";
+import type { DeliveryEngine } from "./delivery.ts";
+import type { DeviceGroups } from "./device-groups.ts";
+import type { AppInstance, Device, DeviceRegistry } from "./devices.ts";
+import type { Delivery, IncomingMessage } from "./message.ts";
+import type { ProfileRules } from "./profile.ts";
+import type { UpstreamQueues } from "./upstream.ts";
+
+/** How long upstream messages are kept. Source: docs/emulator-fidelity.md#upstream */
+const UPSTREAM_TTL_SEC = 86_400;
+/** Upstream messages a device without a connection may hold. Source: docs/emulator-fidelity.md#upstream */
+export const MAX_DEVICE_UPSTREAM = 20;
+
+/** An upstream message as a device sends it. */
+export interface UpstreamRequest {
+  readonly data: Readonly<Record<string, string>>;
+  /** Whom to; a sender ID. Default: the app's first sender. */
+  readonly senderId?: string;
+  /** Or a device group's key: its other members get it. */
+  readonly notificationKey?: string;
+  readonly messageId: string;
+  /** Unit: seconds. Default: a day. */
+  readonly timeToLiveSec?: number;
+  readonly settle: (result: "acked" | "expired" | "discarded") => void;
+}
+
+/** The device has as many unsent upstream messages as it may have. */
+export class DeviceQueueFullError extends Error {
+  override readonly name = "DeviceQueueFullError";
+}
+
+/** What devices need to send something. */
+export interface DeviceUpstreamParts {
+  readonly clock: Clock;
+  readonly profile: ProfileRules;
+  /** The sender of an app that names none. */
+  readonly defaultSenderId: string;
+  readonly registry: DeviceRegistry;
+  readonly groups: DeviceGroups;
+  readonly upstream: UpstreamQueues;
+  readonly inbox: InboxStore;
+  readonly delivery: () => DeliveryEngine;
+  /** Captures what a device sends to others. */
+  readonly receive: (message: IncomingMessage) => Delivery["captured"];
+}
+
+/** What devices send: messages to app servers and to their groups, and receipts. */
+export class DeviceUpstream {
+  readonly #parts: DeviceUpstreamParts;
+  readonly #unsent = new Map<AppInstance, UpstreamRequest[]>();
+
+  constructor(parts: DeviceUpstreamParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {DeviceQueueFullError} when the device is not connected and has 20 waiting. */
+  send(app: AppInstance, request: UpstreamRequest): void {
+    if (app.device.connected) {
+      this.#forward(app, request);
+      return;
+    }
+    const unsent = this.#unsent.get(app) ?? [];
+    if (unsent.length >= MAX_DEVICE_UPSTREAM) {
+      throw new DeviceQueueFullError(
+        `The device is not connected and has ${MAX_DEVICE_UPSTREAM} upstream messages waiting, which is the limit: connect it first`,
+      );
+    }
+    unsent.push(request);
+    this.#unsent.set(app, unsent);
+  }
+
+  /** The device is connected: what waited on it leaves. */
+  flush(device: Device): void {
+    for (const app of device.apps) {
+      const unsent = this.#unsent.get(app) ?? [];
+      this.#unsent.delete(app);
+      for (const request of unsent) this.#forward(app, request);
+    }
+  }
+
+  /** A device has confirmed a message that asked for a receipt. */
+  sendReceipt({ captured, app, token }: Delivery): void {
+    const { clock, inbox, profile, upstream } = this.#parts;
+    const { domain } = profile;
+    const messageId = `${profile.receiptPrefix}${captured.messageId ?? captured.id}`;
+    inbox.note(captured, clock.now(), "receipt-sent", { deviceId: app.device.id });
+    upstream.enqueue({
+      kind: "receipt",
+      senderId: captured.senderId ?? this.#senderOf(app),
+      from: domain,
+      messageId,
+      expiresAt: clock.now() + UPSTREAM_TTL_SEC * 1000,
+      json: JSON.stringify({
+        category: app.packageName,
+        data: {
+          message_status: "MESSAGE_SENT_TO_DEVICE",
+          original_message_id: captured.messageId,
+          device_registration_id: token,
+          message_sent_timestamp: String(Math.floor(clock.now())),
+        },
+        message_id: messageId,
+        message_type: "receipt",
+        from: domain,
+      }),
+      settle: (result) => {
+        if (result === "acked") inbox.note(captured, clock.now(), "receipt-acked", { deviceId: app.device.id });
+      },
+    });
+  }
+
+  /** Forgets what waits on devices. */
+  reset(): void {
+    for (const unsent of this.#unsent.values()) for (const { settle } of unsent) settle("discarded");
+    this.#unsent.clear();
+  }
+
+  #senderOf(app: AppInstance): string {
+    return [...app.senderIds][0] ?? this.#parts.defaultSenderId;
+  }
+
+  #forward(app: AppInstance, request: UpstreamRequest): void {
+    const { clock, upstream } = this.#parts;
+    const timeToLiveSec = request.timeToLiveSec ?? UPSTREAM_TTL_SEC;
+    if (request.notificationKey !== undefined) {
+      this.#toGroup(app, request, request.notificationKey, timeToLiveSec);
+      return;
+    }
+    upstream.enqueue({
+      kind: "upstream",
+      senderId: request.senderId ?? this.#senderOf(app),
+      from: app.canonicalToken,
+      messageId: request.messageId,
+      expiresAt: clock.now() + timeToLiveSec * 1000,
+      json: JSON.stringify({
+        data: request.data,
+        time_to_live: timeToLiveSec,
+        from: app.canonicalToken,
+        message_id: request.messageId,
+        category: app.packageName,
+      }),
+      settle: request.settle,
+    });
+  }
+
+  /** To a group: its other members get it, and have no need any more of what this device has handled. */
+  #toGroup(app: AppInstance, request: UpstreamRequest, key: string, timeToLiveSec: number): void {
+    const { groups, registry, clock, inbox, receive } = this.#parts;
+    const delivery = this.#parts.delivery();
+    const group = groups.byKey(key);
+    if (group === undefined) {
+      request.settle("discarded");
+      return;
+    }
+    const handled = new Set(app.received.map(({ inboxId }) => inboxId));
+    for (const token of group.members) {
+      const member = registry.byToken(token);
+      if (member === undefined || member === app) continue;
+      delivery.withdraw(member, ({ captured }) => captured.kind === "group" && handled.has(captured.id));
+      const captured = receive({
+        door: "ccs",
+        address: { kind: "token", token },
+        to: token,
+        messageId: request.messageId,
+        data: request.data,
+        timeToLiveSec,
+        wire: JSON.stringify({ to: key, message_id: request.messageId, data: request.data }),
+      });
+      inbox.meantFor(captured, 1);
+      inbox.note(captured, clock.now(), "accepted", { detail: "upstream message to a device group" });
+      const expiresAt = clock.now() + timeToLiveSec * 1000;
+      delivery.deliver({ captured, app: member, token, from: key, expiresAt });
+    }
+    request.settle("acked");
+  }
+}

@@ -1,0 +1,99 @@
+import { CcsDownstreamSchema, type ErrorCode, wireStringFor } from "@cloud-messaging/core";
+import type { Decision, IncomingMessage, Refusal } from "../model/message.ts";
+import type { CloudService } from "../model/service.ts";
+import {
+  conditionAddress,
+  type GcmEnvelope,
+  stringData,
+  toIncoming,
+  typeProblem,
+  withNumericTtl,
+} from "./gcm-message.ts";
+
+/** A downstream message as it came over CCS, and what is wrong with it. */
+export interface ReadDownstream {
+  readonly message: IncomingMessage;
+  readonly refusal?: Refusal;
+}
+
+/** Reads the JSON of a downstream message that has a `message_id`. Whatever is wrong becomes an `INVALID_JSON` nack. */
+export function readDownstream(
+  value: Readonly<Record<string, unknown>>,
+  envelope: GcmEnvelope,
+  service: CloudService,
+  lenientNumbers: boolean,
+): ReadDownstream {
+  const to = typeof value["to"] === "string" ? value["to"] : "";
+  const refused = (detail: string, code: ErrorCode = "invalid-argument"): ReadDownstream => ({
+    message: toIncoming({}, {}, to, { kind: "token", token: to }, envelope, service),
+    refusal: { kind: "refused", code, word: "INVALID_JSON", detail: `InvalidJson: ${detail}` },
+  });
+  const messageType = value["message_type"];
+  if (messageType !== undefined) return refused(`unknown message_type: ${String(messageType).slice(0, 50)}`);
+  const parsed = CcsDownstreamSchema.safeParse(lenientNumbers ? withNumericTtl(value) : value);
+  if (!parsed.success) return refused(`JSON_TYPE_ERROR : ${typeProblem(parsed.error.issues[0], value)}`);
+  const fields = parsed.data;
+  if (value["registration_ids"] !== undefined) {
+    return refused("JSON_PARSING_ERROR : registration_ids is not supported: use to");
+  }
+  const condition = service.profile.conditions ? fields.condition : undefined;
+  if (to === "" && condition === undefined) {
+    return refused("JSON_PARSING_ERROR : Missing Required Field: to", "missing-registration");
+  }
+  if (to !== "" && condition !== undefined) return refused('must use either "to" or "condition", not both');
+  const address = condition === undefined ? service.addressOf(to) : conditionAddress(condition);
+  if ("problem" in address) return refused(address.problem);
+  if (address.kind === "topic" && !service.profile.topics) return refused("topics are not supported");
+  const data = stringData(fields.data);
+  const message = toIncoming(
+    fields,
+    data,
+    condition ?? to,
+    address,
+    { ...envelope, receiptRequested: fields.delivery_receipt_requested },
+    service,
+  );
+  const wrong = service.check(data, fields.time_to_live);
+  if (wrong === undefined) return { message };
+  return { message, refusal: { ...wrong, word: "INVALID_JSON", detail: `InvalidJson: ${wrong.detail}` } };
+}
+
+/** An ack or a nack, as JSON in the order of keys that was seen live. */
+export function answerJson(messageId: string, to: string, decision: Decision, rateWord: string): string {
+  if (decision.kind === "refused") {
+    return JSON.stringify({
+      message_type: "nack",
+      message_id: messageId,
+      from: to,
+      error: nackWord(decision, rateWord),
+      error_description: decision.detail,
+    });
+  }
+  const { canonicalToken, group } = decision;
+  return JSON.stringify({
+    message_type: "ack",
+    from: to,
+    message_id: messageId,
+    registration_id: canonicalToken,
+    success: group?.success,
+    failure: group?.failure,
+    failed_registration_ids: group === undefined || group.failed.length === 0 ? undefined : group.failed,
+  });
+}
+
+function nackWord({ word, code }: Refusal, rateWord: string): string {
+  if (word !== undefined) return word;
+  if (code === "device-message-rate-exceeded") return rateWord;
+  return wireStringFor("ccs", code) ?? NACK_WORDS[code] ?? "INTERNAL_SERVER_ERROR";
+}
+
+/** Codes whose meaning CCS has a word for, under another code's name. */
+const NACK_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  "invalid-registration": "BAD_REGISTRATION",
+  "mismatch-sender-id": "BAD_REGISTRATION",
+  "missing-registration": "INVALID_JSON",
+  "invalid-package-name": "INVALID_JSON",
+  "message-too-big": "INVALID_JSON",
+  "invalid-data-key": "INVALID_JSON",
+  "invalid-ttl": "INVALID_JSON",
+};
