@@ -34,6 +34,7 @@ export default defineConfig({
     projects: [
       project("unit", ["packages/*/src/**/*.test.ts"]),
       project("integration", ["test/integration/**/*.test.ts"]),
+      project("browser", ["test/browser/**/*.test.ts"]),
       project("conformance", ["test/conformance/**/*.test.ts"]),
       project("packaging", ["test/packaging/**/*.test.ts"]),
       {

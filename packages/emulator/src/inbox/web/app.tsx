@@ -3,7 +3,7 @@ import { Connections } from "./connections.tsx";
 import { Devices } from "./devices.tsx";
 import { Faults } from "./faults.tsx";
 import { NO_FILTER } from "./filter.ts";
-import { clockTime } from "./format.ts";
+import { fullTime } from "./format.ts";
 import { follow, type Link } from "./live.ts";
 import { MessageDetail } from "./message-detail.tsx";
 import { MessageList } from "./message-list.tsx";
@@ -210,11 +210,7 @@ function Endpoints({ about }: { about: About | undefined }) {
 /** The service's clock, when it was moved. */
 function ServiceTime({ aheadMs }: { aheadMs: number }) {
   if (Math.abs(aheadMs) < 60_000) return null;
-  return (
-    <p class="muted">
-      Service time {new Date(Date.now() + aheadMs).toLocaleDateString()} {clockTime(Date.now() + aheadMs)}
-    </p>
-  );
+  return <p class="muted">Service time {fullTime(Date.now() + aheadMs).slice(0, 16)}</p>;
 }
 
 const KEYS: readonly (readonly [key: string, does: string])[] = [

@@ -105,15 +105,7 @@ export function Dialog({
     return () => dialog?.close();
   }, []);
   return (
-    <dialog
-      ref={ref}
-      aria-label={title}
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
-      closedby="any"
-    >
+    <dialog ref={ref} aria-label={title} onClose={onClose} closedby="any">
       <header class="dialog-head">
         <h2>{title}</h2>
         <button type="button" class="quiet icon" aria-label="Close" onClick={onClose}>

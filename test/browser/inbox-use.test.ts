@@ -1,0 +1,222 @@
+import { startEmulator } from "@cloud-messaging/emulator";
+import { expect, it } from "vitest";
+import { describeInBrowser, sendOverHttp } from "./inbox-page.ts";
+
+describeInBrowser("using the inbox", (open) => {
+  it("can be done by keyboard alone", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice({ name: "Pixel" });
+    for (const title of ["First", "Second", "Third"])
+      await sendOverHttp(emulator, { to: phone.token, notification: { title } });
+    await using inbox = await open(emulator);
+    const { page } = inbox;
+    const detail = page.getByRole("article");
+    await page.locator(".row").nth(2).waitFor();
+
+    await page.keyboard.press("j");
+    await detail.getByRole("heading", { name: "Third" }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    await detail.getByRole("heading", { name: "Second" }).waitFor();
+    await page.keyboard.press("End");
+    await detail.getByRole("heading", { name: "First" }).waitFor();
+    await page.keyboard.press("k");
+    await detail.getByRole("heading", { name: "Second" }).waitFor();
+    await page.keyboard.press("Escape");
+    await detail.waitFor({ state: "detached" });
+
+    await page.keyboard.press("/");
+    await page.keyboard.type("third");
+    await page.getByText("1 shown").waitFor();
+    await page.keyboard.press("Escape"); // out of the search
+    await page.keyboard.press("2");
+    await page.locator(".row", { hasText: /Pixel/ }).waitFor();
+    await page.keyboard.press("j");
+    await detail.getByRole("heading", { name: "Pixel" }).waitFor();
+    await page.keyboard.press("3");
+    await page.getByText("No connection").waitFor();
+    await page.keyboard.press("4");
+    await page.getByText("Nothing is armed").waitFor();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.keyboard.press("1");
+    await page.locator(".row").first().waitFor();
+    // every control can be reached, and shows that it was
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe("solid");
+  });
+
+  it.each([400, 760, 1100, 1600])("fits a window %d px wide", async (width) => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice({ name: "A device whose name is rather long, as names are" });
+    phone.reregister();
+    await sendOverHttp(emulator, {
+      to: phone.token,
+      notification: { title: "wide ".repeat(60) },
+      data: { key: "v".repeat(900) },
+    });
+    emulator.faults.nextRequest({ status: 503, retryAfter: "2" });
+    await using inbox = await open(emulator, "", { viewport: { width, height: 700 } });
+    const { page } = inbox;
+    for (const at of [
+      "#/messages",
+      "#/messages/1",
+      "#/devices",
+      `#/devices/${phone.id}`,
+      "#/connections",
+      "#/faults",
+    ]) {
+      await page.goto(`${emulator.httpUrl}/${at}`);
+      await page.locator("main .pane").last().waitFor();
+      const over = await page.evaluate(
+        `[...document.querySelectorAll("body, main, .pane, .scroll, .card, .facts, .fault-form")]
+          .filter((element) => element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== "none")
+          .map((element) => element.className + " " + element.scrollWidth + " > " + element.clientWidth)`,
+      );
+      expect(over, at).toEqual([]);
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    }
+  });
+
+  it.each(["light", "dark"] as const)("has text that can be read in %s colours", async (colorScheme) => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice({ connected: false });
+    await sendOverHttp(emulator, { to: "tok-unknown", data: { n: "1" } });
+    await sendOverHttp(emulator, {
+      to: phone.token,
+      notification: { title: "Title", body: "Body", icon: "i" },
+      data: { n: "1" },
+    });
+    phone.connect();
+    phone.disconnect();
+    await sendOverHttp(emulator, { to: phone.token, data: { n: "1" } });
+    emulator.faults.nextRequest({ status: 503 });
+    await using inbox = await open(emulator, "", { colorScheme, viewport: { width: 1600, height: 900 } });
+    const { page } = inbox;
+    let seen = 0;
+    for (const at of [
+      "#/messages/1",
+      "#/messages/2",
+      "#/messages/3",
+      `#/devices/${phone.id}`,
+      "#/connections",
+      "#/faults",
+    ]) {
+      await page.goto(`${emulator.httpUrl}/${at}`);
+      await page.locator("main .pane").last().waitFor();
+      const { poor, count } = (await page.evaluate(CONTRAST)) as { poor: string[]; count: number };
+      expect(poor, at).toEqual([]);
+      seen += count;
+    }
+    expect(seen).toBeGreaterThan(150);
+  });
+
+  it("remembers a chosen theme", async () => {
+    await using emulator = await startEmulator();
+    await using inbox = await open(emulator, "", { colorScheme: "light" });
+    const { page } = inbox;
+    const background = () => page.evaluate("getComputedStyle(document.documentElement).backgroundColor");
+    const light = await background();
+    await page.getByRole("button", { name: "Theme: auto" }).click();
+    await page.getByRole("button", { name: "Theme: light" }).click();
+    await page.getByRole("button", { name: "Theme: dark" }).waitFor();
+    expect(await background()).not.toBe(light);
+    await page.reload();
+    await page.getByRole("button", { name: "Theme: dark" }).waitFor();
+    expect(await background()).not.toBe(light);
+  });
+
+  it("keeps up with ten thousand messages, with few rows in the document, and answers meanwhile", async () => {
+    await using emulator = await startEmulator({ throttling: { collapsible: false } });
+    const tokens = Array.from({ length: 100 }, (_, n) => emulator.createDevice({ name: `phone-${n}` }).token);
+    await using inbox = await open(emulator);
+    const { page, complaints } = inbox;
+    const sent = (async () => {
+      for (let n = 0; n < 100; n++)
+        await sendOverHttp(emulator, { registration_ids: tokens, data: { round: String(n) } });
+    })();
+    await page.locator(".row").first().waitFor();
+    // while they pour in
+    await page.keyboard.press("2");
+    await page.locator(".row", { hasText: /phone-0/ }).waitFor();
+    await page.keyboard.press("1");
+    await page.locator(".row").first().waitFor();
+    await sent;
+    await page.getByText("10,000 captured").waitFor();
+    expect(await page.locator(".row").count()).toBeLessThan(60);
+
+    const list = page.getByRole("listbox");
+    await list.press("End");
+    await page.getByRole("article", { name: "Message 1", exact: true }).waitFor();
+    const top = (): Promise<string | undefined> =>
+      page
+        .getByRole("option")
+        .nth(5)
+        .getAttribute("id")
+        .then((id) => id ?? undefined);
+    const before = await top();
+    // what the reader looks at stays where it is when more comes in on top
+    await sendOverHttp(emulator, { registration_ids: tokens, data: { round: "last" } });
+    await page.getByText("10,100 captured").waitFor();
+    expect(await top()).toBe(before);
+    expect(complaints).toEqual([]);
+  });
+
+  it("says that the emulator is gone, and goes on when it is back", async () => {
+    const first = await startEmulator();
+    const httpPort = Number(new URL(first.httpUrl).port);
+    first.createDevice({ name: "Of the first" });
+    await using inbox = await open(first, "#/devices");
+    const { page } = inbox;
+    await page.getByText("Of the first").first().waitFor();
+    await first.close();
+    await page.getByText("The emulator does not answer").first().waitFor();
+
+    await using second = await startEmulator({ httpPort });
+    second.createDevice({ name: "Of the second" });
+    await page.getByText("Of the second").first().waitFor();
+    expect(await page.getByText("Of the first").count()).toBe(0);
+    await page.locator(".banner").waitFor({ state: "detached" });
+  });
+
+  it("needs nothing from elsewhere", async () => {
+    await using emulator = await startEmulator();
+    await using inbox = await open(emulator);
+    const { requested } = inbox;
+    expect(requested.length).toBeGreaterThan(10);
+    expect(requested.filter((url) => new URL(url).origin !== emulator.httpUrl)).toEqual([]);
+  });
+});
+
+/** Every piece of text in view against the colour behind it; WCAG asks for 4.5 to 1. */
+const CONTRAST = `(() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (color) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const over = (top, bottom) => bottom.map((value, i) => (top[i] * top[3] + value * (255 - top[3])) / 255);
+  const light = ([r, g, b]) => [r, g, b].map((value) => { const c = value / 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; })
+    .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    if (element === null) return rgba(getComputedStyle(document.documentElement).backgroundColor);
+    const style = getComputedStyle(element);
+    const colour = rgba(style.backgroundColor);
+    return colour[3] === 255 ? colour : over(colour, behind(element.parentElement));
+  };
+  const poor = []; let count = 0;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (node.textContent.trim() === "" || element.closest("option, script, style, noscript, :disabled, [hidden]")) continue;
+    if (element.getClientRects().length === 0) continue;
+    count++;
+    const back = behind(element);
+    const front = over(rgba(getComputedStyle(element).color), back);
+    const [a, b] = [light(front), light(back)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) poor.push(ratio.toFixed(2) + " " + node.textContent.trim().slice(0, 40) + " (" + element.className + ")");
+  }
+  return { poor, count };
+})()`;
