@@ -1,0 +1,28 @@
+// A program written for node-gcm. Its twin, node-gcm-after.mjs, is the same program with another import.
+//
+//   node examples/node-gcm-migrate.mjs     runs both against the emulator
+import gcm from "node-gcm";
+
+const { GCM_KEY, GCM_URI, TOKENS = "" } = process.env;
+const sender = new gcm.Sender(GCM_KEY, { uri: GCM_URI });
+
+const message = new gcm.Message({
+  collapseKey: "score",
+  priority: "high",
+  timeToLive: 3600,
+  data: { match: "final", score: 3 },
+});
+message.addNotification({ title: "Goal!", body: "5 : 1", icon: "ic_goal" });
+
+sender.send(message, { registrationTokens: TOKENS.split(",") }, { retries: 2, backoff: 10 }, (error, response) => {
+  if (error) {
+    console.error(`failed: ${error}`);
+    return;
+  }
+  console.log(`${response.success} accepted, ${response.failure} refused, ${response.canonical_ids} superseded`);
+  response.results.forEach((result, position) => {
+    if (result.error === "NotRegistered") console.log(`  remove token ${position}`);
+    else if (result.registration_id) console.log(`  replace token ${position} by ${result.registration_id}`);
+    else console.log(`  token ${position}: ${result.message_id ? "sent" : result.error}`);
+  });
+});

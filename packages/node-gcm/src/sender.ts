@@ -1,0 +1,234 @@
+import {
+  type BackoffPolicy,
+  CloudMessagingError,
+  type DownstreamTransport,
+  parseDownstreamMessage,
+  recipientsOf,
+  tokensOf,
+  withRetry,
+} from "@cloud-messaging/core";
+import {
+  createFcmV1Transport,
+  createGcmHttpTransport,
+  type FcmCredential,
+  type FcmV1TransportOptions,
+} from "@cloud-messaging/http-sender";
+import { Constants } from "./constants.ts";
+import { contentOf, type Recipient, targetOf } from "./convert.ts";
+import type { Message } from "./message.ts";
+import { type Failure, type Response, responseOf, SendError } from "./response.ts";
+
+/** How often, and how patiently, to try again. */
+export interface RetryOptions {
+  /** Further attempts after the first. @defaultValue 5 */
+  readonly retries?: number;
+  /** The first wait; it doubles. Unit: milliseconds. @defaultValue 1000; over v1 what FCM asks for, 10 s and more */
+  readonly backoff?: number;
+}
+
+/** Called once with an error or a response, and never from within the call. `tokens`: the recipients that were attempted. */
+export type Callback = (
+  error: Failure | string | null | undefined,
+  response?: Response,
+  tokens?: readonly string[],
+) => void;
+
+/** What a sender can be told. Other options of node-gcm's HTTP library are ignored. */
+export interface SenderOptions
+  extends Pick<FcmV1TransportOptions, "projectId" | "endpoint" | "connect" | "httpVersion"> {
+  /** Speaks the legacy protocol to this address: an emulator, a relay. */
+  readonly uri?: string;
+  /** Unit: milliseconds. */
+  readonly timeout?: number;
+  /** URL of an HTTP proxy; `false` for none. */
+  readonly proxy?: string | false;
+  /** Most connections. */
+  readonly maxSockets?: number;
+}
+
+/** Sends messages, with node-gcm's calls. */
+export interface Sender {
+  readonly options: SenderOptions;
+  /**
+   * Sends, and tries again what can be. Calls back, and gives a promise of the response besides; a rejection nobody listens to is
+   * not reported, since programs written for callbacks do not listen.
+   */
+  send(message: Message, recipient: Recipient, callback?: Callback): Promise<Response>;
+  send(message: Message, recipient: Recipient, options: RetryOptions | number, callback?: Callback): Promise<Response>;
+  /** Makes one attempt. */
+  sendNoRetry(message: Message, recipient: Recipient, callback?: Callback): Promise<Response>;
+  /** Ends its connections. Programs written for node-gcm need not: unused connections keep no process alive. */
+  close(): Promise<void>;
+}
+
+/** Makes a sender, with `new` and without. */
+export interface SenderConstructor {
+  /**
+   * @param credential A service account (the content of its key file, or its path ending in `.json`): FCM HTTP v1. A server key
+   * together with `options.uri`: the legacy protocol, there. A server key alone, or nothing: v1 with application default credentials.
+   */
+  new (credential?: FcmCredential | string, options?: SenderOptions): Sender;
+  (credential?: FcmCredential | string, options?: SenderOptions): Sender;
+  readonly prototype: Sender;
+}
+
+/** What became of a send, for the callback. */
+type Settled =
+  | { readonly failure: Failure | string; readonly response?: undefined; readonly tokens?: readonly string[] }
+  | { readonly response: Response; readonly failure?: undefined; readonly tokens: readonly string[] };
+
+class GcmSender implements Sender {
+  readonly options: SenderOptions;
+  readonly #credential: FcmCredential | string | undefined;
+  #transport: DownstreamTransport | undefined;
+
+  constructor(credential: FcmCredential | string | undefined, options: SenderOptions) {
+    this.#credential = credential;
+    this.options = options;
+  }
+
+  /** What the sender was made with. On the prototype, so that inspecting a sender does not show it. */
+  get key(): unknown {
+    return this.#credential;
+  }
+
+  send(
+    message: Message,
+    recipient: Recipient,
+    options?: RetryOptions | number | Callback,
+    callback?: Callback,
+  ): Promise<Response> {
+    const done = typeof options === "function" ? options : callback;
+    const { retries = 5, backoff } = retryOptions(options);
+    return settle(this.#attempt(message, recipient, retries, backoff), done);
+  }
+
+  sendNoRetry(message: Message, recipient: Recipient, callback?: Callback): Promise<Response> {
+    return settle(this.#attempt(message, recipient, 0, undefined), callback);
+  }
+
+  async close(): Promise<void> {
+    await this.#transport?.close();
+  }
+
+  async #attempt(
+    message: Message,
+    recipient: Recipient,
+    retries: number,
+    backoff: number | undefined,
+  ): Promise<Settled> {
+    const to = targetOf(recipient);
+    if ("error" in to) return { failure: to.error };
+    try {
+      const json = typeof message?.toJson === "function" ? message.toJson() : { ...(message as object) };
+      const parsed = parseDownstreamMessage({ ...contentOf(json), target: to.target });
+      this.#transport ??= this.#connect();
+      const transport = this.#transport;
+      transport.check?.(parsed);
+      const tokens = tokensOf(parsed.target);
+      const way = retries <= 0 ? transport : withRetry(transport, this.#policy(transport, retries, backoff));
+      const { outcomes } = await way.send(parsed);
+      const result = responseOf(outcomes, tokens !== undefined, this.#isV1);
+      if ("failure" in result) return { failure: this.#explain(result.failure) };
+      return { response: result.response, tokens: recipientsOf(parsed.target) };
+    } catch (error) {
+      if (error instanceof CloudMessagingError) return { failure: error };
+      throw error;
+    }
+  }
+
+  get #isV1(): boolean {
+    return !(typeof this.#credential === "string" && this.options.uri !== undefined);
+  }
+
+  #connect(): DownstreamTransport {
+    const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion } = this.options;
+    const shared = {
+      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+      ...(typeof proxy === "string" || proxy === false ? { proxy } : {}),
+      ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxSockets }),
+      ...(connect === undefined ? {} : { connect }),
+    };
+    const credential = this.#credential;
+    if (typeof credential === "string" && uri !== undefined) {
+      return createGcmHttpTransport({ ...shared, apiKey: credential, endpoint: uri });
+    }
+    return createFcmV1Transport({
+      ...shared,
+      credential: isServerKey(credential) ? "application-default" : (credential as FcmCredential),
+      ...(projectId === undefined ? {} : { projectId }),
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(httpVersion === undefined ? {} : { httpVersion }),
+    });
+  }
+
+  #policy(transport: DownstreamTransport, retries: number, backoff: number | undefined): Partial<BackoffPolicy> {
+    const policy = { maxAttempts: retries + 1, totalMs: Number.POSITIVE_INFINITY };
+    if (backoff === undefined) return policy;
+    const initialMs = Math.min(backoff, Constants.MAX_BACKOFF_DELAY);
+    const { rateLimitedMinMs } = transport.retryPolicy;
+    return {
+      ...policy,
+      minMs: initialMs,
+      initialMs,
+      maxMs: Constants.MAX_BACKOFF_DELAY,
+      rateLimitedMinMs: Math.max(rateLimitedMinMs, initialMs),
+    };
+  }
+
+  /** A server key without an address ends here when there are no default credentials: say what has happened to such keys. */
+  #explain(failure: Failure): Failure {
+    if (!(failure instanceof SendError) || failure.code !== 401 || !isServerKey(this.#credential)) return failure;
+    return new SendError(
+      401,
+      `Server keys have not been accepted since Google ended GCM and the legacy FCM API: pass a service account, new Sender(require("./service-account.json")), or provide default credentials. ${failure.message}`,
+    );
+  }
+}
+
+/** Whether a credential is a legacy server key, or nothing at all, and not something v1 can use. */
+function isServerKey(credential: unknown): boolean {
+  if (credential === undefined || credential === null) return true;
+  return typeof credential === "string" && credential !== "application-default" && !credential.endsWith(".json");
+}
+
+function retryOptions(options: RetryOptions | number | Callback | null | undefined): RetryOptions {
+  if (typeof options === "number") return { retries: options };
+  if (typeof options !== "object" || options === null) return {};
+  const { retries, backoff } = options;
+  return {
+    ...(typeof retries === "number" ? { retries } : {}),
+    ...(typeof backoff === "number" ? { backoff } : {}),
+  };
+}
+
+function settle(attempt: Promise<Settled>, callback: Callback | undefined): Promise<Response> {
+  const promise = attempt.then((settled) => {
+    if (callback !== undefined) {
+      // on a turn of its own: what a callback throws is the program's, and must not come back here
+      process.nextTick(() => {
+        if (settled.response === undefined) callback(settled.failure);
+        else callback(null, settled.response, settled.tokens);
+      });
+    }
+    if (settled.response !== undefined) return settled.response;
+    throw settled.failure instanceof Error
+      ? settled.failure
+      : new SendError(codeOf(settled.failure), String(settled.failure));
+  });
+  promise.catch(() => {});
+  return promise;
+}
+
+function codeOf(failure: number | string): number {
+  return typeof failure === "number" ? failure : 400;
+}
+
+function SenderFunction(credential?: FcmCredential | string, options?: SenderOptions): Sender {
+  return new GcmSender(credential, options ?? {});
+}
+SenderFunction.prototype = GcmSender.prototype;
+Object.defineProperty(SenderFunction, "name", { value: "Sender" });
+
+/** A sender: `new Sender(serviceAccount)`, or `new Sender(key, { uri })` for the legacy protocol. */
+export const Sender = SenderFunction as unknown as SenderConstructor;
