@@ -1,3 +1,4 @@
+import { createManualClock } from "@cloud-messaging/core";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { describe, expect, it } from "vitest";
 import { CcsPeer } from "./emulator-ccs-peer.ts";
@@ -146,6 +147,67 @@ describe("downstream over CCS", () => {
     expect(await peer.next()).toMatchObject({ message_id: "m-1", error: "INTERNAL_SERVER_ERROR" });
     expect(emulator.ccs.ackAll()).toBe(1);
     expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-3" });
+  });
+
+  it("fails a strict test whose client sends more than the window holds", async () => {
+    const emulator = await startEmulator({ strict: true, ccs: { autoAck: false, maxPending: 1 } });
+    const peer = await CcsPeer.login(emulator.ccsOptions());
+    for (let i = 1; i <= 2; i++) peer.gcm({ to: "token-a", message_id: `m-${i}` });
+    await peer.next();
+    expect(emulator.violations).toEqual(["2 messages are pending, at most 1 may be"]);
+    await expect(emulator.close()).rejects.toThrow("A client broke the protocol: 2 messages are pending");
+    await peer.ended();
+  });
+
+  it("counts the members of a device group in the ack", async () => {
+    await using emulator = await startEmulator();
+    const devices = [emulator.createDevice(), emulator.createDevice()];
+    const created = await fetch(`${emulator.httpUrl}/fcm/notification`, {
+      method: "POST",
+      headers: { authorization: "key=k", project_id: "1234567890", "content-type": "application/json" },
+      body: JSON.stringify({
+        operation: "create",
+        notification_key_name: "user-7",
+        registration_ids: devices.map(({ token }) => token),
+      }),
+    });
+    const { notification_key: to } = (await created.json()) as { notification_key: string };
+    devices[1]?.unregister();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to, message_id: "m-1" });
+    expect(await peer.next()).toEqual({
+      message_type: "ack",
+      from: to,
+      message_id: "m-1",
+      success: 1,
+      failure: 1,
+      failed_registration_ids: [devices[1]?.token],
+    });
+  });
+
+  it("takes topics and conditions", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    device.subscribe("news");
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: "/topics/news", message_id: "m-1" });
+    expect(await peer.next()).toEqual({ message_type: "ack", from: "/topics/news", message_id: "m-1" });
+    peer.gcm({ condition: "'news' in topics", message_id: "m-2" });
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-2" });
+    expect(device.received).toHaveLength(2);
+  });
+
+  it("delays acks when told to, and still keeps to the window", async () => {
+    const clock = createManualClock();
+    await using emulator = await startEmulator({ clock, ccs: { ackDelayMs: 1000, maxPending: 2 } });
+    const device = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    for (let i = 1; i <= 3; i++) peer.gcm({ to: device.token, message_id: `m-${i}` });
+    await emulator.inbox.waitFor({ count: 3 });
+    expect(emulator.ccs.connections[0]?.pending).toBe(2);
+    await clock.advance(1000);
+    const answers = [await peer.next(), await peer.next(), await peer.next()];
+    expect(answers.map(({ message_type }) => message_type)).toEqual(["ack", "ack", "nack"]);
   });
 
   it("answers a refusal that was scripted for a token, then the token works", async () => {

@@ -153,10 +153,19 @@ describe("bad input", () => {
     headers.write("POST /fcm/send HTTP/1.1\r\nHost: a\r\n");
     const body = await open(ports.http);
     body.write("POST /fcm/send HTTP/1.1\r\nHost: a\r\nAuthorization: key=k\r\nContent-Length: 100\r\n\r\nabc");
+    const secureHeaders = connectTls({
+      port: ports.https,
+      host: "127.0.0.1",
+      ca: emulator.caCertificate,
+      servername: "localhost",
+    });
+    secureHeaders.on("error", () => {});
+    secureHeaders.resume();
+    secureHeaders.write("POST /fcm/send HTTP/1.1\r\nHost: a\r\n");
     const handshakes = await Promise.all([open(ports.https), open(ports.ccs)]);
     const login = await CcsPeer.connect(emulator.ccsOptions());
     login.open();
-    await Promise.all([headers, body, ...handshakes].map(ended));
+    await Promise.all([headers, body, secureHeaders, ...handshakes].map(ended));
     expect(await login.until("</stream:stream>")).toContain("<connection-timeout");
     await login.ended();
     await expectGoodService(emulator);

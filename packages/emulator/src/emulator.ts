@@ -8,6 +8,17 @@ import type { EmulatedCcs } from "./servers/ccs.ts";
 import type { EmulatedFcm } from "./servers/fcm-accounts.ts";
 import type { EmulatorStats } from "./stats.ts";
 
+/** A client broke rules of the protocol, and the emulator was told to be strict about it. */
+export class ProtocolViolationError extends Error {
+  override readonly name = "ProtocolViolationError";
+  readonly violations: readonly string[];
+
+  constructor(violations: readonly string[]) {
+    super(`A client broke the protocol: ${violations.join("; ")}`);
+    this.violations = violations;
+  }
+}
+
 /** A running emulator. */
 export interface Emulator extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`: sending, device groups, Instance ID, the control API and the inbox. */
@@ -26,6 +37,8 @@ export interface Emulator extends AsyncDisposable {
   readonly events: EmulatorEvents;
   /** What was done so far. */
   readonly stats: EmulatorStats;
+  /** Rules of the protocol that clients broke, in words; the first hundred. */
+  readonly violations: readonly string[];
   /** Every app on every device. */
   readonly devices: readonly EmulatedDevice[];
   /** Spread into `createHttpSender`: where to send, and with which key. */
@@ -59,6 +72,10 @@ export interface Emulator extends AsyncDisposable {
   loadState(state: EmulatorState): void;
   /** Forgets devices, messages, groups and faults; connections stay. */
   reset(): void;
-  /** Ends every connection and frees the ports; writes the state file, if there is one. Every call returns the same promise. */
+  /**
+   * Ends every connection and frees the ports; writes the state file, if there is one. Every call returns the same promise.
+   *
+   * @throws {ProtocolViolationError} with `strict`, when a client broke a rule of the protocol; everything is closed all the same.
+   */
   close(): Promise<void>;
 }

@@ -47,14 +47,21 @@ export interface EmulatorEvents {
 export interface EventHub extends EmulatorEvents {
   /** Whether anybody listens: for events that cost something to make. */
   readonly listening: boolean;
+  /** The first hundred violations in words, kept for the end. */
+  readonly violations: string[];
   emit(event: EmulatorEvent): void;
   close(): void;
 }
 
+/** Broken rules listed at most. Ours. */
+const MAX_VIOLATIONS = 100;
+
 /** A hub. A listener that throws does not disturb the service: the error surfaces as an uncaught one. */
 export function createEventHub(): EventHub {
   const listeners = new Set<EmulatorListener>();
+  const violations: string[] = [];
   return {
+    violations,
     get listening() {
       return listeners.size > 0;
     },
@@ -66,6 +73,7 @@ export function createEventHub(): EventHub {
       };
     },
     emit(event) {
+      if (event.type === "violation" && violations.length < MAX_VIOLATIONS) violations.push(event.detail);
       for (const listener of listeners) {
         try {
           listener(event);

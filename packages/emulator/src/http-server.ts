@@ -105,6 +105,8 @@ export async function startHttpServer(routes: readonly HttpRoute[], options: Htt
         http2: true,
         https: { ...tls, ...limits, allowHTTP1: true, handshakeTimeout: patienceMs },
       })) as unknown as FastifyInstance;
+  // Node's HTTP/2 server sets its own limits for HTTP/1.1 clients, whatever its options say
+  Object.assign(app.server, limits);
   guard.watch(app.server);
   if (tls === undefined) {
     app.server.on("request", (request: IncomingMessage) => guard.proven(request.socket));

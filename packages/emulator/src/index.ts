@@ -8,7 +8,7 @@ export {
   UpstreamLostError,
   type UpstreamSend,
 } from "./emulated-device.ts";
-export type { Emulator } from "./emulator.ts";
+export { type Emulator, ProtocolViolationError } from "./emulator.ts";
 export type { EmulatorEvent, EmulatorEvents, EmulatorListener } from "./events.ts";
 export {
   type CutFault,

@@ -66,6 +66,8 @@ export interface EmulatorOptions {
   readonly autoRegister?: boolean;
   /** The sender of devices made without one, and of `ccsOptions()`. Digits. @defaultValue `1234567890` */
   readonly senderId?: string;
+  /** Whether `close()` rejects when a client broke a rule of the protocol: a test that ends with it fails. @defaultValue `false` */
+  readonly strict?: boolean;
   /** Whether multicast and topic message IDs lie above 2^53. @defaultValue `true` */
   readonly wideIds?: boolean;
   /** Whether `time_to_live` may be digits in a string. @defaultValue `false` */

@@ -61,6 +61,7 @@ const EmulatorOptionsSchema = z.strictObject({
   apiKeys: z.array(z.union([apiKey, z.strictObject({ key: apiKey, senderId: senderId.optional() })])).default([]),
   autoRegister: z.boolean().default(false),
   senderId: senderId.default("1234567890"),
+  strict: z.boolean().default(false),
   wideIds: z.boolean().default(true),
   lenientNumbers: z.boolean().default(false),
   groupFailureCounts: z.boolean().default(false),

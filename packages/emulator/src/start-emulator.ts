@@ -3,7 +3,7 @@ import { createCertificates } from "./certificates.ts";
 import { clearModel, createModel, type Model } from "./create-model.ts";
 import { serviceRoutes } from "./doors.ts";
 import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
-import type { Emulator } from "./emulator.ts";
+import { type Emulator, ProtocolViolationError } from "./emulator.ts";
 import { type HttpRoute, type HttpServer, startHttpServer } from "./http-server.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { type ResolvedOptions, readState, resolveOptions } from "./schemas.ts";
@@ -76,6 +76,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     fcm,
     events,
     stats: counters,
+    violations: events.violations,
     get devices() {
       return [...registry.apps()].map((app) => handleOf(world, app));
     },
@@ -119,6 +120,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       clearModel(model);
       faults.clear();
       Object.assign(counters, createCounters());
+      events.violations.length = 0;
       events.emit({ type: "reset" });
     },
     close() {
@@ -132,6 +134,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         upstream.close();
         clock.close();
         events.close();
+        if (settings.strict && events.violations.length > 0) throw new ProtocolViolationError(events.violations);
       })();
       return closing;
     },
