@@ -28,6 +28,8 @@ export interface V1Exchange {
   reset(code?: number): void;
   /** Ends the whole connection. */
   cut(): void;
+  /** Of all of one connection, the same object. */
+  readonly connection: object;
   /** HTTP/2 only: the stream's ID, and GOAWAY on its connection. */
   readonly streamId: number | undefined;
   goaway(lastStreamId: number, code?: number): void;
@@ -115,6 +117,8 @@ export async function startV1Server(): Promise<V1Server> {
         body += chunk;
       });
       incoming.on("end", () => {
+        // a stream that was reset ends too, with what had come of it
+        if (incoming.aborted || ("stream" in incoming && incoming.stream.aborted)) return;
         const request = {
           httpVersion: incoming.httpVersion,
           path: incoming.url ?? "",
@@ -192,6 +196,7 @@ function exchangeOf(request: V1Request, response: Http2ServerResponse | ServerRe
       else stream.close(code);
     },
     cut: endConnection,
+    connection: stream?.session ?? socket,
     streamId: stream?.id,
     goaway(lastStreamId, code = constants.NGHTTP2_NO_ERROR) {
       stream?.session?.goaway(code, lastStreamId);
