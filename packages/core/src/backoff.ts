@@ -26,6 +26,9 @@ export interface BackoffState {
   readonly rateLimited?: boolean | undefined;
 }
 
+// more would leave the range of numbers; every real policy is at its maxMs long before
+const MAX_DOUBLINGS = 60;
+
 /**
  * The wait before the next attempt, in milliseconds: a floor plus full jitter. The floor is `minMs` or Retry-After, whichever is
  * longer, and after a rate-exceeded code without Retry-After at least `rateLimitedMinMs`; the jitter is drawn evenly from 0 to `initialMs` × 2^(attempts − 1), at most `maxMs`.
@@ -34,7 +37,7 @@ export interface BackoffState {
  * Source: docs/protocol/gcm-http.md#retry-after
  */
 export function nextDelayMs(policy: BackoffPolicy, state: BackoffState, random: Random): number {
-  const spread = Math.min(policy.maxMs, policy.initialMs * 2 ** (state.attempts - 1));
+  const spread = Math.min(policy.maxMs, policy.initialMs * 2 ** Math.min(state.attempts - 1, MAX_DOUBLINGS));
   const floor = Math.max(policy.minMs, state.retryAfterMs ?? (state.rateLimited ? policy.rateLimitedMinMs : 0));
   return Math.round(floor + random() * spread);
 }

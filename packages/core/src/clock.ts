@@ -1,3 +1,5 @@
+import { onAbort } from "./abort.ts";
+
 /** Ends a scheduled call; calling it twice, or after the call was made, does nothing. */
 export type CancelTimer = () => void;
 
@@ -113,14 +115,13 @@ export function wait(clock: Clock, delayMs: number, signal?: AbortSignal): Promi
   if (signal?.aborted) return Promise.resolve(false);
   if (delayMs <= 0) return Promise.resolve(true);
   return new Promise((resolve) => {
-    const onAbort = (): void => {
-      cancel();
-      resolve(false);
-    };
     const cancel = clock.schedule(delayMs, () => {
-      signal?.removeEventListener("abort", onAbort);
+      forget();
       resolve(true);
     });
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const forget = onAbort(signal, () => {
+      cancel();
+      resolve(false);
+    });
   });
 }

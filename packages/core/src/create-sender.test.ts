@@ -1,14 +1,11 @@
-import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createManualClock } from "./clock.ts";
 import { createSender } from "./create-sender.ts";
+import { InvalidMessageError } from "./errors.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
-import type { RegistrationToken } from "./message/token.ts";
 import { withRetry } from "./retry.ts";
 import { type Answer, scriptedTransport } from "./scripted-transport.test-support.ts";
 import type { CreateSenderOptions } from "./sender.ts";
-
-const token = (text: string) => text as RegistrationToken;
 
 function setup(script: Record<string, readonly Answer[]> = {}, options: Partial<CreateSenderOptions> = {}) {
   const clock = createManualClock(1_000);
@@ -47,6 +44,13 @@ describe("a sender", () => {
       sentTo: "new",
       canonicalRegistrationId: "new",
     });
+  });
+
+  it("leaves alone what the caller listed twice, superseded or not", async () => {
+    const { sender, sentTo } = setup({ old: [{ canonical: "new" }] });
+    await sender.send({ target: { token: "old" } });
+    await sender.send({ target: { tokens: ["old", "old", "x", "x"] } });
+    expect(sentTo().at(-1)).toBe("x,x,new,new");
   });
 
   it("sends once to a device that two of the caller's tokens lead to, and answers for both", async () => {
@@ -110,7 +114,57 @@ describe("a sender", () => {
     const { sender } = setup({ a: ["not-registered"] }, { registrations: broken });
     const report = await sender.send({ target: { token: "a" } });
     expect(report.outcomes[0]?.kind).toBe("unregistered");
-    expect(report.storeError).toMatchObject({ message: "database down" });
+    expect(report.storeError).toMatchObject({ errors: [{ message: "database down" }] });
+  });
+
+  it("sends what it was given, whatever the caller does with the arrays and objects afterwards", async () => {
+    const { sender, clock, sentTo, transport } = setup({ a: ["unavailable", "ok"], b: ["unavailable", "ok"] });
+    const tokens = ["a", "b"];
+    const data: Record<string, string> = { n: "1" };
+    const sending = sender.send({ target: { tokens }, data });
+    tokens.splice(0, 2, "x", "y");
+    data["n"] = "2";
+    await clock.advance(10_000);
+    expect((await sending).outcomes.map(({ recipient }) => recipient)).toEqual(["a", "b"]);
+    expect(sentTo()).toEqual(["a,b", "a,b"]);
+    expect(transport.attempts).toHaveLength(2);
+  });
+
+  it("says what the store's failure was when nothing was sent for it", async () => {
+    const registrations = createMemoryRegistrationStore();
+    const cause = new Error("database down");
+    for (const resolve of [
+      () => Promise.reject(cause),
+      () => {
+        throw cause;
+      },
+    ]) {
+      const { sender, sentTo } = setup({}, { registrations: { ...registrations, resolve } });
+      await expect(sender.send({ target: { token: "a" } })).rejects.toMatchObject({
+        code: "ERR_REGISTRATION_STORE",
+        cause,
+      });
+      expect(sentTo()).toEqual([]);
+      expect(sender.pending).toBe(0);
+    }
+  });
+
+  it("tells the store every change though one of them fails, and collects the failures", async () => {
+    const registrations = createMemoryRegistrationStore();
+    const told: string[] = [];
+    const remove = (each: string) => {
+      told.push(each);
+      if (each === "a") return Promise.reject(new Error("first"));
+      if (each === "b") throw new Error("second");
+    };
+    const script = { a: ["not-registered"], b: ["not-registered"], c: ["not-registered"] } as const;
+    const { sender } = setup(script, { registrations: { ...registrations, remove } });
+    const report = await sender.send({ target: { tokens: ["a", "b", "c"] } });
+    expect(told).toEqual(["a", "b", "c"]);
+    expect((report.storeError as AggregateError).errors.map(({ message }: Error) => message).sort()).toEqual([
+      "first",
+      "second",
+    ]);
   });
 
   it("refuses a transport that has retries, and names the option", () => {
@@ -128,6 +182,10 @@ describe("what throws", () => {
     await expect(sender.send({ target: { token: "a" } }, { timeoutMs: 0 })).rejects.toMatchObject({
       code: "ERR_INVALID_OPTIONS",
     });
+    await expect(sender.send({ target: { token: "a" } }, null as never)).rejects.toMatchObject({
+      code: "ERR_INVALID_OPTIONS",
+    });
+    await expect(sender.sendToUser(undefined as never, {})).rejects.toMatchObject({ code: "ERR_INVALID_MESSAGE" });
     expect(sentTo()).toEqual([]);
   });
 
@@ -280,6 +338,115 @@ describe("sendAll", () => {
     expect(seen.sort()).toEqual(["a", "b"]);
   });
 
+  it("sends what a source gave before it failed or stalled, though the batch is not full", async () => {
+    const failing = setup();
+    async function* cursor() {
+      yield "a";
+      yield "b";
+      throw new Error("cursor lost");
+    }
+    const seen: string[] = [];
+    await expect(
+      (async () => {
+        for await (const { recipient } of failing.sender.sendAll({}, cursor(), { batchSize: 10 })) seen.push(recipient);
+      })(),
+    ).rejects.toThrow("cursor lost");
+    expect(seen).toEqual(["a", "b"]);
+
+    const stalling = setup();
+    async function* stall() {
+      yield "c";
+      await new Promise(() => {});
+    }
+    const outcomes = stalling.sender.sendAll({}, stall(), { batchSize: 10 })[Symbol.asyncIterator]();
+    const first = outcomes.next();
+    await stalling.clock.advance(100);
+    expect((await first).value).toMatchObject({ kind: "accepted", recipient: "c" });
+    await outcomes.return?.();
+    expect(stalling.clock.scheduled).toBe(0);
+  });
+
+  it("sends nothing once the loop over it has ended", async () => {
+    const { sender, sentTo } = setup();
+    let next: (value: string) => void = () => {};
+    async function* slow() {
+      yield "a";
+      yield await new Promise<string>((resolve) => (next = resolve));
+    }
+    for await (const _ of sender.sendAll({}, slow(), { batchSize: 1 })) break;
+    next("b");
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(sentTo()).toEqual(["a"]);
+  });
+
+  it("refuses at once what the service cannot carry", () => {
+    const transport = scriptedTransport({});
+    transport.check = () => {
+      throw new InvalidMessageError([{ path: "android", problem: "no such block" }]);
+    };
+    const sender = createSender({ transport });
+    expect(() => sender.sendAll({}, ["a"])).toThrow(/no such block/);
+  });
+
+  it("gives every token taken its outcome when the store fails, then says so", async () => {
+    const registrations = createMemoryRegistrationStore();
+    const broken = { ...registrations, resolve: () => Promise.reject(new Error("postgres://user:secret@db")) };
+    const { sender } = setup({}, { registrations: broken });
+    const outcomes: unknown[] = [];
+    await expect(
+      (async () => {
+        for await (const outcome of sender.sendAll({}, ["a", "b"], { batchSize: 2 })) outcomes.push(outcome);
+      })(),
+    ).rejects.toMatchObject({ code: "ERR_REGISTRATION_STORE" });
+    expect(outcomes).toMatchObject([
+      { kind: "retryable", code: "not-sent", attempts: 0 },
+      { kind: "retryable", code: "not-sent", attempts: 0 },
+    ]);
+    expect(JSON.stringify(outcomes)).not.toContain("secret");
+  });
+
+  it("is disturbed by no kind of malformed token and by no kind of promise", async () => {
+    const { sender } = setup();
+    const odd = ["a", Object.create(null) as string, 7 as unknown as string, "b"];
+    const kinds = (await collect(sender.sendAll({}, odd, { batchSize: 10 }))).map(({ kind }) => kind);
+    expect(kinds.sort()).toEqual(["accepted", "accepted", "rejected", "rejected"]);
+
+    const left = ["x", "y"];
+    const thenables: AsyncIterable<string> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          const value = left.shift();
+          const step = value === undefined ? { done: true as const, value } : { done: false as const, value };
+          // biome-ignore lint/suspicious/noThenProperty: what this test is about
+          return { then: (resolve: (step: unknown) => void) => resolve(step) } as unknown as Promise<
+            IteratorResult<string>
+          >;
+        },
+      }),
+    };
+    expect(await collect(sender.sendAll({}, thenables))).toHaveLength(2);
+  });
+
+  it("waits for room instead of losing tokens when others are sending too", async () => {
+    const transport = scriptedTransport({}, { gate: () => new Promise((resolve) => setImmediate(resolve)) });
+    const sender = createSender({ transport, maxWaiting: 1 });
+    const all = collect(
+      sender.sendAll(
+        {},
+        Array.from({ length: 20 }, (_, n) => `t${n}`),
+        { batchSize: 1 },
+      ),
+    );
+    const others = Promise.allSettled(
+      Array.from({ length: 20 }, async (_, n) => {
+        for (let turn = 0; turn < n; turn++) await Promise.resolve();
+        return sender.send({ target: { token: "other" } });
+      }),
+    );
+    expect((await all).map(({ kind }) => kind)).toEqual(Array(20).fill("accepted"));
+    await others;
+  });
+
   it("ends with its signal even when the source of tokens is stuck", async () => {
     const { sender } = setup();
     const abort = new AbortController();
@@ -307,10 +474,4 @@ describe("sendAll", () => {
     const { sender } = setup();
     expect(() => sender.sendAll({}, "tok-a")).toThrow(/iterable of tokens/);
   });
-});
-
-it("a sender shows no secret when inspected", () => {
-  const { sender } = setup();
-  expect(inspect(sender, { depth: 10 })).not.toContain("apiKey");
-  expect(token("a")).toBe("a");
 });

@@ -1,5 +1,11 @@
 import { systemClock } from "./clock.ts";
-import { AbortedError, ClosedError, InvalidMessageError, InvalidOptionsError } from "./errors.ts";
+import {
+  AbortedError,
+  ClosedError,
+  InvalidMessageError,
+  InvalidOptionsError,
+  RegistrationStoreError,
+} from "./errors.ts";
 import { eventChannel, publish } from "./events.ts";
 import { createGate } from "./gate.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
@@ -10,14 +16,14 @@ import {
   parseMessageContent,
 } from "./message/downstream.ts";
 import { tokensOf } from "./message/target.ts";
-import type { RegistrationToken } from "./message/token.ts";
+import { describeType, type RegistrationToken } from "./message/token.ts";
 import { createMessageIds } from "./message-id.ts";
 import { countOutcomes, type RecipientOutcome, type SendReport } from "./outcome.ts";
-import { applyReport } from "./registration-store.ts";
+import { applyReport, isPromiseLike, type MaybePromise } from "./registration-store.ts";
 import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
 import { sendInBatches } from "./send-all.ts";
 import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
-import { substitute } from "./substitution.ts";
+import { type Substitution, substitute } from "./substitution.ts";
 import type { DownstreamTransport } from "./transport.ts";
 
 /** Sends unsettled at once, unless told otherwise. */
@@ -48,25 +54,19 @@ export function createSender(options: CreateSenderOptions): Sender {
     if (signal?.aborted) throw new AbortedError("The send", signal.reason);
   }
 
-  /** From a message that was checked to the report for the caller. */
+  /** From a message that was checked to the report for the caller, in a room that was taken for it. */
   async function dispatch(message: DownstreamMessage, sendOptions: SendOptions): Promise<SendReport> {
-    transport.check?.(message);
-    gate.enter();
-    try {
-      const startedAt = clock.now();
-      const given = tokensOf(message.target);
-      let substitution: ReturnType<typeof substitute>;
-      if (given !== undefined) {
-        const resolved = registrations.resolve(given);
-        substitution = substitute(message, given, resolved instanceof Promise ? await resolved : resolved);
-      }
-      const sent = await attempt(substitution?.message ?? message, sendOptions, startedAt);
-      const report = substitution === undefined ? sent : substitution.restore(sent);
-      if (sendChannel.hasSubscribers) publishSend(report, startedAt);
-      return report;
-    } finally {
-      gate.leave();
+    const startedAt = clock.now();
+    const given = tokensOf(message.target);
+    let substitution: Substitution | undefined;
+    if (given !== undefined) {
+      const resolved = askStore(() => registrations.resolve(given));
+      substitution = substitute(message, given, isPromiseLike(resolved) ? await resolved : resolved);
     }
+    const sent = await attempt(substitution?.message ?? message, sendOptions, startedAt);
+    const report = substitution === undefined ? sent : substitution.restore(sent);
+    if (sendChannel.hasSubscribers) publishSend(report, startedAt);
+    return report;
   }
 
   async function attempt(message: DownstreamMessage, sendOptions: SendOptions, startedAt: number): Promise<SendReport> {
@@ -91,7 +91,7 @@ export function createSender(options: CreateSenderOptions): Sender {
   async function storeReport(report: SendReport): Promise<SendReport> {
     try {
       const stored = applyReport(report, registrations);
-      if (stored !== undefined) await stored;
+      if (isPromiseLike(stored)) await stored;
       return report;
     } catch (storeError) {
       publish("cloud-messaging:notice", () => ({
@@ -115,40 +115,61 @@ export function createSender(options: CreateSenderOptions): Sender {
   let closing: Promise<void> | undefined;
   const sender: Sender = {
     async send(input, sendOptions = {}) {
-      assertCanStart(sendOptions.signal);
       checkSendOptions(sendOptions);
-      return dispatch(parseDownstreamMessage(input), sendOptions);
+      assertCanStart(sendOptions.signal);
+      const message = parseDownstreamMessage(input);
+      transport.check?.(message);
+      gate.enter();
+      try {
+        return await dispatch(message, sendOptions);
+      } finally {
+        gate.leave();
+      }
     },
 
     async sendToUser(userId, input, sendOptions = {}) {
-      assertCanStart(sendOptions.signal);
       checkSendOptions(sendOptions);
-      const content = parseMessageContent(input);
-      const found = await registrations.registrationsOf(userId);
-      if (found.length === 0) return { outcomes: [] };
-      if (content.messageId !== undefined && found.length > 1) throw ownMessageIdForMany(found.length);
       assertCanStart(sendOptions.signal);
-      return dispatch(
-        withTokens(
+      if (typeof userId !== "string" || userId === "") {
+        throw new InvalidMessageError([{ path: "userId", problem: "must be a non-empty string" }]);
+      }
+      const content = parseMessageContent(input);
+      gate.enter();
+      try {
+        const found = await askStore(() => registrations.registrationsOf(userId));
+        if (found.length === 0) return { outcomes: [] };
+        if (content.messageId !== undefined && found.length > 1) throw ownMessageIdForMany(found.length);
+        const message = withTokens(
           content,
           found.map(({ token }) => token),
-        ),
-        sendOptions,
-      );
+        );
+        transport.check?.(message);
+        assertCanStart(sendOptions.signal);
+        return await dispatch(message, sendOptions);
+      } finally {
+        gate.leave();
+      }
     },
 
     sendAll(input, tokens, allOptions = {}) {
-      assertCanStart(allOptions.signal);
       checkSendOptions(allOptions);
+      assertCanStart(allOptions.signal);
       const content = parseMessageContent(input);
       if (content.messageId !== undefined) throw ownMessageIdForMany("any number of");
+      // what the service cannot carry is the caller's mistake, and known before the first token is taken
+      transport.check?.(withTokens(content, ["placeholder" as RegistrationToken]));
       return sendInBatches(tokens, {
         ...allOptions,
+        clock,
         concurrency: allOptions.concurrency ?? transport.preferredConcurrency ?? 16,
         batchSize: allOptions.batchSize ?? transport.preferredBatchSize ?? 1,
         async sendBatch(batch) {
-          await gate.capacity(allOptions.signal);
-          return dispatch(withTokens(content, batch), allOptions);
+          await gate.acquire(allOptions.signal);
+          try {
+            return await dispatch(withTokens(content, batch), allOptions);
+          } finally {
+            gate.leave();
+          }
         },
       });
     },
@@ -168,6 +189,19 @@ export function createSender(options: CreateSenderOptions): Sender {
     [Symbol.asyncDispose]: () => sender.close(),
   };
   return sender;
+}
+
+/** A store that cannot be asked stops the send: sending to superseded tokens instead would be a guess. */
+function askStore<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
+  const fail = (cause: unknown): never => {
+    throw new RegistrationStoreError(cause);
+  };
+  try {
+    const answer = ask();
+    return isPromiseLike(answer) ? Promise.resolve(answer as PromiseLike<T>).catch(fail) : answer;
+  } catch (cause) {
+    return fail(cause);
+  }
 }
 
 function neverLeft(outcome: RecipientOutcome): boolean {
@@ -200,7 +234,11 @@ function checkOptions(transport: DownstreamTransport, maxWaiting: number): void 
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
-function checkSendOptions({ timeoutMs, ambiguous }: SendOptions): void {
+function checkSendOptions(options: SendOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionsError([{ path: "", problem: `must be an object, not ${describeType(options)}` }]);
+  }
+  const { timeoutMs, ambiguous } = options;
   if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs > 0)) {
     throw new InvalidOptionsError([
       { path: "timeoutMs", problem: `must be a number above 0, not ${String(timeoutMs)}` },

@@ -87,7 +87,7 @@ describe("the error-code table", () => {
   });
 
   it("has no wire word on two rows, so that each is read one way", () => {
-    for (const wire of ["gcmHttp", "ccs", "fcmV1", "instanceId"] as const) {
+    for (const wire of ["gcmHttp", "ccs", "fcmV1", "instanceId", "deviceGroups"] as const) {
       const words = Object.values<ErrorRow>(ERROR_CODES).flatMap((row) => row[wire] ?? []);
       expect(new Set(words).size).toBe(words.length);
     }
@@ -106,7 +106,8 @@ describe("the error-code table", () => {
     ["invalid-argument", 'InvalidJson: JSON_TYPE_ERROR : Field "data" must be a JSON object', "invalid-argument"],
     ["invalid-argument", "JSON_PARSING_ERROR: Unexpected token", "malformed-json"],
     ["stanza-error", "InvalidJson: JSON_PARSING_ERROR : Missing Required Field: message_id\n", "missing-message-id"],
-    ["invalid-argument", "The registration token is not a valid FCM registration token", "invalid-registration"],
+    ["invalid-argument", "JSON_PARSING_ERROR: Invalid token at position 5", "malformed-json"],
+    ["invalid-argument", "<html>Invalid token</html>", "invalid-argument"],
     ["bad-registration", "Invalid token on 'to' field: tok-x", "invalid-registration"],
     ["bad-registration", "Sender mismatch", "bad-registration"],
     ["bad-registration", 'Invalid value for "time_to_live"', "bad-registration"],

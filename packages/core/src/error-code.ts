@@ -307,6 +307,11 @@ export const ERROR_CODES = {
     verdict: "retry",
     action: "Check the endpoint and any proxy on the way.",
   },
+  "not-sent": {
+    meaning: "It was not sent: something on our side failed first",
+    verdict: "retry",
+    action: "See the error that ended the call.",
+  },
   aborted: {
     meaning: "The caller's signal ended the send",
     verdict: "retry",

@@ -31,6 +31,9 @@ export function errorCodeFor(wire: WireVocabulary, word: string): ErrorCode {
   return "internal-error";
 }
 
+/** Longest explanation looked at. Unit: characters. */
+const MAX_EXPLANATION_CHARS = 500;
+
 // codes wide enough that the explanation beside them may say which narrower one is meant
 const WIDE_CODES: ReadonlySet<ErrorCode> = new Set(["invalid-argument", "bad-registration", "stanza-error"]);
 const byText = rows.flatMap(([code, row]) => (row.text === undefined ? [] : [{ code, text: row.text }]));
@@ -43,10 +46,10 @@ const byText = rows.flatMap(([code, row]) => (row.text === undefined ? [] : [{ c
  */
 export function narrowErrorCode(code: ErrorCode, explanation: string | undefined): ErrorCode {
   if (explanation === undefined || !WIDE_CODES.has(code)) return code;
-  const found = byText.find(({ text }) => text.test(explanation))?.code;
-  // the token a BAD_REGISTRATION is about can only be proven bad; that it is another field would be a contradiction
-  if (found === undefined || (code === "bad-registration" && found !== "invalid-registration")) return code;
-  return found;
+  const words = explanation.slice(0, MAX_EXPLANATION_CHARS);
+  // a BAD_REGISTRATION can only be proven to be about a bad token; and nothing else proves that, since "token" is also a word of JSON
+  const possible = (found: ErrorCode): boolean => (code === "bad-registration") === (found === "invalid-registration");
+  return byText.find((row) => possible(row.code) && row.text.test(words))?.code ?? code;
 }
 
 /** The code for the HTTP status of a whole answer: every 5xx not listed is `unavailable`, any other status `unexpected-status`. */

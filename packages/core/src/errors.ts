@@ -28,6 +28,28 @@ export class InvalidMessageError extends CloudMessagingError {
   }
 }
 
+/** A registration that cannot be stored. Nothing was stored. */
+export class InvalidRegistrationError extends CloudMessagingError {
+  override readonly name = "InvalidRegistrationError";
+  readonly code = "ERR_INVALID_REGISTRATION";
+  readonly problems: readonly FieldProblem[];
+
+  constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
+    super(`The registration is not valid: ${describeProblems(problems)}`, options);
+    this.problems = problems;
+  }
+}
+
+/** The registration store failed before anything was sent. `cause` is its error. */
+export class RegistrationStoreError extends CloudMessagingError {
+  override readonly name = "RegistrationStoreError";
+  readonly code = "ERR_REGISTRATION_STORE";
+
+  constructor(cause: unknown) {
+    super("The registration store failed, so nothing was sent; the cause says why", { cause });
+  }
+}
+
 /** An option given to a factory function is missing, of the wrong type or out of range. */
 export class InvalidOptionsError extends CloudMessagingError {
   override readonly name = "InvalidOptionsError";
@@ -103,13 +125,32 @@ export class StoreFullError extends CloudMessagingError {
 export type AnyCloudMessagingError =
   | InvalidMessageError
   | InvalidOptionsError
+  | InvalidRegistrationError
   | ClosedError
   | AbortedError
   | TooManyWaitingError
   | AuthenticationError
   | ConnectionError
+  | RegistrationStoreError
   | StoreFullError;
 
+/** Problems told in an error's message; `problems` has them all. */
+const MAX_TOLD = 10;
+/** Longest path told. Unit: characters. A key of the caller's may be long, or be a token in the wrong place. */
+const MAX_PATH_CHARS = 80;
+
 function describeProblems(problems: readonly FieldProblem[]): string {
-  return problems.map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`)).join("; ");
+  const told = problems.slice(0, MAX_TOLD).map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`));
+  if (problems.length > MAX_TOLD) told.push(`and ${problems.length - MAX_TOLD} more`);
+  return told.join("; ");
+}
+
+/** A path with its parts cut to what a person can read, and to what cannot be a whole token. */
+export function pathOf(parts: readonly PropertyKey[]): string {
+  return parts
+    .map((part) => {
+      const text = String(part);
+      return text.length <= MAX_PATH_CHARS ? text : `${text.slice(0, 12)}… (${text.length} characters)`;
+    })
+    .join(".");
 }

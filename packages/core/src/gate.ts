@@ -1,11 +1,18 @@
+import { onAbort } from "./abort.ts";
 import { AbortedError, ClosedError, InvalidOptionsError, TooManyWaitingError } from "./errors.ts";
 
 /** Counts what is unsettled, holds back who asks for room, and knows when nothing is left. */
 export interface Gate {
-  /** @throws {TooManyWaitingError} no room. */
+  /** Takes a room now. @throws {TooManyWaitingError} no room. @throws {ClosedError} closed. */
   enter(): void;
+  /** Takes a room as soon as there is one, and has it when it resolves. First come, first served. */
+  acquire(signal?: AbortSignal): Promise<void>;
+  /** Gives a room back. */
   leave(): void;
-  /** Resolves when there is room: first come, first served. The room is kept for the caller until the event loop turns. */
+  /**
+   * Resolves when there is room, first come, first served, and takes none: it is kept free of other waiters until the event loop turns,
+   * which is long enough for the code behind `await capacity()`. Who enters without waiting may still be faster.
+   */
   capacity(signal?: AbortSignal): Promise<void>;
   /** Nobody enters any more; who waits for room is refused. */
   close(): void;
@@ -16,6 +23,7 @@ export interface Gate {
 }
 
 interface Waiter {
+  readonly takesRoom: boolean;
   readonly grant: () => void;
   readonly refuse: (error: Error) => void;
 }
@@ -27,8 +35,8 @@ export function createGate(limit: number, what: string): Gate {
   const idleWaiters: (() => void)[] = [];
   let pending = 0;
   let closed = false;
-  // rooms promised by capacity() and not yet entered. A promise lasts until the event loop turns: long enough for the code behind
-  // `await capacity()`, and nobody can keep a room by never entering it.
+  // rooms that capacity() has named and nobody has entered. A promise ends when the event loop turns, so that nobody can keep a room
+  // by never entering it.
   let promised = 0;
   let turning = false;
 
@@ -45,13 +53,45 @@ export function createGate(limit: number, what: string): Gate {
     });
   }
 
+  function give(takesRoom: boolean): void {
+    if (takesRoom) pending++;
+    else promise();
+  }
+
   function admit(): void {
     for (const waiter of waiters) {
       if (!hasRoom()) return;
       waiters.delete(waiter);
-      promise();
+      give(waiter.takesRoom);
       waiter.grant();
     }
+  }
+
+  function waitForRoom(takesRoom: boolean, signal: AbortSignal | undefined): Promise<void> {
+    if (closed) return Promise.reject(new ClosedError(what));
+    if (signal?.aborted) return Promise.reject(new AbortedError("Waiting for capacity", signal.reason));
+    if (waiters.size === 0 && hasRoom()) {
+      give(takesRoom);
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        takesRoom,
+        grant: () => {
+          forget();
+          resolve();
+        },
+        refuse: (error) => {
+          forget();
+          reject(error);
+        },
+      };
+      waiters.add(waiter);
+      const forget = onAbort(signal, () => {
+        waiters.delete(waiter);
+        waiter.refuse(new AbortedError("Waiting for capacity", signal?.reason));
+      });
+    });
   }
 
   return {
@@ -61,42 +101,18 @@ export function createGate(limit: number, what: string): Gate {
       pending++;
       if (promised > 0) promised--;
     },
+    acquire: (signal) => waitForRoom(true, signal),
     leave() {
       pending--;
       if (waiters.size > 0) admit();
       if (pending === 0) for (const resolve of idleWaiters.splice(0)) resolve();
     },
-    capacity(signal) {
-      if (closed) return Promise.reject(new ClosedError(what));
-      if (signal?.aborted) return Promise.reject(new AbortedError("Waiting for capacity", signal.reason));
-      if (waiters.size === 0 && hasRoom()) {
-        promise();
-        return Promise.resolve();
-      }
-      return new Promise((resolve, reject) => {
-        const done = (): void => signal?.removeEventListener("abort", onAbort);
-        const waiter: Waiter = {
-          grant: () => {
-            done();
-            resolve();
-          },
-          refuse: (error) => {
-            done();
-            reject(error);
-          },
-        };
-        const onAbort = (): void => {
-          waiters.delete(waiter);
-          waiter.refuse(new AbortedError("Waiting for capacity", signal?.reason));
-        };
-        signal?.addEventListener("abort", onAbort, { once: true });
-        waiters.add(waiter);
-      });
-    },
+    capacity: (signal) => waitForRoom(false, signal),
     close() {
       closed = true;
-      for (const waiter of waiters) waiter.refuse(new ClosedError(what));
+      const refused = [...waiters];
       waiters.clear();
+      for (const waiter of refused) waiter.refuse(new ClosedError(what));
     },
     idle() {
       return pending === 0 ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve));

@@ -1,5 +1,6 @@
 // The public list, name by name: what users need first comes first.
 
+export { onAbort } from "./abort.ts";
 // parts: a transport of one's own, retries, time
 export { type BackoffPolicy, type BackoffState, nextDelayMs } from "./backoff.ts";
 export {
@@ -32,6 +33,8 @@ export {
   type FieldProblem,
   InvalidMessageError,
   InvalidOptionsError,
+  InvalidRegistrationError,
+  RegistrationStoreError,
   StoreFullError,
   TooManyWaitingError,
 } from "./errors.ts";
@@ -64,10 +67,10 @@ export {
   MessageContentSchema,
   parseDownstreamMessage,
   parseMessageContent,
-  problemsOf,
   refuseV1Only,
 } from "./message/downstream.ts";
 export { fidProblem, isFid, isTokenOfInstallation } from "./message/fid.ts";
+export { problemsOf } from "./message/issues.ts";
 export { type Notification, NotificationSchema } from "./message/notification.ts";
 export {
   isReservedDataKey,

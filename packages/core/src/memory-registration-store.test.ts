@@ -108,6 +108,88 @@ describe("canonical rewrites", () => {
   });
 });
 
+describe("answers that arrive late", () => {
+  it("do not undo what a newer attempt learned of the same token", () => {
+    const { store, tokensOf } = setup();
+    store.register("u", "A");
+    store.replace(A, C, 3_000);
+    store.replace(A, B, 2_000);
+    expect(store.resolve([A])).toEqual(["C"]);
+    expect(tokensOf("u")).toEqual(["C"]);
+  });
+
+  it("do not bring back a token that has died since", () => {
+    const { store, tokensOf } = setup();
+    store.register("u", "A");
+    store.remove(B, "not-registered", 3_000);
+    store.replace(A, B, 2_000);
+    expect(tokensOf("u")).toEqual(["A"]);
+    expect(store.resolve([A])).toEqual(["A"]);
+  });
+
+  it("leave nobody on a rewrite whose end has died", () => {
+    const { store } = setup();
+    store.replace(A, B, 2_000);
+    store.remove(B, "not-registered", 3_000);
+    expect(store.resolve([A])).toEqual(["A"]);
+  });
+
+  it("give the same rewrites in whatever order they come", () => {
+    const name = fc.constantFrom("A", "B", "C", "D").map(token);
+    const fact = fc.tuple(name, name, fc.boolean());
+    fc.assert(
+      fc.property(
+        fc
+          .array(fact, { maxLength: 6 })
+          .chain((facts) =>
+            fc.tuple(fc.constant(facts), fc.shuffledSubarray([...facts.keys()], { minLength: facts.length })),
+          ),
+        ([facts, order]) => {
+          const resolved = [[...facts.keys()], order].map((indices) => {
+            const { store } = setup();
+            for (const index of indices) {
+              const [from, to, dies] = facts[index] as (typeof facts)[number];
+              // each fact has its own time: its place in the list, not its place in the order of arrival
+              if (dies) store.remove(from, "not-registered", 2_000 + index);
+              else store.replace(from, to, 2_000 + index);
+            }
+            return store.resolve(["A", "B", "C", "D"].map(token));
+          });
+          expect(resolved[1]).toEqual(resolved[0]);
+        },
+      ),
+    );
+  });
+});
+
+describe("changes", () => {
+  it("come in order and numbered, even when a listener makes another change", () => {
+    const { store } = setup();
+    store.onChange((change) => {
+      if (change.type === "replaced") store.remove(B, "by-caller");
+    });
+    const seen: string[] = [];
+    store.onChange((change) => seen.push(`${change.sequence} ${change.type}`));
+    store.register("u", "A");
+    store.replace(A, B, 2_000);
+    expect(seen).toEqual(["1 replaced", "2 removed"]);
+  });
+
+  it("reach the others when a listener throws", () => {
+    const { store, changes } = setup();
+    const failing = createMemoryRegistrationStore();
+    const seen: string[] = [];
+    failing.onChange(() => {
+      throw new Error("broken listener");
+    });
+    failing.onChange(({ type }) => seen.push(type));
+    failing.suspect(A, "mismatch-sender-id");
+    expect(seen).toEqual(["suspect"]);
+    store.suspect(A, "mismatch-sender-id");
+    expect(changes).toHaveLength(1);
+  });
+});
+
 describe("removals", () => {
   it("carry their reason", () => {
     const { store, changes, tokensOf } = setup();
@@ -156,6 +238,15 @@ describe("the store", () => {
     expect(() => store.register("u", "with space")).toThrow(/token: holds white space/);
     expect(() => store.register("", "A")).toThrow(/userId/);
     expect(() => createMemoryRegistrationStore({ maxRewrites: 0 })).toThrow(/maxRewrites/);
+  });
+
+  it("lists a user's registrations by age, the oldest first", async () => {
+    const { store, clock, tokensOf } = setup();
+    for (const each of ["A", "B", "A"]) {
+      store.register("u", each);
+      await clock.advance(1);
+    }
+    expect(tokensOf("u")).toEqual(["B", "A"]);
   });
 
   it("keeps users of one token apart", () => {

@@ -1,8 +1,10 @@
 import { type Clock, systemClock } from "./clock.ts";
-import { InvalidMessageError, InvalidOptionsError, StoreFullError } from "./errors.ts";
+import { InvalidOptionsError, InvalidRegistrationError, StoreFullError } from "./errors.ts";
+import { publish } from "./events.ts";
 import { isFid, isTokenOfInstallation } from "./message/fid.ts";
 import { type RegistrationToken, tokenProblem } from "./message/token.ts";
 import type { Registration, RegistrationChange, RegistrationStore, RemovalReason } from "./registration-store.ts";
+import { createRewrites } from "./rewrites.ts";
 
 /** What a store in memory can be told. */
 export interface MemoryRegistrationStoreOptions {
@@ -28,7 +30,10 @@ export interface MemoryRegistrationStore extends RegistrationStore {
   replace(token: RegistrationToken, canonicalRegistrationId: RegistrationToken, sentAt: number): void;
   remove(token: RegistrationToken, reason: RemovalReason, sentAt?: number): void;
   suspect(token: RegistrationToken, reason: "mismatch-sender-id" | "bad-registration"): void;
-  /** Calls the listener at every change, in their order. Returns how to stop. A listener that throws disturbs nobody else. */
+  /**
+   * Calls the listener at every change, in their order. Returns how to stop. A listener that throws disturbs nobody else: it is told
+   * as a notice.
+   */
   onChange(listener: (change: RegistrationChange) => void): () => void;
   /** Registrations held. */
   readonly size: number;
@@ -36,18 +41,18 @@ export interface MemoryRegistrationStore extends RegistrationStore {
 
 type WithoutSequence<T> = T extends unknown ? Omit<T, "sequence"> : never;
 
-/** A rewrite, and when the attempt that learned of it was sent. */
-interface Rewrite {
-  readonly to: RegistrationToken;
-  readonly at: number;
+/** A stored token: who has it, and when it was last said to be good, by the app or by the service. */
+interface StoredToken {
+  readonly users: Set<string>;
+  registeredAt: number;
 }
 
 /**
  * Keeps registrations in memory, bounded and safe under concurrent sends.
  *
- * - A change that the service caused is compared by time: a registration stored after the attempt was sent stays as it is.
+ * - A change that the service caused is compared by time: a token registered after the attempt was sent stays as it is.
  * - A rewrite onto a token that the user has already merges the two. A chain (A to B, B to C) resolves to its end; the newer of two
- *   contrary rewrites (A to B, B to A) wins.
+ *   contrary rewrites (A to B, B to A) wins, in whatever order the answers arrive.
  *
  * @throws {InvalidOptionsError} a bound is not a whole number of at least 1.
  */
@@ -56,77 +61,46 @@ export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOp
   requireCount("maxRegistrations", maxRegistrations);
   requireCount("maxRewrites", maxRewrites);
 
-  /** user → token → when it was registered */
+  /** user → token → when it was registered; the oldest first */
   const byUser = new Map<string, Map<RegistrationToken, number>>();
-  const usersOf = new Map<RegistrationToken, Set<string>>();
-  const rewrites = new Map<RegistrationToken, Rewrite>();
-  const listeners = new Set<(change: RegistrationChange) => void>();
+  const byToken = new Map<RegistrationToken, StoredToken>();
+  const rewrites = createRewrites(maxRewrites);
+  const changes = createChangeFeed();
   let size = 0;
-  let sequence = 0;
-
-  function emit(change: WithoutSequence<RegistrationChange>): void {
-    sequence++;
-    for (const listener of [...listeners]) {
-      try {
-        listener({ ...change, sequence } as RegistrationChange);
-      } catch (error) {
-        // the store must not fail for it, and it must not go unseen
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
-  }
 
   function put(userId: string, token: RegistrationToken, registeredAt: number): void {
     let tokens = byUser.get(userId);
-    if (tokens?.has(token)) {
-      tokens.set(token, Math.max(registeredAt, tokens.get(token) ?? 0));
-      return;
-    }
     if (tokens === undefined) {
       tokens = new Map();
       byUser.set(userId, tokens);
     }
-    tokens.set(token, registeredAt);
-    const users = usersOf.get(token);
-    if (users === undefined) usersOf.set(token, new Set([userId]));
-    else users.add(userId);
-    size++;
-  }
-
-  function drop(userId: string, token: RegistrationToken): void {
-    const tokens = byUser.get(userId);
-    if (!tokens?.delete(token)) return;
-    size--;
-    if (tokens.size === 0) byUser.delete(userId);
-    const users = usersOf.get(token);
-    users?.delete(userId);
-    if (users?.size === 0) usersOf.delete(token);
-  }
-
-  /** Users whose registration of this token is not newer than the attempt. */
-  function usersBefore(token: RegistrationToken, sentAt: number): string[] {
-    return [...(usersOf.get(token) ?? [])].filter((userId) => (byUser.get(userId)?.get(token) ?? 0) <= sentAt);
-  }
-
-  function rememberRewrite(token: RegistrationToken, to: RegistrationToken, at: number): void {
-    rewrites.delete(token);
-    // it is canonical now, so it is superseded by nothing: this is what keeps chains free of cycles
-    rewrites.delete(to);
-    rewrites.set(token, { to, at });
-    if (rewrites.size > maxRewrites) {
-      const oldest = rewrites.keys().next();
-      if (!oldest.done) rewrites.delete(oldest.value);
+    const before = tokens.get(token);
+    if (before === undefined) size++;
+    // to the end: the order is that of registration
+    tokens.delete(token);
+    tokens.set(token, Math.max(registeredAt, before ?? registeredAt));
+    const stored = byToken.get(token);
+    if (stored === undefined) byToken.set(token, { users: new Set([userId]), registeredAt });
+    else {
+      stored.users.add(userId);
+      stored.registeredAt = Math.max(stored.registeredAt, registeredAt);
     }
   }
 
-  function resolveOne(token: RegistrationToken): RegistrationToken {
-    let current = token;
-    for (let rewrite = rewrites.get(current); rewrite !== undefined; rewrite = rewrites.get(current))
-      current = rewrite.to;
-    return current;
+  /** Takes the token from every user. Returns them. */
+  function drop(token: RegistrationToken): string[] {
+    const users = [...(byToken.get(token)?.users ?? [])];
+    byToken.delete(token);
+    for (const userId of users) {
+      const tokens = byUser.get(userId);
+      if (tokens?.delete(token)) size--;
+      if (tokens?.size === 0) byUser.delete(userId);
+    }
+    return users;
   }
+
+  const registeredSince = (token: RegistrationToken, at: number): boolean =>
+    (byToken.get(token)?.registeredAt ?? at) > at;
 
   /** The installation ID this user has already that the token begins with. */
   function installationOf(userId: string, token: RegistrationToken): RegistrationToken | undefined {
@@ -150,20 +124,20 @@ export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOp
       if (typeof userId !== "string" || userId === "")
         problems.push({ path: "userId", problem: "must be a non-empty string" });
       if (problem !== undefined) problems.push({ path: "token", problem });
-      if (problems.length > 0) throw new InvalidMessageError(problems);
+      if (problems.length > 0) throw new InvalidRegistrationError(problems);
       const registered = token as RegistrationToken;
+      const now = clock.now();
       const fid = installationOf(userId, registered);
       if (fid !== undefined) {
         // a device has one or the other: its ID is known, so its token is not used any more
-        put(userId, fid, clock.now());
-        rememberRewrite(registered, fid, clock.now());
+        put(userId, fid, now);
+        store.replace(registered, fid, now);
         return;
       }
       if (isFid(registered)) supersedeTokensOf(userId, registered);
       if (size >= maxRegistrations && !byUser.get(userId)?.has(registered)) throw new StoreFullError(maxRegistrations);
-      // the app itself says that this is its token: what was known of it before no longer holds
-      rewrites.delete(registered);
-      put(userId, registered, clock.now());
+      rewrites.revive(registered);
+      put(userId, registered, now);
     },
 
     registrationsOf(userId) {
@@ -171,59 +145,89 @@ export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOp
     },
 
     resolve(tokens) {
-      if (rewrites.size === 0) return tokens;
+      if (rewrites.empty) return tokens;
       let resolved: RegistrationToken[] | undefined;
       for (let position = 0; position < tokens.length; position++) {
         const token = tokens[position] as RegistrationToken;
-        if (!rewrites.has(token)) continue;
+        const target = rewrites.resolve(token);
+        if (target === token) continue;
         resolved ??= [...tokens];
-        resolved[position] = resolveOne(token);
+        resolved[position] = target;
       }
       return resolved ?? tokens;
     },
 
     replace(token, canonicalRegistrationId, sentAt) {
-      // an answer can come late: where the canonical ID itself has been superseded since, its successor is meant
-      const since = rewrites.get(canonicalRegistrationId);
-      const canonical =
-        since !== undefined && since.at > sentAt ? resolveOne(canonicalRegistrationId) : canonicalRegistrationId;
-      if (token === canonical) return;
-      if (rewrites.get(token)?.to === canonical && !usersOf.has(token)) return;
-      const users = usersBefore(token, sentAt);
-      const registeredSince = (usersOf.get(token)?.size ?? 0) > users.length;
-      if (registeredSince && users.length === 0) return;
-      // where one user has registered it anew and another has not, the token lives: others keep it, and sends to it stay as they are
-      if (!registeredSince) rememberRewrite(token, canonical, sentAt);
-      for (const userId of users) {
-        drop(userId, token);
-        put(userId, canonical, sentAt);
-      }
-      emit({ type: "replaced", token, canonicalRegistrationId: canonical, userIds: users });
+      if (token === canonicalRegistrationId || registeredSince(token, sentAt)) return;
+      const before = rewrites.resolve(token);
+      rewrites.add(token, canonicalRegistrationId, sentAt);
+      // an answer can come late: where the canonical ID itself was superseded or has died since, or the token was named canonical, the
+      // end of the chain says so
+      const canonical = rewrites.resolve(token);
+      if (canonical === token) return;
+      const users = drop(token);
+      if (users.length === 0 && canonical === before) return;
+      for (const userId of users) put(userId, canonical, sentAt);
+      changes.emit({ type: "replaced", token, canonicalRegistrationId: canonical, userIds: users });
     },
 
-    remove(token, reason, sentAt = Number.POSITIVE_INFINITY) {
-      const users = usersBefore(token, sentAt);
-      if (users.length === 0) return;
-      for (const userId of users) drop(userId, token);
-      emit({ type: "removed", token, reason, userIds: users });
+    remove(token, reason, sentAt = Number.MAX_VALUE) {
+      if (registeredSince(token, sentAt)) return;
+      rewrites.bury(token, sentAt);
+      const users = drop(token);
+      if (users.length > 0) changes.emit({ type: "removed", token, reason, userIds: users });
     },
 
     suspect(token, reason) {
-      emit({ type: "suspect", token, reason, userIds: [...(usersOf.get(token) ?? [])] });
+      changes.emit({ type: "suspect", token, reason, userIds: [...(byToken.get(token)?.users ?? [])] });
     },
 
-    onChange(listener) {
-      listeners.add(listener);
-      return () => {
-        listeners.delete(listener);
-      };
-    },
+    onChange: changes.listen,
 
     get size() {
       return size;
     },
   };
   return store;
+}
+
+/** Changes in their order, to every listener, even when a listener makes another change. */
+function createChangeFeed() {
+  const listeners = new Set<(change: RegistrationChange) => void>();
+  const waiting: RegistrationChange[] = [];
+  let sequence = 0;
+  let delivering = false;
+
+  function deliver(change: RegistrationChange): void {
+    for (const listener of [...listeners]) {
+      try {
+        listener(change);
+      } catch (error) {
+        publish("cloud-messaging:notice", () => ({
+          transport: "registration-store",
+          notice: "change-listener-failed",
+          detail: error instanceof Error ? error.name : "not an Error",
+        }));
+      }
+    }
+  }
+
+  return {
+    emit(change: WithoutSequence<RegistrationChange>): void {
+      sequence++;
+      waiting.push({ ...change, sequence } as RegistrationChange);
+      if (delivering) return;
+      delivering = true;
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) deliver(next);
+      delivering = false;
+    },
+    listen(listener: (change: RegistrationChange) => void): () => void {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+  };
 }
 
 function requireCount(name: string, value: number): void {

@@ -1,5 +1,5 @@
 import type { RegistrationToken } from "./message/token.ts";
-import type { SendReport } from "./outcome.ts";
+import type { RecipientOutcome, SendReport } from "./outcome.ts";
 
 /** Why a registration was removed: the service's verdict, or the app server's own wish. */
 export type RemovalReason = "not-registered" | "invalid-registration" | "by-caller";
@@ -68,32 +68,49 @@ export interface RegistrationStore {
 }
 
 /**
- * Tells the store what a report says: rewrites, removals, suspicions. Everything else changes nothing.
- * Goes by the token really sent to, in the order of the outcomes.
+ * Tells the store what a report says: rewrites, removals, suspicions. Everything else changes nothing. Goes by the token really sent to;
+ * changes are begun in the order of the outcomes, and one that fails keeps no other from being made.
+ *
+ * @throws {AggregateError} the store failed; `errors` has each failure.
  */
 export function applyReport(report: SendReport, store: RegistrationStore): MaybePromise<void> {
-  let waiting: Promise<void>[] | undefined;
+  const failures: unknown[] = [];
+  const waiting: Promise<unknown>[] = [];
   for (const outcome of report.outcomes) {
-    if (outcome.kind === "retryable" || outcome.kind === "ambiguous") continue;
-    const token = (outcome.sentTo ?? outcome.recipient) as RegistrationToken;
-    const sentAt = outcome.sentAt ?? 0;
-    let done: MaybePromise<void>;
-    if (outcome.kind === "accepted") {
-      if (outcome.canonicalRegistrationId === undefined || outcome.canonicalRegistrationId === token) continue;
-      done = store.replace(token, outcome.canonicalRegistrationId, sentAt);
-    } else if (outcome.kind === "unregistered") {
-      done = store.remove(
-        token,
-        outcome.code === "invalid-registration" ? "invalid-registration" : "not-registered",
-        sentAt,
-      );
-    } else if (outcome.code === "mismatch-sender-id" || outcome.code === "bad-registration") {
-      done = store.suspect(token, outcome.code);
-    } else continue;
-    if (done !== undefined) {
-      waiting ??= [];
-      waiting.push(done);
+    // nearly all of them
+    if (outcome.kind === "accepted" && outcome.canonicalRegistrationId === undefined) continue;
+    try {
+      const done = applyOutcome(outcome, store);
+      if (isPromiseLike(done)) waiting.push(Promise.resolve(done).catch((error: unknown) => failures.push(error)));
+    } catch (error) {
+      failures.push(error);
     }
   }
-  return waiting === undefined ? undefined : Promise.all(waiting).then(() => undefined);
+  if (waiting.length > 0) return Promise.all(waiting).then(() => throwAll(failures));
+  throwAll(failures);
+}
+
+function applyOutcome(outcome: RecipientOutcome, store: RegistrationStore): MaybePromise<void> {
+  const token = (outcome.sentTo ?? outcome.recipient) as RegistrationToken;
+  const sentAt = outcome.sentAt ?? 0;
+  switch (outcome.kind) {
+    case "accepted":
+      if (outcome.canonicalRegistrationId === undefined || outcome.canonicalRegistrationId === token) return;
+      return store.replace(token, outcome.canonicalRegistrationId, sentAt);
+    case "unregistered":
+      return store.remove(token, outcome.code === "invalid-registration" ? outcome.code : "not-registered", sentAt);
+    case "rejected":
+      if (outcome.code === "mismatch-sender-id" || outcome.code === "bad-registration") {
+        return store.suspect(token, outcome.code);
+      }
+  }
+}
+
+/** Whether a store (or anybody) makes us wait: any thenable counts, not only the language's own promises. */
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+function throwAll(failures: readonly unknown[]): void {
+  if (failures.length > 0) throw new AggregateError(failures, "The registration store failed");
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { createManualClock } from "./clock.ts";
 import { InvalidOptionsError } from "./errors.ts";
@@ -57,6 +58,69 @@ describe("second attempts", () => {
       [1_000, "a"],
       [10_000, "b"],
     ]);
+  });
+
+  it("follow each recipient's own Retry-After", async () => {
+    const { clock, send, transport } = setup({
+      a: [{ code: "unavailable", retryAfterMs: 300_000 }],
+      b: ["unavailable", "ok"],
+      c: [{ code: "unavailable", retryAfterMs: 5_000 }, "ok"],
+      d: [{ code: "quota-exceeded", retryAfterMs: 2_000 }, "ok"],
+      e: ["device-message-rate-exceeded", "ok"],
+    });
+    const sending = send(["a", "b", "c", "d", "e"]);
+    await clock.advance(60_000);
+    const report = await sending;
+    expect(kinds(report)).toEqual(["retryable", "accepted", "accepted", "accepted", "accepted"]);
+    expect(report.outcomes[0]).toMatchObject({ retryAt: 300_000, attempts: 1 });
+    expect(transport.attempts.slice(1).map(({ at, recipients }) => `${at} ${recipients}`)).toEqual([
+      "1000 b",
+      "2000 d",
+      "5000 c",
+      "10000 e",
+    ]);
+  });
+
+  it("of one group do not wait for a slow attempt of another", async () => {
+    const clock = createManualClock(0);
+    const transport = scriptedTransport({ a: ["unavailable", "ok"], b: ["quota-exceeded", "ok"] }, { clock });
+    const { send } = transport;
+    let release: () => void = () => {};
+    transport.send = async (message, options) => {
+      const report = await send(message, options);
+      const slow = transport.attempts.length > 1 && transport.attempts.at(-1)?.recipients[0] === "a";
+      if (slow) await new Promise<void>((resolve) => (release = resolve));
+      return report;
+    };
+    const sending = withRetry(transport, { clock, random: NO_JITTER }).send(
+      parseDownstreamMessage({ target: { tokens: ["a", "b"] } }),
+    );
+    await clock.advance(15_000);
+    expect(transport.attempts.map(({ at, recipients }) => `${at} ${recipients}`)).toEqual([
+      "0 a,b",
+      "1000 a",
+      "10000 b",
+    ]);
+    release();
+    expect(kinds(await sending)).toEqual(["accepted", "accepted"]);
+  });
+
+  it("end when the transport has been closed under them", async () => {
+    const { clock, send, transport } = setup({ a: ["unavailable", "closed"] });
+    const sending = send(["a"]);
+    await clock.advance(60_000);
+    expect((await sending).outcomes[0]).toMatchObject({ kind: "retryable", code: "unavailable", attempts: 1 });
+    expect(transport.attempts).toHaveLength(2);
+  });
+
+  it("of many sends add no listener each to the signal they share", async () => {
+    const { clock, send } = setup({ a: ["unavailable", "ok"] });
+    const abort = new AbortController();
+    const sends = Array.from({ length: 50 }, () => send(["a"], { signal: abort.signal }));
+    await clock.advance(100);
+    expect(getEventListeners(abort.signal, "abort")).toHaveLength(1);
+    await clock.advance(60_000);
+    await Promise.all(sends);
   });
 
   it("end after the attempts allowed, with the last answer and when to try again", async () => {
@@ -190,6 +254,10 @@ describe("withRetry", () => {
   it.each([
     [{ maxAttempts: 0 }, "retry.maxAttempts"],
     [{ totalMs: Number.NaN }, "retry.totalMs"],
+    [{ totalMs: 0 }, "retry.totalMs"],
+    [{ maxAttempts: 1.5 }, "retry.maxAttempts"],
+    [{ maxMs: 1, initialMs: 1_000 }, "retry.maxMs"],
+    [{ minMs: Number.POSITIVE_INFINITY }, "retry.minMs"],
     [{ tries: 3 } as object, "retry.tries"],
   ])("refuses the policy %j and names the field", (policy, path) => {
     expect(() => withRetry(scriptedTransport({}), policy)).toThrow(path);

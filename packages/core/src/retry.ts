@@ -1,8 +1,9 @@
 import pRetry from "p-retry";
+import { onAbort } from "./abort.ts";
 import { type BackoffPolicy, nextDelayMs } from "./backoff.ts";
-import { type Clock, type Random, systemClock, wait } from "./clock.ts";
+import { type Clock, type Random, systemClock } from "./clock.ts";
 import { type ErrorCode, errorRow } from "./error-code.ts";
-import { InvalidOptionsError } from "./errors.ts";
+import { type FieldProblem, InvalidOptionsError } from "./errors.ts";
 import { publish } from "./events.ts";
 import type { DownstreamMessage } from "./message/downstream.ts";
 import { type Target, tokensOf } from "./message/target.ts";
@@ -39,7 +40,8 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
   }
   const { clock = systemClock, random = Math.random, ...overrides } = options;
   const policy = resolvePolicy(transport.retryPolicy, overrides);
-  const closing = new AbortController();
+  const underWay = new Set<() => void>();
+  let closed = false;
 
   const retrying: DownstreamTransport = {
     name: transport.name,
@@ -57,16 +59,27 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
         (attempt.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend" && !transport.settlesAmbiguous;
       // nearly every send ends here, so what a second attempt needs is made only past this line
       if (!first.outcomes.some((outcome) => wantsAnother(outcome, resend))) return first;
-      return new Retries(
-        { transport, policy, clock, random, closing: closing.signal },
+      const retries = new Retries(
+        { transport, policy, clock, random },
         message,
         { ...attempt, deadlineAt },
         resend,
-        first.outcomes,
-      ).run();
+        first,
+      );
+      const end = (): void => retries.end();
+      const forget = onAbort(attempt.signal, end);
+      underWay.add(end);
+      if (closed) end();
+      try {
+        return await retries.run();
+      } finally {
+        underWay.delete(end);
+        forget();
+      }
     },
     close() {
-      closing.abort();
+      closed = true;
+      for (const end of underWay) end();
       return transport.close();
     },
     [Symbol.asyncDispose]: () => retrying.close(),
@@ -76,19 +89,44 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
 
 function resolvePolicy(defaults: BackoffPolicy, overrides: Partial<BackoffPolicy>): BackoffPolicy {
   const policy = { ...defaults };
-  const problems = [];
+  const problems: FieldProblem[] = [];
   for (const key of Object.keys(overrides) as (keyof BackoffPolicy)[]) {
     const value = overrides[key];
     if (value === undefined) continue;
-    const least = key === "maxAttempts" ? 1 : 0;
-    if (!(key in defaults)) problems.push({ path: `retry.${key}`, problem: "is not an option of the retry policy" });
-    else if (typeof value !== "number" || Number.isNaN(value) || value < least) {
-      problems.push({ path: `retry.${key}`, problem: `must be a number of at least ${least}, not ${String(value)}` });
+    const range = POLICY_RANGES[key];
+    if (range === undefined) problems.push({ path: `retry.${key}`, problem: "is not an option of the retry policy" });
+    else if (typeof value !== "number" || !range.holds(value)) {
+      problems.push({ path: `retry.${key}`, problem: `must be ${range.words}, not ${String(value)}` });
     } else policy[key] = value;
+  }
+  // whoever widens the first wait means the later ones too
+  if (overrides.maxMs === undefined) policy.maxMs = Math.max(policy.maxMs, policy.initialMs);
+  else if (problems.length === 0 && policy.maxMs < policy.initialMs) {
+    problems.push({
+      path: "retry.maxMs",
+      problem: `must be at least initialMs (${policy.initialMs}), not ${policy.maxMs}`,
+    });
   }
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   return policy;
 }
+
+const milliseconds = {
+  holds: (value: number) => value >= 0 && value < Number.POSITIVE_INFINITY,
+  words: "a number of milliseconds, 0 or more",
+};
+const POLICY_RANGES: Readonly<Record<keyof BackoffPolicy, { holds(value: number): boolean; readonly words: string }>> =
+  {
+    minMs: milliseconds,
+    initialMs: milliseconds,
+    maxMs: milliseconds,
+    rateLimitedMinMs: milliseconds,
+    maxAttempts: {
+      holds: (value) => value >= 1 && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY),
+      words: "a whole number of at least 1, or Infinity",
+    },
+    totalMs: { holds: (value) => value > 0, words: "a number of milliseconds above 0, or Infinity" },
+  };
 
 // an attempt that the caller's signal or close() ended before anything was written is no answer of the service
 const NOT_MADE: ReadonlySet<ErrorCode> = new Set(["aborted", "closed"]);
@@ -103,10 +141,9 @@ interface Parts {
   readonly policy: BackoffPolicy;
   readonly clock: Clock;
   readonly random: Random;
-  readonly closing: AbortSignal;
 }
 
-/** Positions that are sent to again together. */
+/** Positions that are sent to again together: the same number of attempts, the same wait. */
 interface Batch {
   readonly positions: readonly number[];
   /** Attempts made for each of them so far. */
@@ -128,47 +165,31 @@ class Retries {
   readonly #outcomes: RecipientOutcome[];
   /** Positions of which an earlier attempt was written and never answered. */
   readonly #doubtful = new Set<number>();
-  #batches: Batch[] = [];
+  /** Ends the waits under way. */
+  readonly #waits = new Set<() => void>();
+  #ended = false;
 
   constructor(
     parts: Parts,
     message: DownstreamMessage,
     options: AttemptOptions & { readonly deadlineAt: number },
     resend: boolean,
-    first: readonly RecipientOutcome[],
+    first: SendReport,
   ) {
     this.#parts = parts;
     this.#message = message;
     this.#options = options;
     this.#resend = resend;
-    this.#outcomes = [...first];
-    this.#plan(
-      first.map((_, position) => position),
-      1,
-    );
+    this.#outcomes = [...first.outcomes];
   }
 
   async run(): Promise<SendReport> {
-    if (this.#batches.length === 0) return this.#report();
-    const { signal } = this.#options;
-    const ended = signal === undefined ? this.#parts.closing : AbortSignal.any([signal, this.#parts.closing]);
-    await pRetry(
-      async () => {
-        if (!(await this.#untilDue(ended))) return;
-        await this.#sendDue();
-        if (this.#batches.length > 0) throw new StillPending();
-      },
-      {
-        // attempts, time and waits are the policy's; p-retry turns the wheel
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: 0,
-        shouldRetry: ({ error }) => error instanceof StillPending,
-      },
+    await this.#pursue(
+      this.#plan(
+        this.#outcomes.map((_, position) => position),
+        1,
+      ),
     );
-    return this.#report();
-  }
-
-  #report(): SendReport {
     for (const position of this.#doubtful) {
       const outcome = this.#outcomes[position];
       if (outcome?.kind !== "retryable") continue;
@@ -179,42 +200,78 @@ class Retries {
     return { outcomes: this.#outcomes };
   }
 
+  /** No further attempt begins; what is waited for keeps the last thing known of it. */
+  end(): void {
+    this.#ended = true;
+    for (const wake of this.#waits) wake();
+  }
+
+  /** Batches go their own ways: one that waits long, or whose attempt takes long, holds up no other. */
+  async #pursue(batches: readonly Batch[]): Promise<void> {
+    await Promise.all(batches.map((batch) => this.#pursueBatch(batch)));
+  }
+
+  async #pursueBatch(first: Batch): Promise<void> {
+    let batch = first;
+    const split: Promise<void>[] = [];
+    await pRetry(
+      async () => {
+        if (!(await this.#untilDue(batch))) return this.#giveUp(batch.positions, batch.dueAt);
+        const [next, ...others] = await this.#sendBatch(batch);
+        if (others.length > 0) split.push(this.#pursue(others));
+        if (next === undefined) return;
+        batch = next;
+        throw new StillPending();
+      },
+      {
+        // attempts, time and waits are the policy's; p-retry turns the wheel
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 0,
+        shouldRetry: ({ error }) => error instanceof StillPending,
+      },
+    );
+    await Promise.all(split);
+  }
+
   /** Looks at the newest outcomes of positions that were sent to together, and decides who is sent to again, and when. */
-  #plan(positions: readonly number[], attempts: number): void {
-    const calm: number[] = [];
-    const rateLimited: number[] = [];
+  #plan(positions: readonly number[], attempts: number): Batch[] {
+    // recipients of one request were told the same; those told differently, or over their rate, wait for themselves
+    const groups = new Map<string, { rateLimited: boolean; retryAfterMs: number | undefined; positions: number[] }>();
     for (const position of positions) {
       const outcome = this.#outcomes[position];
       if (outcome === undefined || !wantsAnother(outcome, this.#resend)) continue;
       if (outcome.kind === "ambiguous") this.#doubtful.add(position);
-      const overRate = errorRow((outcome as Unsettled).code).verdict === "back-off";
-      (overRate ? rateLimited : calm).push(position);
+      const rateLimited = errorRow((outcome as Unsettled).code).verdict === "back-off";
+      const retryAfterMs = outcome.kind === "retryable" ? outcome.retryAfterMs : undefined;
+      const key = `${rateLimited} ${retryAfterMs}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { rateLimited, retryAfterMs, positions: [position] });
+      else group.positions.push(position);
     }
-    if (calm.length > 0) this.#planBatch(calm, attempts, false);
-    if (rateLimited.length > 0) this.#planBatch(rateLimited, attempts, true);
+    return [...groups.values()].flatMap((group) => this.#planGroup(group, attempts));
   }
 
-  #planBatch(positions: readonly number[], attempts: number, rateLimited: boolean): void {
+  #planGroup(
+    group: { readonly rateLimited: boolean; readonly retryAfterMs: number | undefined; readonly positions: number[] },
+    attempts: number,
+  ): Batch[] {
     const { policy, clock, random, transport } = this.#parts;
-    const outcomes = positions.map((position) => this.#outcomes[position] as Unsettled);
-    const asked = outcomes.map((outcome) => (outcome.kind === "retryable" ? (outcome.retryAfterMs ?? -1) : -1));
-    const longest = asked.reduce((a, b) => Math.max(a, b), -1);
-    const retryAfterMs = longest < 0 ? undefined : longest;
+    const { positions, retryAfterMs, rateLimited } = group;
     const delayMs = nextDelayMs(policy, { attempts, retryAfterMs, rateLimited }, random);
     const dueAt = clock.now() + delayMs;
-    if (attempts >= policy.maxAttempts || dueAt > this.#options.deadlineAt) {
+    if (this.#ended || attempts >= policy.maxAttempts || dueAt > this.#options.deadlineAt) {
       this.#giveUp(positions, dueAt);
-      return;
+      return [];
     }
-    this.#batches.push({ positions, attempts, dueAt });
     publish("cloud-messaging:retry", () => ({
       transport: transport.name,
       recipients: positions.length,
       attempt: attempts + 1,
       delayMs,
-      codes: [...new Set(outcomes.map(({ code }) => code))],
+      codes: [...new Set(positions.map((position) => (this.#outcomes[position] as Unsettled).code))],
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     }));
+    return [{ positions, attempts, dueAt }];
   }
 
   #giveUp(positions: readonly number[], retryAt: number): void {
@@ -224,22 +281,25 @@ class Retries {
     }
   }
 
-  async #untilDue(ended: AbortSignal): Promise<boolean> {
-    const dueAt = this.#batches.reduce((earliest, batch) => Math.min(earliest, batch.dueAt), Number.POSITIVE_INFINITY);
-    if (await wait(this.#parts.clock, dueAt - this.#parts.clock.now(), ended)) return true;
-    for (const batch of this.#batches) this.#giveUp(batch.positions, batch.dueAt);
-    this.#batches = [];
-    return false;
+  /** Resolves `true` when the batch is due, `false` when the send has been ended. */
+  #untilDue({ dueAt }: Batch): Promise<boolean> {
+    const delayMs = dueAt - this.#parts.clock.now();
+    if (this.#ended || delayMs <= 0) return Promise.resolve(!this.#ended);
+    return new Promise((resolve) => {
+      const finish = (due: boolean): void => {
+        this.#waits.delete(wake);
+        resolve(due);
+      };
+      const cancel = this.#parts.clock.schedule(delayMs, () => finish(true));
+      const wake = (): void => {
+        cancel();
+        finish(false);
+      };
+      this.#waits.add(wake);
+    });
   }
 
-  async #sendDue(): Promise<void> {
-    const now = this.#parts.clock.now();
-    const due = this.#batches.filter((batch) => batch.dueAt <= now);
-    this.#batches = this.#batches.filter((batch) => batch.dueAt > now);
-    await Promise.all(due.map((batch) => this.#sendBatch(batch)));
-  }
-
-  async #sendBatch({ positions, attempts }: Batch): Promise<void> {
+  async #sendBatch({ positions, attempts }: Batch): Promise<Batch[]> {
     const { messageIds } = this.#options;
     let answers: readonly RecipientOutcome[];
     try {
@@ -251,16 +311,17 @@ class Retries {
       });
       answers = report.outcomes;
     } catch {
-      // a transport that rejects breaks its contract, or was closed under us: what is known so far must not be lost with it
-      return;
+      // a transport that rejects breaks its contract: what is known so far must not be lost with it
+      return [];
     }
-    positions.forEach((position, index) => {
+    const answered = positions.filter((position, index) => {
       const answer = answers[index];
-      if (answer === undefined || ("code" in answer && NOT_MADE.has(answer.code) && answer.kind === "retryable"))
-        return;
+      // ended by the signal or close() before it was written: no attempt, and none after it
+      if (answer === undefined || (answer.kind === "retryable" && NOT_MADE.has(answer.code))) return false;
       this.#outcomes[position] = { ...answer, attempts: attempts + 1 };
+      return true;
     });
-    this.#plan(positions, attempts + 1);
+    return this.#plan(answered, attempts + 1);
   }
 
   #messageFor(positions: readonly number[]): DownstreamMessage {

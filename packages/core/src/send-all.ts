@@ -1,21 +1,19 @@
+import { onAbort } from "./abort.ts";
+import type { CancelTimer, Clock } from "./clock.ts";
 import { AbortedError, ClosedError, InvalidOptionsError } from "./errors.ts";
-import { type RegistrationToken, tokenProblem } from "./message/token.ts";
+import { describeType, type RegistrationToken, tokenProblem } from "./message/token.ts";
 import { failureOutcome, type RecipientOutcome, type SendReport } from "./outcome.ts";
+import { isPromiseLike } from "./registration-store.ts";
 import type { SendAllOptions, SendAllOutcome, SendAllProgress } from "./sender.ts";
 
+/** A batch that does not fill goes out after so long, so that a slow source of tokens holds up no token it has given. Unit: milliseconds. */
+const MAX_STALL_MS = 100;
+
 interface BatchOptions extends SendAllOptions {
+  readonly clock: Clock;
   readonly concurrency: number;
   readonly batchSize: number;
   sendBatch(tokens: readonly RegistrationToken[]): Promise<SendReport>;
-}
-
-/** Tokens that go out together, and where each stood in what the caller gave. */
-interface Batch {
-  readonly tokens: RegistrationToken[];
-  readonly positions: number[];
-  /** Outcomes that need no sending: malformed tokens. */
-  readonly refused: SendAllOutcome[];
-  readonly last: boolean;
 }
 
 /**
@@ -37,134 +35,151 @@ export function sendInBatches(
     problems.push({ path: "tokens", problem: "must be an array, an iterable or an async iterable of tokens" });
   }
   if (problems.length > 0) throw new InvalidOptionsError(problems);
-  return run(tokens, options);
+  return new Fanout(tokens, options).run();
 }
 
-async function* run(
-  tokens: Iterable<string> | AsyncIterable<string>,
-  options: BatchOptions,
-): AsyncGenerator<SendAllOutcome, void, undefined> {
-  const { concurrency, signal, onProgress } = options;
-  const source = createSource(tokens, options.batchSize);
-  const progress = { settled: 0, accepted: 0, unregistered: 0, retryable: 0, ambiguous: 0, rejected: 0 };
-  const settled: SendAllOutcome[][] = [];
-  const underWay = new Set<Promise<void>>();
-  let reading: Promise<void> | undefined;
-  let ended = false;
-  let failure: { readonly error: unknown } | undefined;
-  let wake: () => void = () => {};
+/** One `sendAll` under way. */
+class Fanout {
+  readonly #options: BatchOptions;
+  readonly #iterator: Iterator<string> | AsyncIterator<string>;
+  /** Outcomes that nobody has taken yet, a batch at a time. */
+  readonly #settled: SendAllOutcome[][] = [];
+  readonly #underWay = new Set<Promise<void>>();
+  /** The batch that is being filled: tokens, and where each stands in what the caller gave. */
+  #tokens: RegistrationToken[] = [];
+  #positions: number[] = [];
+  #cancelStall: CancelTimer | undefined;
+  #position = 0;
+  #reading = false;
+  /** The source has no more to give, has failed, or is not asked any more. */
+  #exhausted = false;
+  #stopped = false;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: () => void = () => {};
 
-  const read = async (): Promise<void> => {
+  constructor(tokens: Iterable<string> | AsyncIterable<string>, options: BatchOptions) {
+    this.#options = options;
+    this.#iterator =
+      Symbol.asyncIterator in tokens ? tokens[Symbol.asyncIterator]() : (tokens as Iterable<string>)[Symbol.iterator]();
+  }
+
+  async *run(): AsyncGenerator<SendAllOutcome, void, undefined> {
+    const { signal, onProgress } = this.#options;
+    const progress = { settled: 0, accepted: 0, unregistered: 0, retryable: 0, ambiguous: 0, rejected: 0 };
+    const forget = onAbort(signal, () => this.#end());
     try {
-      const batch = await source.next();
-      if (batch.last) ended = true;
-      if (batch.refused.length > 0) settled.push(batch.refused);
-      if (batch.tokens.length > 0) start(batch);
-    } catch (error) {
-      // the caller's own iterable failed: what is under way is still reported, then its error is passed on
-      failure = { error };
-      ended = true;
-    } finally {
-      reading = undefined;
-      wake();
-    }
-  };
-  const start = (batch: Batch): void => {
-    const sending = send(batch, options.sendBatch).then((outcomes) => {
-      settled.push(outcomes);
-      underWay.delete(sending);
-      wake();
-    });
-    underWay.add(sending);
-  };
-
-  const onAbort = (): void => wake();
-  signal?.addEventListener("abort", onAbort, { once: true });
-  try {
-    for (;;) {
-      if (signal?.aborted) ended = true;
-      if (!ended && reading === undefined && underWay.size + settled.length < concurrency) reading = read();
-      const outcomes = settled.shift();
-      if (outcomes !== undefined) {
-        for (const { kind } of outcomes) progress[kind]++;
-        progress.settled += outcomes.length;
-        onProgress?.({ ...progress } satisfies SendAllProgress);
-        yield* outcomes;
-      } else if (underWay.size > 0 || (reading !== undefined && !signal?.aborted)) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      } else if (ended) break;
-    }
-    if (failure !== undefined) throw failure.error;
-  } finally {
-    signal?.removeEventListener("abort", onAbort);
-    // the loop over us may end early: what is under way settles, and the caller's iterable is told
-    await Promise.all(underWay);
-    if (!source.finished) await source.close(reading !== undefined);
-  }
-}
-
-/** Settles whatever happens: a batch that could not start has outcomes too. */
-async function send(batch: Batch, sendBatch: BatchOptions["sendBatch"]): Promise<SendAllOutcome[]> {
-  let outcomes: readonly RecipientOutcome[];
-  try {
-    outcomes = (await sendBatch(batch.tokens)).outcomes;
-  } catch (error) {
-    const code = error instanceof AbortedError ? "aborted" : error instanceof ClosedError ? "closed" : "internal-error";
-    const description = error instanceof Error ? error.message : undefined;
-    outcomes = batch.tokens.map((recipient) =>
-      failureOutcome(code, {
-        recipient,
-        attempts: 0,
-        service: description === undefined ? undefined : { description },
-      }),
-    );
-  }
-  return outcomes.map((outcome, index) => ({ ...outcome, position: batch.positions[index] as number }));
-}
-
-/** Reads any kind of iterable in batches; awaits only where the iterable is async. */
-function createSource(tokens: Iterable<string> | AsyncIterable<string>, batchSize: number) {
-  const iterator =
-    Symbol.asyncIterator in tokens ? tokens[Symbol.asyncIterator]() : (tokens as Iterable<string>)[Symbol.iterator]();
-  let position = 0;
-  let finished = false;
-  return {
-    get finished() {
-      return finished;
-    },
-    async next(): Promise<Batch> {
-      const batch = { tokens: [] as RegistrationToken[], positions: [] as number[], refused: [] as SendAllOutcome[] };
-      while (!finished && batch.tokens.length + batch.refused.length < batchSize) {
-        const step = iterator.next();
-        const { done, value } = step instanceof Promise ? await step : step;
-        if (done) {
-          finished = true;
-          break;
-        }
-        const problem = tokenProblem(value);
-        if (problem === undefined) {
-          batch.tokens.push(value as RegistrationToken);
-          batch.positions.push(position);
-        } else {
-          const refused = failureOutcome("invalid-argument", {
-            recipient: String(value),
-            attempts: 0,
-            detail: `The token ${problem}`,
+      for (;;) {
+        this.#read();
+        const outcomes = this.#settled.shift();
+        if (outcomes !== undefined) {
+          for (const { kind } of outcomes) progress[kind]++;
+          progress.settled += outcomes.length;
+          onProgress?.({ ...progress } satisfies SendAllProgress);
+          yield* outcomes;
+        } else if (this.#underWay.size > 0 || !this.#exhausted) {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
           });
-          batch.refused.push({ ...refused, position });
-        }
-        position++;
+        } else break;
       }
-      return { ...batch, last: finished };
-    },
-    /** @param stuck It has not answered the last request for a token: it is told to end and not waited for. */
-    async close(stuck: boolean): Promise<void> {
-      finished = true;
-      const closing = Promise.resolve(iterator.return?.());
-      if (stuck) closing.catch(() => undefined);
-      else await closing;
-    },
-  };
+      if (this.#failure !== undefined) throw this.#failure.error;
+    } finally {
+      forget();
+      this.#stopped = true;
+      this.#cancelStall?.();
+      // the loop over us may end early: what is under way settles, and the caller's iterable is told
+      await Promise.all(this.#underWay);
+      await this.#closeSource();
+    }
+  }
+
+  get #hasRoom(): boolean {
+    return this.#underWay.size + this.#settled.length < this.#options.concurrency;
+  }
+
+  /** Asks the source for tokens while there is room for another batch. */
+  #read(): void {
+    if (this.#reading || this.#exhausted || !this.#hasRoom) return;
+    this.#reading = true;
+    // settles whatever the source does
+    void this.#readOn().finally(() => {
+      this.#reading = false;
+      this.#wake();
+    });
+  }
+
+  async #readOn(): Promise<void> {
+    try {
+      while (!this.#exhausted && this.#hasRoom) {
+        const step = this.#iterator.next();
+        // awaited only where the source is async: a million awaits are not free
+        const { done, value } = isPromiseLike(step) ? await (step as PromiseLike<IteratorResult<string>>) : step;
+        if (this.#stopped) return;
+        if (done) return this.#end();
+        this.#take(value);
+      }
+    } catch (error) {
+      // the caller's own iterable failed: what it gave is sent and reported, then its error is passed on
+      this.#failure ??= { error };
+      this.#end();
+    }
+  }
+
+  #take(value: unknown): void {
+    const position = this.#position++;
+    const problem = tokenProblem(value);
+    if (problem !== undefined) {
+      const recipient = typeof value === "string" ? value : describeType(value);
+      const refused = failureOutcome("invalid-argument", { recipient, attempts: 0, detail: `The token ${problem}` });
+      this.#settled.push([{ ...refused, position }]);
+      this.#wake();
+      return;
+    }
+    this.#tokens.push(value as RegistrationToken);
+    this.#positions.push(position);
+    if (this.#tokens.length >= this.#options.batchSize) this.#flush();
+    else this.#cancelStall ??= this.#options.clock.schedule(MAX_STALL_MS, () => this.#flush());
+  }
+
+  /** Nothing more is asked of the source; what it has given goes out. */
+  #end(): void {
+    this.#exhausted = true;
+    this.#flush();
+    this.#wake();
+  }
+
+  #flush(): void {
+    this.#cancelStall?.();
+    this.#cancelStall = undefined;
+    if (this.#tokens.length === 0 || this.#stopped) return;
+    const tokens = this.#tokens;
+    const positions = this.#positions;
+    this.#tokens = [];
+    this.#positions = [];
+    const sending = this.#send(tokens).then((outcomes) => {
+      this.#settled.push(outcomes.map((outcome, index) => ({ ...outcome, position: positions[index] as number })));
+      this.#underWay.delete(sending);
+      this.#wake();
+    });
+    this.#underWay.add(sending);
+  }
+
+  /** Settles whatever happens: a batch that could not start has outcomes too. */
+  async #send(tokens: readonly RegistrationToken[]): Promise<readonly RecipientOutcome[]> {
+    try {
+      return (await this.#options.sendBatch(tokens)).outcomes;
+    } catch (error) {
+      const code = error instanceof AbortedError ? "aborted" : error instanceof ClosedError ? "closed" : "not-sent";
+      if (code === "not-sent") this.#failure ??= { error };
+      if (code !== "aborted") this.#exhausted = true;
+      return tokens.map((recipient) => failureOutcome(code, { recipient, attempts: 0 }));
+    }
+  }
+
+  async #closeSource(): Promise<void> {
+    const closing = Promise.resolve(this.#iterator.return?.());
+    // a source that has not answered the last request is told to end, and not waited for
+    if (this.#reading) closing.catch(() => undefined);
+    else await closing;
+  }
 }

@@ -24,6 +24,11 @@ export interface SendOptions {
 /** What a caller can say about sending to very many. */
 export interface SendAllOptions extends SendOptions {
   /**
+   * As for `send`, for each batch by itself: a very large audience may take as long as it takes.
+   * @defaultValue the `totalMs` of the retry policy
+   */
+  readonly timeoutMs?: number;
+  /**
    * Batches under way at once.
    * @defaultValue what the transport prefers: 16 requests over HTTP, the window over CCS
    */
@@ -61,20 +66,26 @@ export interface Sender extends AsyncDisposable {
    * @throws {ClosedError} the sender is closed.
    * @throws {AbortedError} the signal aborted before anything was written.
    * @throws {TooManyWaitingError} more sends are unsettled than `maxWaiting`.
+   * @throws {RegistrationStoreError} the registration store could not be asked for canonical IDs. Nothing was sent.
    */
   send(message: DownstreamMessageInput, options?: SendOptions): Promise<SendReport>;
   /** Sends to every registration of a user; an empty report when there is none. Throws as `send` does. */
   sendToUser(userId: string, message: MessageContentInput, options?: SendOptions): Promise<SendReport>;
   /**
    * Sends to any number of tokens in bounded memory: takes them as it goes, yields outcomes as they come (not in order: see
-   * `position`). A malformed token becomes a `rejected` outcome and disturbs no other. Ends early when the loop over it does.
+   * `position`). A malformed token becomes a `rejected` outcome and disturbs no other. Every token taken gets its outcome; then, if the
+   * iterable of tokens or the registration store failed, the loop throws that error. Once the loop over it ends, nothing further is
+   * taken or sent. A batch that does not fill within 100 ms goes out as it is.
    */
   sendAll(
     message: MessageContentInput,
     tokens: Iterable<string> | AsyncIterable<string>,
     options?: SendAllOptions,
   ): AsyncIterable<SendAllOutcome>;
-  /** Resolves when another send may be made: fewer than `maxWaiting` are unsettled. First come, first served. */
+  /**
+   * Resolves when another send may be made: fewer than `maxWaiting` are unsettled. First come, first served among those who await it; a
+   * send made without awaiting it can still take the place.
+   */
   capacity(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Sends that have not settled yet. */
   readonly pending: number;

@@ -23,17 +23,21 @@ export function substitute(
   if (resolved === given || given.every((token, position) => resolved[position] === token)) return undefined;
 
   const tokens: RegistrationToken[] = [];
-  const indexOf = new Map<RegistrationToken, number>();
+  /** Where a token to send to stands in `tokens`, and which of the caller's tokens put it there. */
+  const indexOf = new Map<RegistrationToken, { readonly index: number; readonly given: RegistrationToken }>();
   // where to find each position's outcome; tokens that were not superseded go first, so that a rewrite finds them
   const place: number[] = new Array(given.length);
   for (const superseded of [false, true]) {
     given.forEach((token, position) => {
       const target = resolved[position] ?? token;
       if ((target !== token) !== superseded) return;
-      const known = superseded ? indexOf.get(target) : undefined;
-      place[position] = known ?? tokens.length;
-      if (known !== undefined) return;
-      indexOf.set(target, tokens.length);
+      const known = indexOf.get(target);
+      if (known !== undefined && known.given !== token) {
+        place[position] = known.index;
+        return;
+      }
+      place[position] = tokens.length;
+      if (known === undefined) indexOf.set(target, { index: tokens.length, given: token });
       tokens.push(target);
     });
   }

@@ -21,6 +21,10 @@ describe("a condition", () => {
     expect(matches("!!'a' in topics", "a")).toBe(true);
   });
 
+  it("may be written over several lines", () => {
+    expect(matches(`'a' in topics\n  || 'b'${" ".repeat(200)}in\ttopics`, "b")).toBe(true);
+  });
+
   it("takes five topics and refuses six", () => {
     const of = (n: number) => Array.from({ length: n }, (_, i) => `'t${i}' in topics`).join(" || ");
     expect(matches(of(5), "t4")).toBe(true);

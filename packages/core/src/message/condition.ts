@@ -6,6 +6,9 @@ const MAX_DEPTH = 32;
 /** 1 to 900 of these. Source: docs/protocol/gcm-http.md#topics */
 const TOPIC_NAME = /^[a-zA-Z0-9\-_.~%]{1,900}$/;
 
+const SPACE = /\s+/y;
+const IN_TOPICS = /\s+in\s+topics(?![a-zA-Z0-9_])/iy;
+
 /** Whether a bare topic name (without `/topics/`) is well formed. */
 export function isTopicName(name: string): boolean {
   return TOPIC_NAME.test(name);
@@ -41,7 +44,8 @@ export function parseCondition(text: string): ConditionNode {
   let topics = 0;
 
   const skipSpace = (): void => {
-    while (text[position] === " " || text[position] === "\t") position++;
+    SPACE.lastIndex = position;
+    if (SPACE.test(text)) position = SPACE.lastIndex;
   };
   const fail = (problem: string): never => {
     throw new ConditionSyntaxError(problem, position);
@@ -86,9 +90,9 @@ export function parseCondition(text: string): ConditionNode {
     if (!isTopicName(name)) fail("a topic name has 1 to 900 of the characters a-z A-Z 0-9 - _ . ~ %");
     if (++topics > MAX_CONDITION_TOPICS) fail(`names more than ${MAX_CONDITION_TOPICS} topics`);
     position = end + 1;
-    const keywords = /^[ \t]+in[ \t]+topics(?![a-zA-Z0-9_])/i.exec(text.slice(position, position + 64));
-    if (keywords === null) return fail("expected: in topics");
-    position += keywords[0].length;
+    IN_TOPICS.lastIndex = position;
+    if (!IN_TOPICS.test(text)) return fail("expected: in topics");
+    position = IN_TOPICS.lastIndex;
     return { type: "topic", name };
   }
 

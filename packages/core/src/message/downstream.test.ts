@@ -112,6 +112,79 @@ describe("a downstream message", () => {
     );
   });
 
+  it.each([
+    [new Map([["a", "1"]]), /plain object of strings, not a Map/],
+    [new Date(), /not a Date/],
+    [["a"], /not an array/],
+    ["a", /not a string/],
+  ])("refuses the data %j, which is no plain object", (data, problem) => {
+    expect(problemsOf({ target: { token: "tok-a" }, data })["data"]).toMatch(problem);
+  });
+
+  it("keeps the data key __proto__, and refuses half a character", () => {
+    const data = JSON.parse('{"__proto__":"x","constructor":"y"}') as Record<string, string>;
+    expect(JSON.stringify(parseDownstreamMessage({ target: { token: "tok-a" }, data }).data)).toBe(
+      JSON.stringify(data),
+    );
+    expect(problemsOf({ target: { token: "tok-a" }, data: { a: "x\ud800" } })["data.a"]).toMatch(/surrogate/);
+  });
+
+  it("refuses holes in a list of tokens", () => {
+    expect(Object.keys(problemsOf({ target: { tokens: new Array(2) } }))).toEqual([
+      "target.tokens.0",
+      "target.tokens.1",
+    ]);
+  });
+
+  it("tells what is wrong between fields together with what is wrong in them", () => {
+    const problems = problemsOf({
+      target: { tokens: ["tok-a", "tok-b"] },
+      messageId: "m-1",
+      priority: "urgent",
+      data: { k: "x".repeat(5_000) },
+    });
+    expect(Object.keys(problems).sort()).toEqual(["data", "messageId", "priority"]);
+  });
+
+  it.each([
+    ["time_to_live", "timeToLiveSec"],
+    ["collapse_key", "collapseKey"],
+    ["registration_ids", "target.tokens"],
+    ["to", "target"],
+  ])("says of the wire's name %s that it is called %s here", (wire, ours) => {
+    expect(problemsOf({ target: { token: "tok-a" }, [wire]: "x" })[wire]).toContain(ours);
+  });
+
+  it("keeps its words short and to itself whatever it is given", () => {
+    const secret = "AIza-SECRET".repeat(20);
+    for (const input of [
+      { target: { tokens: Array(10_000).fill("b b") } },
+      { target: { token: "tok-a" }, data: { cb: () => secret } },
+      { target: { [secret]: 1 } },
+      { target: { token: "tok-a" }, data: { [secret]: 1 } },
+    ]) {
+      try {
+        parseDownstreamMessage(input);
+        throw new Error("taken as valid");
+      } catch (error) {
+        expect(error).toBeInstanceOf(InvalidMessageError);
+        expect((error as Error).message.length).toBeLessThan(3_000);
+        expect((error as Error).message).not.toContain(secret);
+      }
+    }
+  });
+
+  it("refuses an APNs payload that is too deep or contains itself", () => {
+    const circular: Record<string, unknown> = {};
+    circular["self"] = circular;
+    let deep: Record<string, unknown> = {};
+    for (let level = 0; level < 20_000; level++) deep = { deep };
+    for (const payload of [circular, deep]) {
+      const problems = problemsOf({ target: { token: "tok-a" }, apns: { payload } });
+      expect(Object.values(problems).join()).toMatch(/deep/);
+    }
+  });
+
   it("takes a message ID of the caller's for one recipient and refuses it for two", () => {
     expect(parseDownstreamMessage({ target: { tokens: ["tok-a"] }, messageId: "m-1" }).messageId).toBe("m-1");
     expect(problemsOf({ target: { tokens: ["tok-a", "tok-b"] }, messageId: "m-1" })["messageId"]).toMatch(

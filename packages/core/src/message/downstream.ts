@@ -2,7 +2,8 @@ import { z } from "zod";
 import { type FieldProblem, InvalidMessageError } from "../errors.ts";
 import { AnalyticsLabelSchema, AndroidSchema } from "./android.ts";
 import { ApnsSchema } from "./apns.ts";
-import { DataSchema } from "./data.ts";
+import { DataSchema, isPlainObject } from "./data.ts";
+import { describeIssue, problemsOf } from "./issues.ts";
 import { NotificationSchema } from "./notification.ts";
 import { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
 import { TargetSchema } from "./target.ts";
@@ -10,6 +11,8 @@ import { WebpushSchema } from "./webpush.ts";
 
 /** Longest time to live: four weeks, which is also what the service takes when none is given. Unit: seconds. */
 export const MAX_TIME_TO_LIVE_SEC = 2_419_200;
+
+const TIME_TO_LIVE_RANGE = `must be a whole number of seconds from 0 to ${MAX_TIME_TO_LIVE_SEC}, which is four weeks`;
 
 const contentShape = {
   data: DataSchema.optional(),
@@ -25,7 +28,11 @@ const contentShape = {
   /** Hold it until the device is active. Without effect since November 2016. */
   delayWhileIdle: z.boolean().optional(),
   /** How long to keep it for a device that is away; 0 means now or never. Unit: seconds. Range: 0 to 2419200 (four weeks, the service's default). */
-  timeToLiveSec: z.int().min(0).max(MAX_TIME_TO_LIVE_SEC).optional(),
+  timeToLiveSec: z
+    .int(TIME_TO_LIVE_RANGE)
+    .min(0, TIME_TO_LIVE_RANGE)
+    .max(MAX_TIME_TO_LIVE_SEC, TIME_TO_LIVE_RANGE)
+    .optional(),
   /** Deliver only where the token belongs to this package. Not over CCS. */
   restrictedPackageName: z.string().min(1, "must not be empty").optional(),
   /** Check everything, deliver nothing. */
@@ -62,25 +69,12 @@ export type MessageContent = z.output<typeof MessageContentSchema>;
 export type MessageContentInput = z.input<typeof MessageContentSchema>;
 
 /**
- * Checks a message once, at the door.
+ * Checks a message once, at the door. What it returns shares nothing with what it was given.
  *
  * @throws {InvalidMessageError} naming every bad field by its path, with what was wrong and the limit.
  */
 export function parseDownstreamMessage(input: unknown): DownstreamMessage {
-  const parsed = DownstreamMessageSchema.safeParse(input);
-  if (!parsed.success) throw new InvalidMessageError(problemsOf(parsed.error));
-  const message = parsed.data;
-  const problems: FieldProblem[] = [];
-  const toTopic = "topic" in message.target || "condition" in message.target;
-  checkPayload(message, toTopic ? MAX_TOPIC_PAYLOAD_BYTES : MAX_PAYLOAD_BYTES, problems);
-  if (message.messageId !== undefined && "tokens" in message.target && message.target.tokens.length > 1) {
-    problems.push({
-      path: "messageId",
-      problem: `names one message, and there are ${message.target.tokens.length} recipients: leave it out, or send to them one by one`,
-    });
-  }
-  if (problems.length > 0) throw new InvalidMessageError(problems);
-  return message;
+  return parse(DownstreamMessageSchema, input);
 }
 
 /**
@@ -89,46 +83,71 @@ export function parseDownstreamMessage(input: unknown): DownstreamMessage {
  * @throws {InvalidMessageError} likewise.
  */
 export function parseMessageContent(input: unknown): MessageContent {
-  const parsed = MessageContentSchema.safeParse(input);
-  if (!parsed.success) throw new InvalidMessageError(problemsOf(parsed.error));
+  return parse(MessageContentSchema, input);
+}
+
+function parse<T extends MessageContent>(schema: z.ZodType<T>, input: unknown): T {
+  const valid = schema.safeParse(input);
+  if (valid.success) {
+    const problems = problemsBetweenFields(valid.data);
+    if (problems.length === 0) return valid.data;
+    throw new InvalidMessageError(problems);
+  }
+  // read once more for the words: with them, reading takes several times as long, which only what is wrong has to pay
+  const parsed = schema.safeParse(input, { error: describeIssue });
+  const worded = parsed.error ?? valid.error;
+  // what can be told of the fields together is told as well, as far as they can be read
+  throw new InvalidMessageError([
+    ...problemsOf(worded, (key) => key in contentShape),
+    ...problemsBetweenFields(readable(input)),
+  ]);
+}
+
+/** What rules between fields look at. */
+interface Readable {
+  readonly target?: unknown;
+  readonly data?: unknown;
+  readonly messageId?: unknown;
+  readonly android?: { readonly data?: unknown } | undefined;
+  readonly webpush?: { readonly data?: unknown } | undefined;
+}
+
+/** The parts of what could not be parsed, as far as they are what they should be. */
+function readable(input: unknown): Readable {
+  if (!isPlainObject(input)) return {};
+  const { android, webpush } = input;
+  return {
+    ...input,
+    android: isPlainObject(android) ? android : undefined,
+    webpush: isPlainObject(webpush) ? webpush : undefined,
+  };
+}
+
+function problemsBetweenFields({ target, data, messageId, android, webpush }: Readable): FieldProblem[] {
+  const { topic, condition, tokens } = (target ?? {}) as { topic?: unknown; condition?: unknown; tokens?: unknown };
+  const toTopic = topic !== undefined || condition !== undefined;
   const problems: FieldProblem[] = [];
-  checkPayload(parsed.data, MAX_PAYLOAD_BYTES, problems);
-  if (problems.length > 0) throw new InvalidMessageError(problems);
-  return parsed.data;
+  checkBytes("data", data, toTopic, problems);
+  checkBytes("android.data", android?.data, toTopic, problems);
+  checkBytes("webpush.data", webpush?.data, toTopic, problems);
+  if (typeof messageId === "string" && Array.isArray(tokens) && tokens.length > 1) {
+    problems.push({
+      path: "messageId",
+      problem: `names one message, and there are ${tokens.length} recipients: leave it out, or send to them one by one`,
+    });
+  }
+  return problems;
 }
 
-function checkPayload(message: MessageContent, limit: number, problems: FieldProblem[]): void {
-  checkBytes("data", message.data, limit, problems);
-  checkBytes("android.data", message.android?.data, limit, problems);
-  checkBytes("webpush.data", message.webpush?.data, limit, problems);
-}
-
-function checkBytes(
-  path: string,
-  data: Readonly<Record<string, string>> | undefined,
-  limit: number,
-  problems: FieldProblem[],
-): void {
-  if (data === undefined) return;
-  const bytes = payloadBytes(data);
+function checkBytes(path: string, data: unknown, toTopic: boolean, problems: FieldProblem[]): void {
+  if (data === undefined || !isPlainObject(data)) return;
+  if (!Object.values(data).every((value) => typeof value === "string")) return;
+  const bytes = payloadBytes(data as Record<string, string>);
+  const limit = toTopic ? MAX_TOPIC_PAYLOAD_BYTES : MAX_PAYLOAD_BYTES;
   if (bytes <= limit) return;
   problems.push({
     path,
-    problem: `has ${bytes} bytes of keys and values in UTF-8; at most ${limit} are possible${limit === MAX_TOPIC_PAYLOAD_BYTES ? " to a topic" : ""}`,
-  });
-}
-
-/** zod's issues as ours. */
-export function problemsOf(error: z.ZodError): FieldProblem[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.join(".");
-    if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => ({
-        path: path === "" ? key : `${path}.${key}`,
-        problem: "is not a field of a message",
-      }));
-    }
-    return [{ path, problem: issue.message }];
+    problem: `has ${bytes} bytes of keys and values in UTF-8; at most ${limit} are possible${toTopic ? " to a topic" : ""}`,
   });
 }
 

@@ -13,7 +13,9 @@ export const NotificationSchema = z.strictObject({
   /** Android: a drawable's name. Web: a URL. */
   icon: z.string().optional(),
   /** `default`, a resource or file name; an object for iOS critical alerts. */
-  sound: z.union([z.string(), z.record(z.string(), z.json())]).optional(),
+  sound: z
+    .union([z.string(), z.record(z.string(), z.json())], "must be a string, or an object for an iOS critical alert")
+    .optional(),
   /** A picture's http or https URL. FCM HTTP v1 only; elsewhere without effect. */
   image: z
     .string()

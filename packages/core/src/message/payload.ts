@@ -6,7 +6,7 @@ export const MAX_TOPIC_PAYLOAD_BYTES = 2048;
 /** The payload's size as the service counts it: UTF-8 bytes of the keys and values of `data`; punctuation and options are free. */
 export function payloadBytes(data: Readonly<Record<string, string>>): number {
   let bytes = 0;
-  for (const key in data) bytes += utf8Bytes(key) + utf8Bytes(data[key] as string);
+  for (const key of Object.keys(data)) bytes += utf8Bytes(key) + utf8Bytes(data[key] as string);
   return bytes;
 }
 

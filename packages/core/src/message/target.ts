@@ -76,11 +76,13 @@ function readTarget(
       );
       return undefined;
     }
-    value.forEach((token, position) => {
-      const problem = tokenProblem(token);
+    // a copy: what the caller does with the array afterwards changes no message under way. By index, since holes are not to be skipped
+    const tokens = Array.from(value as unknown[]);
+    for (let position = 0; position < tokens.length; position++) {
+      const problem = tokenProblem(tokens[position]);
       if (problem !== undefined) report([kind, position], problem);
-    });
-    return { tokens: value as RegistrationToken[] };
+    }
+    return { tokens: tokens as RegistrationToken[] };
   }
   if (typeof value !== "string") {
     report([kind], `must be a string, not ${describeType(value)}`);

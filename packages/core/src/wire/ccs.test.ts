@@ -57,6 +57,25 @@ describe("what CCS writes inside <gcm>", () => {
         receipt: { messageId: "dr:m-9", from: "gcm.googleapis.com", originalMessageId: "m-9", status: "" },
       },
     ],
+    [
+      '{"message_type":"nack","message_id":"m-2","error":"BAD_ACK","error_description":null,"from":null}',
+      { type: "nack", messageId: "m-2", error: "BAD_ACK" },
+    ],
+    [
+      '{"message_type":"ack","message_id":"m-1","registration_id":null,"success":"1"}',
+      { type: "ack", messageId: "m-1" },
+    ],
+    [
+      '{"message_type":"receipt","message_id":"dr2:m-1","from":"gcm.googleapis.com"}',
+      {
+        type: "receipt",
+        receipt: { messageId: "dr2:m-1", from: "gcm.googleapis.com", originalMessageId: "m-1", status: "" },
+      },
+    ],
+    [
+      '{"from":"tok-a","message_id":"u-1","time_to_live":"600","data":null}',
+      { type: "upstream", message: { from: "tok-a", messageId: "u-1", timeToLiveSec: 600, data: {} } },
+    ],
     ['{"message_type":"novelty"}', { type: "unknown", messageType: "novelty" }],
   ])("is read: %s", (json, frame) => {
     expect(parseCcsFrame(json)).toEqual(frame);
@@ -68,6 +87,15 @@ describe("what CCS writes inside <gcm>", () => {
       expect(parseCcsFrame(json).type).toBe("malformed");
     },
   );
+
+  it("keeps every key of an upstream message's data, __proto__ too", () => {
+    const frame = parseCcsFrame('{"from":"tok-a","message_id":"u-1","data":{"__proto__":"x","n":1.5}}');
+    if (frame.type !== "upstream") throw new Error(frame.type);
+    expect(Object.entries(frame.message.data)).toEqual([
+      ["__proto__", "x"],
+      ["n", "1.5"],
+    ]);
+  });
 
   it("never makes the reader throw", () => {
     fc.assert(

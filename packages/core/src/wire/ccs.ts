@@ -27,49 +27,6 @@ export const CcsClientAckSchema = z.looseObject({
 });
 export type CcsClientAck = z.output<typeof CcsClientAckSchema>;
 
-const AckSchema = z.looseObject({
-  message_id: z.string(),
-  from: z.string().optional(),
-  registration_id: z.string().optional(),
-  success: z.int().optional(),
-  failure: z.int().optional(),
-  failed_registration_ids: z.array(z.string()).optional(),
-});
-const NackSchema = z.looseObject({
-  message_id: z.string(),
-  from: z.string().optional(),
-  registration_id: z.string().optional(),
-  error: z.string().optional(),
-  error_description: z.string().optional(),
-});
-const DataSchema = z
-  .record(z.string(), z.unknown())
-  .transform(
-    (data): Record<string, string> =>
-      Object.fromEntries(
-        Object.entries(data).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
-      ),
-  );
-const UpstreamSchema = z.looseObject({
-  message_id: z.string().min(1),
-  from: z.string().min(1),
-  category: z.string().optional(),
-  data: DataSchema.optional(),
-  time_to_live: z.number().optional(),
-});
-const ReceiptSchema = z.looseObject({
-  message_id: z.string().min(1),
-  from: z.string().min(1),
-  category: z.string().optional(),
-  data: z.looseObject({
-    message_status: z.string().optional(),
-    original_message_id: z.string().optional(),
-    device_registration_id: z.string().optional(),
-    message_sent_timestamp: z.union([z.string(), z.number()]).optional(),
-  }),
-});
-const ControlSchema = z.looseObject({ control_type: z.string() });
-
 /** CCS took the message named. Not delivery. */
 export interface AckFrame {
   readonly type: "ack";
@@ -94,7 +51,11 @@ export type CcsFrame =
   | { readonly type: "unknown"; readonly messageType: string }
   | { readonly type: "malformed"; readonly problem: string };
 
-/** Reads the JSON text of a `<gcm>` element that came from CCS. Looks at `message_type` first: a control message has no `message_id`. Never throws. */
+/**
+ * Reads the JSON text of a `<gcm>` element that came from CCS. Looks at `message_type` first: a control message has no `message_id`.
+ * Only what a frame cannot do without has to be as documented; an optional field of another type counts as absent, since a frame that is
+ * dropped for it would leave a message pending, or be sent again for ever. Never throws.
+ */
 export function parseCcsFrame(json: string): CcsFrame {
   let value: unknown;
   try {
@@ -102,85 +63,135 @@ export function parseCcsFrame(json: string): CcsFrame {
   } catch {
     return { type: "malformed", problem: "not JSON" };
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { type: "malformed", problem: "not a JSON object" };
-  }
-  const messageType = (value as { message_type?: unknown }).message_type;
+  if (!isRecord(value)) return { type: "malformed", problem: "not a JSON object" };
+  const { message_type: messageType } = value;
   switch (messageType) {
     case "ack":
-      return read(AckSchema, value, ackFrame);
+      return ackFrame(value);
     case "nack":
-      return read(NackSchema, value, (nack) => ({
-        type: "nack",
-        messageId: nack.message_id,
-        error: nack.error ?? "",
-        ...(nack.error_description === undefined ? {} : { description: nack.error_description }),
-      }));
+      return nackFrame(value);
     case "control":
-      return read(ControlSchema, value, (control) => ({
-        type: "control",
-        control: { controlType: control.control_type },
-      }));
+      return typeof value["control_type"] === "string"
+        ? { type: "control", control: { controlType: value["control_type"] } }
+        : missing("control_type");
     case "receipt":
-      return read(ReceiptSchema, value, receiptFrame);
+      return receiptFrame(value);
     case undefined:
-      return read(UpstreamSchema, value, (upstream) => ({
-        type: "upstream",
-        message: {
-          from: upstream.from,
-          messageId: upstream.message_id,
-          data: upstream.data ?? {},
-          ...(upstream.category === undefined ? {} : { category: upstream.category }),
-          ...(upstream.time_to_live === undefined ? {} : { timeToLiveSec: upstream.time_to_live }),
-        },
-      }));
+    case null:
+      return upstreamFrame(value);
     default:
-      return { type: "unknown", messageType: String(messageType) };
+      return { type: "unknown", messageType: String(messageType).slice(0, 100) };
   }
 }
 
-function read<T>(schema: z.ZodType<T>, value: unknown, convert: (parsed: T) => CcsFrame): CcsFrame {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return convert(parsed.data);
-  const issue = parsed.error.issues[0];
-  return { type: "malformed", problem: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not as documented"}` };
+type JsonRecord = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): value is JsonRecord {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function ackFrame(ack: z.output<typeof AckSchema>): CcsFrame {
-  const canonical = ack.registration_id;
-  const counted = ack.success !== undefined && ack.failure !== undefined;
+function missing(field: string): CcsFrame {
+  return { type: "malformed", problem: `${field}: must be a non-empty string` };
+}
+
+/** A string with something in it. */
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** A number, as itself or as digits. */
+function numberOf(value: unknown): number | undefined {
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
+}
+
+function ackFrame(ack: JsonRecord): CcsFrame {
+  const messageId = text(ack["message_id"]);
+  if (messageId === undefined) return missing("message_id");
+  const canonical = text(ack["registration_id"]);
+  const success = numberOf(ack["success"]);
+  const failure = numberOf(ack["failure"]);
+  const failed = ack["failed_registration_ids"];
   return {
     type: "ack",
-    messageId: ack.message_id,
-    ...(canonical === undefined || canonical === "" || canonical === ack.from
+    messageId,
+    ...(canonical === undefined || canonical === ack["from"]
       ? {}
       : { canonicalRegistrationId: canonical as RegistrationToken }),
-    ...(counted
-      ? {
+    ...(success === undefined || failure === undefined
+      ? {}
+      : {
           group: {
-            success: ack.success ?? 0,
-            failure: ack.failure ?? 0,
-            failedRegistrationIds: ack.failed_registration_ids ?? [],
+            success,
+            failure,
+            failedRegistrationIds: Array.isArray(failed) ? failed.filter((token) => typeof token === "string") : [],
           },
-        }
-      : {}),
+        }),
   };
 }
 
-function receiptFrame(receipt: z.output<typeof ReceiptSchema>): CcsFrame {
-  const { data } = receipt;
-  const sentAt = Number(data.message_sent_timestamp);
+function nackFrame(nack: JsonRecord): CcsFrame {
+  const messageId = text(nack["message_id"]);
+  if (messageId === undefined) return missing("message_id");
+  const description = text(nack["error_description"]);
+  return {
+    type: "nack",
+    messageId,
+    error: text(nack["error"]) ?? "",
+    ...(description === undefined ? {} : { description }),
+  };
+}
+
+function upstreamFrame(upstream: JsonRecord): CcsFrame {
+  const messageId = text(upstream["message_id"]);
+  const from = text(upstream["from"]);
+  if (messageId === undefined) return missing("message_id");
+  if (from === undefined) return missing("from");
+  const category = text(upstream["category"]);
+  const timeToLiveSec = numberOf(upstream["time_to_live"]);
+  return {
+    type: "upstream",
+    message: {
+      from,
+      messageId,
+      data: dataOf(upstream["data"]),
+      ...(category === undefined ? {} : { category }),
+      ...(timeToLiveSec === undefined ? {} : { timeToLiveSec }),
+    },
+  };
+}
+
+/** The app's data: strings, as devices send them. Anything else is given as its JSON. */
+function dataOf(data: unknown): Readonly<Record<string, string>> {
+  if (!isRecord(data)) return {};
+  const entries = Object.entries(data).map(([key, value]) => [
+    key,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  // defines own keys, __proto__ among them
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function receiptFrame(receipt: JsonRecord): CcsFrame {
+  const messageId = text(receipt["message_id"]);
+  const from = text(receipt["from"]);
+  if (messageId === undefined) return missing("message_id");
+  if (from === undefined) return missing("from");
+  const data = isRecord(receipt["data"]) ? receipt["data"] : {};
+  const category = text(receipt["category"]);
+  const deviceRegistrationId = text(data["device_registration_id"]);
+  const sentAt = numberOf(data["message_sent_timestamp"]);
   return {
     type: "receipt",
     receipt: {
-      messageId: receipt.message_id,
-      from: receipt.from,
+      messageId,
+      from,
       // the documented prefixes are dr2: and, before 2014, dr:
-      originalMessageId: data.original_message_id ?? receipt.message_id.replace(/^dr2?:/, ""),
-      status: data.message_status ?? "",
-      ...(data.device_registration_id === undefined ? {} : { deviceRegistrationId: data.device_registration_id }),
-      ...(Number.isFinite(sentAt) ? { sentAt } : {}),
-      ...(receipt.category === undefined ? {} : { category: receipt.category }),
+      originalMessageId: text(data["original_message_id"]) ?? messageId.replace(/^dr2?:/, ""),
+      status: text(data["message_status"]) ?? "",
+      ...(deviceRegistrationId === undefined ? {} : { deviceRegistrationId }),
+      ...(sentAt === undefined ? {} : { sentAt }),
+      ...(category === undefined ? {} : { category }),
     },
   };
 }

@@ -33,6 +33,15 @@ describe("64-bit IDs in JSON", () => {
     );
   });
 
+  it("refuses what is no JSON number", () => {
+    expect(() => parseExactJson('{"multicast_id":00012}')).toThrow(SyntaxError);
+  });
+
+  it("is not fooled by text that looks like a number about to be written", () => {
+    const value = { a: "int64:5", b: 7n, c: "int64::6" };
+    expect(stringifyExactJson(value)).toBe('{"a":"int64:5","b":7,"c":"int64::6"}');
+  });
+
   it("are written as numbers and read back the same", () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (id) => {

@@ -33,13 +33,8 @@ export function encodeGcmOptions(message: MessageContent): GcmOptions {
   if (message.dryRun) options.dry_run = true;
   if (message.analyticsLabel !== undefined) options.fcm_options = { analytics_label: message.analyticsLabel };
   if (message.notification !== undefined) options.notification = encodeNotification(message.notification);
-  if (message.data !== undefined && hasKeys(message.data)) options.data = message.data;
+  if (message.data !== undefined && Object.keys(message.data).length > 0) options.data = message.data;
   return options;
-}
-
-function hasKeys(data: Readonly<Record<string, string>>): boolean {
-  for (const _ in data) return true;
-  return false;
 }
 
 function encodeNotification(notification: Notification): GcmNotification {
