@@ -82,6 +82,36 @@ export function registrationStoreContract(
       expect(await store.resolve([A])).toEqual([A]);
     });
 
+    it("lists registrations the oldest first, with the time of each", async () => {
+      const { store, clock } = await setup();
+      const registeredAt: number[] = [];
+      for (const each of [A, B, A]) {
+        registeredAt.push(clock.now());
+        await store.register("u", each);
+        await clock.advance(5);
+      }
+      expect(await store.registrationsOf("u")).toEqual([
+        { userId: "u", token: B, registeredAt: registeredAt[1] },
+        { userId: "u", token: A, registeredAt: registeredAt[2] },
+      ]);
+    });
+
+    it("orders answers by the time their attempts were sent, not by their arrival", async () => {
+      const { store } = await setup();
+      await store.replace(A, C, 3_000);
+      await store.replace(A, B, 2_000);
+      expect(await store.resolve([A])).toEqual([C]);
+    });
+
+    it("rewrites a token to the installation ID that the app reports for it", async () => {
+      const fid = "cTEST0123456789abcdefg";
+      const { store, tokensOf } = await setup();
+      await store.register("u", `${fid}:APA91bOld`);
+      await store.register("u", fid);
+      expect(await tokensOf("u")).toEqual([fid]);
+      expect(await store.resolve([token(`${fid}:APA91bOld`)])).toEqual([fid]);
+    });
+
     it("removes nothing on suspicion", async () => {
       const { store, tokensOf } = await setup();
       await store.register("u", A);
