@@ -37,7 +37,8 @@ function describeObject(value: unknown): string {
   return /^\w{1,40}$/.test(name) ? `a ${name}` : "an object of another kind";
 }
 
-function dataProblem(key: string, value: unknown): string | undefined {
+/** What is wrong with a key of `data` and its value, or `undefined`. */
+export function dataProblem(key: string, value: unknown): string | undefined {
   if (key === "") return "a data key must not be empty";
   if (isReservedDataKey(key)) {
     return "is a reserved key: rename it (not from or message_type, nothing that starts with google or gcm)";

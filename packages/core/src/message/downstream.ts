@@ -6,6 +6,7 @@ import { DataSchema, isPlainObject } from "./data.ts";
 import { describeIssue, problemsOf } from "./issues.ts";
 import { NotificationSchema } from "./notification.ts";
 import { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
+import { readPlainMessage } from "./plain-message.ts";
 import { TargetSchema } from "./target.ts";
 import { WebpushSchema } from "./webpush.ts";
 
@@ -74,7 +75,7 @@ export type MessageContentInput = z.input<typeof MessageContentSchema>;
  * @throws {InvalidMessageError} naming every bad field by its path, with what was wrong and the limit.
  */
 export function parseDownstreamMessage(input: unknown): DownstreamMessage {
-  return parse(DownstreamMessageSchema, input);
+  return readPlainMessage(input) ?? parse(DownstreamMessageSchema, input);
 }
 
 /**

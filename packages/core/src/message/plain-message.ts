@@ -1,0 +1,68 @@
+import { dataProblem, isPlainObject } from "./data.ts";
+import type { DownstreamMessage } from "./downstream.ts";
+import { MAX_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
+import type { Target } from "./target.ts";
+import { type RegistrationToken, tokenProblem } from "./token.ts";
+
+/**
+ * Reads what nearly all messages are: to tokens, with data and plain options. The schema makes 3.5 KB of garbage per message, which is a
+ * fifth of what sending one over HTTP costs in all; this makes next to none.
+ *
+ * Takes only what the schema takes, with the same result (a property test holds them together), and leaves everything else to it: the
+ * schema is the authority, and it is what words the problems.
+ */
+export function readPlainMessage(input: unknown): DownstreamMessage | undefined {
+  if (!isPlainObject(input)) return undefined;
+  const message: Record<string, unknown> = {};
+  for (const key of Object.keys(input)) {
+    const value = readField(key, input[key]);
+    if (value === undefined) return undefined;
+    message[key] = value;
+  }
+  return message["target"] === undefined ? undefined : (message as DownstreamMessage);
+}
+
+function readField(key: string, value: unknown): unknown {
+  switch (key) {
+    case "target":
+      return readTokens(value);
+    case "data":
+      return readData(value);
+    case "collapseKey":
+      return typeof value === "string" && value !== "" ? value : undefined;
+    case "priority":
+      return value === "high" || value === "normal" ? value : undefined;
+    case "dryRun":
+    case "contentAvailable":
+      return typeof value === "boolean" ? value : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function readTokens(value: unknown): Target | undefined {
+  if (!isPlainObject(value)) return undefined;
+  const [key, ...others] = Object.keys(value);
+  if (others.length > 0) return undefined;
+  if (key === "token") {
+    const token = value[key];
+    return tokenProblem(token) === undefined ? { token: token as RegistrationToken } : undefined;
+  }
+  if (key !== "tokens") return undefined;
+  const given = value[key];
+  if (!Array.isArray(given) || given.length === 0) return undefined;
+  const tokens = given.slice();
+  for (let position = 0; position < tokens.length; position++) {
+    if (tokenProblem(tokens[position]) !== undefined) return undefined;
+  }
+  return { tokens: tokens as RegistrationToken[] };
+}
+
+function readData(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (!isPlainObject(value)) return undefined;
+  const data = { ...value };
+  for (const key of Object.keys(data)) if (dataProblem(key, data[key]) !== undefined) return undefined;
+  return payloadBytes(data as Record<string, string>) <= MAX_PAYLOAD_BYTES
+    ? (data as Record<string, string>)
+    : undefined;
+}
