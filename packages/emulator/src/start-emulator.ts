@@ -128,13 +128,16 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         inbox.close();
         for (const run of [...closers]) run();
         await Promise.all([http.close(), https?.close(), ccs?.close()]);
-        const { stateFile } = settings;
-        if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
-        service.deviceUpstream.reset();
-        upstream.close();
-        clock.close();
-        events.close();
-        if (settings.strict && events.violations.length > 0) throw new ProtocolViolationError(events.violations);
+        const { stateFile, strict } = settings;
+        try {
+          if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
+        } finally {
+          service.deviceUpstream.reset();
+          upstream.close();
+          clock.close();
+          events.close();
+        }
+        if (strict && events.violations.length > 0) throw new ProtocolViolationError(events.violations);
       })();
       return closing;
     },

@@ -105,7 +105,7 @@ export async function startCcsServer(
         connectionId: connection.id,
         senderId: connection.senderId,
       });
-      shared.upstream.attach(connection.senderId, connection);
+      shared.upstream.attach(connection.senderId, connection.traffic);
       for (const check of [...waiters]) check();
     },
     onClosed(connection) {
@@ -173,13 +173,13 @@ export async function startCcsServer(
       context.autoAck = value;
     },
     drainAll({ nack = false } = {}) {
-      for (const connection of [...online.keys()]) connection.drain(nack);
+      for (const connection of [...online.values()]) connection.drain({ nack });
     },
     cutAll() {
       for (const connection of [...online.values()]) connection.cut();
     },
     ack(messageId) {
-      for (const connection of online.keys()) if (connection.ack(messageId)) return true;
+      for (const connection of online.values()) if (connection.ack(messageId)) return true;
       return false;
     },
     ackAll() {
@@ -240,23 +240,23 @@ function viewOf(
     senderId: connection.senderId,
     jid: connection.jid,
     get pending() {
-      return connection.pending.length;
+      return connection.traffic.pending.length;
     },
     get unackedUpstream() {
-      return upstream.unacked(connection.senderId, connection);
+      return upstream.unacked(connection.senderId, connection.traffic);
     },
-    drain: ({ nack = false } = {}) => connection.drain(nack),
+    drain: ({ nack = false } = {}) => connection.traffic.drain(nack),
     cut() {
       counters.cuts++;
       connection.cut();
     },
-    ack: (messageId) => connection.ack(messageId),
+    ack: (messageId) => connection.traffic.ack(messageId),
     ackAll() {
       let acked = 0;
-      for (const messageId of connection.pending) if (connection.ack(messageId)) acked++;
+      for (const messageId of connection.traffic.pending) if (connection.traffic.ack(messageId)) acked++;
       return acked;
     },
-    nack: (messageId, error, detail) => connection.nack(messageId, refusalOf(error, detail)),
+    nack: (messageId, error, detail) => connection.traffic.nack(messageId, refusalOf(error, detail)),
   };
 }
 

@@ -43,9 +43,12 @@ export const CONTROL_CALLS: readonly ControlCall[] = [
 
 /** The control API's routes, below `/emulator/v1`. They answer on no Google host, and not to pages of other sites. */
 export function controlRoutes(target: ControlTarget): HttpRoute[] {
-  return CONTROL_CALLS.map((call) => ({
+  const below = (path: string): string[] =>
+    path === "/" ? ["/emulator/v1", "/emulator/v1/"] : [`/emulator/v1${path}`];
+  const all = CONTROL_CALLS.flatMap((call) => below(call.path).map((path) => ({ call, path })));
+  return all.map(({ call, path }) => ({
     method: call.method,
-    path: `/emulator/v1${call.path}`,
+    path,
     hosts: [],
     maxBodyBytes: call.path === "/state" ? MAX_STATE_BYTES : MAX_BODY_BYTES,
     before: (request) => refuseForeignPage(request, target.hostNames),
