@@ -2,12 +2,12 @@ import { defineConfig } from "vitest/config";
 import type { TestModule } from "vitest/node";
 
 // "@cloud-messaging/source" makes workspace packages resolve to their TypeScript sources: tests need no build.
-const conditions = ["@cloud-messaging/source", "node", "import", "module", "default"];
+export const conditions = ["@cloud-messaging/source", "node", "import", "module", "default"];
 
 const project = (name: string, include: string[]) => ({ extends: true as const, test: { name, include } });
 
 /** The plain closing line "N passed, N failed" that CI reads. */
-const closingLine = {
+export const closingLine = {
   onTestRunEnd(modules: readonly TestModule[]): void {
     let passed = 0;
     let failed = 0;

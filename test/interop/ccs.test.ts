@@ -1,0 +1,51 @@
+import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
+import { describe, expect, it } from "vitest";
+import { caFile, describeWith, type ForeignProgram, start, startRedirected } from "./foreign-program.ts";
+
+/** What any CCS client goes through: in, a message acked and one refused, a receipt, an upstream message acked, and out. */
+async function goThrough(startProgram: (emulator: Emulator, token: string) => ForeignProgram): Promise<void> {
+  await using emulator = await startEmulator();
+  const device = emulator.createDevice();
+  const program = startProgram(emulator, device.token);
+  await program.line(({ online }) => online === true);
+
+  expect(await program.line((frame) => frame["message_type"] === "ack")).toMatchObject({
+    from: device.token,
+    message_id: "m-1",
+  });
+  expect(await program.line((frame) => frame["message_type"] === "nack")).toMatchObject({
+    from: "no-such-token",
+    message_id: "m-2",
+    error: "DEVICE_UNREGISTERED",
+  });
+  expect(device.received.map(({ data }) => data)).toEqual([{ text: "<Grüße & 😀>" }]);
+  const receipt = await program.line<{ data: Record<string, string> }>((frame) => frame["message_type"] === "receipt");
+  expect(receipt.data).toMatchObject({ original_message_id: "m-1", device_registration_id: device.token });
+
+  const upstream = device.sendUpstream({ text: "hinauf & <weiter> ☂", end: "yes" });
+  await upstream.acked;
+  expect(await program.line((frame) => frame["message_type"] === undefined && "data" in frame)).toMatchObject({
+    from: device.token,
+    data: { text: "hinauf & <weiter> ☂" },
+  });
+  expect((await program.ended).status).toBe(0);
+  expect(emulator.stats).toMatchObject({ acks: 1, nacks: 1, violations: 0 });
+  const first = emulator.inbox.messages.find(({ messageId }) => messageId === "m-1");
+  expect(first?.timeline.map(({ event }) => event)).toEqual(["accepted", "delivered", "receipt-sent", "receipt-acked"]);
+}
+
+describe("@xmpp/client by itself, through the redirect", () => {
+  it("logs in, sends, is acked and nacked, acks a receipt and an upstream message", () =>
+    goThrough((emulator, token) => startRedirected(emulator, "xmpp-client.mjs", [token])));
+});
+
+// Debian's own Python: another one on the path does not see Debian's packages
+const PYTHON = "/usr/bin/python3";
+
+describeWith("python3-slixmpp", [PYTHON, "-c", "import slixmpp"], "slixmpp (Python)", () => {
+  it("logs in, sends, is acked and nacked, acks a receipt and an upstream message", () =>
+    goThrough((emulator, token) => {
+      const { host, port } = emulator.ccsOptions();
+      return start(PYTHON, ["programs/slixmpp_client.py", host, String(port), caFile(emulator), token]);
+    }));
+});
