@@ -1,101 +1,22 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
-import { type Clock, type ErrorCode, systemClock } from "@cloud-messaging/core";
+import { type Clock, systemClock } from "@cloud-messaging/core";
 import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
+import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
 
-/** How TLS is done. The chain and the host name are always verified. */
-export interface TlsOptions {
-  /** Certificate authorities in PEM, instead of the well-known ones. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** Our certificate in PEM, where the far end asks for one. */
-  readonly cert?: string | Buffer;
-  /** Its key in PEM. */
-  readonly key?: string | Buffer;
-  /** Passphrase of the key. */
-  readonly passphrase?: string;
-  /** Name the far end's certificate has to carry. Default: the host of the address. */
-  readonly servername?: string;
-}
-
-/** How requests are made to one origin. */
-export interface HttpClientOptions {
-  readonly origin: string;
-  /** Most connections, and requests under way. */
-  readonly maxSockets: number;
-  /** An attempt has to be over by then, connecting and waiting for a connection included. Unit: milliseconds. */
-  readonly timeoutMs: number;
-  /** How long an unused connection is kept; a shorter time that the server names goes first. Unit: milliseconds. */
-  readonly keepAliveMs: number;
-  /** A longer answer is cut off. Unit: bytes. */
-  readonly maxResponseBytes: number;
-  /** `close()` waits so long for what is under way. Unit: milliseconds. */
-  readonly closeTimeoutMs: number;
-  readonly connect?: TlsOptions | undefined;
-  /** URL of an HTTP proxy; `false`: none, whatever the environment says; left out: as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say. */
-  readonly proxy?: string | false | undefined;
-  readonly clock?: Clock | undefined;
-}
-
-/** One request. */
-export interface HttpRequest {
-  readonly method: "POST" | "GET" | "DELETE" | "PATCH";
-  readonly path: string;
-  /** Names and values in turn. */
-  readonly headers: readonly string[];
-  readonly body?: string | Buffer | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Over by then, if that is before `timeoutMs` has passed. Milliseconds since the epoch. */
-  readonly deadlineAt?: number | undefined;
-}
-
-/** Why there is no answer, or not a whole one. */
-export type HttpFailureCode = Extract<
-  ErrorCode,
-  "connection-failed" | "connection-lost" | "timeout" | "aborted" | "closed" | "invalid-response"
->;
-
-/** The service answered. */
-export interface HttpAnswer {
-  readonly kind: "answer";
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  /** UTF-8; as far as it came. */
-  readonly body: string;
-  /** Set where the body is not whole: why, and in words. */
-  readonly incomplete?: { readonly code: HttpFailureCode; readonly detail: string };
-  /** When it was handed to a connection. Milliseconds since the epoch. */
-  readonly sentAt: number;
-}
-
-/** The service did not answer. */
-export interface HttpFailure {
-  readonly kind: "failure";
-  readonly code: HttpFailureCode;
-  /** In words, for people. Holds no header and no body. */
-  readonly detail: string;
-  /** `false` is a proof: not a byte of the request left. */
-  readonly written: boolean;
-  /** Absent when it was never handed to a connection. */
-  readonly sentAt?: number;
-}
-
-/** What became of a request. */
-export type HttpResult = HttpAnswer | HttpFailure;
-
-/** Makes requests to one origin over kept connections. Never sends a request twice. */
-export interface HttpClient {
-  /** Makes the request once. Never rejects. */
-  request(request: HttpRequest): Promise<HttpResult>;
-  /** Requests that have no result yet. */
-  readonly pending: number;
-  /** Requests that may be under way now: fewer than `maxSockets` while the service says it is overloaded. */
-  readonly concurrency: number;
-  /** Refuses new requests, waits for those under way, ends what is left and frees the sockets. Every call returns the same promise. */
-  close(): Promise<void>;
-}
+export type {
+  HttpAnswer,
+  HttpClient,
+  HttpClientOptions,
+  HttpFailure,
+  HttpFailureCode,
+  HttpRequest,
+  HttpResult,
+  TlsOptions,
+} from "./http-client.ts";
 
 /** undici's own limit for making a connection. Unit: milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
