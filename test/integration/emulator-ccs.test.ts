@@ -327,6 +327,20 @@ describe("draining", () => {
     expect(emulator.stats.drains).toBe(1);
   });
 
+  it("comes after a message when scripted", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    emulator.faults.drainAfter({ messages: 2, nack: true });
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: device.token, message_id: "m-1" });
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-1" });
+    peer.gcm({ to: device.token, message_id: "m-2" });
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-2" });
+    expect(await peer.next()).toMatchObject({ control_type: "CONNECTION_DRAINING" });
+    peer.gcm({ to: device.token, message_id: "m-3" });
+    expect(await peer.next()).toMatchObject({ error: "CONNECTION_DRAINING" });
+  });
+
   it("nacks later messages when asked to, and gives upstream messages to another connection", async () => {
     await using emulator = await startEmulator();
     const device = emulator.createDevice();

@@ -90,13 +90,14 @@ describe("the control API", () => {
       { kind: "request", status: 503, retryAfter: "2" },
       { kind: "http", fault: "html" },
       { kind: "cut", messages: 3, beforeAck: false },
+      { kind: "drain", messages: 3, nack: true },
       { kind: "login", fault: "not-authorized" },
     ];
     for (const fault of faults) expect((await api(emulator, "POST", "/faults", fault)).status).toBe(201);
     const { json } = await api(emulator, "GET", "/faults");
-    expect(json.faults).toHaveLength(6);
+    expect(json.faults).toHaveLength(7);
     await api(emulator, "DELETE", `/faults/${json.faults[0].id}`);
-    expect(emulator.faults.armed).toHaveLength(5);
+    expect(emulator.faults.armed).toHaveLength(6);
     await api(emulator, "DELETE", "/faults");
     expect(emulator.faults.armed).toEqual([]);
   });
@@ -179,7 +180,7 @@ describe("the control API", () => {
       Object.values(calls as object).map(({ operationId }) => operationId),
     );
     expect(new Set(ids).size).toBe(ids.length);
-    expect(json.paths["/faults"].post.requestBody.content["application/json"].schema.oneOf).toHaveLength(6);
+    expect(json.paths["/faults"].post.requestBody.content["application/json"].schema.oneOf).toHaveLength(7);
   });
 
   it("refuses pages of other sites, and names that are not the emulator's", async () => {

@@ -3,7 +3,7 @@ import { connect as connectHttp2 } from "node:http2";
 import { get, request } from "node:https";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { parseExactJson } from "@cloud-messaging/core";
+import { createManualClock, parseExactJson } from "@cloud-messaging/core";
 import {
   type Emulator,
   type EmulatorOptions,
@@ -292,42 +292,68 @@ describe("scripted answers over HTTP", () => {
     expect(answer.json.results).toEqual([{ message_id: expect.any(String) }, { error: "Unavailable" }]);
   });
 
-  it.each(HTTP_FAULT_KINDS.filter((kind) => kind !== "hang"))("spoils an answer: %s", async (kind) => {
-    await using world = await withDevice();
-    const { emulator, device } = world;
-    emulator.faults.http({ kind });
-    const answer = await post(emulator, { registration_ids: ["token-a", "token-a"] }).catch((error: Error) => error);
-    switch (kind) {
-      case "html":
-        expect(answer).toMatchObject({ status: 200, type: "text/html; charset=UTF-8" });
-        break;
-      case "empty":
-        expect(answer).toMatchObject({ status: 200, text: "" });
-        break;
-      case "not-json":
-        expect(answer).toMatchObject({ status: 200, json: undefined });
-        break;
-      case "wrong-length":
-        expect((answer as Answer).json.results).toHaveLength(1);
-        break;
-      case "wrong-type":
-        expect(answer).toMatchObject({ status: 200, type: "text/plain; charset=UTF-8" });
-        break;
-      case "oversized":
-        expect((answer as Answer).text.length).toBeGreaterThan(64 * 1_048_576);
-        break;
-      default:
-        expect(answer).toBeInstanceOf(Error);
-    }
-    expect(device.received).toEqual([]);
-    expect((await post(emulator, { to: "token-a" })).status).toBe(200);
-  });
+  it.each(HTTP_FAULT_KINDS.filter((kind) => kind !== "hang" && kind !== "slow"))(
+    "spoils an answer: %s",
+    async (kind) => {
+      await using world = await withDevice();
+      const { emulator, device } = world;
+      emulator.faults.http({ kind });
+      const answer = await post(emulator, { registration_ids: ["token-a", "token-a"] }).catch((error: Error) => error);
+      switch (kind) {
+        case "html":
+          expect(answer).toMatchObject({ status: 200, type: "text/html; charset=UTF-8" });
+          break;
+        case "empty":
+          expect(answer).toMatchObject({ status: 200, text: "" });
+          break;
+        case "not-json":
+          expect(answer).toMatchObject({ status: 200, json: undefined });
+          break;
+        case "wrong-length":
+          expect((answer as Answer).json.results).toHaveLength(1);
+          break;
+        case "wrong-type":
+          expect(answer).toMatchObject({ status: 200, type: "text/plain; charset=UTF-8" });
+          break;
+        case "oversized":
+          expect((answer as Answer).text.length).toBeGreaterThan(64 * 1_048_576);
+          break;
+        default:
+          expect(answer).toBeInstanceOf(Error);
+      }
+      expect(device.received).toEqual([]);
+      expect((await post(emulator, { to: "token-a" })).status).toBe(200);
+    },
+  );
 
   it("can take the messages of an answer that is lost", async () => {
     await using world = await withDevice();
     world.emulator.faults.http({ kind: "reset-before-headers", accept: true });
     await expect(post(world.emulator, { to: "token-a" })).rejects.toThrow();
     expect(world.device.received).toHaveLength(1);
+  });
+
+  it("answers late, and takes the messages at once", async () => {
+    const clock = createManualClock();
+    await using world = await withDevice({ clock });
+    world.emulator.faults.http({ kind: "slow", delayMs: 5000 });
+    let answered = false;
+    const answer = post(world.emulator, { to: "token-a" }).then((late) => {
+      answered = true;
+      return late;
+    });
+    await world.device.waitFor(() => true);
+    await clock.advance(4999);
+    expect(answered).toBe(false);
+    await clock.advance(1);
+    expect((await answer).json.success).toBe(1);
+  });
+
+  it("counts the answers of the service and not those of the control API", async () => {
+    await using world = await withDevice();
+    await post(world.emulator, { to: "token-a" });
+    await (await fetch(`${world.emulator.httpUrl}/emulator/v1/stats`)).text();
+    expect(world.emulator.stats.statuses).toEqual({ 200: 1 });
   });
 
   it("leaves a request hanging until the client gives up, and closes all the same", async () => {

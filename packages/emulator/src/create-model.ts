@@ -27,7 +27,7 @@ export function createModel(settings: ResolvedOptions): Model {
   const counters = createCounters();
   const ids = createServiceIds(clock, random, settings.wideIds);
   const inbox = new InboxStore(events, settings.maxMessages);
-  const faults = new FaultScript(events, random, () => networkClock.now());
+  const faults = new FaultScript(events, random, networkClock);
   const { collapsible, nonCollapsible, perDevice } = settings.throttling;
   const registry = new DeviceRegistry({
     random,

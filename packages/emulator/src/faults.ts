@@ -1,4 +1,12 @@
-import { ERROR_CODES, type ErrorCode, InvalidOptionsError, type Random, wireStringFor } from "@cloud-messaging/core";
+import {
+  type Clock,
+  ERROR_CODES,
+  type ErrorCode,
+  InvalidOptionsError,
+  type Random,
+  wait,
+  wireStringFor,
+} from "@cloud-messaging/core";
 import type { EventHub } from "./events.ts";
 import type { Door, Refusal } from "./model/message.ts";
 
@@ -54,7 +62,7 @@ export interface RequestFault {
  * `reset-before-headers`, `reset-after-headers`, `reset-in-body`: the connection is reset there. `close-before-headers`: it is ended
  * in good order, unanswered. `hang`: no answer, ever. `truncate`: the body ends before its announced length. `html`: 200 with a page.
  * `empty`: 200 with nothing. `not-json`: 200 and JSON in name only. `wrong-length`: one result too few. `wrong-type`: the right body, as
- * `text/plain`. `oversized`: 200 with 64 MiB. `garbage`: bytes that are not HTTP.
+ * `text/plain`. `oversized`: 200 with 64 MiB. `garbage`: bytes that are not HTTP. `slow`: the right answer, `delayMs` late.
  */
 export type HttpFaultKind =
   | "reset-before-headers"
@@ -69,7 +77,8 @@ export type HttpFaultKind =
   | "wrong-length"
   | "wrong-type"
   | "oversized"
-  | "garbage";
+  | "garbage"
+  | "slow";
 
 /** Every kind of {@link HttpFaultKind}. */
 export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
@@ -86,13 +95,18 @@ export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
   "wrong-type",
   "oversized",
   "garbage",
+  "slow",
 ];
 
 /** A spoiled HTTP answer. */
 export interface HttpFault {
   readonly kind: HttpFaultKind;
-  /** Whether the service has taken the messages all the same. Default `false`: nothing of the request is accepted. */
+  /**
+   * Whether the service has taken the messages all the same. Default `false`: nothing of the request is accepted; of `slow` `true`.
+   */
   readonly accept?: boolean;
+  /** How late a `slow` answer is. Unit: milliseconds. Default 1000. */
+  readonly delayMs?: number;
   /** How many requests it meets. Default 1. */
   readonly times?: number;
   readonly door?: HttpFaultDoor;
@@ -106,6 +120,16 @@ export interface CutFault {
   readonly beforeAck?: boolean;
   /** With `beforeAck`: whether the service has taken that message all the same. Default `true`. */
   readonly accept?: boolean;
+  /** How many times, each after so many messages. Default 1. */
+  readonly times?: number;
+}
+
+/** A CCS connection that drains in the middle of the traffic. */
+export interface DrainFault {
+  /** After how many more downstream messages, over all connections. Range: 1 or more. */
+  readonly messages: number;
+  /** Whether messages that come after it are nacked with `CONNECTION_DRAINING`. Default `false`. */
+  readonly nack?: boolean;
   /** How many times, each after so many messages. Default 1. */
   readonly times?: number;
 }
@@ -143,6 +167,8 @@ export interface Faults {
   http(fault: HttpFault): void;
   /** A CCS connection is cut. */
   cutAfter(fault: CutFault): void;
+  /** The CCS connection that brings a message drains. */
+  drainAfter(fault: DrainFault): void;
   /** CCS logins fail. */
   login(fault: LoginFault): void;
   /** What is armed. */
@@ -157,6 +183,7 @@ type AnyFault =
   | { readonly kind: "request"; readonly spec: RequestFault }
   | { readonly kind: "http"; readonly spec: HttpFault }
   | { readonly kind: "cut"; readonly spec: CutFault; seen: number }
+  | { readonly kind: "drain"; readonly spec: DrainFault; seen: number }
   | { readonly kind: "login"; readonly spec: LoginFault };
 type Armed = AnyFault & { readonly id: number; left: number };
 
@@ -167,14 +194,15 @@ const MAX_ARMED = 10_000;
 export class FaultScript implements Faults {
   readonly #events: EventHub;
   readonly #random: Random;
-  readonly #now: () => number;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
   #armed: Armed[] = [];
   #count = 0;
 
-  constructor(events: EventHub, random: Random, now: () => number) {
+  constructor(events: EventHub, random: Random, clock: Clock) {
     this.#events = events;
     this.#random = random;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   get armed(): readonly FaultView[] {
@@ -204,6 +232,7 @@ export class FaultScript implements Faults {
   }
 
   http(spec: HttpFault): void {
+    if (spec.delayMs !== undefined && !(spec.delayMs >= 0)) throw badFault("delayMs", "must be 0 or more milliseconds");
     if (!HTTP_FAULT_KINDS.includes(spec.kind)) throw badFault("kind", `must be one of ${HTTP_FAULT_KINDS.join(", ")}`);
     this.#arm({ kind: "http", spec }, spec.times);
   }
@@ -212,6 +241,12 @@ export class FaultScript implements Faults {
     if (!Number.isInteger(spec.messages) || spec.messages < 1)
       throw badFault("messages", "must be a whole number from 1");
     this.#arm({ kind: "cut", spec, seen: 0 }, spec.times);
+  }
+
+  drainAfter(spec: DrainFault): void {
+    if (!Number.isInteger(spec.messages) || spec.messages < 1)
+      throw badFault("messages", "must be a whole number from 1");
+    this.#arm({ kind: "drain", spec, seen: 0 }, spec.times);
   }
 
   login(spec: LoginFault): void {
@@ -269,14 +304,24 @@ export class FaultScript implements Faults {
 
   /** Counts a downstream message of CCS; says whether its connection is cut now. */
   takeCut(): CutFault | undefined {
-    for (const fault of this.#armed) {
-      if (fault.kind !== "cut") continue;
-      if (++fault.seen < fault.spec.messages) return undefined;
-      fault.seen = 0;
-      this.#strike(fault);
-      return fault.spec;
-    }
+    for (const fault of this.#armed) if (fault.kind === "cut") return this.#counted(fault);
     return undefined;
+  }
+
+  /** Counts a downstream message of CCS; says whether its connection drains now. */
+  takeDrain(): DrainFault | undefined {
+    for (const fault of this.#armed) if (fault.kind === "drain") return this.#counted(fault);
+    return undefined;
+  }
+
+  /** Resolves after so long, or when the emulator closes. */
+  async delay(delayMs: number): Promise<void> {
+    await wait(this.#clock, delayMs, this.#closing.signal);
+  }
+
+  /** Ends every delay. */
+  close(): void {
+    this.#closing.abort();
   }
 
   /** What goes wrong with a login, if something is due; `before` TLS, only `refuse` is asked for. */
@@ -305,6 +350,13 @@ export class FaultScript implements Faults {
     this.#events.emit({ type: "fault", change: "struck", fault: describe(fault) });
   }
 
+  #counted<S extends { readonly messages: number }>(fault: Armed & { readonly spec: S; seen: number }): S | undefined {
+    if (++fault.seen < fault.spec.messages) return undefined;
+    fault.seen = 0;
+    this.#strike(fault);
+    return fault.spec;
+  }
+
   #refusal(error: string, detail: string | undefined, retryAfter: NextFault["retryAfter"]): Refusal {
     const known = Object.hasOwn(ERROR_CODES, error);
     return {
@@ -320,7 +372,7 @@ export class FaultScript implements Faults {
     if (value === undefined || typeof value === "string") return value;
     const { date } = value;
     // a number below a year is a distance, as tests like to say it; anything larger is a time
-    const at = typeof date === "number" ? (date < 31_536_000_000 ? this.#now() + date : date) : date.getTime();
+    const at = typeof date === "number" ? (date < 31_536_000_000 ? this.#clock.now() + date : date) : date.getTime();
     return new Date(at).toUTCString();
   }
 }
@@ -363,6 +415,8 @@ function describe(fault: Armed): string {
       return `HTTP ${fault.spec.kind}`;
     case "cut":
       return `cut after ${fault.spec.messages} messages${fault.spec.beforeAck === false ? "" : ", before the ack"}`;
+    case "drain":
+      return `drain after ${fault.spec.messages} messages`;
     case "login":
       return `login ${fault.spec.kind}`;
   }

@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { GOOGLE_HOSTS } from "./certificates.ts";
-import type { HttpFaultKind } from "./faults.ts";
-import { spoil } from "./servers/spoil.ts";
+import { type SpoiledKind, spoil } from "./servers/spoil.ts";
 import type { SocketGuard } from "./socket-guard.ts";
 
 /** Largest body taken unless a route says otherwise: about what the service's front end took. Unit: bytes. */
@@ -32,7 +31,7 @@ export interface HttpAnswer {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   /** Spoil it on the way. */
-  readonly spoil?: HttpFaultKind;
+  readonly spoil?: SpoiledKind;
 }
 
 /** An answer without an end: text that is written as it comes, until the client or the server goes. */
@@ -46,7 +45,10 @@ export interface HttpRoute {
   readonly method: "GET" | "POST" | "DELETE" | "PATCH" | "PUT";
   /** `/iid/info/:token`; a colon that is itself meant is written twice. */
   readonly path: string;
-  /** The Google hosts it stands for. A request that names another Google host does not reach it; any other name does. */
+  /**
+   * The Google hosts it stands for. A request that names another Google host does not reach it; any other name does. None: it is not
+   * part of the service but of the emulator, and its answers are not reported.
+   */
   readonly hosts: readonly string[];
   /** Unit: bytes. */
   readonly maxBodyBytes?: number;
@@ -138,6 +140,9 @@ export async function startHttpServer(routes: readonly HttpRoute[], options: Htt
   };
 }
 
+/** Tells that a request was answered. */
+type Report = (request: FastifyRequest, status: number) => void;
+
 function install(
   app: FastifyInstance,
   routes: readonly HttpRoute[],
@@ -165,6 +170,8 @@ function install(
       .send(`<html><title>Error 404 (Not Found)</title><body>404. Not Found</body></html>\n`);
   });
   for (const route of routes) {
+    const report: Report =
+      route.hosts.length === 0 ? () => {} : (request, status) => onAnswer(request.method, pathOf(request), status);
     app.route({
       method: route.method,
       url: route.path,
@@ -178,14 +185,14 @@ function install(
         }
         const answer = route.before?.(seen);
         if (answer === undefined) return done();
-        void write(answer, request, reply, options);
+        void write(answer, request, reply, report);
       },
       handler: async (request, reply) => {
         const body = typeof request.body === "string" ? request.body : "";
         const answer = await route.handle({ ...read(request, secure), body });
-        if (!("stream" in answer)) return write(answer, request, reply, options);
+        if (!("stream" in answer)) return write(answer, request, reply, report);
         reply.hijack();
-        onAnswer(request.method, pathOf(request), 200);
+        report(request, 200);
         startStream(answer, reply.raw as ServerResponse, streams);
         return reply;
       },
@@ -215,15 +222,15 @@ async function write(
   answer: HttpAnswer,
   request: FastifyRequest,
   reply: FastifyReply,
-  { onAnswer }: HttpServerOptions,
+  report: Report,
 ): Promise<FastifyReply> {
   if (answer.spoil !== undefined) {
     reply.hijack();
-    onAnswer(request.method, pathOf(request), 0);
+    report(request, 0);
     spoil(reply.raw as ServerResponse, answer.spoil, answer);
     return reply;
   }
-  onAnswer(request.method, pathOf(request), answer.status);
+  report(request, answer.status);
   reply.code(answer.status).header("content-type", answer.contentType ?? "application/json; charset=UTF-8");
   if (answer.headers !== undefined) reply.headers(answer.headers);
   return reply.send(answer.body ?? "");

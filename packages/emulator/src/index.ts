@@ -12,10 +12,13 @@ export { type Emulator, ProtocolViolationError } from "./emulator.ts";
 export type { EmulatorEvent, EmulatorEvents, EmulatorListener } from "./events.ts";
 export {
   type CutFault,
+  type DrainFault,
+  type FaultDoor,
   type Faults,
   type FaultView,
   HTTP_FAULT_KINDS,
   type HttpFault,
+  type HttpFaultDoor,
   type HttpFaultKind,
   type LoginFault,
   type LoginFaultKind,

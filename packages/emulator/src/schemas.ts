@@ -199,8 +199,10 @@ export const ControlBodies = {
         "wrong-type",
         "oversized",
         "garbage",
+        "slow",
       ]),
       accept: z.boolean().optional(),
+      delayMs: z.number().min(0).optional(),
       times,
       door: httpFaultDoor.optional(),
     }),
@@ -209,6 +211,12 @@ export const ControlBodies = {
       messages: z.int().min(1),
       beforeAck: z.boolean().optional(),
       accept: z.boolean().optional(),
+      times,
+    }),
+    z.strictObject({
+      kind: z.literal("drain"),
+      messages: z.int().min(1),
+      nack: z.boolean().optional(),
       times,
     }),
     z.strictObject({

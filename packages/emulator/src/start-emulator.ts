@@ -126,6 +126,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     close() {
       closing ??= (async () => {
         inbox.close();
+        faults.close();
         for (const run of [...closers]) run();
         await Promise.all([http.close(), https?.close(), ccs?.close()]);
         const { stateFile, strict } = settings;

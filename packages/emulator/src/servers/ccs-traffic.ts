@@ -189,6 +189,7 @@ export class CcsTraffic implements UpstreamPort {
     if (earlier?.held !== undefined) service.leaveUnanswered(earlier.held.captured, "its message_id was used again");
     if (seenBefore(senderId, messageId)) counters.repeatedMessageIds++;
     const cut = faults.takeCut();
+    const drain = faults.takeDrain();
     const { message, refusal: wrong } = readDownstream(
       value,
       { door: "ccs", senderId, wire: json, messageId },
@@ -213,6 +214,7 @@ export class CcsTraffic implements UpstreamPort {
       service.hold(captured);
     }
     if (cut !== undefined) this.#cut("cut by a fault, after the ack");
+    else if (drain !== undefined) this.drain(drain.nack === true);
   }
 
   /** Why no message is taken at the moment, whatever is in it. */

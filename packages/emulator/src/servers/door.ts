@@ -44,7 +44,7 @@ export function withFaults(
   request: HttpRequest,
   sample: string,
   handle: (request: HttpRequest) => HttpAnswer,
-): HttpAnswer {
+): HttpAnswer | Promise<HttpAnswer> {
   const fault = faults.takeRequest(door);
   if (fault !== undefined) {
     return {
@@ -56,8 +56,9 @@ export function withFaults(
   }
   const spoiled = faults.takeHttp(door);
   if (spoiled === undefined) return handle(request);
-  const answer = spoiled.accept === true ? handle(request) : { status: 200, body: sample };
-  return { ...answer, spoil: spoiled.kind };
+  const { kind, accept = kind === "slow", delayMs = 1000 } = spoiled;
+  const answer = accept ? handle(request) : { status: 200, body: sample };
+  return kind === "slow" ? faults.delay(delayMs).then(() => answer) : { ...answer, spoil: kind };
 }
 
 /** An answer in JSON. */

@@ -7,6 +7,9 @@ import type { HttpFaultKind } from "../faults.ts";
 const OVERSIZED_PIECES = 1024;
 const PIECE = Buffer.alloc(65_536, 0x20);
 
+/** What is done to an answer itself; one that is only late is right. */
+export type SpoiledKind = Exclude<HttpFaultKind, "slow">;
+
 /** What would have been answered. */
 interface Answer {
   readonly status: number;
@@ -15,7 +18,7 @@ interface Answer {
 }
 
 /** Answers a request as no good server would. */
-export function spoil(response: ServerResponse | Http2ServerResponse, kind: HttpFaultKind, answer: Answer): void {
+export function spoil(response: ServerResponse | Http2ServerResponse, kind: SpoiledKind, answer: Answer): void {
   response.on("error", () => {});
   const raw = response as ServerResponse;
   const body = Buffer.from(answer.body ?? "{}");

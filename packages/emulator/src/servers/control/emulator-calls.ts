@@ -25,6 +25,12 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
     summary: "The certificate authority to trust",
     run: ({ emulator }) => ({ status: 200, contentType: "application/x-pem-file", body: emulator.caCertificate }),
   },
+  {
+    method: "GET",
+    path: "/service-account",
+    summary: "A throw-away service-account key, as the console would hand it out; its token_uri is the emulator",
+    run: ({ emulator }) => ok(emulator.fcm.serviceAccount()),
+  },
   { method: "GET", path: "/stats", summary: "What was done so far", run: ({ emulator }) => ok(emulator.stats) },
   {
     method: "GET",

@@ -68,6 +68,11 @@ function armFault({ faults }: Emulator, body: ControlBody<"fault">): void {
       faults.cutAfter(spec);
       return;
     }
+    case "drain": {
+      const { kind: _kind, ...spec } = body;
+      faults.drainAfter(spec);
+      return;
+    }
     case "login": {
       const { kind: _kind, fault: kind, ...spec } = body;
       faults.login({ ...spec, kind });
