@@ -13,11 +13,7 @@ const pnpm = pkg.packageManager.split("+")[0]; // "pnpm@10.34.9"
 
 const hash = createHash("sha256").update(`${process.platform} ${process.arch} ${pnpm}`);
 for (const f of ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"]) hash.update(read(f));
-const folders = [
-  "test",
-  "examples",
-  ...readdirSync(join(root, "packages")).map((d) => `packages/${d}`),
-];
+const folders = ["test", "examples", ...readdirSync(join(root, "packages")).map((d) => `packages/${d}`)];
 if (wantsBench) folders.push("bench");
 for (const d of folders.sort()) {
   const f = join(d, "package.json");

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { describe, expect, it } from "vitest";
 import { nodeFrom, start, startRedirected, temporaryFile } from "./foreign-program.ts";
@@ -8,8 +9,9 @@ async function callFirebase(
   library: string,
   node: string,
   calls: readonly (readonly [method: string, ...args: unknown[]])[],
+  key: object = emulator.fcm.serviceAccount(),
 ): Promise<readonly unknown[]> {
-  const account = temporaryFile("service-account.json", JSON.stringify(emulator.fcm.serviceAccount()));
+  const account = temporaryFile("service-account.json", JSON.stringify(key));
   const program = startRedirected(emulator, "firebase-admin.cjs", [library, account, JSON.stringify(calls)], node);
   const { status, lines, err } = await program.ended;
   if (status !== 0) throw new Error(`firebase-admin ended with ${status}: ${err}`);
@@ -109,6 +111,35 @@ describe.each([
       expect(stranger.received).toEqual([]);
     },
   );
+});
+
+describe("firebase-admin with a service account of the user's own", () => {
+  it("gets a token and sends, as with any API key", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice();
+    const { privateKey } = generateKeyPairSync("rsa", {
+      modulusLength: 2048,
+      privateKeyEncoding: { type: "pkcs8", format: "pem" },
+      publicKeyEncoding: { type: "spki", format: "pem" },
+    });
+    const key = {
+      type: "service_account",
+      project_id: "of-mine",
+      private_key: privateKey,
+      client_email: "sender@of-mine.iam.gserviceaccount.com",
+      token_uri: "https://oauth2.googleapis.com/token",
+    };
+    const call = ["send", { token: phone.token, data: { n: "1" } }] as const;
+    expect(await callFirebase(emulator, "firebase-admin", process.execPath, [call], key)).toEqual([
+      { value: expect.stringMatching(/^projects\/of-mine\/messages\//) },
+    ]);
+    expect(emulator.fcm.tokensIssued).toBe(1);
+    emulator.fcm.acceptForeignTokens = false;
+    expect(await callFirebase(emulator, "firebase-admin", process.execPath, [call], key)).toEqual([
+      { error: expect.stringContaining("credential") },
+    ]);
+    expect(phone.received).toHaveLength(1);
+  });
 });
 
 describe("@googleapis/fcm, by its rootUrl", () => {

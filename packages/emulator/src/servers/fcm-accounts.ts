@@ -10,7 +10,10 @@ export interface EmulatedFcm {
   quotaPerMinute: number;
   /** How long new access tokens are good. Unit: seconds. Range: 1 or more. @defaultValue 3599 */
   tokenLifetimeSec: number;
-  /** Whether access tokens that the emulator has not given out are good. @defaultValue `true` */
+  /**
+   * Whether access tokens that the emulator has not given out are good, and service accounts that it does not know get one: a program
+   * comes with a key file of its own. @defaultValue `true`
+   */
   acceptForeignTokens: boolean;
   /** Access tokens given out so far. */
   readonly tokensIssued: number;
@@ -49,6 +52,8 @@ export class FcmAccounts implements EmulatedFcm {
   readonly #clock: Clock;
   readonly #ids: ServiceIds;
   readonly #keys = new Map<string, KeyObject>();
+  /** Accounts whose keys were revoked, to be told from those that were never known. */
+  readonly #revoked = new Set<string>();
   readonly #tokens = new Map<string, number>();
   readonly #spent = new Map<string, { readonly since: number; count: number }>();
   #account: ServiceAccountKey | undefined;
@@ -83,6 +88,7 @@ export class FcmAccounts implements EmulatedFcm {
   }
 
   revokeServiceAccounts(): void {
+    for (const email of this.#keys.keys()) this.#revoked.add(email);
     this.#keys.clear();
     this.#account = undefined;
   }
@@ -139,9 +145,11 @@ export class FcmAccounts implements EmulatedFcm {
     const read = readClaims(claims);
     if (read === undefined) return "Invalid JWT: Failed to parse the assertion.";
     const key = this.#keys.get(read.iss);
-    if (key === undefined) return "Invalid grant: account not found";
-    const good = verify("RSA-SHA256", Buffer.from(`${header}.${claims}`), key, Buffer.from(signature, "base64url"));
-    if (!good) return "Invalid JWT Signature.";
+    if (key === undefined) {
+      if (!this.acceptForeignTokens || this.#revoked.has(read.iss)) return "Invalid grant: account not found";
+    } else if (!verify("RSA-SHA256", Buffer.from(`${header}.${claims}`), key, Buffer.from(signature, "base64url"))) {
+      return "Invalid JWT Signature.";
+    }
     const nowSec = this.#clock.now() / 1000;
     const { iat, exp } = read;
     const inTime = iat <= nowSec + CLOCK_LEEWAY_SEC && exp >= nowSec - CLOCK_LEEWAY_SEC;
