@@ -1,5 +1,6 @@
 import { createSender, type Sender, type SenderOptions } from "@cloud-messaging/core";
-import { createFcmV1Transport, type FcmV1TransportOptions } from "./fcm-v1/transport.ts";
+import type { FcmV1TransportOptions } from "./fcm-v1/options.ts";
+import { createFcmV1Transport } from "./fcm-v1/transport.ts";
 
 /** Everything the FCM sender can be told; on Google Cloud nothing has to be. */
 export interface FcmSenderOptions extends FcmV1TransportOptions, SenderOptions {

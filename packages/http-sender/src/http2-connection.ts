@@ -1,15 +1,17 @@
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-} from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
-import type { TlsOptions } from "./http.ts";
+import type { TlsOptions } from "./http-client.ts";
+import {
+  type Cancellable,
+  describe,
+  type Http2Request,
+  NOT_STARTED,
+  nameOfCode,
+  StreamExchange,
+  type StreamHost,
+} from "./http2-stream.ts";
 
 /** Streams per connection while the server names no limit: what RFC 9113 recommends as the least. Unit: streams. */
 const DEFAULT_MAX_STREAMS = 100;
@@ -39,30 +41,12 @@ export interface Http2ConnectionEvents {
   onClosed(reason: string | undefined, used: boolean): void;
 }
 
-/** What one request is told by its connection. One of `onAnswer`, `onRefused` and `onLost` is called, once. */
-export interface Http2Request {
-  readonly headers: OutgoingHttpHeaders;
-  readonly body: string | Buffer | undefined;
-  readonly maxResponseBytes: number;
-  onAnswer(status: number, headers: IncomingHttpHeaders, body: Buffer, problem: AnswerProblem | undefined): void;
-  /** It is proven that the server has not processed it and will not: it can go elsewhere. */
-  onRefused(reason: string): void;
-  /** It was written, and no answer will come. */
-  onLost(reason: string): void;
-}
-
-/** Why an answer is not whole. */
-export interface AnswerProblem {
-  readonly code: "connection-lost" | "invalid-response";
-  readonly detail: string;
-}
-
 /**
  * One HTTP/2 connection. It opens no more streams than the server's SETTINGS allow, so that none waits unseen inside nghttp2; after
  * GOAWAY it opens none, tells those above the last stream ID apart as refused, and lets the others finish. While it has nothing to do
  * it does not keep the process alive, and that the server ends it then is no error.
  */
-export class Http2Connection {
+export class Http2Connection implements StreamHost {
   readonly #options: Http2ConnectionOptions;
   readonly #events: Http2ConnectionEvents;
   readonly #session: ClientHttp2Session;
@@ -109,6 +93,11 @@ export class Http2Connection {
     return this.#phase === "open" ? Math.max(0, this.#limit - this.#streams) : 0;
   }
 
+  /** Why it ends or ended, where that is known. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
   /** Streams that are open. */
   get streams(): number {
     return this.#streams;
@@ -119,29 +108,25 @@ export class Http2Connection {
     return this.#heardAt;
   }
 
-  /** Opens a stream. Call only where there is room. Returns how to end it: the request is told nothing after that. */
-  request(request: Http2Request): () => void {
+  /** Opens a stream. Call only where there is room. */
+  request(request: Http2Request): Cancellable {
     let stream: ClientHttp2Stream;
     try {
-      stream = this.#session.request(request.headers, { endStream: request.body === undefined });
+      stream =
+        request.body === undefined
+          ? this.#session.request(request.headers, { endStream: true })
+          : this.#session.request(request.headers);
     } catch (error) {
       // the session is closing under us, or has run out of stream IDs: either way nothing of it was sent
       this.retire();
       queueMicrotask(() => request.onRefused(describe(error as Error)));
-      return () => {};
+      return NOT_STARTED;
     }
     this.#used = true;
     if (this.#streams++ === 0) this.#becomeBusy();
-    const exchange = new StreamExchange(stream, request, {
-      onHeard: () => {
-        this.#heardAt = this.#options.clock.now();
-      },
-      isRefused: () => this.#isRefused(stream),
-      reason: () => this.#reason,
-      onOver: (outcome) => this.#onStreamOver(outcome),
-    });
+    const exchange = new StreamExchange(stream, request, this);
     if (request.body !== undefined) stream.end(request.body);
-    return () => exchange.cancel();
+    return exchange;
   }
 
   /** Takes no new streams from here on, lets those it has finish, then closes. */
@@ -188,12 +173,19 @@ export class Http2Connection {
     this.#events.onClosed(this.#reason, this.#used);
   }
 
-  #isRefused(stream: ClientHttp2Stream): boolean {
+  /** Of a stream of ours: the server says, or has said with its GOAWAY, that it has not processed it. */
+  hasRefused(stream: ClientHttp2Stream): boolean {
     if (stream.id === undefined) return true;
     return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id > this.#lastStreamId;
   }
 
-  #onStreamOver(outcome: "answered" | "refused" | "lost" | "cancelled"): void {
+  /** Something came on one of its streams. */
+  onHeard(): void {
+    this.#heardAt = this.#options.clock.now();
+  }
+
+  /** One of its streams has closed. */
+  onStreamOver(outcome: "answered" | "refused" | "lost" | "cancelled"): void {
     this.#streams--;
     if (outcome === "refused") {
       // the server wants fewer than it said; room comes back stream by stream
@@ -258,124 +250,4 @@ function openSocket({ origin, tls = {} }: Http2ConnectionOptions): Socket {
     ...(ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] }),
     ALPNProtocols: ["h2"],
   }).setNoDelay(true);
-}
-
-interface StreamHost {
-  onHeard(): void;
-  isRefused(): boolean;
-  reason(): string | undefined;
-  onOver(outcome: "answered" | "refused" | "lost" | "cancelled"): void;
-}
-
-/** One stream: collects its answer, and says what became of it when it has closed. */
-class StreamExchange {
-  readonly #stream: ClientHttp2Stream;
-  readonly #request: Http2Request;
-  readonly #host: StreamHost;
-  #status = 0;
-  #headers: IncomingHttpHeaders = {};
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-  #problem: AnswerProblem | undefined;
-  #error: string | undefined;
-  #cancelled = false;
-
-  constructor(stream: ClientHttp2Stream, request: Http2Request, host: StreamHost) {
-    this.#stream = stream;
-    this.#request = request;
-    this.#host = host;
-    stream.on("response", (headers) => {
-      host.onHeard();
-      this.#status = headers[":status"] ?? 0;
-      this.#headers = headers;
-    });
-    stream.on("data", (chunk: Buffer) => this.#onData(chunk));
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      // a reset comes as an error too, and its code says more
-      if (error.code !== "ERR_HTTP2_STREAM_ERROR") this.#error ??= describe(error);
-    });
-    // not before: a stream that was reset emits "end" too, and only now the reset can be told
-    stream.on("close", () => this.#onClose());
-  }
-
-  cancel(): void {
-    this.#cancelled = true;
-    this.#stream.close(constants.NGHTTP2_CANCEL);
-  }
-
-  #onData(chunk: Buffer): void {
-    this.#bytes += chunk.length;
-    if (this.#bytes <= this.#request.maxResponseBytes) {
-      this.#chunks.push(chunk);
-      return;
-    }
-    this.#problem ??= {
-      code: "invalid-response",
-      detail: `the answer is longer than ${this.#request.maxResponseBytes} bytes`,
-    };
-    this.#stream.close(constants.NGHTTP2_CANCEL);
-  }
-
-  #onClose(): void {
-    const host = this.#host;
-    if (this.#cancelled) {
-      host.onOver("cancelled");
-    } else if (this.#status !== 0) {
-      host.onOver("answered");
-      const [first] = this.#chunks;
-      const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
-      this.#request.onAnswer(this.#status, this.#headers, body, this.#problem ?? this.#cutOff());
-    } else if (host.isRefused()) {
-      host.onOver("refused");
-      this.#request.onRefused(host.reason() ?? "the server refused the stream");
-    } else {
-      host.onOver("lost");
-      this.#request.onLost(this.#describeLoss());
-    }
-  }
-
-  #cutOff(): AnswerProblem | undefined {
-    const stated = this.#headers["content-length"];
-    const short = stated !== undefined && Number(stated) !== this.#bytes;
-    if (this.#stream.rstCode === constants.NGHTTP2_NO_ERROR && this.#error === undefined && !short) return undefined;
-    return { code: "connection-lost", detail: `the answer was cut off: ${this.#describeLoss()}` };
-  }
-
-  #describeLoss(): string {
-    const known = this.#host.reason() ?? this.#error;
-    if (known !== undefined) return known;
-    const code = this.#stream.rstCode ?? 0;
-    return code === 0 ? "the connection ended" : `the stream was reset, ${nameOfCode(code)}`;
-  }
-}
-
-const NAMES_OF_CODES = new Map(
-  [
-    "NO_ERROR",
-    "PROTOCOL_ERROR",
-    "INTERNAL_ERROR",
-    "FLOW_CONTROL_ERROR",
-    "SETTINGS_TIMEOUT",
-    "STREAM_CLOSED",
-    "FRAME_SIZE_ERROR",
-    "REFUSED_STREAM",
-    "CANCEL",
-    "COMPRESSION_ERROR",
-    "CONNECT_ERROR",
-    "ENHANCE_YOUR_CALM",
-    "INADEQUATE_SECURITY",
-    "HTTP_1_1_REQUIRED",
-  ].map((name, code) => [code, name]),
-);
-
-function nameOfCode(code: number): string {
-  return NAMES_OF_CODES.get(code) ?? `code ${code}`;
-}
-
-function describe(error: Error): string {
-  // connecting to a name with several addresses fails with an AggregateError that has no text of its own
-  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
-  const text = error.message || first?.message || error.name;
-  const { code } = error as NodeJS.ErrnoException;
-  return code === undefined || code.startsWith("ERR_HTTP2") || text.includes(code) ? text : `${text} (${code})`;
 }

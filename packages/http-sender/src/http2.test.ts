@@ -2,7 +2,7 @@ import { constants, createServer, type Http2Server, type ServerHttp2Session, typ
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { createManualClock } from "@cloud-messaging/core";
 import { afterEach, describe, expect, it } from "vitest";
-import type { HttpClient, HttpResult } from "./http.ts";
+import type { HttpClient, HttpResult } from "./http-client.ts";
 import { createHttp2Client, type Http2ClientOptions } from "./http2.ts";
 
 const cleanups: (() => Promise<void> | void)[] = [];

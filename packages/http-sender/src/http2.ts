@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import type { Clock } from "@cloud-messaging/core";
 import { systemClock } from "@cloud-messaging/core";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
-import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http.ts";
-import { type AnswerProblem, Http2Connection, type Http2Request } from "./http2-connection.ts";
+import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
+import { Http2Connection } from "./http2-connection.ts";
+import type { AnswerProblem, Cancellable, Http2Request } from "./http2-stream.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
 import { createSlowdownDetector, type SlowdownDetector } from "./slowdown.ts";
 
@@ -241,7 +242,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
   readonly #resolve: (result: HttpResult) => void;
   #onAbort: (() => void) | undefined;
   #phase: "waiting" | "dispatched" | "started" | "over" = "waiting";
-  #cancelStream: (() => void) | undefined;
+  #stream: Cancellable | undefined;
   #epoch = 0;
   #moves = 0;
   #sentAt = 0;
@@ -287,7 +288,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
   start(connection: Http2Connection): void {
     this.#phase = "started";
     this.#sentAt = this.#pool.clock.now();
-    this.#cancelStream = connection.request(this);
+    this.#stream = connection.request(this);
   }
 
   expire(): void {
@@ -298,9 +299,9 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
   end(code: HttpFailureCode, detail: string): void {
     if (this.#phase === "over") return;
     const written = this.#phase === "started";
-    const cancel = this.#cancelStream;
+    const stream = this.#stream;
     this.#fail(code, detail, written);
-    cancel?.();
+    stream?.cancel();
   }
 
   onAnswer(status: number, headers: IncomingHttpHeaders, body: Buffer, problem: AnswerProblem | undefined): void {
@@ -321,7 +322,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
 
   onRefused(reason: string): void {
     if (this.#phase === "over") return;
-    this.#cancelStream = undefined;
+    this.#stream = undefined;
     this.#phase = "dispatched";
     if (++this.#moves > MAX_MOVES) this.#fail("connection-lost", `refused ${this.#moves} times: ${reason}`, false);
     else this.#pool.assign(this);

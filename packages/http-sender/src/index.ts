@@ -5,13 +5,9 @@ export { GCM_ENDPOINTS, type GcmEndpointName } from "./endpoint.ts";
 export { createFcmSender, type FcmSenderOptions } from "./fcm-sender.ts";
 export type { AccessToken } from "./fcm-v1/access-token.ts";
 export type { FcmCredential, FirebaseAdminCredential } from "./fcm-v1/credential.ts";
+export type { FcmNotice, FcmV1TransportOptions } from "./fcm-v1/options.ts";
 export type { QuotaOptions } from "./fcm-v1/quota.ts";
-export {
-  createFcmV1Transport,
-  FCM_V1_RETRY_POLICY,
-  type FcmNotice,
-  type FcmV1TransportOptions,
-} from "./fcm-v1/transport.ts";
+export { createFcmV1Transport, FCM_V1_RETRY_POLICY } from "./fcm-v1/transport.ts";
 export type { GcmHttpFormat } from "./gcm/codec.ts";
 export {
   type ConnectionOptions,

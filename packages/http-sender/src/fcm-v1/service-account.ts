@@ -13,7 +13,8 @@ import {
 } from "@cloud-messaging/core";
 import { SignJWT } from "jose";
 import { parseEndpoint } from "../endpoint.ts";
-import { createHttpClient, type HttpAnswer, type TlsOptions } from "../http.ts";
+import { createHttpClient } from "../http.ts";
+import type { HttpAnswer, TlsOptions } from "../http-client.ts";
 import { parseRetryAfter } from "../retry-after.ts";
 import { type AccessToken, type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 

@@ -1,15 +1,12 @@
 import {
   type AttemptOptions,
-  ambiguousOutcome,
   type BackoffPolicy,
   type Clock,
   type DownstreamMessage,
   type DownstreamTransport,
-  type ErrorCode,
   eventChannel,
   failureOutcome,
   InvalidOptionsError,
-  outcomeKindFor,
   publish,
   type RecipientOutcome,
   recipientsOf,
@@ -18,85 +15,22 @@ import {
   type Target,
 } from "@cloud-messaging/core";
 import { type Endpoint, isLoopback, parseEndpoint } from "../endpoint.ts";
-import type { ConnectionOptions } from "../gcm/transport.ts";
-import { createHttpClient, type HttpAnswer, type HttpClient, type HttpResult } from "../http.ts";
+import { createHttpClient } from "../http.ts";
+import type { HttpAnswer, HttpClient, HttpResult } from "../http-client.ts";
 import { createHttp2Client } from "../http2.ts";
 import { fcmV1OptionsSchema, parseOptions } from "../options-schema.ts";
-import { parseRetryAfter } from "../retry-after.ts";
 import {
   type AccessTokenProvider,
   type AccessTokenResult,
   type AccessTokenSource,
   createAccessTokenSource,
 } from "./access-token.ts";
-import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts";
+import type { RecipientKind } from "./answer.ts";
 import { addressesOf, createFcmV1Encoder, type FcmV1Address, withoutV1Meaning } from "./codec.ts";
 import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
+import type { FcmNotice, FcmV1TransportOptions } from "./options.ts";
+import { type NotSent, notSent, type RequestFacts, readResult, refusedToken, TOKEN_REFUSED } from "./outcome.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
-
-/** Something a message asked for that FCM HTTP v1 does not have; the message was sent without it. */
-export interface FcmNotice {
-  /** Path of the field: `delayWhileIdle`. */
-  readonly field: string;
-  /** What to use instead. */
-  readonly detail: string;
-}
-
-/** How to reach FCM HTTP v1. */
-export interface FcmV1TransportOptions extends Omit<ConnectionOptions, "maxSockets" | "timeoutMs" | "keepAliveMs"> {
-  /**
-   * Who is sending: a service-account key or its file's path, a function that gets access tokens, a credential of firebase-admin.
-   * @defaultValue "application-default": what the environment offers
-   */
-  readonly credential?: FcmCredential;
-  /**
-   * The project's ID or number.
-   * @defaultValue the one of the credential, else GOOGLE_CLOUD_PROJECT, else what Google Cloud says
-   */
-  readonly projectId?: string;
-  /**
-   * Where `/v1/projects/…` is: an origin, with a path before it if need be. The emulator's, for example.
-   * @defaultValue "https://fcm.googleapis.com"
-   */
-  readonly endpoint?: (string & {}) | URL;
-  /**
-   * HTTP/2 shares few connections among all requests; HTTP/1.1 has one connection per request under way.
-   * @defaultValue "2", and "1.1" over a proxy or plain `http:`
-   */
-  readonly httpVersion?: "1.1" | "2";
-  /**
-   * Most requests under way at once. Fewer while the service says that it is overloaded (429, 503) or has become slow.
-   * Range: 1 to 100000.
-   * @defaultValue 500 over HTTP/2, 64 over HTTP/1.1
-   */
-  readonly maxRequests?: number;
-  /**
-   * Most connections; another one is opened only when the others are full. Range: 1 to 10000.
-   * @defaultValue 8 over HTTP/2, `maxRequests` over HTTP/1.1
-   */
-  readonly maxSockets?: number;
-  /**
-   * Longest time for one attempt, connecting included, waiting for quota or an access token not. Unit: milliseconds. Range: above 0.
-   * The service asks for 10 s or more: a shorter limit makes duplicates, since what was not answered in time may have been accepted.
-   * @defaultValue 15000
-   */
-  readonly timeoutMs?: number;
-  /**
-   * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
-   * @defaultValue 120000 over HTTP/2 (the service ends it after about three minutes), 30000 over HTTP/1.1
-   */
-  readonly keepAliveMs?: number;
-  /**
-   * The pace of the project, shared by all its senders in this process; `false` for none.
-   * @defaultValue 600000 messages a minute at once
-   */
-  readonly quota?: QuotaOptions | false;
-  /**
-   * Told once of each field that FCM HTTP v1 has no word for. The event `cloud-messaging:notice` is published besides.
-   * @defaultValue a warning on `process`, of type `CloudMessagingWarning`
-   */
-  readonly onNotice?: (notice: FcmNotice) => void;
-}
 
 /**
  * How FCM wants to be retried: not before 10 s, then later and later; a minute after 429 without Retry-After; at most ten minutes in all.
@@ -228,13 +162,6 @@ interface Parts {
 interface Project {
   readonly path: string;
   readonly quota: Quota | undefined;
-}
-
-/** Why nothing was sent. */
-interface NotSent {
-  readonly code: ErrorCode;
-  readonly detail: string;
-  readonly retryAfterMs?: number | undefined;
 }
 
 class FcmV1 implements DownstreamTransport {
@@ -443,14 +370,6 @@ class FcmV1 implements DownstreamTransport {
   }
 }
 
-interface RequestFacts {
-  readonly recipient: string;
-  readonly kind: RecipientKind;
-  readonly body: string;
-}
-
-/** Stands for an answer that is about our access token and not about the message. */
-const TOKEN_REFUSED = Symbol("token refused");
 const ABORTED: NotSent = { code: "aborted", detail: "the signal was aborted" };
 const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed", NotSent>> = {
   timeout: { code: "timeout", detail: "the project's quota left no room in time" },
@@ -467,64 +386,4 @@ function closedReport(recipients: readonly string[]): SendReport {
     failureOutcome("closed", { recipient, detail: "the sender is closed" }),
   );
   return { outcomes };
-}
-
-function notSent({ recipient }: RequestFacts, { code, detail, retryAfterMs }: NotSent): RecipientOutcome {
-  return failureOutcome(code, { recipient, detail, retryAfterMs });
-}
-
-/** One result as an outcome. */
-function readResult(result: HttpResult, request: RequestFacts, now: number): RecipientOutcome | typeof TOKEN_REFUSED {
-  const { recipient, kind } = request;
-  if (result.kind === "failure") {
-    const { code, detail, sentAt, written } = result;
-    const facts = { recipient, detail, sentAt };
-    return written ? ambiguousOutcome(code, facts) : failureOutcome(code, facts);
-  }
-  const { status, sentAt } = result;
-  if (status === 200) return readAccepted(result, recipient);
-  const failure = readFailure(status, result.body, kind);
-  if (isAboutAccessToken(failure)) return TOKEN_REFUSED;
-  const { code, service } = failure;
-  return failureOutcome(code, {
-    recipient,
-    sentAt,
-    service,
-    retryAfterMs: outcomeKindFor(code) === "retryable" ? parseRetryAfter(retryAfterOf(result), now) : undefined,
-    ...(outcomeKindFor(code) === "rejected" ? { detail: failure.detail ?? service.description } : {}),
-  });
-}
-
-/** A 200 is an acceptance once it can be read as one: an answer that was cut off, or is a proxy's page, says nothing certain. */
-function readAccepted({ body, incomplete, sentAt, status }: HttpAnswer, recipient: string): RecipientOutcome {
-  const service = { status };
-  if (incomplete !== undefined) {
-    return ambiguousOutcome(incomplete.code, { recipient, sentAt, service, detail: incomplete.detail });
-  }
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body);
-  } catch {
-    const detail = body.trim() === "" ? "the answer is empty" : "the answer is not JSON";
-    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail });
-  }
-  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
-    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail: "the answer is not an object" });
-  }
-  // a device group may be answered with an empty object
-  const { name } = answer as { name?: unknown };
-  const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service } as const;
-  return typeof name === "string" ? { ...accepted, messageId: name } : accepted;
-}
-
-function refusedToken({ status, body, sentAt }: HttpAnswer, { recipient, kind }: RequestFacts): RecipientOutcome {
-  const { code, service } = readFailure(status, body, kind);
-  const detail =
-    "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
-  return failureOutcome(code, { recipient, sentAt, service, detail });
-}
-
-function retryAfterOf({ headers }: HttpAnswer): string | undefined {
-  const value = headers["retry-after"];
-  return Array.isArray(value) ? value[0] : value;
 }

@@ -1,0 +1,67 @@
+import type { ConnectionOptions } from "../gcm/transport.ts";
+import type { FcmCredential } from "./credential.ts";
+import type { QuotaOptions } from "./quota.ts";
+
+/** Something a message asked for that FCM HTTP v1 does not have; the message was sent without it. */
+export interface FcmNotice {
+  /** Path of the field: `delayWhileIdle`. */
+  readonly field: string;
+  /** What to use instead. */
+  readonly detail: string;
+}
+
+/** How to reach FCM HTTP v1. */
+export interface FcmV1TransportOptions extends Omit<ConnectionOptions, "maxSockets" | "timeoutMs" | "keepAliveMs"> {
+  /**
+   * Who is sending: a service-account key or its file's path, a function that gets access tokens, a credential of firebase-admin.
+   * @defaultValue "application-default": what the environment offers
+   */
+  readonly credential?: FcmCredential;
+  /**
+   * The project's ID or number.
+   * @defaultValue the one of the credential, else GOOGLE_CLOUD_PROJECT, else what Google Cloud says
+   */
+  readonly projectId?: string;
+  /**
+   * Where `/v1/projects/…` is: an origin, with a path before it if need be. The emulator's, for example.
+   * @defaultValue "https://fcm.googleapis.com"
+   */
+  readonly endpoint?: (string & {}) | URL;
+  /**
+   * HTTP/2 shares few connections among all requests; HTTP/1.1 has one connection per request under way.
+   * @defaultValue "2", and "1.1" over a proxy or plain `http:`
+   */
+  readonly httpVersion?: "1.1" | "2";
+  /**
+   * Most requests under way at once. Fewer while the service says that it is overloaded (429, 503) or has become slow.
+   * Range: 1 to 100000.
+   * @defaultValue 500 over HTTP/2, 64 over HTTP/1.1
+   */
+  readonly maxRequests?: number;
+  /**
+   * Most connections; another one is opened only when the others are full. Range: 1 to 10000.
+   * @defaultValue 8 over HTTP/2, `maxRequests` over HTTP/1.1
+   */
+  readonly maxSockets?: number;
+  /**
+   * Longest time for one attempt, connecting included, waiting for quota or an access token not. Unit: milliseconds. Range: above 0.
+   * The service asks for 10 s or more: a shorter limit makes duplicates, since what was not answered in time may have been accepted.
+   * @defaultValue 15000
+   */
+  readonly timeoutMs?: number;
+  /**
+   * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
+   * @defaultValue 120000 over HTTP/2 (the service ends it after about three minutes), 30000 over HTTP/1.1
+   */
+  readonly keepAliveMs?: number;
+  /**
+   * The pace of the project, shared by all its senders in this process; `false` for none.
+   * @defaultValue 600000 messages a minute at once
+   */
+  readonly quota?: QuotaOptions | false;
+  /**
+   * Told once of each field that FCM HTTP v1 has no word for. The event `cloud-messaging:notice` is published besides.
+   * @defaultValue a warning on `process`, of type `CloudMessagingWarning`
+   */
+  readonly onNotice?: (notice: FcmNotice) => void;
+}

@@ -1,0 +1,96 @@
+import {
+  ambiguousOutcome,
+  type ErrorCode,
+  failureOutcome,
+  outcomeKindFor,
+  type RecipientOutcome,
+} from "@cloud-messaging/core";
+import type { HttpAnswer, HttpResult } from "../http-client.ts";
+import { parseRetryAfter } from "../retry-after.ts";
+import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts";
+
+/** One request: to whom, and with what. */
+export interface RequestFacts {
+  readonly recipient: string;
+  readonly kind: RecipientKind;
+  readonly body: string;
+}
+
+/** Why nothing was sent. */
+export interface NotSent {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** Stands for an answer that is about our access token and not about the message. */
+export const TOKEN_REFUSED = Symbol("token refused");
+
+/** The outcome of a message that did not leave. */
+export function notSent({ recipient }: RequestFacts, { code, detail, retryAfterMs }: NotSent): RecipientOutcome {
+  return failureOutcome(code, { recipient, detail, retryAfterMs });
+}
+
+/** One result as an outcome. */
+export function readResult(
+  result: HttpResult,
+  request: RequestFacts,
+  now: number,
+): RecipientOutcome | typeof TOKEN_REFUSED {
+  const { recipient, kind } = request;
+  if (result.kind === "failure") {
+    const { code, detail, sentAt, written } = result;
+    const facts = { recipient, detail, sentAt };
+    return written ? ambiguousOutcome(code, facts) : failureOutcome(code, facts);
+  }
+  const { status, sentAt } = result;
+  if (status === 200) return readAccepted(result, recipient);
+  const failure = readFailure(status, result.body, kind);
+  if (isAboutAccessToken(failure)) return TOKEN_REFUSED;
+  const { code, service } = failure;
+  return failureOutcome(code, {
+    recipient,
+    sentAt,
+    service,
+    retryAfterMs: outcomeKindFor(code) === "retryable" ? parseRetryAfter(retryAfterOf(result), now) : undefined,
+    ...(outcomeKindFor(code) === "rejected" ? { detail: failure.detail ?? service.description } : {}),
+  });
+}
+
+/** A 200 is an acceptance once it can be read as one: an answer that was cut off, or is a proxy's page, says nothing certain. */
+function readAccepted({ body, incomplete, sentAt, status }: HttpAnswer, recipient: string): RecipientOutcome {
+  const service = { status };
+  if (incomplete !== undefined) {
+    return ambiguousOutcome(incomplete.code, { recipient, sentAt, service, detail: incomplete.detail });
+  }
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    const detail = body.trim() === "" ? "the answer is empty" : "the answer is not JSON";
+    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail });
+  }
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
+    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail: "the answer is not an object" });
+  }
+  // a device group may be answered with an empty object
+  const { name } = answer as { name?: unknown };
+  const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service } as const;
+  return typeof name === "string" ? { ...accepted, messageId: name } : accepted;
+}
+
+/** The outcome when the new access token was refused like the one before. */
+export function refusedToken(
+  { status, body, sentAt }: HttpAnswer,
+  { recipient, kind }: RequestFacts,
+): RecipientOutcome {
+  const { code, service } = readFailure(status, body, kind);
+  const detail =
+    "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
+  return failureOutcome(code, { recipient, sentAt, service, detail });
+}
+
+function retryAfterOf({ headers }: HttpAnswer): string | undefined {
+  const value = headers["retry-after"];
+  return Array.isArray(value) ? value[0] : value;
+}
