@@ -69,8 +69,8 @@ function httpCase(name, count, width, messages, rest) {
 }
 
 export default [
-  httpCase("http-single", 1, 64, 24_000, { target: { floor: 1.25, peer: 3.5 } }),
-  httpCase("http-multicast", 1000, 4, 900, { target: { floor: 1.15, peer: 1 } }),
+  httpCase("http-single", 1, 64, 18_000, { target: { floor: 1.25, peer: 3.5 } }),
+  httpCase("http-multicast", 1000, 4, 700, { target: { floor: 1.15, peer: 1 } }),
   httpCase("http-single-sequential", 1, 1, 6_000, { fullOnly: true }),
   httpCase("http-single-256", 1, 256, 24_000, { fullOnly: true }),
   httpCase("http-multicast-100", 100, 16, 6_000, { fullOnly: true }),
