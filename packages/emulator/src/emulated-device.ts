@@ -46,27 +46,39 @@ export interface SendUpstreamOptions {
 
 /** An app on a device that exists only here: everything a phone would do, by call. */
 export interface EmulatedDevice {
+  /** Names this app on this device in the control API. */
   readonly id: string;
+  /** Names the device; apps on the same one share it. */
   readonly deviceId: string;
+  /** What the inbox calls the device. */
   readonly name: string;
+  /** The app's package. */
   readonly packageName: string;
+  /** Senders that may send to it. Empty: every one (it registered by itself). */
   readonly senderIds: readonly string[];
   /** The token of the latest registration: the canonical one. */
   readonly token: string;
   /** The same, by its other name. */
   readonly canonicalToken: string;
+  /** Whether the device is connected; what is sent meanwhile waits on the service. */
   readonly connected: boolean;
+  /** Whether the device sleeps; only `delay_while_idle` messages wait for its end. */
   readonly idle: boolean;
   /** Whether the app is on the device. The service finds out later. */
   readonly installed: boolean;
   /** What the app received, the oldest first. */
   readonly received: readonly DeviceMessage[];
+  /** Topics it is subscribed to, without `/topics/`. */
   readonly topics: readonly string[];
   /** Messages that wait on the service. */
   readonly stored: number;
+  /** Whether messages that ask for a receipt are confirmed by themselves. May be changed at any time. */
   confirmReceipts: "auto" | "manual";
+  /** The device is connected again: everything that waits is delivered. */
   connect(): void;
+  /** The device is away. */
   disconnect(): void;
+  /** Sends the device to sleep, or wakes it. */
   setIdle(idle: boolean): void;
   /** Registers again. The token before goes on working, and answers to it name the new one. Returns the new one. */
   reregister(token?: string): string;
@@ -76,6 +88,7 @@ export interface EmulatedDevice {
   unregister(): void;
   /** @throws {InvalidOptionsError} for a name that no topic can have, or beyond 2000 topics. */
   subscribe(topic: string): void;
+  /** Ends a subscription; of one that is not there nothing happens. */
   unsubscribe(topic: string): void;
   /**
    * Sends an upstream message. It reaches the app server's connection, is written again while unacked, and `acked` resolves with the
@@ -86,7 +99,11 @@ export interface EmulatedDevice {
   sendUpstream(data: Readonly<Record<string, string>>, options?: SendUpstreamOptions): UpstreamSend;
   /** Confirms a received message that asked for a receipt; with `confirmReceipts: "manual"`. `false`: nothing to confirm. */
   confirmReceipt(message: DeviceMessage | string): boolean;
-  /** Resolves with the first received message that matches, now or later. Default: any that is not yet in `received`. */
+  /**
+   * Resolves with the first received message that matches, now or later.
+   *
+   * @throws {AbortedError} when the signal aborts. @throws {ClosedError} when the emulator closes.
+   */
   waitFor(
     predicate: (message: DeviceMessage) => boolean,
     options?: { readonly signal?: AbortSignal },
@@ -101,6 +118,7 @@ export interface EmulatedDevice {
 
 /** An upstream message under way. */
 export interface UpstreamSend {
+  /** What the app server sees, and acks. */
   readonly messageId: string;
   /** Resolves when the app server has acked it. */
   readonly acked: Promise<void>;

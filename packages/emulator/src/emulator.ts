@@ -27,6 +27,7 @@ export interface Emulator extends AsyncDisposable {
   readonly httpsUrl: string | undefined;
   /** The CA to trust. PEM. */
   readonly caCertificate: string;
+  /** The CCS side: connections, acks by hand, draining. */
   readonly ccs: EmulatedCcs;
   /** What arrived. */
   readonly inbox: Inbox;
@@ -34,6 +35,7 @@ export interface Emulator extends AsyncDisposable {
   readonly faults: Faults;
   /** Service accounts, access tokens and quota of FCM HTTP v1. */
   readonly fcm: EmulatedFcm;
+  /** Everything that happens, as it happens. */
   readonly events: EmulatorEvents;
   /** What was done so far. */
   readonly stats: EmulatorStats;
@@ -52,7 +54,11 @@ export interface Emulator extends AsyncDisposable {
   };
   /** Spread into `createCcsClient`: where to connect, whom to trust, who to be. */
   ccsOptions(): { host: string; port: number; ca: string; senderId: string; apiKey: string };
-  /** @throws {InvalidOptionsError} naming the option. */
+  /**
+   * Makes a device with an app on it.
+   *
+   * @throws {InvalidOptionsError} naming the option.
+   */
   createDevice(options?: DeviceOptions): EmulatedDevice;
   /** A device by its ID. */
   device(id: string): EmulatedDevice | undefined;

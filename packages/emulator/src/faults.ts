@@ -37,6 +37,7 @@ export interface NextFault {
 export interface RandomFault {
   /** The share of recipients it meets. Range: 0 to 1. */
   readonly rate: number;
+  /** A name of the error-code table, or the wire's own word. */
   readonly error: ErrorCode | (string & {});
   /** Only through this door. Default: any for sending. */
   readonly door?: FaultDoor;
@@ -48,6 +49,7 @@ export interface RequestFault {
   readonly status: number;
   /** Seconds as text, or when. */
   readonly retryAfter?: string | { readonly date: Date | number };
+  /** Default: a short page. */
   readonly body?: string;
   /** Default `text/html; charset=UTF-8`. */
   readonly contentType?: string;
@@ -100,6 +102,7 @@ export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
 
 /** A spoiled HTTP answer. */
 export interface HttpFault {
+  /** What is wrong with it. */
   readonly kind: HttpFaultKind;
   /**
    * Whether the service has taken the messages all the same. Default `false`: nothing of the request is accepted; of `slow` `true`.
@@ -109,6 +112,7 @@ export interface HttpFault {
   readonly delayMs?: number;
   /** How many requests it meets. Default 1. */
   readonly times?: number;
+  /** Only at this door. Default: any HTTP door. */
   readonly door?: HttpFaultDoor;
 }
 
@@ -142,14 +146,17 @@ export type LoginFaultKind = "refuse" | "hang" | "not-authorized" | "temporary-a
 
 /** A CCS login that fails. */
 export interface LoginFault {
+  /** What becomes of the login. */
   readonly kind: LoginFaultKind;
-  /** Default 1. */
+  /** How many logins it meets. Default 1. */
   readonly times?: number;
 }
 
 /** An armed fault as plain data. */
 export interface FaultView {
+  /** Names it for `clear()`. */
   readonly id: number;
+  /** What it is, in a few words. */
   readonly fault: string;
   /** How often it may still strike; -1 for ever. */
   readonly left: number;

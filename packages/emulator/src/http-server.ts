@@ -88,6 +88,8 @@ export async function startHttpServer(routes: readonly HttpRoute[], options: Htt
   };
   const common = {
     bodyLimit: MAX_BODY_BYTES,
+    // a HEAD of the live events would be a listener that never hears anything
+    exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: false, // the guard does
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 8192, ignoreDuplicateSlashes: false },

@@ -78,6 +78,7 @@ export interface EmulatorOptions {
   readonly eviction?: EvictionRule;
   /** Non-collapsible messages stored per app. Range: 1 to 10000. @defaultValue 100 */
   readonly storageLimit?: number;
+  /** How deliveries are throttled. @defaultValue collapsible messages as FCM published, nothing else */
   readonly throttling?: ThrottlingOptions;
   /** How long an app found uninstalled still gets messages accepted. Unit: milliseconds. @defaultValue 0 */
   readonly uninstallDetectionDelayMs?: number;
@@ -93,5 +94,6 @@ export interface EmulatorOptions {
   readonly patienceMs?: number;
   /** Devices, groups and messages are read from this file at the start, when it exists, and written to it at the end. @defaultValue none */
   readonly stateFile?: string;
+  /** How CCS behaves. */
   readonly ccs?: CcsOptions;
 }

@@ -39,7 +39,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const routes: HttpRoute[] = [
     ...serviceRoutes(model),
     ...inboxPageRoutes(),
-    ...controlRoutes({ emulator: () => emulator, clock: networkClock, hostNames: settings.certificateNames }),
+    ...controlRoutes({
+      emulator: () => emulator,
+      clock: networkClock,
+      hostNames: [...settings.certificateNames, host],
+    }),
   ];
   const servers = await listen(settings, model, routes, certificates);
   const { http, https, ccs } = servers;

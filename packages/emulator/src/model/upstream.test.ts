@@ -78,7 +78,10 @@ describe("upstream messages", () => {
     const { sendUpstream, port, clock, results } = sending();
     sendUpstream("u-short", 60);
     sendUpstream("u-long");
-    clock.advance(60_000);
+    clock.advance(59_999);
+    expect(results).toEqual([]);
+    clock.advance(1);
+    expect(results).toEqual([["u-short", "expired"]]);
     expect(port().items.map(({ messageId }) => messageId)).toEqual(["u-long"]);
     expect(results).toEqual([["u-short", "expired"]]);
   });

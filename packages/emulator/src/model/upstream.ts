@@ -71,6 +71,7 @@ export interface UpstreamRules {
 export class UpstreamQueues {
   readonly #rules: UpstreamRules;
   readonly #senders = new Map<string, Sender>();
+  readonly #expiries = new Map<UpstreamItem, CancelTimer>();
 
   constructor(rules: UpstreamRules) {
     this.#rules = rules;
@@ -86,6 +87,7 @@ export class UpstreamQueues {
     }
     sender.waiting.push(item);
     this.#pump(sender);
+    if (sender.waiting.at(-1) === item) this.#awaitExpiry(sender, item);
   }
 
   attach(senderId: string, port: UpstreamPort): void {
@@ -107,6 +109,8 @@ export class UpstreamQueues {
     }
     sender.waiting = [...unacked, ...sender.waiting];
     this.#pump(sender);
+    const waiting = new Set(sender.waiting);
+    for (const item of unacked) if (waiting.has(item)) this.#awaitExpiry(sender, item);
     if (sender.waiting.length === 0 && sender.attached.size === 0) this.#senders.delete(senderId);
   }
 
@@ -163,6 +167,18 @@ export class UpstreamQueues {
     }
   }
 
+  #awaitExpiry(sender: Sender, item: UpstreamItem): void {
+    const { clock } = this.#rules;
+    const cancel = clock.schedule(item.expiresAt - clock.now(), () => {
+      this.#expiries.delete(item);
+      const at = sender.waiting.indexOf(item);
+      if (at === -1) return;
+      sender.waiting.splice(at, 1);
+      this.#end(item, "expired");
+    });
+    this.#expiries.set(item, cancel);
+  }
+
   #pump(sender: Sender): void {
     if (sender.waiting.length === 0) return;
     let next = 0;
@@ -189,6 +205,7 @@ export class UpstreamQueues {
   }
 
   #write(attached: Attached, item: UpstreamItem): void {
+    this.#forgetExpiry(item);
     const flight: Flight = { item, sends: 0, cancelResend: () => {} };
     attached.flights.set(keyOf(item.from, item.messageId), flight);
     this.#send(attached, flight);
@@ -216,7 +233,13 @@ export class UpstreamQueues {
     return sender;
   }
 
+  #forgetExpiry(item: UpstreamItem): void {
+    this.#expiries.get(item)?.();
+    this.#expiries.delete(item);
+  }
+
   #end(item: UpstreamItem, result: "expired" | "discarded"): void {
+    this.#forgetExpiry(item);
     this.#report(result, item);
     item.settle(result);
   }

@@ -10,8 +10,11 @@ const MAX_REMEMBERED = 100_000;
 
 /** One connection of an app server. */
 export interface EmulatedConnection {
+  /** Counts up from 1 in the order in which they connected. */
   readonly id: number;
+  /** Where it stands now. */
   readonly phase: CcsPhase;
+  /** Who logged in. */
   readonly senderId: string;
   /** The bound address; empty before that. */
   readonly jid: string;
@@ -42,18 +45,23 @@ export interface DrainOptions {
 
 /** The CCS side of the emulator. */
 export interface EmulatedCcs {
+  /** The address listened on. */
   readonly host: string;
+  /** 0 when the emulator was started without CCS. */
   readonly port: number;
   /** Connections that are logged in and bound, the oldest first. */
   readonly connections: readonly EmulatedConnection[];
-  /** Whether messages are answered by themselves. Set it to `false` and `ack()`, `nack()` decide. */
+  /** Whether messages are answered by themselves. Set it to `false` and `ack()`, `nack()` decide; what is held stays held. */
   autoAck: boolean;
+  /** Drains every connection. */
   drainAll(options?: DrainOptions): void;
+  /** Cuts every connection. */
   cutAll(): void;
   /** Accepts a held message on whichever connection it is. */
   ack(messageId: string): boolean;
   /** Accepts every held message. Returns how many. */
   ackAll(): number;
+  /** Refuses a held message on whichever connection it is. */
   nack(messageId: string, error: ErrorCode | (string & {}), detail?: string): boolean;
   /**
    * Resolves as soon as so many connections are online.
