@@ -1,7 +1,9 @@
+import { getEventListeners } from "node:events";
 import {
   type CloudMessagingEvents,
   createManualClock,
   createMemoryRegistrationStore,
+  type EventName,
   type RegistrationChange,
   type SendReport,
   subscribe,
@@ -226,6 +228,38 @@ describe("the HTTP sender", () => {
     abort.abort(new Error("enough"));
     expect((await written).outcomes).toMatchObject([{ kind: "ambiguous", code: "aborted" }]);
     await expect(waiting).rejects.toMatchObject({ name: "AbortError", code: "ERR_ABORTED" });
+    await sender.close();
+  });
+
+  it("leaves nothing on a signal that is used for many sends", async () => {
+    await using server = await startFaultServer();
+    const { sender } = setup(server, { maxSockets: 2 });
+    const { signal } = new AbortController();
+    const sends = Array.from({ length: 50 }, (_, n) => sender.send({ target: { token: `tok-${n}` } }, { signal }));
+    expect((await Promise.all(sends)).every(({ outcomes }) => outcomes[0]?.kind === "accepted")).toBe(true);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+    await sender.close();
+  });
+
+  it("tells of requests, retries and sends, without a key or a whole token", async () => {
+    await using server = await startFaultServer();
+    const { sender, settle } = setup(server);
+    const events: [EventName, unknown][] = [];
+    const stops = (["cloud-messaging:http-request", "cloud-messaging:retry", "cloud-messaging:send"] as const).map(
+      (name) => subscribe(name, (event) => events.push([name, event])),
+    );
+    server.script(answer(503, ""), rawThenReset(""), acceptAll());
+    await settle(sender.send({ target: { tokens: ["tok-a-secret", "tok-b-secret"] } }));
+    for (const stop of stops) stop();
+    expect(events).toMatchObject([
+      ["cloud-messaging:http-request", { transport: "gcm-http", origin: server.origin, recipients: 2, status: 503 }],
+      ["cloud-messaging:retry", { transport: "gcm-http", recipients: 2, attempt: 2, codes: ["unavailable"] }],
+      ["cloud-messaging:http-request", { recipients: 2, code: "connection-lost" }],
+      ["cloud-messaging:retry", { recipients: 2, attempt: 3, codes: ["connection-lost"] }],
+      ["cloud-messaging:http-request", { recipients: 2, status: 200 }],
+      ["cloud-messaging:send", { transport: "gcm-http", attempts: 3, counts: { accepted: 2 } }],
+    ]);
+    expect(JSON.stringify(events)).not.toMatch(/secret|AIza/);
     await sender.close();
   });
 

@@ -42,6 +42,14 @@ describe("the options of the GCM HTTP transport", () => {
     },
   );
 
+  it("are asked for where there are none", () => {
+    for (const none of [undefined, null]) {
+      expect(() => createHttpSender(none as never)).toThrow(/apiKey: is missing/);
+      expect(() => createGcmHttpTransport(none as never)).toThrow(/apiKey: is missing/);
+    }
+    expect(() => createHttpSender({ apiKey, retries: 3 } as never)).toThrow(/retries: is not an option/);
+  });
+
   it("hide the key from whoever looks at the transport or the sender", async () => {
     await using transport = createGcmHttpTransport({ apiKey });
     await using sender = createHttpSender({ apiKey });
