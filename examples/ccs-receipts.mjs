@@ -1,0 +1,42 @@
+// Learns that a message has reached the device. Run: node examples/ccs-receipts.mjs
+//
+// "accepted" says that the service has the message; only a receipt says that the device has it. A receipt may come at once or, from a
+// phone that was off, days later, perhaps to another process: so there are two ways to hear of it.
+import { createCcsClient } from "@cloud-messaging/ccs-client";
+import { startEmulator } from "@cloud-messaging/emulator";
+
+const emulator = await startEmulator();
+const here = emulator.createDevice({ name: "phone in the hand" });
+const away = emulator.createDevice({ name: "phone in a drawer", connected: false });
+
+const later = new Map(); // messageId -> what to do about it: a table of one's own in real life
+const client = createCcsClient({
+  ...emulator.ccsOptions(),
+  // every receipt comes here, whoever waits for it; acknowledged when this has finished
+  onReceipt(receipt) {
+    later.get(receipt.originalMessageId)?.();
+    later.delete(receipt.originalMessageId);
+  },
+});
+try {
+  // 1. wait for it with the send: for a device that is expected to be there
+  const report = await client.send({ target: { token: here.token }, data: { n: "1" } }, { receipt: true });
+  const receipt = await report.receipts[0]; // undefined when none came in time, which proves nothing
+  console.log(`${here.name}: ${report.outcomes[0].kind}, ${receipt.status}`);
+
+  // 2. ask for it, remember the ID, and let the handler find out
+  const { outcomes } = await client.send({
+    target: { token: away.token },
+    data: { n: "2" },
+    deliveryReceiptRequested: true,
+  });
+  const confirmed = new Promise((resolve) => later.set(outcomes[0].messageId, resolve));
+  console.log(`${away.name}: ${outcomes[0].kind}, no receipt yet`);
+  away.connect();
+  await confirmed;
+  console.log(`${away.name}: confirmed`);
+  await client.idle(); // the receipts are acknowledged
+} finally {
+  await client.close();
+  await emulator.close();
+}
