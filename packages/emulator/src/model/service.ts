@@ -9,7 +9,7 @@ import {
   payloadBytes,
 } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
-import type { FaultScript } from "../faults.ts";
+import type { FaultScript } from "../fault-script.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { Counters } from "../stats.ts";
 import { DeliveryEngine } from "./delivery.ts";
