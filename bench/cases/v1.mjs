@@ -2,6 +2,7 @@
 import { connect } from "node:http2";
 import { createFcmSender } from "@cloud-messaging/http-sender";
 import { Pool } from "undici";
+import { firebaseMessaging, hasFirebaseAdmin } from "../lib/firebase-admin.mjs";
 import { inFlight } from "../lib/in-flight.mjs";
 import { startCannedV1Server } from "../servers/fcm-v1.mjs";
 
@@ -87,7 +88,25 @@ function ours(httpVersion, width) {
   };
 }
 
-function v1Case(name, httpVersion, width, messages, latencyMs, rest = {}) {
+/** firebase-admin's `sendEach`, in batches of so many. */
+function firebaseAdmin(width, batch) {
+  return (server) => {
+    const messaging = firebaseMessaging(server, ACCESS_TOKEN);
+    const messages = Array.from({ length: batch }, () => ({ token: TOKEN, data: DATA }));
+    const send = (count) => {
+      let left = count;
+      const sendBatch = async () => {
+        const size = Math.min(batch, left);
+        left -= size;
+        return (await messaging.sendEach(messages.slice(0, size))).successCount;
+      };
+      return inFlight(Math.ceil(count / batch), width, sendBatch);
+    };
+    return { send, close() {} };
+  };
+}
+
+function v1Case(name, httpVersion, width, messages, latencyMs, rest = {}, admin = undefined) {
   return {
     name,
     group: "v1",
@@ -97,14 +116,16 @@ function v1Case(name, httpVersion, width, messages, latencyMs, rest = {}) {
     contestants: {
       floor: httpVersion === "2" ? floorHttp2(width) : floorHttp1(width),
       ours: ours(httpVersion, width),
+      ...(admin !== undefined && hasFirebaseAdmin ? { "firebase-admin": admin } : {}),
     },
     ...rest,
   };
 }
 
 export default [
-  v1Case("v1-http2", "2", 64, 20_000, 0, { target: { floor: 1.25 } }),
-  v1Case("v1-http1", "1.1", 64, 20_000, 0, { target: { floor: 1.25 } }),
-  v1Case("v1-http2-5ms", "2", 64, 20_000, 5, { fullOnly: true }),
-  v1Case("v1-http1-5ms", "1.1", 64, 20_000, 5, { fullOnly: true }),
+  v1Case("v1-http2", "2", 64, 20_000, 0, { target: { floor: 1.25 } }, firebaseAdmin(1, 500)),
+  v1Case("v1-http1", "1.1", 64, 20_000, 0, { target: { floor: 1.25, peer: 1.5 } }, firebaseAdmin(1, 500)),
+  // one message per call, as most programs send: what counts here is messages per second
+  v1Case("v1-http2-5ms", "2", 64, 6_000, 5, {}, firebaseAdmin(64, 1)),
+  v1Case("v1-http1-5ms", "1.1", 64, 6_000, 5, { fullOnly: true }, firebaseAdmin(64, 1)),
 ];
