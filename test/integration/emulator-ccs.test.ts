@@ -95,6 +95,7 @@ describe("downstream over CCS", () => {
     ["a time to live of the wrong type", { to: "known-token", message_id: "m", time_to_live: "abc" }, "INVALID_JSON"],
     ["4097 bytes", { to: "known-token", message_id: "m", data: { k: "x".repeat(4096) } }, "INVALID_JSON"],
     ["a token of another sender", { to: "other-token", message_id: "m" }, "BAD_REGISTRATION"],
+    ["an unknown priority", { to: "known-token", message_id: "m", priority: "urgent" }, "INVALID_JSON"],
     ["an unreadable condition", { condition: "'a' in", message_id: "m" }, "INVALID_JSON"],
   ])("nacks %s", async (_what, message, error) => {
     await using emulator = await startEmulator();
@@ -183,6 +184,9 @@ describe("downstream over CCS", () => {
       failure: 1,
       failed_registration_ids: [devices[1]?.token],
     });
+    devices[0]?.unregister();
+    peer.gcm({ to, message_id: "m-2" });
+    expect(await peer.next()).toMatchObject({ message_id: "m-2", error: "SERVICE_UNAVAILABLE" });
   });
 
   it("takes topics and conditions", async () => {

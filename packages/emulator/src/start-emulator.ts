@@ -41,7 +41,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     ...inboxPageRoutes(),
     ...controlRoutes({
       emulator: () => emulator,
-      clock: networkClock,
       hostNames: [...settings.certificateNames, host],
     }),
   ];
@@ -204,8 +203,8 @@ async function listen(
           const { keepAliveMs, ...behaviour } = settings.ccs;
           const options = { host, port: ccsPort, ...tls, handshakeTimeoutMs: patienceMs, keepAliveMs };
           const clock: Clock = settings.clock;
-          const { lenientNumbers } = settings;
-          return startCcsServer(options, { ...model, ...behaviour, clock, lenientNumbers });
+          const { lenientNumbers, groupFailureCounts } = settings;
+          return startCcsServer(options, { ...model, ...behaviour, clock, lenientNumbers, groupFailureCounts });
         });
   return { http, https, ccs };
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "@cloud-messaging/core";
+import { systemClock } from "@cloud-messaging/core";
 import type { EmulatorEvent, EmulatorEvents } from "../events.ts";
 import type { HttpStream } from "../http-server.ts";
 import type { CapturedMessage } from "../model/message.ts";
@@ -23,7 +23,9 @@ export function summaryOf(message: CapturedMessage): MessageSummary {
 }
 
 /** Everything that happens, as server-sent events: `event:` is the kind, `data:` the JSON. Of a message its summary. */
-export function liveEvents(events: EmulatorEvents, clock: Clock): HttpStream {
+export function liveEvents(events: EmulatorEvents): HttpStream {
+  // who watches does so in the time of the machine, whatever time the service is in
+  const clock = systemClock;
   return {
     contentType: "text/event-stream; charset=UTF-8",
     stream(write) {

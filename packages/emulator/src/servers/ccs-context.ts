@@ -28,6 +28,8 @@ export interface CcsContext {
   readonly elementStyle: ElementStyle;
   readonly resourceSuffix: boolean;
   readonly lenientNumbers: boolean;
+  /** Whether a message to a group that reached nobody is acked with its counts rather than nacked. */
+  readonly groupFailureCounts: boolean;
   /** Whether messages are acked by themselves; may change any time. */
   autoAck: boolean;
   /** The connection has logged in and bound. */

@@ -4,6 +4,7 @@ import type { CloudService } from "../model/service.ts";
 import {
   conditionAddress,
   type GcmEnvelope,
+  isPriority,
   stringData,
   toIncoming,
   typeProblem,
@@ -36,6 +37,7 @@ export function readDownstream(
   if (value["registration_ids"] !== undefined) {
     return refused("JSON_PARSING_ERROR : registration_ids is not supported: use to");
   }
+  if (!isPriority(fields.priority)) return refused('invalid value for "priority": must be "normal" or "high"');
   const condition = service.profile.conditions ? fields.condition : undefined;
   if (to === "" && condition === undefined) {
     return refused("JSON_PARSING_ERROR : Missing Required Field: to", "missing-registration");

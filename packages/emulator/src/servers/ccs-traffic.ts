@@ -32,6 +32,13 @@ interface Pending {
   readonly held?: { readonly captured: CapturedMessage; readonly message: IncomingMessage };
 }
 
+/** What the HTTP server answers with 503. */
+const REACHED_NOBODY: Refusal = {
+  kind: "refused",
+  code: "unavailable",
+  detail: "No member of the group could be sent to",
+};
+
 /** What flows over a connection that is online: downstream messages and their answers, upstream messages and their acks, draining. */
 export class CcsTraffic implements UpstreamPort {
   readonly id: number;
@@ -242,8 +249,10 @@ export class CcsTraffic implements UpstreamPort {
     if (this.#context.ackDelayMs > 0) this.#link.later(this.#context.ackDelayMs, () => this.flush());
   }
 
-  #answer(messageId: string, to: string, decision: Decision): void {
-    const { counters, service, elementStyle } = this.#context;
+  #answer(messageId: string, to: string, decided: Decision): void {
+    const { counters, service, elementStyle, groupFailureCounts } = this.#context;
+    const nobody = decided.kind === "accepted" && decided.group?.success === 0 && !groupFailureCounts;
+    const decision: Decision = nobody ? REACHED_NOBODY : decided;
     if (decision.kind === "refused") counters.nacks++;
     else counters.acks++;
     this.#answers += answerStanza(answerJson(messageId, to, decision, service.profile.ccsRateWord), elementStyle);

@@ -4,7 +4,7 @@ import type { Decision, Refusal } from "../model/message.ts";
 import { keyOfHeader } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
 import { badRequest, groupAnswer, multicastAnswer, plainTextAnswer, topicAnswer, unauthorized } from "./gcm-answers.ts";
-import { conditionAddress, stringData, toIncoming, typeProblem, withNumericTtl } from "./gcm-message.ts";
+import { conditionAddress, isPriority, stringData, toIncoming, typeProblem, withNumericTtl } from "./gcm-message.ts";
 import { readPlainText } from "./gcm-plain-text.ts";
 import { parseBoundedJson } from "./json-guard.ts";
 
@@ -97,8 +97,8 @@ function handleJson(sending: Sending): HttpAnswer {
   if (tokens !== undefined && tokens.length > MAX_RECIPIENTS) {
     return refuse(`Number of messages on bulk (${tokens.length}) exceeds maximum allowed (${MAX_RECIPIENTS})`);
   }
-  if (fields.priority !== undefined && !/^(normal|high|5|10)$/i.test(fields.priority)) {
-    return refuse(`Invalid value (${fields.priority.slice(0, 50)}) for "priority": must be "normal" or "high"`);
+  if (!isPriority(fields.priority)) {
+    return refuse(`Invalid value (${fields.priority?.slice(0, 50)}) for "priority": must be "normal" or "high"`);
   }
   const data = stringData(fields.data);
   const send = (recipient: string, address = service.addressOf(recipient)): Decision => {

@@ -77,6 +77,11 @@ export function conditionAddress(condition: string): Address | { readonly proble
   }
 }
 
+/** Whether a priority is one that the service knows; 5 and 10 are what APNs calls them. */
+export function isPriority(priority: string | undefined): boolean {
+  return priority === undefined || /^(normal|high|5|10)$/i.test(priority);
+}
+
 interface Issue {
   readonly path: readonly PropertyKey[];
   readonly code?: string | undefined;

@@ -1,4 +1,3 @@
-import type { Clock } from "@cloud-messaging/core";
 import type { Emulator } from "../../emulator.ts";
 import type { HttpAnswer, HttpRequest, HttpRoute, HttpStream } from "../../http-server.ts";
 import type { BodyKind, ControlBody } from "../../schemas.ts";
@@ -9,7 +8,6 @@ export interface CallInput<Body = undefined> {
   readonly request: HttpRequest;
   readonly body: Body;
   readonly emulator: Emulator;
-  readonly clock: Clock;
 }
 
 /** One call of the control API, as the router and the OpenAPI document see it. */

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { type Clock, CloudMessagingError } from "@cloud-messaging/core";
+import { CloudMessagingError } from "@cloud-messaging/core";
 import type { Emulator } from "../../emulator.ts";
 import { type HttpAnswer, type HttpRequest, type HttpRoute, MAX_BODY_BYTES } from "../../http-server.ts";
 import { DeviceQueueFullError } from "../../model/device-upstream.ts";
@@ -18,7 +18,6 @@ import { openApiDocument } from "./openapi.ts";
 export interface ControlTarget {
   /** Asked for at each call: the servers start before the emulator is whole. */
   readonly emulator: () => Emulator;
-  readonly clock: Clock;
   /** Further host names by which the API may be asked. */
   readonly hostNames: readonly string[];
 }
@@ -66,7 +65,7 @@ export function controlRoutes(target: ControlTarget): HttpRoute[] {
 }
 
 function run(call: ControlCall, request: HttpRequest, target: ControlTarget): ReturnType<ControlCall["run"]> {
-  const input = { request, emulator: target.emulator(), clock: target.clock };
+  const input = { request, emulator: target.emulator() };
   if (call.body === undefined) return call.run({ ...input, body: undefined });
   const read = readControlBody(call.body, parseBody(request.body));
   if ("problems" in read) return jsonAnswer(400, { error: "the body is not valid", problems: read.problems });

@@ -36,7 +36,7 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
     method: "GET",
     path: "/events",
     summary: "Everything that happens, as server-sent events",
-    run: ({ emulator, clock }) => liveEvents(emulator.events, clock),
+    run: ({ emulator }) => liveEvents(emulator.events),
   },
   { method: "GET", path: "/clock", summary: "The service's time", run: ({ emulator }) => ok({ now: emulator.now() }) },
   withBody({
