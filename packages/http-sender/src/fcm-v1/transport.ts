@@ -76,6 +76,11 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
       { path: "projectId", problem: "is missing, and the credential does not say which project it belongs to" },
     ]);
   }
+  if (settings.httpVersion === "2" && typeof settings.proxy === "string") {
+    throw new InvalidOptionsError([
+      { path: "httpVersion", problem: 'cannot be "2" over a proxy: leave it out, or write "1.1"' },
+    ]);
+  }
   const httpVersion = settings.httpVersion ?? defaultHttpVersion(endpoint, settings.proxy);
   const maxRequests = settings.maxRequests ?? DEFAULT_REQUESTS[httpVersion];
   const http = createClient(httpVersion, {
