@@ -444,6 +444,14 @@ describe("TLS", () => {
     expect(server.requests).toHaveLength(0);
   });
 
+  it("of another host is taken where the caller names that host", async () => {
+    const { ca, server: certificate } = await createTestCertificates(["other.example"]);
+    await using server = await startFaultServer({ tls: certificate });
+    const { transport } = setup(server.origin, { connect: { ca, servername: "other.example" } });
+    expect((await transport.send(toTwo)).outcomes[0]).toMatchObject({ kind: "accepted" });
+    await transport.close();
+  });
+
   it("shows a client certificate where it is asked for one", async () => {
     const { ca, server: certificate, client } = await createTestCertificates();
     await using server = await startFaultServer({ tls: { ...certificate, ca, requestCert: true } });

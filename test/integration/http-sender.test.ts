@@ -175,6 +175,23 @@ describe("the HTTP sender", () => {
     await sender.close();
   });
 
+  it("survives a service that rewrites in a circle", async () => {
+    await using server = await startFaultServer();
+    const { sender, registrations } = setup(server);
+    registrations.register("user-1", "tok-a");
+    server.otherwise = eachToken((token) => ({
+      message_id: "0:1",
+      registration_id: { "tok-a": "tok-b", "tok-b": "tok-c", "tok-c": "tok-a" }[token],
+    }));
+    for (let n = 0; n < 7; n++) {
+      const { outcomes } = await sender.sendToUser("user-1", { data: { n: String(n) } });
+      expect(outcomes).toMatchObject([{ kind: "accepted", attempts: 1 }]);
+    }
+    expect(await registrations.registrationsOf("user-1")).toHaveLength(1);
+    expect(server.requests).toHaveLength(7);
+    await sender.close();
+  });
+
   it("does not let a late NotRegistered take away a registration that is newer than the send", async () => {
     await using server = await startFaultServer();
     const { sender, registrations, clock } = setup(server);
