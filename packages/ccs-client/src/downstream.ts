@@ -24,20 +24,38 @@ import { messageStanza, type StanzaError } from "./stanza.ts";
 import { type Waiting, WaitingLine } from "./waiting-line.ts";
 
 /** One call of `send`. */
-interface SendInProgress {
+class SendInProgress {
   readonly outcomes: RecipientOutcome[];
-  /** Recipients without an outcome. */
-  unsettled: number;
   readonly resend: boolean;
   /** Milliseconds since the epoch. */
   readonly deadlineAt: number;
-  done(): void;
+  /** Recipients without an outcome. */
+  unsettled: number;
+  /** Takes the listener off the caller's signal. */
+  release: (() => void) | undefined;
+  readonly #resolve: (report: SendReport) => void;
+
+  constructor(recipients: number, resend: boolean, deadlineAt: number, resolve: (report: SendReport) => void) {
+    this.outcomes = new Array<RecipientOutcome>(recipients);
+    this.unsettled = recipients;
+    this.resend = resend;
+    this.deadlineAt = deadlineAt;
+    this.#resolve = resolve;
+  }
+
+  settle(position: number, outcome: RecipientOutcome): void {
+    this.outcomes[position] = outcome;
+    if (--this.unsettled > 0) return;
+    this.release?.();
+    this.#resolve({ outcomes: this.outcomes });
+  }
 }
 
 /** One message for one recipient, until its fate is known. */
 export interface Outgoing extends Waiting<Outgoing> {
   readonly id: string;
-  readonly stanza: string;
+  /** What goes into `<gcm>`; the stanza is made when it is written. */
+  readonly json: string;
   readonly recipient: string;
   readonly position: number;
   readonly send: SendInProgress;
@@ -106,36 +124,26 @@ export class Downstream {
   /** Makes one attempt; see `DownstreamTransport.send`. */
   send(message: DownstreamMessage, options: AttemptOptions): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
-    return new Promise((resolve) => {
-      const outcomes = new Array<RecipientOutcome>(recipients.length);
-      const { signal, deadlineAt = Number.POSITIVE_INFINITY } = options;
-      let onAbort: (() => void) | undefined;
-      const send: SendInProgress = {
-        outcomes,
-        unsettled: recipients.length,
-        resend: (options.ambiguous ?? (tokensOf(message.target) === undefined ? "report" : "resend")) === "resend",
-        deadlineAt,
-        done() {
-          if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
-          resolve({ outcomes });
-        },
-      };
-      const entries = this.#entriesFor(message, recipients, options.messageIds, send);
-      if (signal !== undefined && send.unsettled > 0) {
-        onAbort = () => {
-          for (const entry of entries) this.#giveUp(entry, "aborted", "the caller's signal aborted");
-        };
-        if (signal.aborted) return onAbort();
-        signal.addEventListener("abort", onAbort, { once: true });
-      }
-      if (deadlineAt <= this.#options.clock.now()) {
-        for (const entry of entries) this.#giveUp(entry, "timeout", "its deadline had passed already");
-        return;
-      }
+    const { signal, messageIds, deadlineAt = Number.POSITIVE_INFINITY } = options;
+    const resend = (options.ambiguous ?? (tokensOf(message.target) === undefined ? "report" : "resend")) === "resend";
+    let resolve: (report: SendReport) => void = () => undefined;
+    const report = new Promise<SendReport>((resolveReport) => {
+      resolve = resolveReport;
+    });
+    const send = new SendInProgress(recipients.length, resend, deadlineAt, resolve);
+    const entries = this.#entriesFor(message, recipients, messageIds, send);
+    const giveUp = (code: ErrorCode, detail: string): void => {
+      for (const entry of entries) this.#giveUp(entry, code, detail);
+    };
+    if (signal?.aborted) giveUp("aborted", "the caller's signal aborted");
+    else if (deadlineAt <= this.#options.clock.now()) giveUp("timeout", "its deadline had passed already");
+    else {
+      if (signal !== undefined && send.unsettled > 0) this.#watchSignal(signal, send, giveUp);
       this.#watchDeadline(deadlineAt);
       for (const entry of entries) this.#line.add(entry);
       this.pump();
-    });
+    }
+    return report;
   }
 
   /** Writes what is in line, as far as there is room. */
@@ -145,7 +153,7 @@ export class Downstream {
       if (connection === undefined) return;
       this.#line.remove(entry);
       entry.connection = connection;
-      entry.sentAt = connection.send(entry.id, entry.stanza, entry);
+      entry.sentAt = connection.send(entry.id, messageStanza(entry.id, entry.json), entry);
     }
   }
 
@@ -243,13 +251,12 @@ export class Downstream {
       const id = messageIds?.[position] ?? (recipients.length === 1 ? message.messageId : undefined) ?? this.#nextId();
       if (this.#unsettled.has(id)) {
         const detail = `messageId ${id} belongs to a message that is still pending: use another one`;
-        send.outcomes[position] = failureOutcome("invalid-argument", { recipient, detail });
-        if (--send.unsettled === 0) send.done();
+        send.settle(position, failureOutcome("invalid-argument", { recipient, detail }));
         continue;
       }
       const entry: Outgoing = {
         id,
-        stanza: messageStanza(id, toJson(recipient, id)),
+        json: toJson(recipient, id),
         recipient,
         position,
         send,
@@ -320,10 +327,14 @@ export class Downstream {
     entry.connection = undefined;
     this.#line.remove(entry);
     this.#unsettled.delete(entry.id);
-    const { send } = entry;
-    send.outcomes[entry.position] = outcome;
-    if (--send.unsettled === 0) send.done();
+    entry.send.settle(entry.position, outcome);
     if (this.#unsettled.size === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  #watchSignal(signal: AbortSignal, send: SendInProgress, giveUp: (code: ErrorCode, detail: string) => void): void {
+    const onAbort = (): void => giveUp("aborted", "the caller's signal aborted");
+    signal.addEventListener("abort", onAbort, { once: true });
+    send.release = () => signal.removeEventListener("abort", onAbort);
   }
 
   /** One timer for all deadlines: most messages are answered long before theirs, and cost nothing here. */

@@ -1,4 +1,4 @@
-import { publish } from "@cloud-messaging/core";
+import { type MaybePromise, publish } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { HandledMessages } from "./handled-messages.ts";
 import { RecentMap } from "./recent-map.ts";
@@ -34,7 +34,7 @@ export interface InboxOptions<T extends InboxItem> {
 }
 
 /** Handles one item; its failure leaves the item unacknowledged. */
-export type ItemHandler<T> = (item: T, context: DeliveryContext) => Promise<void>;
+export type ItemHandler<T> = (item: T, context: DeliveryContext) => MaybePromise<void>;
 
 /** Thrown by a handler that does not want its item: it was no try, and the item is kept until somebody else handles. */
 export class NotTaken extends Error {}
@@ -46,6 +46,8 @@ interface Task<T> {
   /** The connections it was delivered on; each gets its own acknowledgement. */
   sources: DeliverySource[];
   started: boolean;
+  /** Of the handler, this one included; 0 before it has seen it. */
+  tries: number;
 }
 
 /** How many failing messages are remembered with their number of tries. */
@@ -60,8 +62,8 @@ export class Inbox<T extends InboxItem> {
   readonly #tasks = new ChurningMap<Task<T>>();
   /** Tasks of one order key behind each other; the first one is running or ready. */
   readonly #lines = new ChurningMap<Task<T>[]>();
-  /** Keys of lines whose first task may run. */
-  readonly #ready = new Set<string>();
+  /** Keys of lines whose first task may run, the longest waiting first. */
+  #ready: string[] = [];
   /** Keys of lines whose first task was not taken: they are ready again when the handler changes. */
   readonly #parked = new Set<string>();
   readonly #tries = new RecentMap<number>(MAX_REMEMBERED_FAILURES);
@@ -90,7 +92,7 @@ export class Inbox<T extends InboxItem> {
   handleWith(handler: ItemHandler<T> | undefined, concurrency: number = this.#options.concurrency): void {
     this.#handler = handler;
     this.#concurrency = concurrency;
-    for (const lineKey of this.#parked) this.#ready.add(lineKey);
+    this.#ready.push(...this.#parked);
     this.#parked.clear();
     this.#run();
   }
@@ -98,9 +100,9 @@ export class Inbox<T extends InboxItem> {
   /** Takes a delivery. */
   deliver(item: T, source: DeliverySource): void {
     if (this.#closed) return;
-    const { maxQueued, orderKey, now } = this.#options;
+    const { type, maxQueued, orderKey, now } = this.#options;
     // a device chooses its IDs; only together with the sender of the message they are unique
-    const key = `${item.from}\n${item.messageId}`;
+    const key = `${type}\n${item.from}\n${item.messageId}`;
     const known = this.#tasks.get(key);
     if (known !== undefined) {
       known.sources = known.sources.filter((other) => other !== source && !other.ended);
@@ -116,13 +118,13 @@ export class Inbox<T extends InboxItem> {
       );
       return;
     }
-    const task: Task<T> = { item, key, receivedAt: now(), sources: [source], started: false };
+    const task: Task<T> = { item, key, receivedAt: now(), sources: [source], started: false, tries: 0 };
     this.#tasks.set(key, task);
     const lineKey = orderKey(item);
     const line = this.#lines.get(lineKey);
     if (line === undefined) {
       this.#lines.set(lineKey, [task]);
-      this.#ready.add(lineKey);
+      this.#ready.push(lineKey);
       this.#run();
     } else line.push(task);
   }
@@ -136,7 +138,7 @@ export class Inbox<T extends InboxItem> {
   /** Takes nothing more and forgets what has not been started: CCS delivers it again. What runs may still be acknowledged. */
   stop(): void {
     this.#closed = true;
-    this.#ready.clear();
+    this.#ready = [];
     this.#parked.clear();
     this.#lines.clear();
     this.#tellIdle();
@@ -156,14 +158,14 @@ export class Inbox<T extends InboxItem> {
       if (kept.length > 0) this.#lines.set(lineKey, kept);
       else {
         this.#lines.delete(lineKey);
-        this.#ready.delete(lineKey);
+        this.#ready = this.#ready.filter((ready) => ready !== lineKey);
         this.#parked.delete(lineKey);
       }
     }
   }
 
   #isIdle(): boolean {
-    return this.#running === 0 && (this.#closed || this.#handler === undefined || this.#ready.size === 0);
+    return this.#running === 0 && (this.#closed || this.#handler === undefined || this.#ready.length === 0);
   }
 
   #tellIdle(): void {
@@ -171,15 +173,14 @@ export class Inbox<T extends InboxItem> {
   }
 
   #run(): void {
-    for (const lineKey of this.#ready) {
-      if (this.#handler === undefined || this.#running >= this.#concurrency) return;
+    while (this.#ready.length > 0 && this.#handler !== undefined && this.#running < this.#concurrency) {
+      const lineKey = this.#ready.shift() as string;
       const task = this.#lines.get(lineKey)?.[0];
-      this.#ready.delete(lineKey);
       if (task === undefined) continue;
       this.#running++;
       task.started = true;
-      // #process settles in every case: it catches what handlers and stores throw
-      void this.#process(task, this.#handler).then((taken) => this.#finished(lineKey, task, taken));
+      // settles in every case: it catches what handlers and stores throw
+      void this.#process(lineKey, task, this.#handler);
     }
   }
 
@@ -192,60 +193,60 @@ export class Inbox<T extends InboxItem> {
     else if (line !== undefined) {
       line.shift();
       if (line.length === 0) this.#lines.delete(lineKey);
-      else this.#ready.add(lineKey);
+      else this.#ready.push(lineKey);
     }
     this.#run();
     this.#tellIdle();
   }
 
-  /** `false` when nobody has looked at it. */
-  async #process(task: Task<T>, handler: ItemHandler<T>): Promise<boolean> {
-    // its connection is gone before anybody looked at it: CCS delivers it again, here or to another app server
-    if (task.sources.every(({ ended }) => ended)) return true;
-    const storeKey = `${this.#options.type}\n${task.key}`;
-    let tries = this.#tries.get(storeKey) ?? 0;
+  async #process(lineKey: string, task: Task<T>, handler: ItemHandler<T>): Promise<void> {
+    let taken = true;
     try {
-      // a store in memory need not make anybody wait
-      const known = this.#options.handled.has(storeKey);
-      if (known instanceof Promise ? await known : known) {
-        this.#acknowledge(task, "duplicate");
-        return true;
-      }
-      tries++;
-      const source = task.sources[0] as DeliverySource;
-      await handler(task.item, {
-        connectionId: source.id,
-        tries,
-        receivedAt: task.receivedAt,
-        signal: this.#closing.signal,
-      });
+      // its connection is gone before anybody looked at it: CCS delivers it again, here or to another app server
+      if (task.sources.some(({ ended }) => !ended)) await this.#handle(task, handler);
     } catch (error) {
-      if (error instanceof NotTaken) return false;
-      await this.#failed(task, storeKey, tries, error);
-      return true;
+      if (error instanceof NotTaken) taken = false;
+      else await this.#failed(task, error);
     }
-    if (tries > 1) this.#tries.delete(storeKey);
-    const remembered = this.#remember(storeKey);
-    if (remembered !== undefined) await remembered;
-    this.#acknowledge(task, "handled");
-    return true;
+    this.#finished(lineKey, task, taken);
   }
 
-  async #failed(task: Task<T>, storeKey: string, tries: number, error: unknown): Promise<void> {
-    this.#tries.set(storeKey, tries);
+  /** Throws what the handler throws, and what the store throws when it is asked. */
+  async #handle(task: Task<T>, handler: ItemHandler<T>): Promise<void> {
+    // a store in memory need not make anybody wait
+    const known = this.#options.handled.has(task.key);
+    if (known instanceof Promise ? await known : known) {
+      this.#acknowledge(task, "duplicate");
+      return;
+    }
+    task.tries = (this.#tries.get(task.key) ?? 0) + 1;
+    const { id } = task.sources[0] as DeliverySource;
+    const context = { connectionId: id, tries: task.tries, receivedAt: task.receivedAt, signal: this.#closing.signal };
+    const handled = handler(task.item, context);
+    if (handled !== undefined) await handled;
+    if (task.tries > 1) this.#tries.delete(task.key);
+    const remembered = this.#remember(task.key);
+    if (remembered !== undefined) await remembered;
+    this.#acknowledge(task, "handled");
+  }
+
+  async #failed(task: Task<T>, error: unknown): Promise<void> {
+    const { key, item, tries } = task;
+    // 0: the store could not say whether it had been handled, so the handler has not seen it
+    if (tries > 0) this.#tries.set(key, tries);
     if (tries < this.#options.maxTries) {
       this.#publish(task, "failed");
       return;
     }
     try {
-      await this.#options.giveUp(task.item, tries, error);
+      await this.#options.giveUp(item, tries, error);
     } catch {
       // nobody has taken it over, so it must not be lost here
       this.#publish(task, "failed");
       return;
     }
-    this.#tries.delete(storeKey);
-    const remembered = this.#remember(storeKey);
+    this.#tries.delete(key);
+    const remembered = this.#remember(key);
     if (remembered !== undefined) await remembered;
     this.#acknowledge(task, "given-up");
   }

@@ -264,7 +264,8 @@ class Ccs implements CcsTransport {
 
   onUpstream(handler: UpstreamHandler): () => void {
     if (this.#upstream.handler !== undefined) throw alreadyHandled("onUpstream");
-    const wrapped = async (...given: Parameters<UpstreamHandler>): Promise<void> => handler(...given);
+    // a function of its own: the same handler may be taken off and set again
+    const wrapped: UpstreamHandler = (message, context) => handler(message, context);
     this.#upstream.handleWith(wrapped);
     return () => {
       if (this.#upstream.handler === wrapped) this.#upstream.handleWith(undefined);
