@@ -177,11 +177,18 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
       const stops = (["cloud-messaging:http-request", "cloud-messaging:notice", "cloud-messaging:send"] as const).map(
         (name) => subscribe(name, (event) => seen.push(event)),
       );
-      server.otherwise = v1Error(403, "PERMISSION_DENIED");
-      const { sender } = aSender(server, httpVersion);
-      seen.push(await sender.send({ target: { token: "tok-a" } }), sender);
+      // a proxy's error page that repeats the request, and an answer that does
+      server.script(({ answer, request }) => answer(502, `<html>${request.authorization}</html>`));
+      server.script((exchange) =>
+        v1Error(401, "UNAUTHENTICATED", { message: exchange.request.authorization })(exchange),
+      );
+      server.otherwise = (exchange) =>
+        v1Error(403, exchange.request.authorization, { message: exchange.request.authorization })(exchange);
+      const { sender } = aSender(server, httpVersion, { retry: false });
+      for (let i = 0; i < 3; i++) seen.push(await sender.send({ target: { token: "tok-a" } }));
+      seen.push(sender);
       for (const stop of stops) stop();
-      expect(seen.length).toBeGreaterThan(3);
+      expect(seen.length).toBeGreaterThan(6);
       expect(inspect(seen, { depth: 20, showHidden: true })).not.toContain("ya29");
     });
   });

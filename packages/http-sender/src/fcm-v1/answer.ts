@@ -34,9 +34,11 @@ const TOKEN_FIELD = /^message\.(?:token|fid)$/;
  * else: neither a bare 404 nor any other `INVALID_ARGUMENT` removes a token.
  *
  * Source: docs/protocol/fcm-v1.md#errors
+ *
+ * @param secret Taken out wherever it stands in the service's words: a proxy's error page may repeat the request.
  */
-export function readFailure(status: number, body: string, recipient: RecipientKind): FcmV1Failure {
-  const error = readError(body);
+export function readFailure(status: number, body: string, recipient: RecipientKind, secret = ""): FcmV1Failure {
+  const error = readError(secret === "" ? body : body.replaceAll(secret, "…"));
   const details = error.details;
   const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE)?.errorCode;
   const apns = details.find((detail) => detail["@type"] === APNS_ERROR_TYPE);

@@ -31,10 +31,16 @@ export function notSent({ recipient }: RequestFacts, { code, detail, retryAfterM
   return failureOutcome(code, { recipient, detail, retryAfterMs });
 }
 
-/** One result as an outcome. */
+/**
+ * One result as an outcome.
+ *
+ * @param token The access token it was sent with: taken out of whatever the answer repeats.
+ * @param now Milliseconds since the epoch.
+ */
 export function readResult(
   result: HttpResult,
   request: RequestFacts,
+  token: string,
   now: number,
 ): RecipientOutcome | typeof TOKEN_REFUSED {
   const { recipient, kind } = request;
@@ -45,7 +51,7 @@ export function readResult(
   }
   const { status, sentAt } = result;
   if (status === 200) return readAccepted(result, recipient);
-  const failure = readFailure(status, result.body, kind);
+  const failure = readFailure(status, result.body, kind, token);
   if (isAboutAccessToken(failure)) return TOKEN_REFUSED;
   const { code, service } = failure;
   return failureOutcome(code, {
@@ -83,8 +89,9 @@ function readAccepted({ body, incomplete, sentAt, status }: HttpAnswer, recipien
 export function refusedToken(
   { status, body, sentAt }: HttpAnswer,
   { recipient, kind }: RequestFacts,
+  token: string,
 ): RecipientOutcome {
-  const { code, service } = readFailure(status, body, kind);
+  const { code, service } = readFailure(status, body, kind, token);
   const detail =
     "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
   return failureOutcome(code, { recipient, sentAt, service, detail });

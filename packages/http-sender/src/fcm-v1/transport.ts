@@ -326,15 +326,15 @@ class FcmV1 implements DownstreamTransport {
     const first = got instanceof Promise ? await got : got;
     if (first.kind === "failure") return notSent(request, first);
     const result = await this.#post(project, request, first.token, options);
-    const outcome = readResult(result, request, clock.now());
+    const outcome = readResult(result, request, first.token, clock.now());
     if (outcome !== TOKEN_REFUSED) return outcome;
     // it may have expired on its way, or have been revoked: a new one gets one try
     const second: AccessTokenResult = tokens.refuse(first.token) ? await tokens.get(options) : first;
     if (second.kind === "failure") return notSent(request, second);
-    if (second.token === first.token) return refusedToken(result as HttpAnswer, request);
+    if (second.token === first.token) return refusedToken(result as HttpAnswer, request, first.token);
     const again = await this.#post(project, request, second.token, options);
-    const final = readResult(again, request, clock.now());
-    return final === TOKEN_REFUSED ? refusedToken(again as HttpAnswer, request) : final;
+    const final = readResult(again, request, second.token, clock.now());
+    return final === TOKEN_REFUSED ? refusedToken(again as HttpAnswer, request, second.token) : final;
   }
 
   #post(
