@@ -11,7 +11,7 @@ import {
   type ServiceAnswer,
 } from "@cloud-messaging/core";
 import type { StanzaError } from "./stanza.ts";
-import { xmlSafeJson } from "./xml-text.ts";
+import { xmlSafeJson, xmlSafeString } from "./xml-text.ts";
 
 /** Longest description kept of what the service said. Unit: characters. */
 const MAX_DESCRIPTION_CHARS = 300;
@@ -29,7 +29,7 @@ export function downstreamJsonWriter(message: DownstreamMessage): (recipient: st
   }
   const shared = xmlSafeJson(options);
   const rest = shared === "{}" ? "}" : `,${shared.slice(1)}`;
-  return (recipient, messageId) => xmlSafeJson({ to: recipient, message_id: messageId }).slice(0, -1) + rest;
+  return (recipient, messageId) => `{"to":${xmlSafeString(recipient)},"message_id":${xmlSafeString(messageId)}${rest}`;
 }
 
 /** What is known of the write that was answered. */

@@ -67,6 +67,7 @@ export class Inbox<T extends InboxItem> {
   /** Keys of lines whose first task was not taken: they are ready again when the handler changes. */
   readonly #parked = new Set<string>();
   readonly #tries = new RecentMap<number>(MAX_REMEMBERED_FAILURES);
+  #anyFailed = false;
   readonly #closing = new AbortController();
   readonly #idleWaiters: (() => void)[] = [];
   #handler: ItemHandler<T> | undefined;
@@ -219,7 +220,7 @@ export class Inbox<T extends InboxItem> {
       this.#acknowledge(task, "duplicate");
       return;
     }
-    task.tries = (this.#tries.get(task.key) ?? 0) + 1;
+    task.tries = this.#anyFailed ? (this.#tries.get(task.key) ?? 0) + 1 : 1;
     const { id } = task.sources[0] as DeliverySource;
     const context = { connectionId: id, tries: task.tries, receivedAt: task.receivedAt, signal: this.#closing.signal };
     const handled = handler(task.item, context);
@@ -233,7 +234,10 @@ export class Inbox<T extends InboxItem> {
   async #failed(task: Task<T>, error: unknown): Promise<void> {
     const { key, item, tries } = task;
     // 0: the store could not say whether it had been handled, so the handler has not seen it
-    if (tries > 0) this.#tries.set(key, tries);
+    if (tries > 0) {
+      this.#anyFailed = true;
+      this.#tries.set(key, tries);
+    }
     if (tries < this.#options.maxTries) {
       this.#publish(task, "failed");
       return;

@@ -1,6 +1,6 @@
 import { GCM_NAMESPACE } from "@cloud-messaging/core";
 import { childOf, type MessageStanza, NAMESPACE, type XmlElement } from "./stanza-reader.ts";
-import { escapeXmlAttribute, xmlSafeJson } from "./xml-text.ts";
+import { escapeXmlAttribute, xmlSafeString } from "./xml-text.ts";
 
 /** What a stanza error says. */
 export interface StanzaError {
@@ -23,7 +23,7 @@ export function messageStanza(messageId: string, safeJson: string): string {
 
 /** The acknowledgement of an upstream message or a receipt. */
 export function ackStanza(to: string, messageId: string): string {
-  const json = xmlSafeJson({ to, message_id: messageId, message_type: "ack" });
+  const json = `{"to":${xmlSafeString(to)},"message_id":${xmlSafeString(messageId)},"message_type":"ack"}`;
   return `<message><gcm xmlns="${GCM_NAMESPACE}">${json}</gcm></message>`;
 }
 

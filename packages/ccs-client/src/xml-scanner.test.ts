@@ -120,6 +120,12 @@ describe("the XML scanner", () => {
     );
   });
 
+  it("takes attributes named like what every object has for attributes like others", () => {
+    expect(read([`${OPEN}<m constructor="1" toString="2" __proto__="3" id="4"/>`])[1]).toBe(
+      `open {jabber:client}m ${JSON.stringify({ constructor: "1", toString: "2", id: "4" })}`,
+    );
+  });
+
   it("counts each stanza for itself and keep-alive spaces for none", () => {
     const stanza = `<a>${"x".repeat(9_000)}</a>${" ".repeat(5_000)}`;
     expect(read([OPEN, stanza, stanza, stanza]).filter((line) => line === "close")).toHaveLength(3);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { XmlScanner } from "./xml-scanner.ts";
-import { escapeXmlAttribute, xmlSafeJson } from "./xml-text.ts";
+import { escapeXmlAttribute, xmlSafeJson, xmlSafeString } from "./xml-text.ts";
 
 describe("JSON for XML", () => {
   it("holds nothing that XML gives a meaning or forbids, and says the same", () => {
@@ -11,6 +11,14 @@ describe("JSON for XML", () => {
         // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
         expect(json).not.toMatch(/[&<>\u0000-\u001f\ufffe\uffff]/);
         expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(data)));
+      }),
+    );
+  });
+
+  it("is the same for a string alone, plain or not", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.string({ unit: "binary" })), (text) => {
+        expect(xmlSafeString(text)).toBe(xmlSafeJson(text));
       }),
     );
   });

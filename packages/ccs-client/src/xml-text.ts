@@ -79,6 +79,14 @@ export function xmlSafeJson(value: unknown): string {
   );
 }
 
+// printable ASCII that neither JSON nor XML gives a meaning
+const PLAIN = /^[ !#-%'-;=?-[\]-~]*$/;
+
+/** A string as JSON that can stand in XML as it is. Tokens and IDs are nearly always plain. */
+export function xmlSafeString(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : xmlSafeJson(text);
+}
+
 const NOT_SAFE_IN_ATTRIBUTE = /[&<>"']/;
 const EACH_NOT_SAFE_IN_ATTRIBUTE = /[&<>"']/g;
 
