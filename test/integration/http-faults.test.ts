@@ -294,6 +294,20 @@ describe("a request that never left is retryable, and that is a proof", () => {
     await transport.close();
   });
 
+  it("waiting for a connection does not count against the attempt", async () => {
+    await using server = await startFaultServer();
+    const { clock, transport } = setup(server.origin, { maxSockets: 1 });
+    server.script(hang());
+    const first = transport.send(toTwo);
+    const second = transport.send(toTwo);
+    await server.arrived(1);
+    await clock.advance(TIMEOUT_MS);
+    expect((await first).outcomes[0]).toMatchObject({ kind: "ambiguous", code: "timeout" });
+    expect((await second).outcomes[0]).toMatchObject({ kind: "accepted" });
+    await transport.close();
+    expect(clock.scheduled).toBe(0);
+  });
+
   it("the signal aborts while it waits; what is under way becomes ambiguous", async () => {
     await using server = await startFaultServer();
     const { transport } = setup(server.origin, { maxSockets: 1 });

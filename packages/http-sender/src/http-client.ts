@@ -20,7 +20,7 @@ export interface HttpClientOptions {
   readonly origin: string;
   /** Most connections, and requests under way. */
   readonly maxSockets: number;
-  /** An attempt has to be over by then, connecting and waiting for a connection included. Unit: milliseconds. */
+  /** Longest time from being handed to a connection, made or not yet made, to the end of the answer. Unit: milliseconds. */
   readonly timeoutMs: number;
   /** How long an unused connection is kept; a shorter time that the server names goes first. Unit: milliseconds. */
   readonly keepAliveMs: number;

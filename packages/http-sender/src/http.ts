@@ -152,9 +152,10 @@ interface Shared {
 
 /** One request and its answer. undici calls the `on…` methods. */
 class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
-  readonly expiresAt: number;
+  expiresAt: number;
   readonly #shared: Shared;
   readonly #request: HttpRequest;
+  readonly #timeoutMs: number;
   readonly #resolve: (result: HttpResult) => void;
   #onAbort: (() => void) | undefined;
   #phase: "waiting" | "dispatched" | "over" = "waiting";
@@ -172,35 +173,40 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   constructor(shared: Shared, request: HttpRequest, timeoutMs: number, resolve: (result: HttpResult) => void) {
     this.#shared = shared;
     this.#request = request;
+    this.#timeoutMs = timeoutMs;
     this.#resolve = resolve;
-    const expiresAt = shared.clock.now() + timeoutMs;
-    this.expiresAt = Math.min(expiresAt, request.deadlineAt ?? expiresAt);
+    // waiting for a connection costs nobody anything but the caller's own time; the attempt's begins when it has one
+    this.expiresAt = request.deadlineAt ?? Number.POSITIVE_INFINITY;
   }
 
   begin(): void {
     const { pending, deadlines, slots, clock } = this.#shared;
-    const { signal, deadlineAt } = this.#request;
+    const { signal } = this.#request;
     pending.add(this);
     if (signal?.aborted) {
       this.end("aborted", "the signal was aborted");
-    } else if (deadlineAt !== undefined && deadlineAt <= clock.now()) {
+    } else if (this.expiresAt <= clock.now()) {
       this.expire();
     } else {
       if (signal !== undefined) {
         this.#onAbort = () => this.end("aborted", "the signal was aborted");
         signal.addEventListener("abort", this.#onAbort, { once: true });
       }
-      deadlines.add(this);
       slots.acquire(this);
+      if (this.#phase === "waiting" && this.expiresAt !== Number.POSITIVE_INFINITY) deadlines.add(this);
     }
   }
 
   run(): void {
-    const { dispatcher, origin, slots, clock } = this.#shared;
+    const { dispatcher, origin, slots, clock, deadlines } = this.#shared;
     const { method, path, headers, body } = this.#request;
+    const now = clock.now();
     this.#phase = "dispatched";
     this.#epoch = slots.epoch;
-    this.#sentAt = clock.now();
+    this.#sentAt = now;
+    deadlines.delete(this);
+    this.expiresAt = Math.min(this.expiresAt, now + this.#timeoutMs);
+    deadlines.add(this);
     dispatcher.dispatch({ origin, method, path, headers: headers as string[], body: body ?? null }, this);
   }
 

@@ -50,8 +50,8 @@ export interface ConnectionOptions {
    */
   readonly maxSockets?: number;
   /**
-   * Longest time for one attempt, connecting included. Unit: milliseconds. Range: above 0. Below 10 s duplicates become likely: a
-   * message that was written and not answered in time may have been accepted.
+   * Longest time for one attempt, connecting included; waiting until one of `maxSockets` is free is not. Unit: milliseconds. Range:
+   * above 0. Below 10 s duplicates become likely: a message that was written and not answered in time may have been accepted.
    * @defaultValue 30000
    */
   readonly timeoutMs?: number;
