@@ -46,3 +46,25 @@ describe.each(["2", "1.1"])("a process that sends over HTTP/%s", (httpVersion) =
     expect(await run(send, httpVersion)).toBe("500");
   });
 });
+
+describe("the examples run as written", () => {
+  const examples = join(import.meta.dirname, "../../examples");
+
+  it("fcm-v1-send.mjs: accepted, unregistered, and the store kept up to date", async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [join(examples, "fcm-v1-send.mjs")]);
+    expect(stdout.split("\n")).toEqual([
+      "store: replaced",
+      "store: removed",
+      "phone: accepted",
+      "lost phone: unregistered (not-registered)",
+      "tablet: accepted",
+      "ann has 2 registrations left",
+      "",
+    ]);
+  });
+
+  it("node-gcm-v1.mjs: node-gcm's calls over v1", async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [join(examples, "node-gcm-v1.mjs")]);
+    expect(stdout).toBe("1 accepted, 1 refused: NotRegistered\nthe device got score 3\n");
+  });
+});

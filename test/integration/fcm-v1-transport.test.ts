@@ -112,6 +112,32 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
     expect(server.connections).toBeLessThanOrEqual(4);
   });
 
+  it("streams any number of tokens with no more requests under way than it may have", async () => {
+    const server = await aServer();
+    let underWay = 0;
+    let most = 0;
+    server.otherwise = (exchange) => {
+      underWay++;
+      most = Math.max(most, underWay);
+      setImmediate(() => {
+        underWay--;
+        acceptV1(exchange);
+      });
+    };
+    const { sender } = aSender(server, httpVersion, { maxRequests: 25 });
+    function* tokens(): Generator<string> {
+      for (let i = 0; i < 3_000; i++) yield `tok-${i}`;
+    }
+    const positions = new Set<number>();
+    for await (const outcome of sender.sendAll({ data: { n: "1" } }, tokens())) {
+      expect(outcome.kind).toBe("accepted");
+      positions.add(outcome.position);
+    }
+    expect(positions.size).toBe(3_000);
+    expect(most).toBeLessThanOrEqual(25);
+    expect(most).toBeGreaterThan(5);
+  });
+
   it("sends to topics, conditions, groups and installation IDs", async () => {
     const server = await aServer();
     const { sender } = aSender(server, httpVersion);

@@ -68,6 +68,18 @@ describe("reading an error answer of FCM v1", () => {
       "not-registered",
     ],
     [
+      "an APNs token that has expired",
+      400,
+      error(400, "INVALID_ARGUMENT", "x", fcm("INVALID_ARGUMENT"), apns(410, "ExpiredToken")),
+      "not-registered",
+    ],
+    [
+      "an APNs answer that is not 410",
+      400,
+      error(400, "INVALID_ARGUMENT", "x", fcm("INVALID_ARGUMENT"), apns(400, "PayloadTooLarge")),
+      "invalid-argument",
+    ],
+    [
       "a sender mismatch",
       403,
       error(403, "PERMISSION_DENIED", "SenderId mismatch", fcm("SENDER_ID_MISMATCH")),

@@ -50,7 +50,7 @@ export function readFailure(status: number, body: string, recipient: RecipientKi
   };
   const code = codeOf(fcm, error.status, status);
 
-  if (recipient !== "topic" && (apns?.statusCode === 410 || apns?.reason === "Unregistered")) {
+  if (recipient !== "topic" && apns?.statusCode === 410) {
     return { code: "not-registered", service };
   }
   if (code === "invalid-argument" && recipient === "device" && isAboutToken(error.message, details)) {
