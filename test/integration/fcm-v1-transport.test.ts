@@ -1,4 +1,5 @@
 import { constants } from "node:http2";
+import { createServer as createTlsServer } from "node:tls";
 import { inspect } from "node:util";
 import {
   type CloudMessagingEvents,
@@ -19,6 +20,7 @@ import {
   type FcmV1TransportOptions,
 } from "@cloud-messaging/http-sender";
 import { afterEach, describe, expect, it } from "vitest";
+import { createTestCertificates } from "../support/fault-server-certificates.ts";
 import { acceptV1, byToken, startV1Server, type V1Server, type V1Step, v1Error } from "../support/fcm-v1-server.ts";
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -503,5 +505,32 @@ describe("FCM v1: options and notices", () => {
     const { outcomes } = await report;
     expect(kinds(outcomes)).toEqual(["accepted", "accepted", "accepted", "retryable timeout"]);
     expect(server.requests).toHaveLength(3);
+  });
+});
+
+describe("FCM v1 over HTTP/2, to a server that does not speak it", () => {
+  it.each([
+    ["says so", { ALPNProtocols: ["http/1.1"] }],
+    ["ignores what it is offered", {}],
+  ])("and %s: nothing was sent, and it is told what to change", async (_name, protocols) => {
+    const { ca, server: pair } = await createTestCertificates();
+    const server = createTlsServer({ ...pair, ...protocols }, (socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    });
+    server.on("tlsClientError", () => {});
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)));
+    const { port } = server.address() as { port: number };
+    await using transport = createFcmV1Transport({
+      endpoint: `https://127.0.0.1:${port}`,
+      connect: { ca },
+      projectId: "demo",
+      credential: aToken,
+      httpVersion: "2",
+    });
+    const { outcomes } = await transport.send(toOne);
+    expect(kinds(outcomes)).toEqual(["retryable connection-failed"]);
+    expect(outcomes[0]).toMatchObject({ detail: expect.stringContaining('set httpVersion to "1.1"') });
   });
 });

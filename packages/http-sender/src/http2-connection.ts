@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
 import type { TlsOptions } from "./http-client.ts";
 import {
@@ -17,6 +17,10 @@ import {
 const DEFAULT_MAX_STREAMS = 100;
 /** Streams per connection we use, however many the server allows: beyond, another connection is the better choice. Unit: streams. */
 const MAX_STREAMS = 250;
+
+/** TLS says so where the server knows none of the protocols it was offered. */
+const NO_COMMON_PROTOCOL = "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
+const NO_HTTP2 = 'the server does not speak HTTP/2: set httpVersion to "1.1"';
 
 /** What one connection is told. */
 export interface Http2ConnectionOptions {
@@ -74,8 +78,12 @@ export class Http2Connection implements StreamHost {
     });
     this.#session.on("remoteSettings", ({ maxConcurrentStreams }) => this.#onSettings(maxConcurrentStreams));
     this.#session.on("goaway", (code, lastStreamId) => this.#onGoaway(code, lastStreamId));
-    this.#session.on("error", (error) => {
-      this.#reason ??= describe(error);
+    this.#session.on("error", (error: NodeJS.ErrnoException) => {
+      this.#reason ??= error.code === NO_COMMON_PROTOCOL ? NO_HTTP2 : describe(error);
+    });
+    // a server that ignores what it was offered would be spoken to in a language it does not know
+    this.#socket.once("secureConnect", () => {
+      if ((this.#socket as TLSSocket).alpnProtocol !== "h2") this.destroy(NO_HTTP2);
     });
     this.#session.on("close", () => this.#onClose());
     this.#cancelTimer = options.clock.schedule(options.connectTimeoutMs, () =>
