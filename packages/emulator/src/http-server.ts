@@ -1,8 +1,15 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { createSecureServer, type Http2SecureServer } from "node:http2";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { GOOGLE_HOSTS } from "./certificates.ts";
 import { type SpoiledKind, spoil } from "./servers/spoil.ts";
-import type { SocketGuard } from "./socket-guard.ts";
+import { SocketGuard } from "./socket-guard.ts";
 
 /** Largest body taken unless a route says otherwise: about what the service's front end took. Unit: bytes. */
 export const MAX_BODY_BYTES = 1_048_576;
@@ -19,8 +26,6 @@ export interface HttpRequest {
   readonly body: string;
   /** Name of the host asked, lower case, without a port; empty when the client did not say. */
   readonly host: string;
-  /** Whether it came over TLS. */
-  readonly secure: boolean;
 }
 
 /** An answer. */
@@ -57,16 +62,19 @@ export interface HttpRoute {
   readonly handle: (request: HttpRequest) => HttpAnswer | HttpStream | Promise<HttpAnswer | HttpStream>;
 }
 
+/** What holds for every port. */
+export interface HttpAppOptions {
+  /** How long a client may take over its handshake, its headers, and (three times as long) its whole request. Unit: milliseconds. */
+  readonly patienceMs: number;
+  readonly onAnswer: (method: string, path: string, status: number) => void;
+}
+
 /** Where and how to listen. */
-export interface HttpServerOptions {
+export interface HttpListenOptions {
   readonly host: string;
   readonly port: number;
   /** Over TLS, with HTTP/1.1 and HTTP/2 by ALPN. */
-  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  readonly guard: SocketGuard;
-  /** How long a client may take over its handshake, its headers, and its whole request. Unit: milliseconds. */
-  readonly patienceMs: number;
-  readonly onAnswer: (method: string, path: string, status: number) => void;
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** A server that listens. */
@@ -76,9 +84,38 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Starts serving the routes; rejects with the system's error when the port cannot be had. */
-export async function startHttpServer(routes: readonly HttpRoute[], options: HttpServerOptions): Promise<HttpServer> {
-  const { guard, tls, patienceMs } = options;
+/** The routes, ready to be served on any number of ports. */
+export interface HttpApp {
+  /** Rejects with the system's error when the port cannot be had. */
+  listen(options: HttpListenOptions): Promise<HttpServer>;
+  close(): Promise<void>;
+}
+
+/** An HTTP/2 session without any request ends after so long. Ours. Unit: milliseconds. */
+const SESSION_TIMEOUT_MS = 75_000;
+
+/** Makes the routes ready. One set of them serves every port: making it is most of what a start costs. */
+export async function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOptions): Promise<HttpApp> {
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    // a HEAD of the live events would be a listener that never hears anything
+    exposeHeadRoutes: false,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 8192, ignoreDuplicateSlashes: false },
+    logger: false,
+  });
+  const streams = new Set<() => void>();
+  install(app, routes, options, streams);
+  await app.ready();
+  return {
+    listen: (where) => listen(app, where, options.patienceMs),
+    async close() {
+      for (const end of streams) end();
+      await app.close();
+    },
+  };
+}
+
+async function listen(app: FastifyInstance, where: HttpListenOptions, patienceMs: number): Promise<HttpServer> {
   const limits = {
     // slow headers and slow bodies end here
     headersTimeout: patienceMs,
@@ -86,60 +123,73 @@ export async function startHttpServer(routes: readonly HttpRoute[], options: Htt
     connectionsCheckingInterval: Math.min(1000, patienceMs),
     keepAliveTimeout: 75_000,
   };
-  const common = {
-    bodyLimit: MAX_BODY_BYTES,
-    // a HEAD of the live events would be a listener that never hears anything
-    exposeHeadRoutes: false,
-    return503OnClosing: false,
-    forceCloseConnections: false, // the guard does
-    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 8192, ignoreDuplicateSlashes: false },
-    logger: false as const,
-  };
-  const app = (tls === undefined
-    ? fastify({
-        ...common,
-        requestTimeout: limits.requestTimeout,
-        keepAliveTimeout: limits.keepAliveTimeout,
-        http: limits,
-      })
-    : fastify({
-        ...common,
-        requestTimeout: limits.requestTimeout,
-        keepAliveTimeout: limits.keepAliveTimeout,
-        http2: true,
-        https: { ...tls, ...limits, allowHTTP1: true, handshakeTimeout: patienceMs },
-      })) as unknown as FastifyInstance;
-  // Node's HTTP/2 server sets its own limits for HTTP/1.1 clients, whatever its options say
-  Object.assign(app.server, limits);
-  guard.watch(app.server);
-  if (tls === undefined) {
-    app.server.on("request", (request: IncomingMessage) => guard.proven(request.socket));
-  } else {
-    app.server.on("secureConnection", (socket) => {
-      guard.proven(socket);
-      socket.on("error", () => {});
+  const guard = new SocketGuard();
+  const server = where.tls === undefined ? plainServer(app, limits, guard) : tlsServer(app, where.tls, limits, guard);
+  server.on("clientError", (_error: Error, socket: { destroy(): void }) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: where.host, port: where.port, exclusive: true }, () => {
+      server.off("error", reject);
+      server.on("error", () => {});
+      resolve();
     });
-    app.server.on("tlsClientError", (_error, socket) => socket.destroy());
-    // an HTTP/2 session may idle; what it cost is bounded by its socket
-    app.server.on("sessionError", () => {});
-  }
-  app.server.on("clientError", (_error: Error, socket: { destroy(): void }) => socket.destroy());
-  const streams = new Set<() => void>();
-  install(app, routes, options, streams);
-  await app.listen({ host: options.host, port: options.port, exclusive: true });
-  const address = app.server.address();
+  });
+  const address = server.address();
   let closing: Promise<void> | undefined;
   return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
+    port: typeof address === "object" && address !== null ? address.port : where.port,
     close() {
-      closing ??= (async () => {
-        for (const end of streams) end();
+      closing ??= new Promise((resolve) => {
         guard.closeAll();
-        await app.close();
-      })();
+        server.close(() => resolve());
+      });
       return closing;
     },
   };
+}
+
+interface Limits {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly connectionsCheckingInterval: number;
+  readonly keepAliveTimeout: number;
+}
+
+function plainServer(app: FastifyInstance, limits: Limits, guard: SocketGuard): Server {
+  const server = createServer(limits);
+  guard.watch(server);
+  server.on("request", (request, response) => {
+    guard.proven(request.socket);
+    app.routing(request, response);
+  });
+  return server;
+}
+
+function tlsServer(
+  app: FastifyInstance,
+  tls: NonNullable<HttpListenOptions["tls"]>,
+  limits: Limits,
+  guard: SocketGuard,
+): Http2SecureServer {
+  const server = createSecureServer({ ...tls, allowHTTP1: true, handshakeTimeout: limits.headersTimeout });
+  // Node's HTTP/2 server sets its own limits for HTTP/1.1 clients, whatever its options say
+  Object.assign(server, limits);
+  guard.watch(server);
+  server.on("secureConnection", (socket) => {
+    guard.proven(socket);
+    socket.on("error", () => {});
+  });
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  server.on("session", (session) => {
+    session.setTimeout(SESSION_TIMEOUT_MS, () => session.close());
+    session.on("error", () => {});
+  });
+  server.on("sessionError", () => {});
+  // the compatibility layer's request and response are what the router takes
+  server.on("request", (request, response) =>
+    app.routing(request as unknown as IncomingMessage, response as unknown as ServerResponse),
+  );
+  return server;
 }
 
 /** Tells that a request was answered. */
@@ -148,11 +198,10 @@ type Report = (request: FastifyRequest, status: number) => void;
 function install(
   app: FastifyInstance,
   routes: readonly HttpRoute[],
-  options: HttpServerOptions,
+  options: HttpAppOptions,
   streams: Set<() => void>,
 ): void {
   const { onAnswer } = options;
-  const secure = options.tls !== undefined;
   app.removeAllContentTypeParsers();
   // any type, and none: what a body means is for the door to say
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
@@ -179,7 +228,7 @@ function install(
       url: route.path,
       bodyLimit: route.maxBodyBytes ?? MAX_BODY_BYTES,
       onRequest: (request, reply, done) => {
-        const seen = read(request, secure);
+        const seen = read(request);
         // the early answers end here; the body, if any, is never looked at
         if (GOOGLE_HOSTS.includes(seen.host) && !route.hosts.includes(seen.host)) {
           reply.callNotFound();
@@ -191,7 +240,7 @@ function install(
       },
       handler: async (request, reply) => {
         const body = typeof request.body === "string" ? request.body : "";
-        const answer = await route.handle({ ...read(request, secure), body });
+        const answer = await route.handle({ ...read(request), body });
         if (!("stream" in answer)) return write(answer, request, reply, report);
         reply.hijack();
         report(request, 200);
@@ -238,7 +287,7 @@ async function write(
   return reply.send(answer.body ?? "");
 }
 
-function read(request: FastifyRequest, secure: boolean): Omit<HttpRequest, "body"> {
+function read(request: FastifyRequest): Omit<HttpRequest, "body"> {
   const { url } = request;
   const mark = url.indexOf("?");
   return {
@@ -248,7 +297,6 @@ function read(request: FastifyRequest, secure: boolean): Omit<HttpRequest, "body
     query: new URLSearchParams(mark === -1 ? "" : url.slice(mark + 1)),
     headers: request.headers,
     host: hostOf(request),
-    secure,
   };
 }
 

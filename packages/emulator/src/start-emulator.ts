@@ -4,13 +4,12 @@ import { clearModel, createModel, type Model } from "./create-model.ts";
 import { serviceRoutes } from "./doors.ts";
 import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
 import { type Emulator, ProtocolViolationError } from "./emulator.ts";
-import { type HttpRoute, type HttpServer, startHttpServer } from "./http-server.ts";
+import { createHttpApp, type HttpApp, type HttpRoute, type HttpServer } from "./http-server.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { type ResolvedOptions, readState, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
 import { controlRoutes } from "./servers/control/control-api.ts";
 import { inboxPageRoutes } from "./servers/inbox-page.ts";
-import { SocketGuard } from "./socket-guard.ts";
 import { restoreState, type StateParts, takeState } from "./state.ts";
 import { loadStateFile, saveStateFile } from "./state-file.ts";
 import { createCounters } from "./stats.ts";
@@ -45,7 +44,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     }),
   ];
   const servers = await listen(settings, model, routes, certificates);
-  const { http, https, ccs } = servers;
+  const { app, http, https, ccs } = servers;
 
   fcm.tokenUri = `${https === undefined ? `http://${urlHost(host)}:${http.port}` : `https://${urlHost(host)}:${https.port}`}/token`;
 
@@ -131,7 +130,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         inbox.close();
         faults.close();
         for (const run of [...closers]) run();
-        await Promise.all([http.close(), https?.close(), ccs?.close()]);
+        await Promise.all([app.close(), http.close(), https?.close(), ccs?.close()]);
         const { stateFile, strict } = settings;
         try {
           if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
@@ -151,6 +150,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 }
 
 interface Servers {
+  readonly app: HttpApp;
   readonly http: HttpServer;
   readonly https: HttpServer | undefined;
   readonly ccs: CcsServer | undefined;
@@ -186,16 +186,13 @@ async function listen(
       throw portError(error, what, option, host, port);
     }
   };
-  const shared = { host, patienceMs, onAnswer };
-  const http = await start("HTTP", "httpPort", httpPort, () =>
-    startHttpServer(routes, { ...shared, port: httpPort, guard: new SocketGuard() }),
-  );
+  const app = await createHttpApp(routes, { patienceMs, onAnswer });
+  started.push(app);
+  const http = await start("HTTP", "httpPort", httpPort, () => app.listen({ host, port: httpPort }));
   const https =
     httpsPort === false
       ? undefined
-      : await start("HTTPS", "httpsPort", httpsPort, () =>
-          startHttpServer(routes, { ...shared, port: httpsPort, tls, guard: new SocketGuard() }),
-        );
+      : await start("HTTPS", "httpsPort", httpsPort, () => app.listen({ host, port: httpsPort, tls }));
   const ccs =
     ccsPort === false
       ? undefined
@@ -206,7 +203,7 @@ async function listen(
           const { lenientNumbers, groupFailureCounts } = settings;
           return startCcsServer(options, { ...model, ...behaviour, clock, lenientNumbers, groupFailureCounts });
         });
-  return { http, https, ccs };
+  return { app, http, https, ccs };
 }
 
 /** What to say when a port cannot be had. */
