@@ -90,7 +90,7 @@ export function createManualClock(startMs: number = Date.UTC(2026, 0, 1)): Manua
       const until = now + byMs;
       await settle();
       for (let due = next(); due !== undefined && due[1].at <= until; due = next()) await fire(due);
-      now = until;
+      now = Math.max(now, until);
       await settle();
     },
     async advanceToNext() {
