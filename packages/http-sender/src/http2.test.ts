@@ -391,6 +391,33 @@ describe("HTTP/2: the life of a connection", () => {
     expect(client.concurrency).toBe(9);
   });
 
+  it("falls too when the service has become slow, and comes back when it is quick again", async () => {
+    const clock = createManualClock();
+    let slow = false;
+    const held: ServerHttp2Stream[] = [];
+    const { origin } = await aServer((stream, body, session) => {
+      if (slow) held.push(stream);
+      else answerOk(stream, body, session);
+    });
+    const client = aClient(origin, { clock, maxConcurrent: 4 });
+    for (let i = 0; i < 60; i++) await post(client, "quick");
+    expect(client.concurrency).toBe(4);
+    slow = true;
+    for (let i = 0; i < 5; i++) {
+      const answered = post(client, "slow");
+      await until(() => held.length === 1);
+      await clock.advance(2_000);
+      answerOk(held.pop() as ServerHttp2Stream, "slow", {} as ServerHttp2Session);
+      await answered;
+    }
+    expect(client.concurrency).toBeLessThan(4);
+    slow = false;
+    for (let i = 0; i < 60; i++) await post(client, "quick");
+    expect(client.concurrency).toBe(4);
+    await client.close();
+    expect(clock.scheduled).toBe(0);
+  });
+
   it("closes once, ends what is under way when its time is up, and refuses the rest", async () => {
     const clock = createManualClock();
     const { origin, bodies } = await aServer((stream, body, session) => {
