@@ -11,7 +11,9 @@ type Step =
   | { readonly do: "answer-again"; readonly connection: number; readonly message: number }
   | { readonly do: "drain" | "drop" | "end-stream" | "ack-and-drop"; readonly connection: number }
   | { readonly do: "upstream"; readonly connection: number; readonly device: number }
-  | { readonly do: "redeliver"; readonly connection: number; readonly message: number };
+  | { readonly do: "redeliver"; readonly connection: number; readonly message: number }
+  | { readonly do: "abort"; readonly message: number }
+  | { readonly do: "wait" };
 type Word = "ack" | "INVALID_JSON" | "DEVICE_UNREGISTERED" | "CONNECTION_DRAINING";
 
 const any = fc.nat({ max: 1_000 });
@@ -46,6 +48,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("upstream" as const), connection: any, device: fc.nat({ max: 3 }) }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("redeliver" as const), connection: any, message: any }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("abort" as const), message: any }) },
+  // long enough for messages, pings and draining connections to run into their time limits
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const) }) },
 );
 
 /** What the server knows of one connection. */
@@ -119,25 +124,36 @@ async function play(steps: readonly Step[], connectionCount: number, breathe: re
     state.delivered.set(key, (state.delivered.get(key) ?? 0) + 1);
     state.connection.write(upstreamStanza({ from, message_id: id, data: {} }));
   };
-  const sends: Promise<{ id: string; ambiguous: string; outcome: RecipientOutcome | undefined }>[] = [];
+  const sends: Promise<{ id: string; ambiguous: string; aborted: boolean; outcome: RecipientOutcome | undefined }>[] =
+    [];
   const upstream: string[] = [];
+  const aborts: AbortController[] = [];
   let lastId = 0;
 
-  const run = (now: Step): void => {
+  const run = async (now: Step): Promise<void> => {
     switch (now.do) {
       case "send":
         for (let i = 0; i < now.count; i++) {
           const id = `m-${++lastId}`;
+          const abort = new AbortController();
+          aborts.push(abort);
           const sending = client.send(
             { target: { token: `tok-${id}` }, messageId: id },
-            { ambiguous: now.ambiguous, timeoutMs: 1e9 },
+            { ambiguous: now.ambiguous, timeoutMs: 1e9, signal: abort.signal },
           );
+          const settle = (outcome: RecipientOutcome | undefined) => {
+            if (settled.has(id)) problems.push(`${id} settled twice`);
+            settled.add(id);
+            return { id, ambiguous: now.ambiguous, aborted: abort.signal.aborted, outcome };
+          };
           sends.push(
-            sending.then(({ outcomes }) => {
-              if (settled.has(id)) problems.push(`${id} settled twice`);
-              settled.add(id);
-              return { id, ambiguous: now.ambiguous, outcome: outcomes[0] };
-            }),
+            sending.then(
+              ({ outcomes }) => settle(outcomes[0]),
+              (error: { code?: string }) => {
+                if (error.code !== "ERR_ABORTED") throw error;
+                return settle(undefined);
+              },
+            ),
           );
         }
         break;
@@ -184,13 +200,19 @@ async function play(steps: readonly Step[], connectionCount: number, breathe: re
         if (state !== undefined && key !== undefined) deliver(state, key);
         break;
       }
+      case "abort":
+        pick(aborts, now.message)?.abort();
+        break;
+      case "wait":
+        await clock.advance(61_000);
+        break;
     }
   };
 
   try {
     await client.ready();
     for (const [index, now] of steps.entries()) {
-      run(now);
+      await run(now);
       if (breathe[index % breathe.length]) await turn();
     }
     // from here on the server behaves: everything it sees is acked, and what was never acked upstream is delivered again
@@ -220,7 +242,7 @@ async function play(steps: readonly Step[], connectionCount: number, breathe: re
     await behave;
 
     expect(problems).toEqual([]);
-    for (const { id, ambiguous, outcome } of results) {
+    for (const { id, ambiguous, aborted, outcome } of results) {
       const words = answers.get(id) ?? new Set<Word>();
       const what = `${id} ${JSON.stringify(outcome)} ${[...words]}`;
       switch (outcome?.kind) {
@@ -234,8 +256,13 @@ async function play(steps: readonly Step[], connectionCount: number, breathe: re
           expect(words, what).toContain("DEVICE_UNREGISTERED");
           break;
         case "ambiguous":
-          expect(ambiguous, what).toBe("report");
+          expect(ambiguous === "report" || aborted, what).toBe(true);
           // written is not received: it may have been on its way when the connection went
+          break;
+        case undefined:
+          expect(aborted, what).toBe(true);
+          // nothing the service could have taken was out: it was never written, or CCS gave it back
+          expect(received.get(id) === undefined || words.has("CONNECTION_DRAINING"), what).toBe(true);
           break;
         default:
           throw new Error(`an outcome that nothing explains: ${what}`);
