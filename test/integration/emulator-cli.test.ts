@@ -141,6 +141,21 @@ describe("npx @cloud-messaging/emulator", () => {
     await running.ended;
   });
 
+  it("keeps devices and messages in the file that --state names", async () => {
+    const file = join(folder, "state.json");
+    const first = await start("--state", file, "--auto-register");
+    expect(await (await send(first.ready, "tok-to-be-kept")).json()).toMatchObject({ success: 1 });
+    first.running.kill("SIGTERM");
+    expect(await first.running.ended).toMatchObject({ status: 0, err: "" });
+
+    const second = await start("--state", file);
+    expect(await (await send(second.ready, "tok-to-be-kept")).json()).toMatchObject({ success: 1 });
+    const listed = await fetch(`${second.ready.http}/emulator/v1/messages`);
+    expect(((await listed.json()) as { messages: unknown[] }).messages).toHaveLength(2);
+    second.running.kill("SIGTERM");
+    await second.running.ended;
+  });
+
   it("prints variables that the redirect understands", async () => {
     const { ready, running } = await start("--auto-register");
     const program = `
