@@ -8,7 +8,8 @@ import {
   type SendReport,
 } from "@cloud-messaging/core";
 import type { CcsTransportOptions } from "./options.ts";
-import { type CcsPeer, createCcsTransport } from "./transport.ts";
+import type { CcsPeer } from "./peer.ts";
+import { createCcsTransport } from "./transport.ts";
 
 /** Everything `createCcsClient` can be told. Only `senderId` and `apiKey` are needed. */
 export interface CcsClientOptions extends CcsTransportOptions, Omit<SenderOptions, "clock" | "random"> {}

@@ -9,7 +9,8 @@ export {
 } from "./client.ts";
 export { createHandledMessages, type HandledMessages } from "./handled-messages.ts";
 export { CCS_RETRY_POLICY, type CcsTransportOptions, type ReconnectPolicy } from "./options.ts";
-export { type CcsConnectionInfo, type CcsPeer, type CcsTransport, createCcsTransport } from "./transport.ts";
+export type { CcsConnectionInfo, CcsPeer, CcsTransport } from "./peer.ts";
+export { createCcsTransport } from "./transport.ts";
 export type {
   DeliveryContext,
   GivenUp,

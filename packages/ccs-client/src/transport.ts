@@ -7,7 +7,6 @@ import {
   type CloudMessagingError,
   type DeliveryReceipt,
   type DownstreamMessage,
-  type DownstreamTransport,
   failureOutcome,
   InvalidMessageError,
   InvalidOptionsError,
@@ -21,78 +20,11 @@ import type { Connection } from "./connection.ts";
 import { Downstream, type Outgoing } from "./downstream.ts";
 import { type DeliverySource, Inbox, NotTaken } from "./inbox.ts";
 import { CCS_RETRY_POLICY, type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
+import type { CcsConnectionInfo, CcsTransport } from "./peer.ts";
 import { ConnectionPool } from "./pool.ts";
 import { ReceiptBook } from "./receipt-book.ts";
 import type { ReceiptHandler, UpstreamHandler } from "./upstream.ts";
 import { createUpstreamIterable } from "./upstream-iterable.ts";
-
-/** A look at one connection. */
-export interface CcsConnectionInfo {
-  /** Counts up from 1 over the life of the client; events and handlers name it too. */
-  readonly id: number;
-  readonly phase: "connecting" | "open" | "draining" | "closing" | "closed";
-  /** Messages written and not answered. */
-  readonly pending: number;
-  /** The address CCS bound, once online. */
-  readonly jid?: string;
-}
-
-/** What a CCS transport and a CCS client have in common beside sending. */
-export interface CcsPeer {
-  /**
-   * Resolves when a connection is online, at once when one is.
-   *
-   * @throws {AuthenticationError} the login was refused.
-   * @throws {ClosedError} closed, before or meanwhile.
-   * @throws {AbortedError} the signal aborted.
-   */
-  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Resolves once everything has ended: with the error that ended it, or with `undefined` after `close()`. Never rejects. */
-  readonly closed: Promise<CloudMessagingError | undefined>;
-  /** Resolves when every message sent has its outcome and no handler runs. */
-  idle(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Every connection that has not ended, oldest first. */
-  readonly connections: readonly CcsConnectionInfo[];
-  /**
-   * Sets who handles upstream messages; they are acknowledged when its promise fulfils. What came before is handed over now.
-   * Returns how to take it off again.
-   *
-   * @throws {InvalidOptionsError} there is a handler already, or somebody iterates over `upstream()`.
-   */
-  onUpstream(handler: UpstreamHandler): () => void;
-  /**
-   * Sets who handles delivery receipts, likewise.
-   *
-   * @throws {InvalidOptionsError} there is a handler already.
-   */
-  onReceipt(handler: ReceiptHandler): () => void;
-  /**
-   * Upstream messages one by one. A message is acknowledged when the next one is asked for; after `break` or a throw it is not, and
-   * CCS delivers it again. Ends when the client closes. Several loops share the messages.
-   *
-   * @throws {InvalidOptionsError} there is a handler already.
-   */
-  upstream(): AsyncIterableIterator<UpstreamMessage>;
-}
-
-/** CCS as a transport: one attempt per `send`, over connections that are kept up. */
-export interface CcsTransport extends DownstreamTransport, CcsPeer {
-  readonly name: "ccs";
-  readonly usesMessageIds: true;
-  readonly settlesAmbiguous: true;
-  /** Messages written and not answered, over all connections. */
-  readonly pending: number;
-  /** Messages that wait for room on a connection. */
-  readonly waiting: number;
-  /**
-   * The receipt of a message this transport sent with `deliveryReceiptRequested`. `undefined` when none came within `timeoutMs`
-   * (default: `receiptTimeoutMs`), when the message is not known, when the signal aborts and when the transport closes.
-   */
-  receiptFor(
-    messageId: string,
-    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
-  ): Promise<DeliveryReceipt | undefined>;
-}
 
 /**
  * Opens connections to CCS and keeps them up. Returns at once; a message sent before a connection is online waits for it.
