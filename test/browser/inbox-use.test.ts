@@ -68,9 +68,12 @@ describeInBrowser("using the inbox", (open) => {
       "#/faults",
     ]) {
       await page.goto(`${emulator.httpUrl}/${at}`);
-      await page.locator("main .pane").last().waitFor();
+      await page
+        .locator(at.includes("devices/") ? ".shade .card" : "main .pane")
+        .last()
+        .waitFor();
       const over = await page.evaluate(
-        `[...document.querySelectorAll("body, main, .pane, .scroll, .card, .facts, .fault-form")]
+        `[...document.querySelectorAll("body, main, .pane, .scroll, .shade, .card, .facts, .fault-form")]
           .filter((element) => element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== "none")
           .map((element) => element.className + " " + element.scrollWidth + " > " + element.clientWidth)`,
       );

@@ -222,7 +222,7 @@ function PhoneCard({ message, device }: { message: DeviceMessage; device: Device
       notification={message.notification}
       data={message.data}
       appName={device.packageName}
-      time={clockTime(message.receivedAt)}
+      time={clockTime(message.receivedAt).slice(0, 5)}
     />
   );
   return message.inboxId === undefined ? card : <a href={`#/messages/${message.inboxId}`}>{card}</a>;

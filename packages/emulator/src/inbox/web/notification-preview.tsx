@@ -23,7 +23,7 @@ export function NotificationPreview({ notification, data, appName, time }: Previ
     return (
       <div class="card silent">
         <header>
-          <span>{entries.length === 0 ? "Empty message, no notification" : "Data only, no notification"}</span>
+          <span>{entries.length === 0 ? "Empty message" : "Data only"}</span>
           <span>{time}</span>
         </header>
         {entries.slice(0, SHOWN_VALUES).map(([key, value]) => (
