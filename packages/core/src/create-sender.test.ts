@@ -172,6 +172,18 @@ describe("a sender", () => {
       /transport: already has retries/,
     );
     expect(() => createSender({ transport: scriptedTransport({}), maxWaiting: 0 })).toThrow(/maxWaiting/);
+    for (const wrong of [
+      { retry: true },
+      { retry: null },
+      { registrations: {} },
+      { ambiguous: "maybe" },
+      { random: 1 },
+      { clock: {} },
+    ]) {
+      expect(() => createSender({ transport: scriptedTransport({}), ...(wrong as object) })).toThrow(
+        Object.keys(wrong)[0],
+      );
+    }
   });
 });
 
@@ -182,6 +194,11 @@ describe("what throws", () => {
     await expect(sender.send({ target: { token: "a" } }, { timeoutMs: 0 })).rejects.toMatchObject({
       code: "ERR_INVALID_OPTIONS",
     });
+    for (const signal of [null, {}, "x"]) {
+      await expect(sender.send({ target: { token: "a" } }, { signal: signal as never })).rejects.toMatchObject({
+        code: "ERR_INVALID_OPTIONS",
+      });
+    }
     await expect(sender.send({ target: { token: "a" } }, null as never)).rejects.toMatchObject({
       code: "ERR_INVALID_OPTIONS",
     });
@@ -377,6 +394,17 @@ describe("sendAll", () => {
     next("b");
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(sentTo()).toEqual(["a"]);
+  });
+
+  it("begins no further attempt once the loop over it has ended, and does not wait for one", async () => {
+    const { sender, sentTo, clock } = setup({ bad: [{ code: "unavailable", retryAfterMs: 60_000 }] });
+    for await (const { recipient } of sender.sendAll({}, ["bad", "ok"], { batchSize: 1, concurrency: 2 })) {
+      expect(recipient).toBe("ok");
+      break;
+    }
+    expect(sentTo().sort()).toEqual(["bad", "ok"]);
+    expect(clock.scheduled).toBe(0);
+    expect(sender.pending).toBe(0);
   });
 
   it("refuses at once what the service cannot carry", () => {

@@ -2,6 +2,7 @@ import { systemClock } from "./clock.ts";
 import {
   AbortedError,
   ClosedError,
+  type FieldProblem,
   InvalidMessageError,
   InvalidOptionsError,
   RegistrationStoreError,
@@ -24,7 +25,6 @@ import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
 import { sendInBatches } from "./send-all.ts";
 import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
 import { type Substitution, substitute } from "./substitution.ts";
-import type { DownstreamTransport } from "./transport.ts";
 
 /** Sends unsettled at once, unless told otherwise. */
 const DEFAULT_MAX_WAITING = 10_000;
@@ -42,7 +42,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     clock = systemClock,
     random = Math.random,
   } = options;
-  checkOptions(bare, maxWaiting);
+  checkOptions(options);
   const registrations = options.registrations ?? createMemoryRegistrationStore({ clock });
   const transport = retry === false ? bare : withRetry(bare, { ...retry, clock, random });
   const nextMessageId = createMessageIds(random);
@@ -55,7 +55,11 @@ export function createSender(options: CreateSenderOptions): Sender {
   }
 
   /** From a message that was checked to the report for the caller, in a room that was taken for it. */
-  async function dispatch(message: DownstreamMessage, sendOptions: SendOptions): Promise<SendReport> {
+  async function dispatch(
+    message: DownstreamMessage,
+    sendOptions: SendOptions,
+    retryUntil?: AbortSignal,
+  ): Promise<SendReport> {
     const startedAt = clock.now();
     const given = tokensOf(message.target);
     let substitution: Substitution | undefined;
@@ -63,16 +67,22 @@ export function createSender(options: CreateSenderOptions): Sender {
       const resolved = askStore(() => registrations.resolve(given));
       substitution = substitute(message, given, isPromiseLike(resolved) ? await resolved : resolved);
     }
-    const sent = await attempt(substitution?.message ?? message, sendOptions, startedAt);
+    const sent = await attempt(substitution?.message ?? message, sendOptions, startedAt, retryUntil);
     const report = substitution === undefined ? sent : substitution.restore(sent);
     if (sendChannel.hasSubscribers) publishSend(report, startedAt);
     return report;
   }
 
-  async function attempt(message: DownstreamMessage, sendOptions: SendOptions, startedAt: number): Promise<SendReport> {
+  async function attempt(
+    message: DownstreamMessage,
+    sendOptions: SendOptions,
+    startedAt: number,
+    retryUntil: AbortSignal | undefined,
+  ): Promise<SendReport> {
     const { signal, timeoutMs, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(message.target) } = sendOptions;
     const report = await transport.send(message, {
       signal,
+      retryUntil,
       ambiguous,
       deadlineAt: startedAt + (timeoutMs ?? transport.retryPolicy.totalMs),
       messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
@@ -163,10 +173,10 @@ export function createSender(options: CreateSenderOptions): Sender {
         clock,
         concurrency: allOptions.concurrency ?? transport.preferredConcurrency ?? 16,
         batchSize: allOptions.batchSize ?? transport.preferredBatchSize ?? 1,
-        async sendBatch(batch) {
+        async sendBatch(batch, retryUntil) {
           await gate.acquire(allOptions.signal);
           try {
-            return await dispatch(withTokens(content, batch), allOptions);
+            return await dispatch(withTokens(content, batch), allOptions, retryUntil);
           } finally {
             gate.leave();
           }
@@ -218,35 +228,75 @@ function ownMessageIdForMany(recipients: number | string): InvalidMessageError {
   ]);
 }
 
-function checkOptions(transport: DownstreamTransport, maxWaiting: number): void {
-  const problems = [];
-  if (typeof transport?.send !== "function")
-    problems.push({ path: "transport", problem: "must be a transport: an object with send()" });
-  else if (transport.retries) {
-    problems.push({
-      path: "transport",
-      problem: "already has retries: give the bare one, and say how to try again with the option retry",
-    });
-  }
-  if (!(maxWaiting === Number.POSITIVE_INFINITY || (Number.isInteger(maxWaiting) && maxWaiting >= 1))) {
-    problems.push({ path: "maxWaiting", problem: `must be a whole number of at least 1, not ${String(maxWaiting)}` });
-  }
+const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
+
+function checkOptions({
+  transport,
+  maxWaiting,
+  retry,
+  registrations,
+  ambiguous,
+  clock,
+  random,
+}: CreateSenderOptions): void {
+  const problems: FieldProblem[] = [];
+  const check = (path: string, holds: boolean, problem: string): void => {
+    if (!holds) problems.push({ path, problem });
+  };
+  check("transport", typeof transport?.send === "function", "must be a transport: an object with send()");
+  check(
+    "transport",
+    !transport?.retries,
+    "already has retries: give the bare one, and say how to try again with the option retry",
+  );
+  check(
+    "maxWaiting",
+    maxWaiting === undefined ||
+      maxWaiting === Number.POSITIVE_INFINITY ||
+      (Number.isInteger(maxWaiting) && maxWaiting >= 1),
+    `must be a whole number of at least 1, not ${String(maxWaiting)}`,
+  );
+  check(
+    "retry",
+    retry === undefined || retry === false || (typeof retry === "object" && retry !== null),
+    "must be an object with parts of the retry policy, or false for one attempt only",
+  );
+  const missing = STORE_METHODS.filter((name) => typeof registrations?.[name] !== "function");
+  check(
+    "registrations",
+    registrations === undefined || missing.length === 0,
+    `must be a registration store; ${missing.join(", ")} missing`,
+  );
+  checkAmbiguous(ambiguous, check);
+  check(
+    "clock",
+    clock === undefined || (typeof clock?.now === "function" && typeof clock.schedule === "function"),
+    "must be a clock: an object with now() and schedule()",
+  );
+  check("random", random === undefined || typeof random === "function", "must be a function, as Math.random is");
   if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+function checkAmbiguous(value: unknown, check: (path: string, holds: boolean, problem: string) => void): void {
+  check("ambiguous", value === undefined || value === "resend" || value === "report", 'must be "resend" or "report"');
 }
 
 function checkSendOptions(options: SendOptions): void {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionsError([{ path: "", problem: `must be an object, not ${describeType(options)}` }]);
   }
-  const { timeoutMs, ambiguous } = options;
-  if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs > 0)) {
-    throw new InvalidOptionsError([
-      { path: "timeoutMs", problem: `must be a number above 0, not ${String(timeoutMs)}` },
-    ]);
-  }
-  if (ambiguous !== undefined && ambiguous !== "resend" && ambiguous !== "report") {
-    throw new InvalidOptionsError([
-      { path: "ambiguous", problem: `must be "resend" or "report", not ${String(ambiguous)}` },
-    ]);
-  }
+  const { signal, timeoutMs, ambiguous } = options;
+  if (signal === undefined && timeoutMs === undefined && ambiguous === undefined) return;
+  const problems: FieldProblem[] = [];
+  const check = (path: string, holds: boolean, problem: string): void => {
+    if (!holds) problems.push({ path, problem });
+  };
+  check("signal", signal === undefined || signal instanceof AbortSignal, "must be an AbortSignal");
+  check(
+    "timeoutMs",
+    timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs > 0),
+    `must be a number above 0, not ${String(timeoutMs)}`,
+  );
+  checkAmbiguous(ambiguous, check);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
 }

@@ -67,14 +67,14 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
         first,
       );
       const end = (): void => retries.end();
-      const forget = onAbort(attempt.signal, end);
+      const forget = [onAbort(attempt.signal, end), onAbort(attempt.retryUntil, end)];
       underWay.add(end);
       if (closed) end();
       try {
         return await retries.run();
       } finally {
         underWay.delete(end);
-        forget();
+        for (const stop of forget) stop();
       }
     },
     close() {

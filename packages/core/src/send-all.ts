@@ -13,7 +13,8 @@ interface BatchOptions extends SendAllOptions {
   readonly clock: Clock;
   readonly concurrency: number;
   readonly batchSize: number;
-  sendBatch(tokens: readonly RegistrationToken[]): Promise<SendReport>;
+  /** @param retryUntil Aborts when nobody takes outcomes any more: attempts under way end, and no further one begins. */
+  sendBatch(tokens: readonly RegistrationToken[], retryUntil: AbortSignal): Promise<SendReport>;
 }
 
 /**
@@ -45,6 +46,7 @@ class Fanout {
   /** Outcomes that nobody has taken yet, a batch at a time. */
   readonly #settled: SendAllOutcome[][] = [];
   readonly #underWay = new Set<Promise<void>>();
+  readonly #left = new AbortController();
   /** The batch that is being filled: tokens, and where each stands in what the caller gave. */
   #tokens: RegistrationToken[] = [];
   #positions: number[] = [];
@@ -86,6 +88,7 @@ class Fanout {
     } finally {
       forget();
       this.#stopped = true;
+      this.#left.abort();
       this.#cancelStall?.();
       // the loop over us may end early: what is under way settles, and the caller's iterable is told
       await Promise.all(this.#underWay);
@@ -167,7 +170,7 @@ class Fanout {
   /** Settles whatever happens: a batch that could not start has outcomes too. */
   async #send(tokens: readonly RegistrationToken[]): Promise<readonly RecipientOutcome[]> {
     try {
-      return (await this.#options.sendBatch(tokens)).outcomes;
+      return (await this.#options.sendBatch(tokens, this.#left.signal)).outcomes;
     } catch (error) {
       const code = error instanceof AbortedError ? "aborted" : error instanceof ClosedError ? "closed" : "not-sent";
       if (code === "not-sent") this.#failure ??= { error };

@@ -13,6 +13,8 @@ export type AmbiguousPolicy = "resend" | "report";
 export interface AttemptOptions {
   /** Ends waiting. What was not written by then ends `retryable` (code `aborted`), what was written `ambiguous`. */
   readonly signal?: AbortSignal | undefined;
+  /** Ends the waits between attempts and no attempt under way. For `withRetry`; a transport need not look at it. */
+  readonly retryUntil?: AbortSignal | undefined;
   /** The attempt has to be over by then, whatever its answer. Milliseconds since the epoch. */
   readonly deadlineAt?: number | undefined;
   /** One ID per recipient, in their order, the same at every attempt. Given only to a transport that `usesMessageIds`. */
