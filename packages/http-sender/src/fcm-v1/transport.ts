@@ -14,6 +14,7 @@ import {
   systemClock,
   type Target,
 } from "@cloud-messaging/core";
+import { atEmulator, emulatorTokens } from "../emulator-environment.ts";
 import { type Endpoint, isLoopback, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient } from "../http.ts";
 import type { HttpAnswer, HttpClient, HttpResult } from "../http-client.ts";
@@ -60,16 +61,18 @@ const BATCH_SIZE = 100;
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createFcmV1Transport(options: FcmV1TransportOptions = {}): DownstreamTransport {
-  const settings = parseOptions(fcmV1OptionsSchema, options);
+  const emulator = atEmulator(options, "", NAME);
+  const settings = parseOptions(fcmV1OptionsSchema, emulator ?? options);
   const endpoint = parseEndpoint(settings.endpoint, settings.allowInsecure);
   const clock = settings.clock ?? systemClock;
-  const provider = createAccessTokenProvider((settings.credential ?? "application-default") as FcmCredential, {
+  const given = createAccessTokenProvider((settings.credential ?? "application-default") as FcmCredential, {
     clock,
     timeoutMs: settings.timeoutMs,
     tls: settings.connect,
     proxy: settings.proxy,
     allowInsecure: settings.allowInsecure,
   });
+  const provider: AccessTokenProvider = emulator === undefined ? given : emulatorTokens(given);
   const projectId = settings.projectId ?? provider.projectId;
   if (projectId === undefined && provider.findProjectId === undefined) {
     throw new InvalidOptionsError([

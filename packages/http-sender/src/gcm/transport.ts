@@ -16,6 +16,8 @@ import {
   tokensOf,
 } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
+import { checkCallOptions } from "../call-options.ts";
+import { atEmulator } from "../emulator-environment.ts";
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http.ts";
 import { gcmHttpOptionsSchema, parseOptions } from "../options-schema.ts";
@@ -27,7 +29,7 @@ import {
   type GcmHttpFormat,
   unsendable,
 } from "./codec.ts";
-import { outcomesOf } from "./response.ts";
+import { hasResults, outcomesOf } from "./response.ts";
 
 /** What every client of one of Google's HTTP services can be told about its connections. */
 export interface ConnectionOptions {
@@ -81,7 +83,7 @@ export interface GcmHttpTransportOptions extends ConnectionOptions {
   /**
    * One of Google's addresses by name (`gcm`, `gcm-http`, `fcm-legacy`), or any URL. Google has switched its own off: see FCM v1, and
    * the emulator.
-   * @defaultValue "fcm-legacy"
+   * @defaultValue "fcm-legacy"; the emulator, where the variable `CLOUD_MESSAGING_EMULATOR_HOST` (host:port) names one
    */
   readonly endpoint?: GcmEndpointName | (string & {}) | URL;
   /**
@@ -145,7 +147,12 @@ export const GCM_HTTP_RETRY_POLICY: BackoffPolicy = {
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHttpTransport {
-  const { apiKey, endpoint: address, format, ...settings } = parseOptions(gcmHttpOptionsSchema, options);
+  const {
+    apiKey,
+    endpoint: address,
+    format,
+    ...settings
+  } = parseOptions(gcmHttpOptionsSchema, atEmulator(options, "/fcm/send", "gcm-http") ?? options);
   const named = typeof address === "string" ? GCM_ENDPOINTS[address as GcmEndpointName] : undefined;
   const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
   const clock = settings.clock ?? systemClock;
@@ -210,6 +217,7 @@ class GcmHttp implements GcmHttpTransport {
   }
 
   async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
+    checkCallOptions(options);
     const content = this.#format === "json" ? encodeContent(message) : "";
     const tokens = tokensOf(message.target);
     const send: Send = { message, content, options };
@@ -220,11 +228,15 @@ class GcmHttp implements GcmHttpTransport {
   }
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
+    checkCallOptions(options);
     const body = this.#format === "json" ? '{"registration_ids":["ABC"]}' : "registration_id=ABC";
     const result = await this.#post(body, options);
     const recipients = ["ABC"];
     const [outcome] = this.#read(result, { token: "ABC" as RegistrationToken }, recipients);
-    if (result.kind === "answer" && result.status === 200 && outcome?.kind !== "ambiguous") return { kind: "valid" };
+    if (result.kind === "answer" && result.status === 200 && outcome?.kind !== "ambiguous") {
+      if (this.#format === "plain-text" || hasResults(result.body)) return { kind: "valid" };
+      return { kind: "unknown", code: "invalid-response", detail: "the answer is JSON, and says nothing of the token" };
+    }
     const code = outcome !== undefined && "code" in outcome ? outcome.code : "invalid-response";
     const detail = (outcome !== undefined && "detail" in outcome ? outcome.detail : undefined) ?? code;
     return code === "authentication-failed" || code === "permission-denied"

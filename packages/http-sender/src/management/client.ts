@@ -16,8 +16,9 @@ import {
   tokenProblem,
   type WireVocabulary,
 } from "@cloud-messaging/core";
+import { checkCallOptions } from "../call-options.ts";
 import { isGoogleHost } from "../endpoint.ts";
-import { describeBody, errorWordOf } from "../gcm/answer-text.ts";
+import { describeBody, errorText, errorWordOf } from "../gcm/answer-text.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http.ts";
 import { parseRetryAfter } from "../retry-after.ts";
 import type { Authorization } from "./authorization.ts";
@@ -49,7 +50,13 @@ export interface ManagementCall {
 
 /** A 200 with JSON in it, or a way to say for each recipient what went wrong. */
 export type CallResult =
-  | { readonly kind: "ok"; readonly body: Readonly<Record<string, unknown>>; readonly answer: HttpAnswer }
+  | {
+      readonly kind: "ok";
+      readonly body: Readonly<Record<string, unknown>>;
+      readonly answer: HttpAnswer;
+      /** A word of the answer as it may be shown: without the credentials, and of bounded length. */
+      readonly textOf: (word: string) => string;
+    }
   | {
       readonly kind: "failed";
       /** The answer, where there was one. */
@@ -79,10 +86,16 @@ export class ManagementClient {
     this.#parts = parts;
   }
 
-  /** When a call made now has to be over. */
-  deadlineOf({ timeoutMs }: CallOptions): number | undefined {
+  /**
+   * When a call made now has to be over. Every call begins with this.
+   *
+   * @throws {InvalidOptionsError} the call's options are wrong.
+   */
+  deadlineOf(options: CallOptions): number | undefined {
+    checkCallOptions(options);
+    const { timeoutMs } = options;
     if (timeoutMs === undefined) return undefined;
-    if (!(timeoutMs > 0)) throw invalidArgument("timeoutMs", "must be above 0");
+    if (!(typeof timeoutMs === "number" && timeoutMs > 0)) throw invalidArgument("timeoutMs", "must be above 0");
     return this.#parts.clock.now() + timeoutMs;
   }
 
@@ -137,18 +150,19 @@ export class ManagementClient {
           : failureOutcome(code, { recipient, detail, sentAt }),
       );
     }
-    if (result.status !== 200) return this.#refused(result, secret);
-    const { incomplete, body: text, sentAt } = result;
+    const { incomplete, body: text, sentAt, status } = result;
+    if (status < 200 || status >= 300) return this.#refused(result, secret);
     const unread = (code: ErrorCode, detail: string): CallResult => {
       const description = describeBody(text, secret);
-      const service = { status: 200, ...(description === undefined ? {} : { description }) };
+      const service = { status, ...(description === undefined ? {} : { description }) };
       return failed((recipient) => ambiguousOutcome(code, { recipient, detail, sentAt, service }), result);
     };
+    if (status !== 200) return unread("unexpected-status", `status ${status} is none that this service answers with`);
     if (incomplete !== undefined) return unread(incomplete.code, incomplete.detail);
     const body = parseObject(text);
     return body === undefined
       ? unread("invalid-response", "the answer is not a JSON object")
-      : { kind: "ok", body, answer: result };
+      : { kind: "ok", body, answer: result, textOf: (word) => errorText(word, secret) };
   }
 
   #refused(answer: HttpAnswer, secret: string): CallResult {
@@ -225,6 +239,15 @@ export function checkTokens(tokens: readonly string[], path: string, max = Numbe
     return problem === undefined ? [] : [{ path: `${path}.${position}`, problem }];
   });
   if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+/**
+ * Checks what becomes one step of a URL's path.
+ *
+ * @throws {InvalidOptionsError} it is `.` or `..`, which no encoding keeps from being read as "here" and "one up".
+ */
+export function checkPathSegment(value: string, path: string): void {
+  if (value === "." || value === "..") throw invalidArgument(path, "must not be . or ..: it would change the address");
 }
 
 /**

@@ -1,4 +1,5 @@
 import { systemClock } from "@cloud-messaging/core";
+import { atEmulator } from "../emulator-environment.ts";
 import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
 import { createHttpClient } from "../http.ts";
@@ -98,7 +99,7 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
     apiKey,
     credential,
     ...settings
-  } = parseOptions(deviceGroupOptionsSchema, options);
+  } = parseOptions(deviceGroupOptionsSchema, atEmulator(options, "/fcm/notification", "device-groups") ?? options);
   const named =
     typeof address === "string" ? DEVICE_GROUP_ENDPOINTS[address as keyof typeof DEVICE_GROUP_ENDPOINTS] : undefined;
   const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
@@ -185,9 +186,9 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
   ): Promise<DeviceGroupResult> {
     checkName(group);
     checkTokens(tokens, "tokens", MAX_GROUP_MEMBERS);
+    const deadlineAt = client.deadlineOf(options);
     const { notificationKey } = options;
     if (notificationKey !== undefined) checkTokens([notificationKey], "notificationKey");
-    const deadlineAt = client.deadlineOf(options);
     const known = notificationKey ?? newestKeys.get(group);
     if (known !== undefined) return change(operation, group, tokens, options, deadlineAt, known);
     const found = await lookUp(group, options.signal, deadlineAt);
@@ -206,7 +207,8 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     remove: async (group, tokens, options = {}) => changeMembers("remove", group, tokens, options),
     async find(group, options = {}) {
       checkName(group);
-      return lookUp(group, options.signal, client.deadlineOf(options));
+      const deadlineAt = client.deadlineOf(options);
+      return lookUp(group, options.signal, deadlineAt);
     },
     close: () => client.close(),
     [Symbol.asyncDispose]: () => client.close(),

@@ -6,9 +6,11 @@ import {
   type SendReport,
 } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
+import { isWord } from "../gcm/answer-text.ts";
 import type { HttpAnswer } from "../http.ts";
 import {
   type CallOptions,
+  checkPathSegment,
   checkTokens,
   checkTopic,
   type FailedOutcome,
@@ -57,7 +59,7 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
       if (result.kind === "failed") return batch.map(result.outcomeFor);
       return eachResult(batch, result.body["results"], result.answer, (token, entry, base) =>
         typeof entry["error"] === "string"
-          ? wordOutcome(token, entry["error"], base)
+          ? wordOutcome(token, entry["error"], base, result.textOf)
           : { kind: "accepted", recipient: token, attempts: 1, ...base },
       );
     });
@@ -70,12 +72,14 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
 
     async info(token, options = {}): Promise<InstanceInfoResult> {
       checkTokens([token], "token");
+      checkPathSegment(token, "token");
+      const deadlineAt = client.deadlineOf(options);
       const result = await client.call({
         method: "GET",
         path: `/iid/info/${encodeURIComponent(token)}?details=true`,
         recipients: 1,
         signal: options.signal,
-        deadlineAt: client.deadlineOf(options),
+        deadlineAt,
       });
       if (result.kind === "ok") return { kind: "ok", info: readInfo(result.body) };
       const outcome = result.outcomeFor(token);
@@ -104,7 +108,7 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
           if (status === "OK" && typeof registrationToken === "string") {
             return { kind: "imported", recipient: token, registrationToken };
           }
-          return wordOutcome(token, typeof status === "string" ? status : "", base) as FailedOutcome;
+          return wordOutcome(token, typeof status === "string" ? status : "", base, result.textOf);
         });
       });
     },
@@ -139,8 +143,13 @@ function eachResult<T>(
   });
 }
 
-function wordOutcome(recipient: string, error: string, { sentAt, service }: Base): RecipientOutcome {
-  return failureOutcome(errorCodeFor("instanceId", error), { recipient, sentAt, service: { ...service, error } });
+/** What a word says about one token; one that says nothing leaves it in doubt. */
+function wordOutcome(recipient: string, word: string, base: Base, textOf: (word: string) => string): FailedOutcome {
+  if (!isWord(word)) {
+    return ambiguousOutcome("invalid-response", { recipient, ...base, detail: "the result does not say what became of it" });
+  }
+  const service = { ...base.service, error: textOf(word) };
+  return failureOutcome(errorCodeFor("instanceId", word), { recipient, sentAt: base.sentAt, service }) as FailedOutcome;
 }
 
 function readInfo(body: Readonly<Record<string, unknown>>): InstanceInfo {

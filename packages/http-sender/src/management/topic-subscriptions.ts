@@ -4,6 +4,7 @@ import { readFailure } from "../fcm-v1/answer.ts";
 import {
   type CallOptions,
   type CallResult,
+  checkPathSegment,
   checkTokens,
   checkTopic,
   type FailedOutcome,
@@ -36,6 +37,7 @@ export function createTopicSubscriptionsBackend(
     isDone: (status: number) => boolean,
   ): Promise<SendReport> {
     checkTokens(tokens, "tokens");
+    for (const [position, token] of tokens.entries()) checkPathSegment(token, `tokens.${position}`);
     const deadlineAt = client.deadlineOf(options);
     const outcomes = await mapBatches(
       tokens,
@@ -54,9 +56,15 @@ export function createTopicSubscriptionsBackend(
     return { outcomes };
   }
 
+  const nameOf = (topic: string): string => {
+    const name = checkTopic(topic);
+    checkPathSegment(name, "topic");
+    return encodeURIComponent(name);
+  };
+
   return {
     subscribe: async (topic, tokens, options = {}) => {
-      const name = encodeURIComponent(checkTopic(topic));
+      const name = nameOf(topic);
       return eachToken(
         tokens,
         options,
@@ -66,7 +74,7 @@ export function createTopicSubscriptionsBackend(
       );
     },
     unsubscribe: async (topic, tokens, options = {}) => {
-      const name = encodeURIComponent(checkTopic(topic));
+      const name = nameOf(topic);
       return eachToken(
         tokens,
         options,
@@ -76,6 +84,7 @@ export function createTopicSubscriptionsBackend(
     },
     async info(token, options = {}): Promise<InstanceInfoResult> {
       checkTokens([token], "token");
+      checkPathSegment(token, "token");
       const deadlineAt = client.deadlineOf(options);
       const topics: TopicSubscription[] = [];
       let page = "";
@@ -105,7 +114,7 @@ function failureOf(result: CallResult, recipient: string): FailedOutcome {
   if (result.kind === "ok") throw new TypeError("not a failure");
   const { answer } = result;
   const outcome = result.outcomeFor(recipient);
-  if (answer === undefined || answer.status === 200) return outcome;
+  if (answer === undefined || (answer.status >= 200 && answer.status < 300)) return outcome;
   const { code, service, detail } = readFailure(answer.status, answer.body, "device");
   const retryAfterMs = outcome.kind === "retryable" ? outcome.retryAfterMs : undefined;
   return failureOutcome(code, { recipient, sentAt: answer.sentAt, service, detail, retryAfterMs }) as FailedOutcome;

@@ -1,4 +1,5 @@
 import { type SendReport, systemClock } from "@cloud-messaging/core";
+import { atEmulator } from "../emulator-environment.ts";
 import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
 import { createHttpClient } from "../http.ts";
@@ -102,10 +103,13 @@ export function createTopics(options: InstanceIdOptions | TopicSubscriptionsOpti
   switch (options?.backend) {
     case "instance-id":
       return createInstanceIdBackend(
-        connect(parseOptions(instanceIdOptionsSchema, options), ["access_token_auth", "true"]).client,
+        connect(parseOptions(instanceIdOptionsSchema, atEmulator(options, "", "topics") ?? options), [
+          "access_token_auth",
+          "true",
+        ]).client,
       );
     case "topic-subscriptions": {
-      const settings = parseOptions(topicSubscriptionsOptionsSchema, options);
+      const settings = parseOptions(topicSubscriptionsOptionsSchema, atEmulator(options, "", "topics") ?? options);
       const { client, projectId } = connect({ ...settings, apiKey: undefined }, []);
       const project = settings.projectId ?? projectId;
       if (project !== undefined) return createTopicSubscriptionsBackend(client, project, settings.maxSockets);

@@ -1,0 +1,65 @@
+import { writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { subscribe } from "@cloud-messaging/core";
+import { startEmulator } from "@cloud-messaging/emulator";
+import { createDeviceGroups, createFcmSender, createHttpSender, createTopics } from "@cloud-messaging/http-sender";
+import { afterEach, describe, expect, it, vi } from "vitest";
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe("CLOUD_MESSAGING_EMULATOR_HOST", () => {
+  it("sends every HTTP sender that was given no endpoint to the emulator, and an event says so", async () => {
+    await using emulator = await startEmulator();
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", new URL(emulator.httpUrl).host);
+    const notices: string[] = [];
+    const stop = subscribe("cloud-messaging:notice", ({ notice, transport }) => notices.push(`${transport} ${notice}`));
+    const device = emulator.createDevice();
+    await using gcm = createHttpSender({ apiKey: "AIza-EXAMPLE" });
+    await using fcm = createFcmSender({ credential: async () => ({ token: "real-token" }), projectId: "p" });
+    await using bare = createFcmSender({});
+    for (const sender of [gcm, fcm, bare]) {
+      const { outcomes } = await sender.send({ target: { token: device.token }, data: { n: "1" } });
+      expect(outcomes[0]?.kind).toBe("accepted");
+    }
+    await using topics = createTopics({ backend: "instance-id", apiKey: "AIza-EXAMPLE" });
+    await topics.subscribe("news", [device.token]);
+    expect(device.topics).toEqual(["news"]);
+    await using groups = createDeviceGroups({ senderId: "1234567890", apiKey: "AIza-EXAMPLE" });
+    expect((await groups.create("user-7", [device.token])).kind).not.toBe("rejected");
+    stop();
+    expect(device.received).toHaveLength(3);
+    expect(new Set(notices)).toEqual(
+      new Set(["gcm-http emulator", "fcm-v1 emulator", "topics emulator", "device-groups emulator"]),
+    );
+  });
+
+  it("changes nothing for a sender that was given an endpoint", async () => {
+    await using emulator = await startEmulator();
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", "127.0.0.1:1");
+    await using sender = createHttpSender(emulator.httpOptions());
+    const { outcomes } = await sender.send({ target: { token: emulator.createDevice().token } });
+    expect(outcomes[0]?.kind).toBe("accepted");
+  });
+
+  it.each(["nonsense", "host", "http://127.0.0.1:1", "a b:1"])("is refused by name when it is %j", (value) => {
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", value);
+    expect(() => createHttpSender({ apiKey: "AIza-EXAMPLE" })).toThrow(
+      /CLOUD_MESSAGING_EMULATOR_HOST: must be host:port/,
+    );
+  });
+
+  it("names the CA file it cannot read, for an emulator on another machine", async () => {
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", "emulator.internal:8095");
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HTTPS", "emulator.internal:8096");
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_CA_FILE", "/nonexistent/ca.pem");
+    expect(() => createHttpSender({ apiKey: "AIza-EXAMPLE" })).toThrow(/CLOUD_MESSAGING_EMULATOR_CA_FILE.*ENOENT/);
+    const folder = await mkdtemp(join(tmpdir(), "ca-"));
+    await using emulator = await startEmulator();
+    writeFileSync(join(folder, "ca.pem"), emulator.caCertificate);
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_CA_FILE", join(folder, "ca.pem"));
+    await createHttpSender({ apiKey: "AIza-EXAMPLE" }).close();
+    await rm(folder, { recursive: true });
+  });
+});
