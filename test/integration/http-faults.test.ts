@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import type { Socket } from "node:net";
 import { createServer } from "node:net";
 import {
@@ -132,6 +133,11 @@ describe("a 200 that cannot be understood is ambiguous: it may have been accepte
     ],
     ["results that say nothing", json({ results: [{}, {}] }), "invalid-response", /neither/],
     ["results that are null", json({ results: [null, null] }), "invalid-response", /neither/],
+    ["errors without a word", json({ results: [{ error: "" }, { error: " " }] }), "invalid-response", /neither/],
+    ["counts, for tokens", json({ success: 2, failure: 0 }), "invalid-response", /not an answer/],
+    ["201", answer(201, ACCEPTED_TWO), "unexpected-status", /201/],
+    ["202", answer(202, ""), "unexpected-status", /202/],
+    ["204", raw("HTTP/1.1 204 No Content\r\n\r\n"), "unexpected-status", /204/],
   ])("%s", async (_, step, code, detail) => {
     const { outcome, requests } = await against(step);
     expect(outcome).toMatchObject({ kind: "ambiguous", code, detail: expect.stringMatching(detail), attempts: 1 });
@@ -149,6 +155,11 @@ describe("a 200 that cannot be understood is ambiguous: it may have been accepte
 
   it("a good answer of the wrong content type counts all the same", async () => {
     const { outcomes } = await against(answer(200, ACCEPTED_TWO, { "content-type": "text/html" }));
+    expect(outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
+  });
+
+  it("a good answer with a byte order mark before it counts all the same", async () => {
+    const { outcomes } = await against(answer(200, `\ufeff${ACCEPTED_TWO}`));
     expect(outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
   });
 
@@ -236,7 +247,6 @@ describe("a status other than 200 counts even where its body does not come whole
       answer(302, "", { location: "http://127.0.0.1:1/" }),
       { kind: "rejected", code: "unexpected-status" },
     ],
-    ["204", raw("HTTP/1.1 204 No Content\r\n\r\n"), { kind: "rejected", code: "unexpected-status" }],
   ])("%s", async (_, step, expected) => {
     const { outcome, requests } = await against(step);
     expect(outcome).toMatchObject({ ...expected, attempts: 1 });
@@ -248,9 +258,29 @@ describe("a status other than 200 counts even where its body does not come whole
     expect(outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
   });
 
-  it("does not repeat the key that an error page repeats", async () => {
-    const { outcomes } = await against(answer(400, "bad header Authorization: key=AIza-EXAMPLE-secret"));
+  const ECHO = "bad header Authorization: key=AIza-EXAMPLE-secret";
+  it.each<[string, Step]>([
+    ["an error page", answer(400, ECHO)],
+    ["an error word of a 400", answer(400, JSON.stringify({ error: ECHO }))],
+    ["a 200 that is not JSON", answer(200, ECHO)],
+    ["the error of a whole 200", json({ error: ECHO })],
+    ["the errors of results", json({ results: [{ error: ECHO }, { error: `${ECHO}${"x".repeat(100_000)}` }] })],
+  ])("does not repeat the key that %s repeats, nor a long text", async (_, step) => {
+    const { outcomes } = await against(step);
+    expect(outcomes).toHaveLength(2);
     expect(JSON.stringify(outcomes)).not.toContain("secret");
+    expect(JSON.stringify(outcomes)).toContain("bad header");
+    expect(JSON.stringify(outcomes).length).toBeLessThan(3_000);
+  });
+
+  it("does not repeat the key that a plain-text error repeats", async () => {
+    await using server = await startFaultServer();
+    const { transport } = setup(server.origin, { format: "plain-text" });
+    server.script(answer(200, `Error=${ECHO}`));
+    const { outcomes } = await transport.send(parseDownstreamMessage({ target: { token: "tok-a" } }));
+    expect(outcomes).toMatchObject([{ kind: "retryable", service: { error: expect.stringContaining("bad header") } }]);
+    expect(JSON.stringify(outcomes)).not.toContain("secret");
+    await transport.close();
   });
 });
 
@@ -323,6 +353,41 @@ describe("a request that never left is retryable, and that is a proof", () => {
     // the connection that was given up is not used again
     expect((await transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
     expect(server.requests).toHaveLength(2);
+    await transport.close();
+  });
+
+  it.each([[{ signal: {} }], [{ signal: null }], [{ signal: "x" }], [null]])(
+    "%j is refused as the options of a call, and leaves nothing behind",
+    async (options) => {
+      await using server = await startFaultServer();
+      const { transport } = setup(server.origin);
+      const refused = { code: "ERR_INVALID_OPTIONS", message: expect.stringMatching(/AbortSignal|an object/) };
+      await expect(transport.send(toTwo, options as never)).rejects.toMatchObject(refused);
+      await expect(transport.verifyCredentials(options as never)).rejects.toMatchObject(refused);
+      await transport.close();
+      expect(server.connections).toBe(0);
+    },
+  );
+
+  it("one signal for a hundred sends carries one listener, and Node has nothing to warn of", async () => {
+    await using server = await startFaultServer();
+    const { transport } = setup(server.origin, { maxSockets: 10 });
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    server.otherwise = hang();
+    const abort = new AbortController();
+    const sends = Array.from({ length: 100 }, () => transport.send(toTwo, { signal: abort.signal }));
+    await server.arrived(10);
+    expect(getEventListeners(abort.signal, "abort")).toHaveLength(1);
+    abort.abort();
+    const reports = await Promise.all(sends);
+    expect(reports.map(({ outcomes }) => outcomes[0]?.kind).sort()).toEqual([
+      ...new Array(10).fill("ambiguous"),
+      ...new Array(90).fill("retryable"),
+    ]);
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
     await transport.close();
   });
 

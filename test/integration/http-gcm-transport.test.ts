@@ -253,6 +253,9 @@ describe("verifyCredentials", () => {
     [answer(403, ""), { kind: "invalid", code: "permission-denied" }],
     [answer(500, ""), { kind: "unknown", code: "internal-error" }],
     [answer(200, "<html>hotel network</html>"), { kind: "unknown", code: "invalid-response" }],
+    [json({ success: 1, failure: 0 }), { kind: "unknown", code: "invalid-response" }],
+    [json({ success: 0, failure: 1 }), { kind: "unknown", code: "invalid-response" }],
+    [json({ error: "log in first" }), { kind: "unknown", code: "invalid-response" }],
   ])("%# finds out by the documented check", async (step, expected) => {
     await using server = await startFaultServer();
     await using transport = transportTo(server);

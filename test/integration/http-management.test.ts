@@ -296,6 +296,77 @@ describe("topics over Instance ID", () => {
     expect(bodyOf(server)).toMatchObject({ application: "com.example.App", sandbox: false });
   });
 
+  it.each([
+    ["an API key", { apiKey: API_KEY }],
+    ["an access token", { apiKey: undefined, credential: async () => "ya29.EXAMPLE-secret" }],
+  ])("do not repeat %s that an answer repeats", async (_, credentials) => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server, credentials);
+    const echo: Step = (request, socket) => {
+      const said = `bad header ${request.headers["authorization"]}`;
+      const bodies = [
+        answer(400, said),
+        answer(403, JSON.stringify({ error: said })),
+        answer(200, said),
+        json({ results: [{ error: said }] }),
+        json({ results: [{ error: said + "x".repeat(100_000) }] }),
+      ];
+      return bodies[(server.requests.length - 1) % bodies.length]?.(request, socket);
+    };
+    server.otherwise = echo;
+    for (let n = 0; n < 5; n++) {
+      const shown = JSON.stringify(await topics.subscribe("news", ["tok-a"]));
+      expect(shown).toContain("bad header");
+      expect(shown).not.toContain("secret");
+      expect(shown.length).toBeLessThan(1_500);
+    }
+  });
+
+  it("leave in doubt what an answer says nothing about", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.script(json({ results: [{ error: "" }] }), answer(202, ""), json({ results: [{}] }));
+    const unclear = await topics.subscribe("news", ["tok-a"]);
+    expect(unclear.outcomes).toMatchObject([{ kind: "ambiguous", code: "invalid-response" }]);
+    const other = await topics.subscribe("news", ["tok-a"]);
+    expect(other.outcomes).toMatchObject([{ kind: "ambiguous", code: "unexpected-status", service: { status: 202 } }]);
+    const apns = await topics.importApns({ application: "com.example.App", sandbox: false, apnsTokens: ["a1"] });
+    expect(apns).toMatchObject([{ kind: "ambiguous", code: "invalid-response" }]);
+  });
+
+  it("look-ups that were not answered are retryable: they change nothing", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.script(rawThenReset(""));
+    expect(await topics.info("tok-a")).toMatchObject({ kind: "retryable", code: "connection-lost" });
+  });
+
+  it.each([[{ signal: {} }], [{ signal: null }], [{ signal: "x" }], [{ timeoutMs: "5" }], [null]])(
+    "refuse %j as the options of a call",
+    async (options) => {
+      await using server = await startFaultServer();
+      await using topics = topicsOf(server);
+      await using groups = createDeviceGroups({ senderId: "1", apiKey: API_KEY, endpoint: server.origin });
+      const refused = { code: "ERR_INVALID_OPTIONS", message: expect.stringMatching(/AbortSignal|an object|above 0/) };
+      const wrong = options as never;
+      await expect(topics.subscribe("news", ["tok-a"], wrong)).rejects.toMatchObject(refused);
+      await expect(topics.info("tok-a", wrong)).rejects.toMatchObject(refused);
+      const apns = { application: "com.example.App", sandbox: false, apnsTokens: ["a1"] };
+      await expect(topics.importApns(apns, wrong)).rejects.toMatchObject(refused);
+      await expect(groups.create("user-7", ["tok-a"], wrong)).rejects.toMatchObject(refused);
+      await expect(groups.add("user-7", ["tok-a"], wrong)).rejects.toMatchObject(refused);
+      await expect(groups.find("user-7", wrong)).rejects.toMatchObject(refused);
+      expect(server.connections).toBe(0);
+    },
+  );
+
+  it.each([["."], [".."]])("refuse %j as a token: in an address it would be a way", async (token) => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    await expect(topics.info(token)).rejects.toThrow(/token: must not be \. or \.\./);
+    expect(server.requests).toHaveLength(0);
+  });
+
   it("end with the signal and the time limit", async () => {
     await using server = await startFaultServer();
     const clock = createManualClock();
@@ -361,6 +432,17 @@ describe("topics over the topic-subscription service", () => {
       method: "DELETE",
       path: "/v1/projects/my-project/registrations/tok-a/topicSubscriptions/ne%25ws?allow_missing=true",
     });
+  });
+
+  it.each([["."], [".."]])("refuse %j in an address: it would be a way", async (dots) => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    await expect(topics.subscribe("news", ["tok-a", dots])).rejects.toThrow(/tokens\.1: must not be/);
+    await expect(topics.unsubscribe("news", [dots])).rejects.toThrow(/tokens\.0: must not be/);
+    await expect(topics.info(dots)).rejects.toThrow(/token: must not be/);
+    await expect(topics.subscribe(dots, ["tok-a"])).rejects.toThrow(/topic: must not be/);
+    await expect(topics.unsubscribe(`/topics/${dots}`, ["tok-a"])).rejects.toThrow(/topic: must not be/);
+    expect(server.requests).toHaveLength(0);
   });
 
   it("a bare 404 removes no token", async () => {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
-import { type Clock, systemClock } from "@cloud-messaging/core";
+import { type Clock, onAbort, systemClock } from "@cloud-messaging/core";
 import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
@@ -157,7 +157,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   readonly #request: HttpRequest;
   readonly #timeoutMs: number;
   readonly #resolve: (result: HttpResult) => void;
-  #onAbort: (() => void) | undefined;
+  #forgetSignal: (() => void) | undefined;
   #phase: "waiting" | "dispatched" | "over" = "waiting";
   /** From here on bytes may have left: undici calls `onRequestStart` right before it writes, and writes nothing if that aborts. */
   #written = false;
@@ -188,10 +188,8 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     } else if (this.expiresAt <= clock.now()) {
       this.expire();
     } else {
-      if (signal !== undefined) {
-        this.#onAbort = () => this.end("aborted", "the signal was aborted");
-        signal.addEventListener("abort", this.#onAbort, { once: true });
-      }
+      if (signal !== undefined)
+        this.#forgetSignal = onAbort(signal, () => this.end("aborted", "the signal was aborted"));
       slots.acquire(this);
       if (this.#phase === "waiting" && this.expiresAt !== Number.POSITIVE_INFINITY) deadlines.add(this);
     }
@@ -295,7 +293,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#phase = "over";
     deadlines.delete(this);
     pending.delete(this);
-    if (this.#onAbort !== undefined) this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    this.#forgetSignal?.();
     this.#resolve(result);
     if (hadSlot) {
       if (this.#status === 429 || this.#status === 503) slots.overloaded(this.#epoch);
@@ -306,8 +304,10 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   }
 
   #text(): string {
-    if (this.#more !== undefined) return Buffer.concat(this.#more).toString("utf8");
-    return this.#body?.toString("utf8") ?? "";
+    const bytes = this.#more === undefined ? this.#body : Buffer.concat(this.#more);
+    const text = bytes?.toString("utf8") ?? "";
+    // a byte order mark is no part of the text, and no JSON
+    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeBody, errorWordOf } from "./answer-text.ts";
+import { describeBody, errorText, errorWordOf } from "./answer-text.ts";
 
 describe("what a body says in a line", () => {
   it.each([
@@ -19,6 +19,33 @@ describe("what a body says in a line", () => {
 
   it("is cut to 300 characters", () => {
     expect(describeBody("x".repeat(1_000_000), "AIza")).toHaveLength(300);
+  });
+
+  it.each([["<"], ["<title"], ["<title>"], ["<html "], ["<!"]])(
+    "is found without looking at a hostile page over and over: %j, 64 KB of it",
+    (part) => {
+      // a page that makes the search quadratic costs seconds apiece; of these there are a hundred
+      for (let n = 0; n < 100; n++) {
+        const page = `<html>${part.repeat(65_536 / part.length)}`;
+        expect((describeBody(page, "AIza") ?? "").length).toBeLessThanOrEqual(300);
+      }
+    },
+  );
+
+  it("holds no part of a secret that stands where a long body is cut", () => {
+    for (let at = 4_080; at < 4_100; at++) {
+      expect(describeBody(`${" ".repeat(at)}AIza-EXAMPLE-secret`, "AIza-EXAMPLE-secret") ?? "").not.toMatch(/AI/);
+    }
+  });
+
+  it.each([
+    ["Unavailable", "Unavailable"],
+    ["Internal Server Error", "Internal Server Error"],
+    ["bad key=AIza", "bad key=…"],
+    ["myAIzakey", "my…key"],
+    ["x".repeat(100_000), `${"x".repeat(299)}…`],
+  ])("an error word is shown without secrets and in bounds: %#", (word, expected) => {
+    expect(errorText(word, "AIza")).toBe(expected);
   });
 
   it("has a word only where the body is JSON with an error in it", () => {

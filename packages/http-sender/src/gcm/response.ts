@@ -18,7 +18,7 @@ import {
 import { isGoogleHost } from "../endpoint.ts";
 import type { HttpAnswer, HttpResult } from "../http.ts";
 import { parseRetryAfter } from "../retry-after.ts";
-import { describeBody, errorWordOf } from "./answer-text.ts";
+import { describeBody, errorText, errorWordOf, isWord } from "./answer-text.ts";
 import type { GcmHttpFormat } from "./codec.ts";
 
 /** What a result is read against. */
@@ -49,6 +49,9 @@ export function outcomesOf(result: HttpResult, facts: RequestFacts): RecipientOu
         ? ambiguousOutcome(code, { recipient, detail, sentAt })
         : failureOutcome(code, { recipient, detail, sentAt }),
     );
+  }
+  if (result.status > 200 && result.status < 300) {
+    return unread(result, facts, `status ${result.status} is none that this service answers with`, "unexpected-status");
   }
   if (result.status !== 200) return refused(result, facts);
   if (result.incomplete !== undefined) {
@@ -98,7 +101,7 @@ function detailOfRefusal(code: ErrorCode, description: string | undefined, facts
   return said + errorRow(code).action;
 }
 
-/** A 200 that cannot be understood: it may have been accepted all the same. */
+/** A 2xx that cannot be understood: it may have been accepted all the same. */
 function unread(
   answer: HttpAnswer,
   facts: RequestFacts,
@@ -127,17 +130,21 @@ function readJson(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const [recipient = ""] = facts.recipients;
   const single = facts.recipients.length === 1;
   const { sentAt, status } = answer;
-  if (typeof error === "string" && error !== "") {
+  if (isWord(error)) {
     const byWord = errorCodeFor("gcmHttp", error);
     // the whole answer is one word: where it is about a token, it does not say about which of several
     const code = single || outcomeKindFor(byWord) !== "unregistered" ? byWord : "invalid-argument";
-    const facts_ = { sentAt, service: { status, error }, retryAfterMs: retryAfter(answer, facts) };
+    const facts_ = {
+      sentAt,
+      service: { status, error: errorText(error, facts.secret) },
+      retryAfterMs: retryAfter(answer, facts),
+    };
     return facts.recipients.map((each) => failureOutcome(code, { recipient: each, ...facts_ }));
   }
   if (toMany && (typeof message_id === "string" || typeof message_id === "number")) {
     return [{ kind: "accepted", recipient, attempts: 1, sentAt, messageId: String(message_id), service: { status } }];
   }
-  if (single && isCount(success) && isCount(failure)) {
+  if (!toMany && single && isCount(success) && isCount(failure)) {
     return [
       groupOutcome({ success, failure, failedRegistrationIds: strings(failed_registration_ids) }, recipient, answer),
     ];
@@ -171,9 +178,10 @@ function readResults(results: readonly unknown[], answer: HttpAnswer, facts: Req
     const result = results[position] as Partial<Record<string, unknown>> | null;
     const error = result?.["error"];
     const messageId = result?.["message_id"];
-    if (typeof error === "string") {
+    if (isWord(error)) {
       const code = errorCodeFor("gcmHttp", error);
-      outcomes[position] = failureOutcome(code, { recipient, sentAt, retryAfterMs, service: { ...service, error } });
+      const said = { ...service, error: errorText(error, facts.secret) };
+      outcomes[position] = failureOutcome(code, { recipient, sentAt, retryAfterMs, service: said });
     } else if (typeof messageId !== "string") {
       const detail = "the result has neither a message_id nor an error";
       outcomes[position] = ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail });
@@ -222,8 +230,8 @@ function readPlainText(answer: HttpAnswer, facts: RequestFacts): RecipientOutcom
       },
     ];
   }
-  if (error === undefined || error === "") return unread(answer, facts, "the answer has neither id= nor Error=");
-  const service = { status, error };
+  if (!isWord(error)) return unread(answer, facts, "the answer has neither id= nor Error=");
+  const service = { status, error: errorText(error, facts.secret) };
   const retryAfterMs = retryAfter(answer, facts);
   return [failureOutcome(errorCodeFor("gcmHttp", error), { recipient, sentAt, service, retryAfterMs })];
 }
@@ -231,6 +239,15 @@ function readPlainText(answer: HttpAnswer, facts: RequestFacts): RecipientOutcom
 function retryAfter(answer: HttpAnswer, facts: RequestFacts): number | undefined {
   const value = answer.headers["retry-after"];
   return value === undefined ? undefined : parseRetryAfter(String(value), facts.now);
+}
+
+/** Whether an answer speaks of tokens one by one, as only this service does. */
+export function hasResults(body: string): boolean {
+  try {
+    return Array.isArray((JSON.parse(body) as { results?: unknown } | null)?.results);
+  } catch {
+    return false;
+  }
 }
 
 function isCount(value: unknown): value is number {

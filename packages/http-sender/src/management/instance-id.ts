@@ -146,7 +146,11 @@ function eachResult<T>(
 /** What a word says about one token; one that says nothing leaves it in doubt. */
 function wordOutcome(recipient: string, word: string, base: Base, textOf: (word: string) => string): FailedOutcome {
   if (!isWord(word)) {
-    return ambiguousOutcome("invalid-response", { recipient, ...base, detail: "the result does not say what became of it" });
+    return ambiguousOutcome("invalid-response", {
+      recipient,
+      ...base,
+      detail: "the result does not say what became of it",
+    });
   }
   const service = { ...base.service, error: textOf(word) };
   return failureOutcome(errorCodeFor("instanceId", word), { recipient, sentAt: base.sentAt, service }) as FailedOutcome;
