@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import {
   createManualClock,
+  InvalidOptionsError,
   type ManualClock,
   parseDownstreamMessage,
   type RecipientOutcome,
@@ -116,19 +117,71 @@ describe("a service account", () => {
   });
 
   it.each([
-    ["is not there", undefined, "cannot be read"],
+    ["is not there", undefined, "cannot be read (ENOENT)"],
     ["is not JSON", "{", "is not JSON"],
     ["is no key", "{}", "client_email"],
   ])("whose file %s is refused in words, and asks again at the next send", async (_name, text, expected) => {
     const server = await aServer();
     const path = text === undefined ? join(tmpdir(), "no-such-file.json") : await aFile(text);
-    const { transport } = aTransport(server, { credential: path });
+    const { transport, clock } = aTransport(server, { credential: path });
     for (let i = 0; i < 2; i++) {
       const { outcomes } = await transport.send(toOne);
       expect(kinds(outcomes)).toEqual(["rejected authentication-failed"]);
       expect(JSON.stringify(outcomes)).toContain(expected);
+      // what was given for a path may be a secret
+      expect(JSON.stringify(outcomes)).not.toContain(path);
+      await clock.advance(30_000);
     }
     expect(server.requests).toHaveLength(0);
+  });
+
+  it("is taken as the text of its file", async () => {
+    const server = await aServer();
+    const { transport } = aTransport(server, { credential: `\n${JSON.stringify(keyFor(server), null, 2)}\n` });
+    expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
+    expect(server.requests[0]?.path).toBe("/v1/projects/demo/messages:send");
+  });
+
+  it.each([
+    ["a private key", privateKey],
+    ["a private key with its line ends spelled out", privateKey.replaceAll("\n", "\\n")],
+    ["a server key", `AIza${"S".repeat(35)}`],
+    ["a server key of the later kind", `AAAA1234567:APA91b${"S".repeat(134)}`],
+    ["an access token", `ya29.${"S".repeat(50)}`],
+    ["JSON that was cut off", `{"private_key":"${"S".repeat(50)}`],
+    ["JSON that is no key", JSON.stringify({ private_key: "S".repeat(50) })],
+    ["nothing", " "],
+  ])("is not looked for as a file where the text is %s, which is in no error", (_name, credential) => {
+    let error: unknown;
+    try {
+      createFcmV1Transport({ credential, projectId: "demo" });
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(InvalidOptionsError);
+    const shown = `${inspect(error, { depth: 9 })}${JSON.stringify(error)}`;
+    expect(shown).toContain("credential");
+    if (credential.trim() !== "") expect(shown).not.toContain(credential.trim().slice(0, 40));
+    expect(shown).not.toContain("SSSSS");
+  });
+
+  it("whose file was replaced after its key was revoked is read again", async () => {
+    const server = await aServer();
+    const good = server.token;
+    const path = await aFile(JSON.stringify({ ...keyFor(server), private_key_id: "old" }));
+    server.token = (exchange) => {
+      if (grantOf(exchange.request.body).header["kid"] === "old") exchange.answer(400, '{"error":"invalid_grant"}');
+      else good(exchange);
+    };
+    for (const use of ["path", "environment"]) {
+      await writeFile(path, JSON.stringify({ ...keyFor(server), private_key_id: "old" }));
+      if (use === "environment") setEnv("GOOGLE_APPLICATION_CREDENTIALS", path);
+      const { transport, clock } = aTransport(server, { credential: use === "path" ? path : "application-default" });
+      expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["rejected authentication-failed"]);
+      await writeFile(path, JSON.stringify({ ...keyFor(server), private_key_id: "new" }));
+      await clock.advance(30_000);
+      expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
+    }
   });
 
   it("whose key was revoked is not tried again: every message is rejected, and told why", async () => {
@@ -219,6 +272,22 @@ describe("a credential of firebase-admin", () => {
     const { transport } = aTransport(server, { credential });
     await transport.send(toOne);
     expect(server.requests[0]?.authorization).toBe("Bearer from-admin");
+  });
+});
+
+describe("a credential like one of firebase-admin's that answers badly", () => {
+  it.each([
+    ["nothing", async () => undefined],
+    ["no token", async () => ({ expires_in: 3600 })],
+    ["a life that is no number", async () => ({ access_token: "t", expires_in: Number.NaN })],
+    ["an error", async () => Promise.reject(new TypeError("SECRET"))],
+  ])("with %s ends the send in an outcome", async (_name, getAccessToken) => {
+    const server = await aServer();
+    const { transport } = aTransport(server, { credential: { projectId: "demo", getAccessToken } as never });
+    const { outcomes } = await transport.send(toOne);
+    expect(outcomes[0]?.kind).toMatch(/rejected|retryable/);
+    expect(JSON.stringify(outcomes)).not.toContain("SECRET");
+    expect(server.requests).toHaveLength(0);
   });
 });
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { AuthenticationError, createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { type AccessToken, AccessTokenUnavailableError, createAccessTokenSource } from "./access-token.ts";
@@ -87,6 +88,7 @@ describe("the access token", () => {
     expect(source.refuse("token-1")).toBe(true);
     expect(source.get()).toEqual({ kind: "token", token: "token-2" });
     expect(source.refuse("token-2")).toBe(false);
+    expect(source.replaceableInMs).toBe(10_000);
     expect(asked).toHaveLength(2);
     await clock.advance(10_000);
     expect(source.refuse("token-2")).toBe(true);
@@ -105,19 +107,64 @@ describe("the access token", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("that could not be had this time is asked for again by the next send", async () => {
-    const { source, asked } = aSource((number) => {
+  it("that could not be had this time is asked for again once the endpoint's Retry-After has passed", async () => {
+    const { clock, source, asked } = aSource((number) => {
       if (number === 1) throw new AccessTokenUnavailableError("connection-failed", "refused", 7_000);
       return { token: "good" };
     });
-    expect(await source.get()).toEqual({
-      kind: "failure",
-      code: "connection-failed",
-      detail: "refused",
-      retryAfterMs: 7_000,
-    });
+    const failure = { kind: "failure", code: "connection-failed", detail: "refused", retryAfterMs: 7_000 };
+    expect(await source.get()).toEqual(failure);
+    await clock.advance(3_000);
+    expect(await source.get()).toEqual({ ...failure, retryAfterMs: 4_000 });
+    expect(asked).toHaveLength(1);
+    await clock.advance(4_000);
     expect(await source.get()).toEqual({ kind: "token", token: "good" });
     expect(asked).toHaveLength(2);
+  });
+
+  it.each([
+    ["a second where the endpoint names no time", undefined, 1_000],
+    ["a minute at most", 3_600_000, 60_000],
+  ])("that could not be had is asked for again after %s", async (_name, retryAfterMs, expected) => {
+    const { clock, source, asked } = aSource(() => {
+      throw new AccessTokenUnavailableError("unavailable", "down", retryAfterMs);
+    });
+    for (let i = 0; i < 100; i++) await source.get();
+    await clock.advance(expected - 1);
+    await source.get();
+    expect(asked).toHaveLength(1);
+    await clock.advance(1);
+    await source.get();
+    expect(asked).toHaveLength(2);
+  });
+
+  it("is used without the line end that a command printed after it", async () => {
+    const { source } = aSource(() => ({ token: "good\n" }));
+    expect(await source.get()).toEqual({ kind: "token", token: "good" });
+  });
+
+  it.each<[string, unknown, string]>([
+    ["nothing", undefined, "no access token"],
+    ["a token that is no text", { token: 7 }, "no access token"],
+    ["a token that cannot stand in a header", { token: "SECRET\r\nx: 1" }, "cannot stand in a header"],
+    ["an end in seconds", { token: "SECRET", expiresAt: 1_767_225_600 }, "milliseconds since the epoch"],
+    ["an end that is no number", { token: "SECRET", expiresAt: Number.NaN }, "milliseconds since the epoch"],
+  ])("is refused in words where a provider gives %s", async (_name, given, expected) => {
+    const clock = createManualClock();
+    const provider = { fetchAccessToken: async () => given as AccessToken };
+    const source = createAccessTokenSource({ clock, timeoutMs: 15_000, transport: "fcm-v1", provider });
+    const result = await source.get();
+    expect(result).toMatchObject({ code: "authentication-failed", detail: expect.stringContaining(expected) });
+    expect(JSON.stringify(result)).not.toContain("SECRET");
+  });
+
+  it("is waited for by any number of sends with one listener on the signal they share", async () => {
+    const { source } = aSource(() => new Promise(() => {}));
+    const { signal } = new AbortController();
+    const waiting = Array.from({ length: 50 }, () => source.get({ signal }));
+    expect(getEventListeners(signal, "abort").length).toBeLessThanOrEqual(1);
+    await source.close();
+    await Promise.all(waiting);
   });
 
   it("does not let a provider's own words out: they may hold a secret", async () => {

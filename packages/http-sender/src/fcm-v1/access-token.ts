@@ -1,4 +1,11 @@
-import { AuthenticationError, type CancelTimer, type Clock, type ErrorCode, publish } from "@cloud-messaging/core";
+import {
+  AuthenticationError,
+  type CancelTimer,
+  type Clock,
+  type ErrorCode,
+  onAbort,
+  publish,
+} from "@cloud-messaging/core";
 
 /** An OAuth2 access token. A secret. */
 export interface AccessToken {
@@ -40,6 +47,34 @@ export class AccessTokenUnavailableError extends Error {
   }
 }
 
+/** Below this, `expiresAt` is in seconds or a duration. Unit: milliseconds since the epoch (1973). */
+const EARLIEST_MS = 1e11;
+
+/**
+ * A token as somebody else's code gave it, if it can be used. Space around it, such as the line end a command printed, is taken off.
+ *
+ * @param source Who gave it, for the error.
+ * @throws {AuthenticationError} it cannot be used; never holds the token.
+ */
+export function checkedToken(given: unknown, source: string): AccessToken {
+  const { token, expiresAt } = (typeof given === "string" ? { token: given } : (given ?? {})) as {
+    token?: unknown;
+    expiresAt?: unknown;
+  };
+  const trimmed = typeof token === "string" ? token.trim() : "";
+  if (trimmed === "") {
+    throw new AuthenticationError(`${source} gave no access token: it must give a string or { token, expiresAt }`);
+  }
+  if (!/^[\x21-\x7e]+$/.test(trimmed)) {
+    throw new AuthenticationError(`${source} gave an access token with characters that cannot stand in a header`);
+  }
+  if (expiresAt === undefined || expiresAt === null) return { token: trimmed };
+  if (typeof expiresAt !== "number" || !Number.isFinite(expiresAt) || expiresAt < EARLIEST_MS) {
+    throw new AuthenticationError(`${source} gave no usable end: expiresAt must be milliseconds since the epoch`);
+  }
+  return { token: trimmed, expiresAt };
+}
+
 /** A token, or why there is none: then nothing was sent. */
 export type AccessTokenResult =
   | { readonly kind: "token"; readonly token: string }
@@ -56,6 +91,8 @@ export interface AccessTokenSource {
   get(options?: AccessTokenWait): AccessTokenResult | Promise<AccessTokenResult>;
   /** The service refused this token: it is forgotten. `false`: there is no point in trying another one now. */
   refuse(token: string): boolean;
+  /** How long until another one can be asked for in the place of a refused one. Unit: milliseconds; 0: at once. */
+  readonly replaceableInMs: number;
   /** Ends a fetch that is under way. Every call returns the same promise. */
   close(): Promise<void>;
 }
@@ -85,8 +122,14 @@ const RENEW_EARLY_MS = 5 * 60_000;
 const UNUSABLE_MS = 30_000;
 /** A refusal for good is believed this long, so that thousands of sends do not all ask. Unit: milliseconds. */
 const REFUSAL_MS = 30_000;
+/** Any other failure is believed as long as the endpoint asked for, else this long. Unit: milliseconds. */
+const FAILURE_MS = 1_000;
+/** However long the endpoint asks for, it is asked again after this. Unit: milliseconds. */
+const MAX_FAILURE_MS = 60_000;
 /** Renewals ahead of time, and new tokens because the service refused one, are not closer together. Unit: milliseconds. */
 const PAUSE_MS = 10_000;
+
+type FetchFailure = AccessTokenResult & { readonly kind: "failure" };
 
 interface Current {
   readonly token: string;
@@ -102,7 +145,7 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
   const { provider, clock, timeoutMs, transport } = options;
   let current: Current | undefined;
   let fetching: Promise<AccessTokenResult> | undefined;
-  let refusal: { readonly result: AccessTokenResult; readonly until: number } | undefined;
+  let lastFailure: { readonly result: FetchFailure; readonly until: number; readonly retryAt: number } | undefined;
   let noRenewalBefore = 0;
   let noReplacementBefore = 0;
   const closing = new AbortController();
@@ -120,7 +163,8 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
     const cancel = clock.schedule(timeoutMs, () => timeout.abort());
     const signal = AbortSignal.any([timeout.signal, closing.signal]);
     try {
-      const { token, expiresAt } = await untilAborted(provider.fetchAccessToken({ signal }), signal);
+      const given = await untilAborted(provider.fetchAccessToken({ signal }), signal);
+      const { token, expiresAt } = checkedToken(given, "the credential");
       const now = clock.now();
       const lifeMs = Math.max(0, (expiresAt ?? now + DEFAULT_LIFE_MS) - now);
       current = {
@@ -128,7 +172,7 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
         renewAt: now + lifeMs - Math.min(RENEW_EARLY_MS, lifeMs / 4),
         unusableAt: now + lifeMs - Math.min(UNUSABLE_MS, lifeMs / 10),
       };
-      refusal = undefined;
+      lastFailure = undefined;
       return { kind: "token", token };
     } catch (error) {
       return failed(error, timeout.signal.aborted);
@@ -139,8 +183,12 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
 
   function failed(error: unknown, timedOut: boolean): AccessTokenResult {
     const result = describeFailure(error, timedOut, closing.signal.aborted);
-    noRenewalBefore = clock.now() + PAUSE_MS;
-    if (error instanceof AuthenticationError) refusal = { result, until: clock.now() + REFUSAL_MS };
+    const now = clock.now();
+    noRenewalBefore = now + PAUSE_MS;
+    const { retryAfterMs = FAILURE_MS } = result;
+    const believedMs =
+      error instanceof AuthenticationError ? REFUSAL_MS : Math.min(Math.max(retryAfterMs, FAILURE_MS), MAX_FAILURE_MS);
+    lastFailure = { result, until: now + believedMs, retryAt: now + retryAfterMs };
     publish("cloud-messaging:notice", () => ({
       transport,
       notice: "access-token-failed",
@@ -158,7 +206,10 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
         if (now >= current.renewAt && now >= noRenewalBefore) void fetchOnce();
         return { kind: "token", token: current.token };
       }
-      if (refusal !== undefined && now < refusal.until) return refusal.result;
+      if (lastFailure !== undefined && now < lastFailure.until) {
+        const { result, retryAt } = lastFailure;
+        return result.retryAfterMs === undefined ? result : { ...result, retryAfterMs: Math.max(0, retryAt - now) };
+      }
       return waitFor(fetchOnce(), wait, clock);
     },
     refuse(token) {
@@ -168,6 +219,9 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
       noReplacementBefore = clock.now() + PAUSE_MS;
       current = undefined;
       return true;
+    },
+    get replaceableInMs() {
+      return Math.max(0, noReplacementBefore - clock.now());
     },
     close() {
       closed ??= (async () => {
@@ -180,7 +234,7 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
   };
 }
 
-function describeFailure(error: unknown, timedOut: boolean, closed: boolean): AccessTokenResult & { kind: "failure" } {
+function describeFailure(error: unknown, timedOut: boolean, closed: boolean): FetchFailure {
   if (closed) return { kind: "failure", code: "closed", detail: "the sender was closed before it had an access token" };
   if (timedOut) return { kind: "failure", code: "timeout", detail: "no access token in time" };
   if (error instanceof AuthenticationError) {
@@ -197,10 +251,8 @@ function describeFailure(error: unknown, timedOut: boolean, closed: boolean): Ac
 /** A provider that does not heed the signal is left alone: its answer comes too late for anybody. */
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new Error("aborted"));
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    const forget = onAbort(signal, () => reject(new Error("aborted")));
+    promise.then(resolve, reject).finally(forget);
   });
 }
 
@@ -211,19 +263,15 @@ function waitFor(
   clock: Clock,
 ): Promise<AccessTokenResult> {
   if (signal === undefined && deadlineAt === undefined) return fetched;
+  if (signal?.aborted) return Promise.resolve(ABORTED);
   return new Promise((resolve) => {
     let cancel: CancelTimer | undefined;
     const settle = (result: AccessTokenResult): void => {
       cancel?.();
-      signal?.removeEventListener("abort", onAbort);
+      forget();
       resolve(result);
     };
-    const onAbort = (): void => settle({ kind: "failure", code: "aborted", detail: "the signal was aborted" });
-    if (signal?.aborted) {
-      onAbort();
-      return;
-    }
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const forget = onAbort(signal, () => settle(ABORTED));
     if (deadlineAt !== undefined) {
       cancel = clock.schedule(deadlineAt - clock.now(), () =>
         settle({ kind: "failure", code: "timeout", detail: "no access token in time" }),
@@ -232,3 +280,5 @@ function waitFor(
     void fetched.then(settle);
   });
 }
+
+const ABORTED: AccessTokenResult = { kind: "failure", code: "aborted", detail: "the signal was aborted" };

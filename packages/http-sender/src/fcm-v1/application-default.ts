@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { AuthenticationError, CloudMessagingError, MESSAGING_SCOPE } from "@cloud-messaging/core";
+import { AuthenticationError, MESSAGING_SCOPE } from "@cloud-messaging/core";
 import type { GoogleAuth } from "google-auth-library";
 import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
+import { ProviderFile, providerFromFile, readJsonFile } from "./provider-file.ts";
 import { createServiceAccountProvider, parseServiceAccountKey, type ServiceAccountOptions } from "./service-account.ts";
 
 /** How to get application default credentials, for people. */
@@ -14,20 +14,12 @@ export const HOW_TO_GET_CREDENTIALS =
  * only here and only when it is needed.
  */
 export function createApplicationDefaultProvider(options: ServiceAccountOptions): AccessTokenProvider {
-  let serviceAccount: Promise<AccessTokenProvider | undefined> | undefined;
-  const findServiceAccount = (): Promise<AccessTokenProvider | undefined> => {
-    serviceAccount ??= readServiceAccount(options).catch((error: unknown) => {
-      // the file may be put right without a restart
-      serviceAccount = undefined;
-      throw error;
-    });
-    return serviceAccount;
-  };
+  const file = new ProviderFile(() => readServiceAccount(options));
 
   return {
     async fetchAccessToken({ signal }) {
-      const provider = await findServiceAccount();
-      if (provider !== undefined) return provider.fetchAccessToken({ signal });
+      const token = await file.fetchAccessToken({ signal });
+      if (token !== undefined) return token;
       try {
         // a new one each time: its clients keep tokens of their own, also such as the service has just refused
         const client = await (await createGoogleAuth()).getClient();
@@ -42,7 +34,7 @@ export function createApplicationDefaultProvider(options: ServiceAccountOptions)
     async findProjectId() {
       const named = process.env["GOOGLE_CLOUD_PROJECT"] || process.env["GCLOUD_PROJECT"];
       if (named) return named;
-      const provider = await findServiceAccount();
+      const provider = await file.load();
       if (provider !== undefined) return provider.projectId;
       try {
         return await (await createGoogleAuth()).getProjectId();
@@ -50,10 +42,7 @@ export function createApplicationDefaultProvider(options: ServiceAccountOptions)
         return undefined;
       }
     },
-    async close() {
-      const provider = await serviceAccount?.catch(() => undefined);
-      await provider?.close?.();
-    },
+    close: () => file.close(),
   };
 }
 
@@ -62,24 +51,15 @@ async function createGoogleAuth(): Promise<GoogleAuth> {
   return new library.GoogleAuth({ scopes: [MESSAGING_SCOPE] });
 }
 
+const NAMED_FILE = "the file that GOOGLE_APPLICATION_CREDENTIALS names";
+
 /** The file of GOOGLE_APPLICATION_CREDENTIALS, where it is a service-account key: google-auth-library ignores its `token_uri`. */
 async function readServiceAccount(options: ServiceAccountOptions): Promise<AccessTokenProvider | undefined> {
   const path = process.env["GOOGLE_APPLICATION_CREDENTIALS"];
   if (!path) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    const reason = cause instanceof SyntaxError ? "is not JSON" : "cannot be read";
-    throw new AuthenticationError(`the file that GOOGLE_APPLICATION_CREDENTIALS names ${reason}`);
-  }
+  const json = await readJsonFile(path, NAMED_FILE);
   if ((json as { type?: unknown } | null)?.type !== "service_account") return undefined;
-  try {
-    return createServiceAccountProvider(parseServiceAccountKey(json), options);
-  } catch (error) {
-    if (!(error instanceof CloudMessagingError)) throw error;
-    throw new AuthenticationError(`the file that GOOGLE_APPLICATION_CREDENTIALS names is no good: ${error.message}`);
-  }
+  return providerFromFile(() => createServiceAccountProvider(parseServiceAccountKey(json), options), NAMED_FILE);
 }
 
 /** google-auth-library's errors, of which only the status and the OAuth word are passed on. */

@@ -1,12 +1,7 @@
-import { readFile } from "node:fs/promises";
-import {
-  AuthenticationError,
-  CloudMessagingError,
-  InvalidOptionsError,
-  type ServiceAccountKey,
-} from "@cloud-messaging/core";
-import type { AccessToken, AccessTokenProvider } from "./access-token.ts";
+import { AuthenticationError, InvalidOptionsError, type ServiceAccountKey } from "@cloud-messaging/core";
+import { type AccessToken, type AccessTokenProvider, checkedToken } from "./access-token.ts";
 import { createApplicationDefaultProvider } from "./application-default.ts";
+import { ProviderFile, providerFromFile, readJsonFile } from "./provider-file.ts";
 import { createServiceAccountProvider, parseServiceAccountKey, type ServiceAccountOptions } from "./service-account.ts";
 
 /** What firebase-admin calls a credential: one of its objects can be used here as it is. */
@@ -16,7 +11,7 @@ export interface FirebaseAdminCredential {
 
 /**
  * Who is sending:
- * - the content of a service-account key file, or the path of one;
+ * - the content of a service-account key file, as an object or as JSON text, or the path of one;
  * - `"application-default"`: what the environment offers (GOOGLE_APPLICATION_CREDENTIALS, gcloud, workload identity, Google Cloud);
  * - a function that gets an access token from anywhere else; it is called when a new one is needed;
  * - a credential of firebase-admin.
@@ -40,7 +35,7 @@ export function createAccessTokenProvider(
   options: ServiceAccountOptions,
 ): AccessTokenProvider {
   if (credential === "application-default") return createApplicationDefaultProvider(options);
-  if (typeof credential === "string") return createKeyFileProvider(credential, options);
+  if (typeof credential === "string") return createProviderOfText(credential, options);
   if (typeof credential === "function") return createFunctionProvider(credential);
   if (typeof credential !== "object" || credential === null) {
     throw new InvalidOptionsError([
@@ -59,12 +54,7 @@ function createFunctionProvider(
 ): AccessTokenProvider {
   return {
     async fetchAccessToken(options) {
-      const got = await getToken(options);
-      const token = typeof got === "string" ? { token: got } : got;
-      if (typeof token?.token === "string" && token.token !== "") return token;
-      throw new AuthenticationError(
-        "the credential function gave no access token: return it as a string or as { token, expiresAt }",
-      );
+      return checkedToken(await getToken(options), "the credential function");
     },
   };
 }
@@ -81,44 +71,59 @@ function createFirebaseAdminProvider(
   return {
     ...(typeof projectId === "string" ? { projectId } : {}),
     async fetchAccessToken() {
-      const { access_token: token, expires_in: expiresIn } = await credential.getAccessToken();
-      return { token, expiresAt: clock.now() + expiresIn * 1000 };
+      const given = ((await credential.getAccessToken()) ?? {}) as { access_token?: unknown; expires_in?: unknown };
+      const { access_token: token, expires_in: expiresIn } = given;
+      return checkedToken(
+        { token, ...(typeof expiresIn === "number" ? { expiresAt: clock.now() + expiresIn * 1000 } : {}) },
+        "getAccessToken() of the credential",
+      );
     },
   };
 }
 
 /** The file is read when the first token is needed, and again until it could be. */
 function createKeyFileProvider(path: string, options: ServiceAccountOptions): AccessTokenProvider {
-  let loading: Promise<AccessTokenProvider> | undefined;
-  const load = (): Promise<AccessTokenProvider> => {
-    loading ??= readKeyFile(path, options).catch((error: unknown) => {
-      loading = undefined;
-      throw error;
-    });
-    return loading;
-  };
+  const file = new ProviderFile(async () => {
+    const json = await readJsonFile(path, KEY_FILE);
+    return providerFromFile(() => createServiceAccountProvider(parseServiceAccountKey(json), options), KEY_FILE);
+  });
   return {
-    fetchAccessToken: async (fetchOptions) => (await load()).fetchAccessToken(fetchOptions),
-    findProjectId: async () => (await load()).projectId,
-    async close() {
-      const provider = await loading?.catch(() => undefined);
-      await provider?.close?.();
+    async fetchAccessToken(fetchOptions) {
+      const token = await file.fetchAccessToken(fetchOptions);
+      if (token === undefined) throw new AuthenticationError(`${KEY_FILE} holds no key`);
+      return token;
     },
+    findProjectId: async () => (await file.load())?.projectId,
+    close: () => file.close(),
   };
 }
 
-async function readKeyFile(path: string, options: ServiceAccountOptions): Promise<AccessTokenProvider> {
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    const reason = cause instanceof SyntaxError ? "is not JSON" : "cannot be read";
-    throw new AuthenticationError(`the service-account key file ${path} ${reason}`);
+/** How the file is named: its path is not repeated, since what was given for a path may have been a key. */
+const KEY_FILE = "the file that `credential` names";
+
+/** Text that is a secret and no path: it must not be looked for as a file, and repeated in the error. */
+const SECRET_TEXT = /[\r\n]|PRIVATE KEY|^\s*AIza|^\s*AAAA[\w-]+:|^\s*ya29\./;
+
+function createProviderOfText(credential: string, options: ServiceAccountOptions): AccessTokenProvider {
+  const refuse = (problem: string): never => {
+    throw new InvalidOptionsError([{ path: "credential", problem }]);
+  };
+  if (credential.trim() === "")
+    return refuse('is empty: give the path of a service-account key, or "application-default"');
+  if (credential.trimStart().startsWith("{")) {
+    let key: unknown;
+    try {
+      key = JSON.parse(credential);
+    } catch {
+      // without the cause: it quotes the text
+      return refuse("begins like the content of a service-account key file and is not JSON");
+    }
+    return createServiceAccountProvider(parseServiceAccountKey(key), options);
   }
-  try {
-    return createServiceAccountProvider(parseServiceAccountKey(json), options);
-  } catch (error) {
-    if (!(error instanceof CloudMessagingError)) throw error;
-    throw new AuthenticationError(`the service-account key file ${path} is no good: ${error.message}`);
+  if (SECRET_TEXT.test(credential)) {
+    return refuse(
+      "is a key or token and not the path of a service-account key: give the key file's path or its whole content; server keys are not accepted by FCM HTTP v1",
+    );
   }
+  return createKeyFileProvider(credential, options);
 }
