@@ -7,6 +7,7 @@ import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
 import gcm, { type Callback, type Recipient, type Response, SendError } from "@cloud-messaging/node-gcm";
 import { afterEach, describe, expect, it } from "vitest";
 import { answer, type FaultServer, json, type Step, startFaultServer } from "../support/fault-server.ts";
+import { byToken, startV1Server, v1Error } from "../support/fcm-v1-server.ts";
 
 const original = createRequire(import.meta.url)("node-gcm") as typeof gcm;
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -267,6 +268,126 @@ describe("the façade over FCM HTTP v1", () => {
     expect(message).toContain("service account");
     expect(message).toContain("GOOGLE_APPLICATION_CREDENTIALS");
     expect(message).not.toContain("SECRET");
+  });
+});
+
+describe("the façade over FCM HTTP v1, where some get no answer", () => {
+  it.each([[["lost", "a-2", "a-3"]], [["a-1", "lost", "a-3"]], [["a-1", "gone", "lost"]], [["lost", "gone", "a-3"]]])(
+    "tells of each of %j by its position",
+    async (tokens) => {
+      const server = await startV1Server();
+      cleanups.push(() => server.close());
+      server.otherwise = byToken({
+        lost: ({ reset }) => reset(),
+        gone: v1Error(404, "NOT_FOUND", { errorCode: "UNREGISTERED" }),
+      });
+      const sender = new gcm.Sender(async () => "ya29.t", {
+        projectId: "demo",
+        endpoint: server.origin,
+        connect: { ca: server.ca },
+      });
+      cleanups.push(() => sender.close());
+      const { error, response } = await call((callback) => sender.send(aMessage(gcm), tokens, 0, callback));
+      expect(error).toBeNull();
+      const expected = { lost: { error: "Unavailable" }, gone: { error: "NotRegistered" } };
+      expect(response?.results).toEqual(
+        tokens.map((token) => expected[token as "lost"] ?? { message_id: `0:${token}` }),
+      );
+      expect(response?.success).toBe(tokens.filter((token) => token.startsWith("a-")).length);
+      expect(response?.failure).toBe(3 - (response?.success ?? 0));
+    },
+  );
+});
+
+describe("what cannot even become a message", () => {
+  const circular: Record<string, unknown> = {};
+  circular["self"] = circular;
+  it.each<[string, () => unknown]>([
+    ["data that holds itself", () => new gcm.Message({ data: { circular } })],
+    ["a BigInt in nested data", () => new gcm.Message({ data: { nested: { n: 1n } } })],
+    [
+      "a toJson() that throws",
+      () => ({
+        toJson: () => {
+          throw new RangeError("mine");
+        },
+      }),
+    ],
+    [
+      "a toJson() that throws no error",
+      () => ({
+        toJson: () => {
+          throw "mine";
+        },
+      }),
+    ],
+    ["null", () => null],
+    ["nothing", () => undefined],
+    ["text", () => "hello"],
+  ])("is an error for the callback, and nothing is sent: %s", async (_name, make) => {
+    const server = await aServer();
+    const sender = aSender(gcm, server);
+    for (const send of ["send", "sendNoRetry"] as const) {
+      const { error } = await call((callback) => sender[send](make() as never, "a-1", callback));
+      expect(error).toBeInstanceOf(Error);
+      expect((error as Error).message).not.toBe("");
+    }
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
+describe("senders and messages can be extended", () => {
+  it("with class: what is made has the methods of both", async () => {
+    class LoudSender extends gcm.Sender {
+      shout(): string {
+        return "!";
+      }
+    }
+    class NewsMessage extends gcm.Message {
+      constructor() {
+        super({ data: { kind: "news" } });
+      }
+      headline(text: string): void {
+        this.addNotification("title", text);
+      }
+    }
+    const server = await aServer(multicast({ message_id: "0:1" }));
+    const sender = new LoudSender("AIza-EXAMPLE", { uri: `${server.origin}/fcm/send` });
+    cleanups.push(() => sender.close());
+    const message = new NewsMessage();
+    message.headline("t");
+    expect(sender).toBeInstanceOf(LoudSender);
+    expect(sender).toBeInstanceOf(gcm.Sender);
+    expect(sender.shout()).toBe("!");
+    expect(await sender.send(message, "a-1", 0)).toMatchObject({ success: 1 });
+    expect(JSON.parse(server.requests[0]?.body ?? "")).toMatchObject({
+      data: { kind: "news" },
+      notification: { title: "t" },
+    });
+  });
+});
+
+describe("text given to a sender without an address", () => {
+  it.each([
+    ["a path with a separator", () => "/nonexistent/key-file", /`credential` names cannot be read \(ENOENT\)/],
+    ["a path of the other kind", () => "keys\\nonexistent", /`credential` names cannot be read \(ENOENT\)/],
+    ["the name of a JSON file", () => "nonexistent.json", /`credential` names cannot be read \(ENOENT\)/],
+    ["JSON that is no key", () => '{"type":"service_account"}', /client_email/],
+  ])("is taken for what it is: %s", async (_name, credential, expected) => {
+    const sender = new gcm.Sender(credential(), { projectId: "demo" });
+    cleanups.push(() => sender.close());
+    const { error } = await call((callback) => sender.send(aMessage(gcm), "a-1", 0, callback));
+    expect((error as Error).message).toMatch(expected);
+    expect((error as Error).message).not.toContain("Server keys");
+  });
+
+  it("is a service account where it is the text of a key file", async () => {
+    const emulator = await anEmulator();
+    const { credential, ...options } = emulator.fcmOptions();
+    const sender = new gcm.Sender(JSON.stringify(credential), options);
+    cleanups.push(() => sender.close());
+    expect(await sender.send(aMessage(gcm), emulator.createDevice().token, 0)).toMatchObject({ success: 1 });
+    expect(emulator.inbox.messages.map(({ door }) => door)).toEqual(["fcm-v1"]);
   });
 });
 

@@ -105,8 +105,9 @@ class GcmMessage implements Message {
   }
 }
 
-function MessageFunction(params?: MessageParams): Message {
-  return new GcmMessage(params ?? {});
+function MessageFunction(this: unknown, params?: MessageParams): Message {
+  // what extends it has methods of its own
+  return Reflect.construct(GcmMessage, [params ?? {}], new.target ?? GcmMessage) as Message;
 }
 MessageFunction.prototype = GcmMessage.prototype;
 Object.defineProperty(MessageFunction, "name", { value: "Message" });

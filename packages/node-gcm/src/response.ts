@@ -55,8 +55,8 @@ export function responseOf(
   const failure = failureOfWhole(outcomes, toTokens, perRecipient);
   if (failure !== undefined) return { failure };
   const [first] = outcomes;
-  if (!toTokens || first?.service === undefined) return { response: singleResponse(first) };
-  if (first.kind === "accepted" && first.group !== undefined) return { response: groupResponse(first.group) };
+  if (!toTokens) return { response: singleResponse(first) };
+  if (first?.kind === "accepted" && first.group !== undefined) return { response: groupResponse(first.group) };
   return { response: multicastResponse(outcomes) };
 }
 

@@ -1,6 +1,5 @@
 import {
   type BackoffPolicy,
-  CloudMessagingError,
   type DownstreamTransport,
   parseDownstreamMessage,
   recipientsOf,
@@ -64,7 +63,8 @@ export interface Sender {
 /** Makes a sender, with `new` and without. */
 export interface SenderConstructor {
   /**
-   * @param credential A service account (the content of its key file, or its path ending in `.json`): FCM HTTP v1. A server key
+   * @param credential A service account (the content of its key file, as an object or text, or its path, with a `/` or `\\` in it or
+   * ending in `.json`): FCM HTTP v1. A server key
    * together with `options.uri`: the legacy protocol, there. A server key alone, or nothing: v1 with application default credentials.
    */
   new (credential?: FcmCredential | string, options?: SenderOptions): Sender;
@@ -117,10 +117,13 @@ class GcmSender implements Sender {
     retries: number,
     backoff: number | undefined,
   ): Promise<Settled> {
-    const to = targetOf(recipient);
-    if ("error" in to) return { failure: to.error };
     try {
-      const json = typeof message?.toJson === "function" ? message.toJson() : { ...(message as object) };
+      const to = targetOf(recipient);
+      if ("error" in to) return { failure: to.error };
+      if (typeof message !== "object" || message === null) {
+        return { failure: new SendError(400, "there is no message: give one made with new Message(…), or an object") };
+      }
+      const json = typeof message.toJson === "function" ? message.toJson() : { ...(message as object) };
       const parsed = parseDownstreamMessage({ ...contentOf(json), target: to.target });
       this.#transport ??= this.#connect();
       const transport = this.#transport;
@@ -132,13 +135,13 @@ class GcmSender implements Sender {
       if ("failure" in result) return { failure: this.#explain(result.failure) };
       return { response: result.response, tokens: recipientsOf(parsed.target) };
     } catch (error) {
-      if (error instanceof CloudMessagingError) return { failure: error };
-      throw error;
+      // whatever it is, the callback is called: data that cannot be written as JSON, a toJson() of the program's that throws …
+      return { failure: error instanceof Error ? error : new Error(String(error)) };
     }
   }
 
   get #isV1(): boolean {
-    return !(typeof this.#credential === "string" && this.options.uri !== undefined);
+    return this.options.uri === undefined || typeof this.#credential !== "string" || !isServerKey(this.#credential);
   }
 
   #connect(): DownstreamTransport {
@@ -150,7 +153,7 @@ class GcmSender implements Sender {
       ...(connect === undefined ? {} : { connect }),
     };
     const credential = this.#credential;
-    if (typeof credential === "string" && uri !== undefined) {
+    if (typeof credential === "string" && uri !== undefined && !this.#isV1) {
       return createGcmHttpTransport({ ...shared, apiKey: credential, endpoint: uri });
     }
     return createFcmV1Transport({
@@ -186,10 +189,11 @@ class GcmSender implements Sender {
   }
 }
 
-/** Whether a credential is a legacy server key, or nothing at all, and not something v1 can use. */
+/** Whether a credential is a legacy server key, or nothing at all, and not something v1 can use: a key file's text or path. */
 function isServerKey(credential: unknown): boolean {
   if (credential === undefined || credential === null) return true;
-  return typeof credential === "string" && credential !== "application-default" && !credential.endsWith(".json");
+  if (typeof credential !== "string" || credential === "application-default") return false;
+  return !credential.trimStart().startsWith("{") && !/[/\\]|\.json$/.test(credential);
 }
 
 function retryOptions(options: RetryOptions | number | Callback | null | undefined): RetryOptions {
@@ -224,8 +228,9 @@ function codeOf(failure: number | string): number {
   return typeof failure === "number" ? failure : 400;
 }
 
-function SenderFunction(credential?: FcmCredential | string, options?: SenderOptions): Sender {
-  return new GcmSender(credential, options ?? {});
+function SenderFunction(this: unknown, credential?: FcmCredential | string, options?: SenderOptions): Sender {
+  // what extends it has methods of its own
+  return Reflect.construct(GcmSender, [credential, options ?? {}], new.target ?? GcmSender) as Sender;
 }
 SenderFunction.prototype = GcmSender.prototype;
 Object.defineProperty(SenderFunction, "name", { value: "Sender" });
