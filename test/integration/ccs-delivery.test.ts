@@ -1,13 +1,20 @@
-import { type CcsClientOptions, createCcsClient } from "@cloud-messaging/ccs-client";
+import { type CcsClientOptions, createCcsClient, createCcsTransport } from "@cloud-messaging/ccs-client";
 import {
+  AuthenticationError,
   createManualClock,
   createMemoryRegistrationStore,
+  type DownstreamMessage,
   InvalidMessageError,
   type RecipientOutcome,
   subscribe,
 } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
-import { type ScriptedConnection, type ScriptedServer, startScriptedServer } from "../support/ccs-scripted-server.ts";
+import {
+  LOGIN,
+  type ScriptedConnection,
+  type ScriptedServer,
+  startScriptedServer,
+} from "../support/ccs-scripted-server.ts";
 
 const message = (token = "tok-a") => ({ target: { token }, data: { n: "1" } });
 
@@ -40,6 +47,23 @@ async function online(options: Partial<CcsClientOptions> = {}): Promise<Setup> {
   };
 }
 
+/** The next retry that is announced. */
+const nextRetry = () =>
+  new Promise((resolve) => {
+    const stop = subscribe("cloud-messaging:retry", (event) => {
+      stop();
+      resolve(event);
+    });
+  });
+/** The next end of a connection for such a reason. */
+const nextEndWith = (pattern: RegExp) =>
+  new Promise<void>((resolve) => {
+    const stop = subscribe("cloud-messaging:ccs-connection", ({ phase, reason }) => {
+      if (phase !== "closed" || !pattern.test(reason ?? "")) return;
+      stop();
+      resolve();
+    });
+  });
 const arrived = (connection: ScriptedConnection, count: number) =>
   connection.until(() => connection.messages.length >= count);
 const idOf = (connection: ScriptedConnection, index = 0): string => connection.messages[index]?.id as string;
@@ -256,6 +280,53 @@ describe("a message ID", () => {
     await first;
     const again = client.send({ ...message(), messageId: "mine" });
     await arrived(connection, 2);
+    connection.ack("mine");
+    expect(await only(again)).toMatchObject({ kind: "accepted" });
+  });
+});
+
+describe("a message ID that is used again too early", () => {
+  it("is refused also between two attempts, and the first send goes on", async () => {
+    await using parts = await online();
+    const { client, connection, clock } = parts;
+    const retried = nextRetry();
+    const first = client.send({ ...message(), messageId: "mine" });
+    await arrived(connection, 1);
+    connection.nack("mine", "SERVICE_UNAVAILABLE");
+    await retried;
+    await expect(client.send({ ...message(), messageId: "mine" })).rejects.toMatchObject({
+      problems: [{ path: "messageId", problem: expect.stringContaining("still pending") }],
+    });
+    await expect(client.send({ ...message(), messageId: "mine" }, { receipt: true })).rejects.toBeInstanceOf(
+      InvalidMessageError,
+    );
+    await clock.advance(2_000);
+    await arrived(connection, 2);
+    connection.ack("mine");
+    expect(await only(first)).toMatchObject({ kind: "accepted", attempts: 2 });
+  });
+
+  it("waits for its slot and holds up nobody else", async () => {
+    await using server = await startScriptedServer();
+    await using transport = createCcsTransport(server.options());
+    const connection = await server.next();
+    const stop = new AbortController();
+    const send = (token: string, id: string, signal?: AbortSignal) =>
+      transport.send({ target: { token } } as DownstreamMessage, {
+        messageIds: [id],
+        ...(signal === undefined ? {} : { signal }),
+      });
+    const first = send("tok-a", "mine", stop.signal);
+    await arrived(connection, 1);
+    stop.abort();
+    await first;
+    const again = send("tok-a", "mine");
+    const other = send("tok-b", "other");
+    await arrived(connection, 2);
+    expect(connection.messages[1]?.to).toBe("tok-b");
+    connection.ack("other");
+    expect(await only(other)).toMatchObject({ kind: "accepted" });
+    // the answer to its ID: this transport takes it for another attempt of the same message
     connection.ack("mine");
     expect(await only(again)).toMatchObject({ kind: "accepted" });
   });
@@ -585,6 +656,64 @@ describe("a message that is not answered", () => {
     await connection.until(() => true);
     second.ack(idOf(second));
     expect(await only(sending)).toMatchObject({ kind: "accepted", attempts: 1 });
+  });
+});
+
+describe("a message that is refused after its time was up", () => {
+  const detail = expect.stringContaining("may have been accepted");
+  const answered = async (ids: readonly ("first" | "second")[]) => {
+    await using parts = await online({ ackTimeoutMs: 20_000, retry: false, drainTimeoutMs: 500_000 });
+    const { server, client, connection, clock } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    await clock.advance(20_000);
+    const second = await server.next();
+    await arrived(second, 1);
+    for (const which of ids) {
+      const on = which === "first" ? connection : second;
+      on.nack(idOf(connection), "SERVICE_UNAVAILABLE");
+      // the answer to a request behind it shows that it was read
+      on.write('<iq type="get" id="read" from="gcm.googleapis.com"><query xmlns="jabber:iq:version"/></iq>');
+      await on.until(() => on.iqs.length > 0);
+    }
+    return only(sending);
+  };
+
+  it("was not accepted when every copy was refused", async () => {
+    const outcome = await answered(["first", "second"]);
+    expect(outcome).toMatchObject({ kind: "retryable", code: "unavailable" });
+    expect(outcome).not.toMatchObject({ detail });
+  });
+
+  it("may have been accepted when a copy is still unanswered", async () => {
+    expect(await answered(["second"])).toMatchObject({ kind: "retryable", detail });
+  });
+});
+
+describe("a key that is refused while messages are pending", () => {
+  it("costs what is not written, and leaves the answers that the old connection still owes", async () => {
+    await using parts = await online({ maxPendingMessages: 2 });
+    const { server, client, connection } = parts;
+    const sends = [client.send(message("tok-0")), client.send(message("tok-1")), client.send(message("tok-2"))];
+    await arrived(connection, 2);
+    const refused = nextEndWith(/refused the login/);
+    server.script = async (other) => {
+      await other.expect(/<stream:stream[^>]*>/);
+      other.write(LOGIN.header + LOGIN.mechanisms);
+      await other.expect(/<auth[^>]*>[^<]*<\/auth>/);
+      other.write(LOGIN.failure);
+    };
+    connection.drain();
+    await refused;
+    expect(await only(sends[2] as (typeof sends)[0])).toMatchObject({
+      kind: "rejected",
+      code: "authentication-failed",
+    });
+    connection.ack(idOf(connection));
+    expect(await only(sends[0] as (typeof sends)[0])).toMatchObject({ kind: "accepted" });
+    connection.socket.destroy();
+    expect(await only(sends[1] as (typeof sends)[0])).toMatchObject({ kind: "ambiguous", code: "connection-lost" });
+    expect(await client.closed).toBeInstanceOf(AuthenticationError);
   });
 });
 

@@ -1,5 +1,10 @@
-import { createCcsClient, type ReceiptContext } from "@cloud-messaging/ccs-client";
-import { createManualClock, type DeliveryReceipt } from "@cloud-messaging/core";
+import { createCcsClient, createCcsTransport, type ReceiptContext } from "@cloud-messaging/ccs-client";
+import {
+  createManualClock,
+  type DeliveryReceipt,
+  type DownstreamMessage,
+  type RegistrationToken,
+} from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { type ScriptedConnection, startScriptedServer, upstreamStanza } from "../support/ccs-scripted-server.ts";
 
@@ -132,6 +137,74 @@ describe("a delivery receipt", () => {
     client.onReceipt(({ originalMessageId }) => void seen.push(originalMessageId));
     await acked(connection, 1);
     expect(seen).toEqual(["m-1"]);
+  });
+
+  it("nobody takes does not keep others of its device from who waits for them", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    receiptFor(connection, "of-an-earlier-process");
+    const sending = client.send(message, { receipt: true });
+    await arrived(connection);
+    const id = connection.messages[0]?.id as string;
+    connection.ack(id);
+    receiptFor(connection, id);
+    expect(await (await sending).receipts[0]).toMatchObject({ originalMessageId: id });
+    await acked(connection, 1);
+    expect(connection.acks).toMatchObject([{ id: `dr2:${id}` }]);
+  });
+
+  it("reaches who waits for it while handlers are busy with others", async () => {
+    await using parts = await online({
+      handlerConcurrency: 1,
+      closeTimeoutMs: 0,
+      onReceipt: () => new Promise(() => {}),
+    });
+    const { client, connection, clock } = parts;
+    receiptFor(connection, "of-an-earlier-process");
+    const sending = client.send(message, { receipt: true });
+    await arrived(connection);
+    const id = connection.messages[0]?.id as string;
+    connection.ack(id);
+    receiptFor(connection, id);
+    expect(await (await sending).receipts[0]).toMatchObject({ originalMessageId: id });
+    const closing = client.close();
+    await clock.advance(60_000);
+    await closing;
+  });
+
+  it("of an earlier message is no receipt of a later one with the same ID, be it known or come again", async () => {
+    await using parts = await online({ receiptTimeoutMs: 5_000 });
+    const { client, connection, clock } = parts;
+    const first = client.send({ ...message, messageId: "mine" }, { receipt: true });
+    await arrived(connection);
+    connection.ack("mine");
+    receiptFor(connection, "mine");
+    expect(await (await first).receipts[0]).toMatchObject({ deviceRegistrationId: "tok-a" });
+    const second = client.send({ ...message, target: { token: "tok-b" }, messageId: "mine" }, { receipt: true });
+    await arrived(connection, 2);
+    connection.ack("mine");
+    const { receipts } = await second;
+    receiptFor(connection, "mine");
+    await acked(connection, 2);
+    await clock.advance(5_000);
+    expect(await receipts[0]).toBeUndefined();
+  });
+
+  it("is found by the ID that the transport itself made", async () => {
+    await using server = await startScriptedServer();
+    await using transport = createCcsTransport(server.options());
+    const connection = await server.next();
+    const target = { tokens: ["tok-a", "tok-b"] as unknown as readonly RegistrationToken[] };
+    const sending = transport.send({ target, deliveryReceiptRequested: true } as DownstreamMessage);
+    await arrived(connection, 2);
+    connection.ackAll();
+    const { outcomes } = await sending;
+    const { messageId } = outcomes[0] as { messageId: string };
+    expect(messageId).toBe(connection.messages[0]?.id);
+    const waiting = transport.receiptFor(messageId);
+    receiptFor(connection, messageId);
+    expect(await waiting).toMatchObject({ originalMessageId: messageId });
+    await acked(connection, 1);
   });
 
   it("that does not come in time proves nothing: undefined", async () => {

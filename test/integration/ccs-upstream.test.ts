@@ -406,6 +406,55 @@ describe("a loop over upstream messages", () => {
     await acked(connection, 1);
   });
 
+  it("that breaks while another goes on leaves its message, and what is behind it, to that one", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const first = client.upstream();
+    const second = client.upstream();
+    const taken = first.next();
+    const seen: string[] = [];
+    const going = (async () => {
+      for await (const { messageId } of second) {
+        seen.push(messageId);
+        if (seen.length === 3) break;
+        if (seen.length === 1) deliver(connection, "u-3");
+      }
+    })();
+    deliver(connection, "u-1");
+    expect((await taken).value?.messageId).toBe("u-1");
+    deliver(connection, "u-2");
+    await first.return?.();
+    deliver(connection, "u-1");
+    await going;
+    expect(seen).toEqual(["u-1", "u-2", "u-3"]);
+    await connection.until(() => ids(connection).includes("u-2"));
+    expect(ids(connection)).toContain("u-1");
+    const third = client.upstream();
+    expect((await third.next()).value?.messageId).toBe("u-3");
+    void third.next();
+    await connection.until(() => ids(connection).includes("u-3"));
+  });
+
+  it("may ask for several at once: each further request settles the oldest, and the end gives back all", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const loop = client.upstream();
+    // a second loop, so that two messages may be in hand
+    const other = client.upstream();
+    const both = Promise.all([loop.next(), loop.next()]);
+    deliver(connection, "u-1", "tok-a");
+    deliver(connection, "u-2", "tok-b");
+    await both;
+    const third = loop.next();
+    await acked(connection, 1);
+    deliver(connection, "u-3", "tok-c");
+    expect((await third).value?.messageId).toBe("u-3");
+    await loop.return?.();
+    const again = [(await other.next()).value?.messageId, (await other.next()).value?.messageId];
+    expect([...ids(connection).slice(0, 1), ...again].sort()).toEqual(["u-1", "u-2", "u-3"]);
+    await other.return?.();
+  });
+
   it("shares the messages with other loops", async () => {
     await using parts = await online();
     const { client, connection } = parts;

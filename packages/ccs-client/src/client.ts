@@ -2,6 +2,7 @@ import {
   createSender,
   type DeliveryReceipt,
   type DownstreamMessageInput,
+  InvalidOptionsError,
   type Sender,
   type SenderOptions,
   type SendOptions,
@@ -9,7 +10,8 @@ import {
 } from "@cloud-messaging/core";
 import type { CcsTransportOptions } from "./options.ts";
 import type { CcsPeer } from "./peer.ts";
-import { createCcsTransport } from "./transport.ts";
+import { createCcsTransport, messageIdInUse } from "./transport.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Everything `createCcsClient` can be told. Only `senderId` and `apiKey` are needed. */
 export interface CcsClientOptions extends CcsTransportOptions, Omit<SenderOptions, "clock" | "random"> {}
@@ -50,6 +52,9 @@ export interface CcsClient extends Sender, CcsPeer {
  * @throws {InvalidOptionsError} an option is wrong.
  */
 export function createCcsClient(options: CcsClientOptions): CcsClient {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionsError([{ path: "", problem: "must be an object with senderId and apiKey" }]);
+  }
   const { registrations, retry, maxWaiting, ambiguous, ...transportOptions } = options;
   const transport = createCcsTransport(transportOptions);
   let sender: Sender;
@@ -71,20 +76,10 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
 
   /** Sends under way, and who waits for them to end: a message may be between two attempts, where the transport knows nothing of it. */
   let underWay = 0;
-  const idleWaiters: (() => void)[] = [];
+  const idleWaiters = new Waiters();
   const ended = (): void => {
-    if (--underWay === 0) for (const resolve of idleWaiters.splice(0)) resolve();
+    if (--underWay === 0) idleWaiters.wake();
   };
-  /** Resolves when nothing is under way, and when the signal aborts. */
-  const nextEnded = (signal: AbortSignal | undefined): Promise<void> =>
-    new Promise((resolve) => {
-      const done = (): void => {
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      idleWaiters.push(done);
-      signal?.addEventListener("abort", done, { once: true });
-    });
   async function counted<T>(work: () => Promise<T>): Promise<T> {
     underWay++;
     try {
@@ -94,12 +89,31 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     }
   }
 
+  /** Message IDs of the caller's, from the call to its settlement: between two attempts the transport does not know them. */
+  const ownIds = new Set<string>();
+  async function withOwnId<T>(messageId: string, work: () => Promise<T>): Promise<T> {
+    if (ownIds.has(messageId)) throw messageIdInUse();
+    ownIds.add(messageId);
+    try {
+      return await work();
+    } finally {
+      ownIds.delete(messageId);
+    }
+  }
+
   function send(message: DownstreamMessageInput, sendOptions?: CcsSendOptions): Promise<SendReport>;
   function send(
     message: DownstreamMessageInput,
     sendOptions: CcsSendOptions & { readonly receipt: true },
   ): Promise<ReceiptedSendReport>;
   function send(message: DownstreamMessageInput, sendOptions?: CcsSendOptions): Promise<SendReport> {
+    const messageId = message?.messageId;
+    // the sender says what is wrong with anything else
+    if (typeof messageId !== "string") return sendOnce(message, sendOptions);
+    return withOwnId(messageId, () => sendOnce(message, sendOptions));
+  }
+
+  function sendOnce(message: DownstreamMessageInput, sendOptions: CcsSendOptions | undefined): Promise<SendReport> {
     if (!sendOptions?.receipt) {
       const sending = sender.send(message, sendOptions);
       underWay++;
@@ -121,7 +135,11 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
 
   const client: CcsClient = {
     send,
-    sendToUser: (...given) => counted(() => sender.sendToUser(...given)),
+    sendToUser(...given) {
+      const messageId = given[1]?.messageId;
+      const work = (): Promise<SendReport> => counted(() => sender.sendToUser(...given));
+      return typeof messageId === "string" ? withOwnId(messageId, work) : work();
+    },
     sendAll(...given) {
       const outcomes = sender.sendAll(...given);
       return {
@@ -144,7 +162,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     async idle(idleOptions = {}) {
       await transport.idle(idleOptions);
       while (underWay > 0) {
-        await nextEnded(idleOptions.signal);
+        await idleWaiters.wait(idleOptions.signal);
         // also what tells that the signal has aborted
         await transport.idle(idleOptions);
       }

@@ -8,6 +8,7 @@ import {
   type ErrorCode,
   failureOutcome,
   type NackFrame,
+  onAbort,
   publish,
   type RecipientOutcome,
   recipientsOf,
@@ -21,6 +22,7 @@ import type { ResolvedCcsOptions } from "./options.ts";
 import type { PendingSlot } from "./pending-window.ts";
 import { RecentMap } from "./recent-map.ts";
 import { messageStanza, type StanzaError } from "./stanza.ts";
+import { Waiters } from "./waiters.ts";
 import { type Waiting, WaitingLine } from "./waiting-line.ts";
 
 /** One call of `send`. */
@@ -64,14 +66,16 @@ export interface Outgoing extends Waiting<Outgoing> {
   connection: Connection<Outgoing> | undefined;
   /** When it was last written. Milliseconds since the epoch. */
   sentAt: number | undefined;
-  /** A copy went out on a connection that cannot answer any more: the service may have it. */
-  doubtful: boolean;
+  /** Copies that went out, and were not answered in time or cannot be any more: the service may have accepted one. */
+  doubts: number;
 }
 
 /** Where messages can be written. */
 export interface Outlet {
-  /** The connection that should take the message, or `undefined` while none has room. */
+  /** The connection that should take the message, or `undefined` while none has room, or only one where the ID is still in use. */
   pick(id: string): Connection<Outgoing> | undefined;
+  /** Some connection takes messages. */
+  readonly accepting: boolean;
   /** Why there is no connection, where an attempt has failed. */
   readonly trouble: Error | undefined;
 }
@@ -88,14 +92,17 @@ const MAX_REMEMBERED_DOUBTS = 10_000;
 export class Downstream {
   readonly #options: ResolvedCcsOptions;
   readonly #outlet: Outlet;
-  readonly #nextId: () => string;
+  /** Makes an ID for a message that has none. */
+  readonly createMessageId: () => string;
   readonly #line = new WaitingLine<Outgoing>();
   /** Every message without an outcome, by ID. */
   readonly #unsettled = new ChurningMap<Outgoing>();
-  readonly #idleWaiters: (() => void)[] = [];
-  /** Messages of earlier attempts of which a copy may have been accepted. */
-  readonly #doubtfulIds = new RecentMap<true>(MAX_REMEMBERED_DOUBTS);
+  readonly #idleWaiters = new Waiters();
+  /** Messages of earlier attempts of which so many copies may have been accepted. */
+  readonly #doubtfulIds = new RecentMap<number>(MAX_REMEMBERED_DOUBTS);
   #anyDoubtful = false;
+  /** Set once nothing can be written any more. */
+  #refusal: string | undefined;
   #sequence = 0;
   #sweepAt = Number.POSITIVE_INFINITY;
   #cancelSweep: CancelTimer | undefined;
@@ -103,7 +110,7 @@ export class Downstream {
   constructor(options: ResolvedCcsOptions, outlet: Outlet) {
     this.#options = options;
     this.#outlet = outlet;
-    this.#nextId = createMessageIds(options.random);
+    this.createMessageId = createMessageIds(options.random);
   }
 
   /** Messages in line for room. */
@@ -148,9 +155,20 @@ export class Downstream {
 
   /** Writes what is in line, as far as there is room. */
   pump(): void {
-    for (let entry = this.#line.first; entry !== undefined; entry = this.#line.first) {
+    let next: Outgoing | undefined;
+    for (let entry = this.#line.first; entry !== undefined; entry = next) {
+      // taking it out of the line, or settling it, ends the way to the next one
+      next = entry.next;
+      if (this.#refusal !== undefined) {
+        this.#giveUp(entry, "authentication-failed", this.#refusal);
+        continue;
+      }
       const connection = this.#outlet.pick(entry.id);
-      if (connection === undefined) return;
+      if (connection === undefined) {
+        if (!this.#outlet.accepting) return;
+        // its ID is still in use wherever there is room: that holds up nobody else
+        continue;
+      }
       this.#line.remove(entry);
       entry.connection = connection;
       entry.sentAt = connection.send(entry.id, messageStanza(entry.id, entry.json), entry);
@@ -180,6 +198,7 @@ export class Downstream {
     }
     const code = nackCode(nack);
     const entry = this.#unsettled.get(nack.messageId);
+    if (slot.expired) this.#doubtResolved(slot.id, entry);
     if (code === "connection-draining") {
       connection.drain("nack");
       if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
@@ -191,7 +210,7 @@ export class Downstream {
       // pending on another connection by now: that copy is still to be answered, and may be accepted
       if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
         const outcome = nackOutcome(nack, code, { recipient: entry.recipient, sentAt: slot.writtenAt });
-        this.#settle(entry, entry.doubtful ? this.#keepDoubt(entry, outcome) : outcome);
+        this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
       }
     }
     this.pump();
@@ -209,6 +228,7 @@ export class Downstream {
       return;
     }
     const entry = this.#unsettled.get(slot.id);
+    if (slot.expired) this.#doubtResolved(slot.id, entry);
     if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
       this.#settle(entry, stanzaErrorOutcome(error, { recipient: entry.recipient, sentAt: slot.writtenAt }));
     }
@@ -225,6 +245,12 @@ export class Downstream {
     this.#unanswered(connection, connection.window.failAll(), "connection-lost", reason);
   }
 
+  /** The credentials were refused: ends what is not written, now and later. What is written is still owed its answer. */
+  refuse(detail: string): void {
+    this.#refusal = detail;
+    this.pump();
+  }
+
   /** Ends everything that is left: no message can be written any more. */
   failAll(code: ErrorCode, detail: string): void {
     for (const entry of [...this.#unsettled.values()]) this.#giveUp(entry, code, detail);
@@ -233,9 +259,9 @@ export class Downstream {
     this.#sweepAt = Number.POSITIVE_INFINITY;
   }
 
-  /** Resolves when every message has its outcome. */
-  idle(): Promise<void> {
-    return this.#unsettled.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWaiters.push(resolve));
+  /** Resolves when every message has its outcome, and when the signal aborts. */
+  idle(signal: AbortSignal | undefined): Promise<void> {
+    return this.#unsettled.size === 0 ? Promise.resolve() : this.#idleWaiters.wait(signal);
   }
 
   #entriesFor(
@@ -248,7 +274,8 @@ export class Downstream {
     const entries: Outgoing[] = [];
     for (let position = 0; position < recipients.length; position++) {
       const recipient = recipients[position] as string;
-      const id = messageIds?.[position] ?? (recipients.length === 1 ? message.messageId : undefined) ?? this.#nextId();
+      const id =
+        messageIds?.[position] ?? (recipients.length === 1 ? message.messageId : undefined) ?? this.createMessageId();
       if (this.#unsettled.has(id)) {
         const detail = `messageId ${id} belongs to a message that is still pending: use another one`;
         send.settle(position, failureOutcome("invalid-argument", { recipient, detail }));
@@ -264,7 +291,7 @@ export class Downstream {
         settled: false,
         connection: undefined,
         sentAt: undefined,
-        doubtful: this.#anyDoubtful && this.#doubtfulIds.get(id) === true,
+        doubts: this.#takeDoubts(id),
         waiting: false,
         previous: undefined,
         next: undefined,
@@ -285,9 +312,9 @@ export class Downstream {
     for (const { value: entry, batch } of slots) {
       if (entry.settled || entry.connection !== connection) continue;
       entry.connection = undefined;
-      // what never left this process has not reached anybody
-      if (connection.flushed(batch)) entry.doubtful = true;
-      if (entry.doubtful && !entry.send.resend) this.#giveUp(entry, code, reason);
+      // what never left this process has not reached anybody; with a connection that is still there, it will yet
+      if (code === "timeout" || connection.flushed(batch)) entry.doubts++;
+      if (entry.doubts > 0 && !entry.send.resend) this.#giveUp(entry, code, reason);
       else {
         this.#line.add(entry);
         again++;
@@ -305,9 +332,27 @@ export class Downstream {
   /** This copy was refused for now, an earlier one may have been accepted: that must not be forgotten when it is tried again. */
   #keepDoubt(entry: Outgoing, outcome: RecipientOutcome): RecipientOutcome {
     if (outcome.kind !== "retryable") return outcome;
-    this.#doubtfulIds.set(entry.id, true);
+    this.#doubtfulIds.set(entry.id, entry.doubts);
     this.#anyDoubtful = true;
     return { ...outcome, detail: "an earlier copy went out on a connection that was lost, and may have been accepted" };
+  }
+
+  #takeDoubts(id: string): number {
+    if (!this.#anyDoubtful) return 0;
+    const doubts = this.#doubtfulIds.get(id) ?? 0;
+    // an ID may be used again: its new message starts without
+    if (doubts > 0) this.#doubtfulIds.delete(id);
+    return doubts;
+  }
+
+  /** A copy that was given up has been refused after all, so it was not accepted. The message may be between two attempts. */
+  #doubtResolved(id: string, entry: Outgoing | undefined): void {
+    if (entry !== undefined) entry.doubts = Math.max(0, entry.doubts - 1);
+    else {
+      const doubts = this.#doubtfulIds.get(id) ?? 0;
+      if (doubts > 1) this.#doubtfulIds.set(id, doubts - 1);
+      else if (doubts === 1) this.#doubtfulIds.delete(id);
+    }
   }
 
   /** No answer is waited for any more. */
@@ -315,7 +360,7 @@ export class Downstream {
     if (entry.settled) return;
     const { recipient } = entry;
     const facts = { recipient, detail, ...(entry.sentAt === undefined ? {} : { sentAt: entry.sentAt }) };
-    const written = entry.connection !== undefined || entry.doubtful;
+    const written = entry.connection !== undefined || entry.doubts > 0;
     // wrong credentials stop what was not written; they say nothing about what was
     const fate = written && code === "authentication-failed" ? "connection-lost" : code;
     this.#settle(entry, written ? ambiguousOutcome(fate, facts) : failureOutcome(fate, facts));
@@ -328,13 +373,11 @@ export class Downstream {
     this.#line.remove(entry);
     this.#unsettled.delete(entry.id);
     entry.send.settle(entry.position, outcome);
-    if (this.#unsettled.size === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    if (this.#unsettled.size === 0) this.#idleWaiters.wake();
   }
 
   #watchSignal(signal: AbortSignal, send: SendInProgress, giveUp: (code: ErrorCode, detail: string) => void): void {
-    const onAbort = (): void => giveUp("aborted", "the caller's signal aborted");
-    signal.addEventListener("abort", onAbort, { once: true });
-    send.release = () => signal.removeEventListener("abort", onAbort);
+    send.release = onAbort(signal, () => giveUp("aborted", "the caller's signal aborted"));
   }
 
   /** One timer for all deadlines: most messages are answered long before theirs, and cost nothing here. */
@@ -355,7 +398,7 @@ export class Downstream {
     for (const entry of [...this.#unsettled.values()]) {
       const { deadlineAt } = entry.send;
       if (deadlineAt > now) next = Math.min(next, deadlineAt);
-      else if (trouble !== undefined && entry.connection === undefined && !entry.doubtful) {
+      else if (trouble !== undefined && entry.connection === undefined && entry.doubts === 0) {
         this.#giveUp(entry, "connection-failed", trouble.message);
       } else this.#giveUp(entry, "timeout", "its deadline passed");
     }

@@ -3,6 +3,7 @@ import { ChurningMap } from "./churning-map.ts";
 import type { HandledMessages } from "./handled-messages.ts";
 import { RecentMap } from "./recent-map.ts";
 import type { DeliveryContext } from "./upstream.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Where something came from, and where alone it can be acknowledged. */
 export interface DeliverySource {
@@ -69,8 +70,10 @@ export class Inbox<T extends InboxItem> {
   readonly #tries = new RecentMap<number>(MAX_REMEMBERED_FAILURES);
   #anyFailed = false;
   readonly #closing = new AbortController();
-  readonly #idleWaiters: (() => void)[] = [];
+  readonly #idleWaiters = new Waiters();
   #handler: ItemHandler<T> | undefined;
+  /** Counts changes of the handler: what was not taken before the latest one is offered again. */
+  #handlerChanges = 0;
   #running = 0;
   #concurrency: number;
   #closed = false;
@@ -92,6 +95,7 @@ export class Inbox<T extends InboxItem> {
   /** Sets who handles items, and how many at once; without a handler, items are held and nothing is acknowledged. */
   handleWith(handler: ItemHandler<T> | undefined, concurrency: number = this.#options.concurrency): void {
     this.#handler = handler;
+    this.#handlerChanges++;
     this.#concurrency = concurrency;
     this.#ready.push(...this.#parked);
     this.#parked.clear();
@@ -130,10 +134,9 @@ export class Inbox<T extends InboxItem> {
     } else line.push(task);
   }
 
-  /** Resolves when nothing is being handled and nothing can be. */
-  idle(): Promise<void> {
-    if (this.#isIdle()) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  /** Resolves when nothing is being handled and nothing can be, and when the signal aborts. */
+  idle(signal: AbortSignal | undefined): Promise<void> {
+    return this.#isIdle() ? Promise.resolve() : this.#idleWaiters.wait(signal);
   }
 
   /** Takes nothing more and forgets what has not been started: CCS delivers it again. What runs may still be acknowledged. */
@@ -170,7 +173,7 @@ export class Inbox<T extends InboxItem> {
   }
 
   #tellIdle(): void {
-    if (this.#isIdle()) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    if (this.#isIdle()) this.#idleWaiters.wake();
   }
 
   #run(): void {
@@ -185,13 +188,16 @@ export class Inbox<T extends InboxItem> {
     }
   }
 
-  #finished(lineKey: string, task: Task<T>, taken: boolean): void {
+  #finished(lineKey: string, task: Task<T>, taken: boolean, handlerChanges: number): void {
     this.#running--;
     task.started = false;
     if (taken) this.#tasks.delete(task.key);
     const line = this.#lines.get(lineKey);
-    if (line !== undefined && !taken) this.#parked.add(lineKey);
-    else if (line !== undefined) {
+    if (line !== undefined && !taken) {
+      if (handlerChanges === this.#handlerChanges) this.#parked.add(lineKey);
+      // it has waited longest
+      else this.#ready.unshift(lineKey);
+    } else if (line !== undefined) {
       line.shift();
       if (line.length === 0) this.#lines.delete(lineKey);
       else this.#ready.push(lineKey);
@@ -202,6 +208,7 @@ export class Inbox<T extends InboxItem> {
 
   async #process(lineKey: string, task: Task<T>, handler: ItemHandler<T>): Promise<void> {
     let taken = true;
+    const handlerChanges = this.#handlerChanges;
     try {
       // its connection is gone before anybody looked at it: CCS delivers it again, here or to another app server
       if (task.sources.some(({ ended }) => !ended)) await this.#handle(task, handler);
@@ -209,7 +216,7 @@ export class Inbox<T extends InboxItem> {
       if (error instanceof NotTaken) taken = false;
       else await this.#failed(task, error);
     }
-    this.#finished(lineKey, task, taken);
+    this.#finished(lineKey, task, taken, handlerChanges);
   }
 
   /** Throws what the handler throws, and what the store throws when it is asked. */

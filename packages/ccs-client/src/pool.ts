@@ -70,6 +70,10 @@ export class ConnectionPool implements Outlet {
     return this.#trouble;
   }
 
+  get accepting(): boolean {
+    return this.#lanes.some(({ current }) => current?.accepting);
+  }
+
   /** Of the connections with room, the one with the fewest messages pending. */
   pick(id: string): Connection<Outgoing> | undefined {
     let best: Connection<Outgoing> | undefined;

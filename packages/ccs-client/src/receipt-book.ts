@@ -1,9 +1,11 @@
-import type { CancelTimer, Clock, DeliveryReceipt } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, type DeliveryReceipt, onAbort } from "@cloud-messaging/core";
 import { RecentMap } from "./recent-map.ts";
 import type { SentMessage } from "./upstream.ts";
 
 interface Entry {
   readonly sent: SentMessage;
+  /** The recipient is a registration token: receipts name it. */
+  readonly toToken: boolean;
   receipt?: DeliveryReceipt;
   waiters?: ((receipt: DeliveryReceipt) => void)[];
 }
@@ -22,24 +24,26 @@ export class ReceiptBook {
   }
 
   /** Remembers a message before it is written, since its receipt may overtake its acknowledgement. */
-  expect(messageId: string, sent: SentMessage): void {
-    if (this.#entries.get(messageId) === undefined) this.#entries.set(messageId, { sent });
+  expect(messageId: string, sent: SentMessage, toToken: boolean): void {
+    const known = this.#entries.get(messageId);
+    // an ID may be used again: the receipt of the earlier message is not an answer to the later one
+    if (known === undefined || known.receipt !== undefined) this.#entries.set(messageId, { sent, toToken });
   }
 
-  /** The message a receipt belongs to, and whether somebody waits for the receipt. Wakes them up. */
-  arrived(receipt: DeliveryReceipt): { readonly sent: SentMessage; readonly awaited: boolean } | undefined {
+  /** Joins a receipt to its message, and wakes who waits for it. */
+  arrived(receipt: DeliveryReceipt): void {
     const entry = this.#entries.get(receipt.originalMessageId);
-    if (entry === undefined) return undefined;
+    if (entry === undefined || !isAbout(receipt, entry)) return;
     entry.receipt ??= receipt;
     const waiters = entry.waiters ?? [];
     delete entry.waiters;
     for (const wake of waiters) wake(entry.receipt);
-    return { sent: entry.sent, awaited: waiters.length > 0 };
   }
 
-  /** Whether this client sent the message and still remembers it. */
-  knows(messageId: string): boolean {
-    return this.#entries.get(messageId) !== undefined;
+  /** The message a receipt belongs to, where this client sent it and still remembers it. */
+  sentFor(receipt: DeliveryReceipt): SentMessage | undefined {
+    const entry = this.#entries.get(receipt.originalMessageId);
+    return entry !== undefined && isAbout(receipt, entry) ? entry.sent : undefined;
   }
 
   /** Resolves with the receipt; with `undefined` when none came in time, the signal aborts or the client closes. */
@@ -51,7 +55,7 @@ export class ReceiptBook {
       let cancel: CancelTimer | undefined;
       const done = (receipt?: DeliveryReceipt): void => {
         cancel?.();
-        signal?.removeEventListener("abort", giveUp);
+        stopWaiting();
         this.#giveUps.delete(giveUp);
         if (receipt === undefined && entry.waiters !== undefined) {
           entry.waiters = entry.waiters.filter((waiter) => waiter !== done);
@@ -62,7 +66,7 @@ export class ReceiptBook {
       entry.waiters ??= [];
       entry.waiters.push(done);
       this.#giveUps.add(giveUp);
-      signal?.addEventListener("abort", giveUp, { once: true });
+      const stopWaiting = onAbort(signal, giveUp);
       cancel = this.#clock.schedule(timeoutMs, giveUp);
     });
   }
@@ -71,4 +75,9 @@ export class ReceiptBook {
   close(): void {
     for (const giveUp of [...this.#giveUps]) giveUp();
   }
+}
+
+/** Not when both name a device and it is not the same one: then it is about an earlier message with this ID. */
+function isAbout({ deviceRegistrationId }: DeliveryReceipt, { sent, toToken }: Entry): boolean {
+  return deviceRegistrationId === undefined || !toToken || deviceRegistrationId === sent.recipient;
 }

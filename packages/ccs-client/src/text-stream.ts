@@ -47,6 +47,8 @@ export class TextStream {
     const socket = connect({
       host,
       port,
+      // said, since NODE_TLS_REJECT_UNAUTHORIZED=0 would turn it off: the API key goes to whoever is believed here
+      rejectUnauthorized: true,
       ...(serverName === undefined ? {} : { servername: serverName }),
       ...(ca === undefined ? {} : { ca: Array.isArray(ca) ? [...ca] : (ca as string | Buffer) }),
     });

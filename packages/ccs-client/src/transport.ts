@@ -10,9 +10,11 @@ import {
   failureOutcome,
   InvalidMessageError,
   InvalidOptionsError,
+  onAbort,
   publish,
   recipientsOf,
   type SendReport,
+  tokensOf,
   type UpstreamMessage,
   wait,
 } from "@cloud-messaging/core";
@@ -82,8 +84,9 @@ class Ccs implements CcsTransport {
     this.#receipts = new Inbox<DeliveryReceipt>({
       ...inbox,
       type: "receipt",
-      // all receipts come from the service itself: what keeps an order is the device they are about
-      orderKey: ({ deviceRegistrationId, originalMessageId }) => deviceRegistrationId ?? originalMessageId,
+      // all receipts come from the service itself: what keeps an order is the message they are about. Not the device: a receipt
+      // that nobody takes would hold up all others of it.
+      orderKey: ({ originalMessageId }) => originalMessageId,
       giveUp: async (receipt, tries, error) => onGivenUp?.({ type: "receipt", receipt, tries, error }),
     });
     this.#iterable = createUpstreamIterable(this.#upstream);
@@ -130,9 +133,7 @@ class Ccs implements CcsTransport {
       ]);
     }
     if (message.messageId !== undefined && this.#isPending(message.messageId)) {
-      throw new InvalidMessageError([
-        { path: "messageId", problem: "belongs to a message that is still pending: use another one" },
-      ]);
+      throw messageIdInUse();
     }
   }
 
@@ -144,8 +145,11 @@ class Ccs implements CcsTransport {
       const outcomes = recipientsOf(message.target).map((recipient) => failureOutcome(ended, { recipient, detail }));
       return Promise.resolve({ outcomes });
     }
-    if (message.deliveryReceiptRequested) this.#expectReceipts(message, options.messageIds);
-    return this.#downstream.send(message, options);
+    if (!message.deliveryReceiptRequested) return this.#downstream.send(message, options);
+    return this.#downstream.send(message, {
+      ...options,
+      messageIds: this.#expectReceipts(message, options.messageIds),
+    });
   }
 
   receiptFor(messageId: string, options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}) {
@@ -161,37 +165,23 @@ class Ccs implements CcsTransport {
     if (signal?.aborted) return Promise.reject(new AbortedError("Waiting for a connection", signal.reason));
     return new Promise((resolve, reject) => {
       const done = (error?: Error): void => {
-        signal?.removeEventListener("abort", onAbort);
+        stopWaiting();
         this.#readyWaiters.delete(done);
         if (error === undefined) resolve();
         else reject(error);
       };
-      const onAbort = (): void => done(new AbortedError("Waiting for a connection", signal?.reason));
+      const stopWaiting = onAbort(signal, () => done(new AbortedError("Waiting for a connection", signal?.reason)));
       this.#readyWaiters.add(done);
-      signal?.addEventListener("abort", onAbort, { once: true });
     });
   }
 
   async idle(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options;
-    if (signal?.aborted) throw new AbortedError("Waiting to be idle", signal.reason);
-    const idle = (async () => {
+    do {
+      if (signal?.aborted) throw new AbortedError("Waiting to be idle", signal.reason);
       // a handler may send, and a send may bring a receipt: idle is when all three are so at the same time
-      do {
-        await Promise.all([this.#downstream.idle(), this.#upstream.idle(), this.#receipts.idle()]);
-      } while (this.#downstream.unsettled + this.#upstream.running + this.#receipts.running > 0);
-    })();
-    if (signal === undefined) return idle;
-    let onAbort = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(new AbortedError("Waiting to be idle", signal.reason));
-    });
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      await Promise.race([idle, aborted]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+      await Promise.all([this.#downstream.idle(signal), this.#upstream.idle(signal), this.#receipts.idle(signal)]);
+    } while (this.#downstream.unsettled + this.#upstream.running + this.#receipts.running > 0);
   }
 
   onUpstream(handler: UpstreamHandler): () => void {
@@ -254,11 +244,16 @@ class Ccs implements CcsTransport {
     return false;
   }
 
-  #expectReceipts(message: DownstreamMessage, messageIds: readonly string[] | undefined): void {
+  /** Returns the ID of each recipient's message, made here where the caller did not. */
+  #expectReceipts(message: DownstreamMessage, messageIds: readonly string[] | undefined): string[] {
     const sentAt = this.#options.clock.now();
-    recipientsOf(message.target).forEach((recipient, position) => {
-      const id = messageIds?.[position] ?? message.messageId;
-      if (id !== undefined) this.#book.expect(id, { recipient, sentAt });
+    const toToken = tokensOf(message.target) !== undefined;
+    const recipients = recipientsOf(message.target);
+    const ownId = recipients.length === 1 ? message.messageId : undefined;
+    return recipients.map((recipient, position) => {
+      const id = messageIds?.[position] ?? ownId ?? this.#downstream.createMessageId();
+      this.#book.expect(id, { recipient, sentAt }, toToken);
+      return id;
     });
   }
 
@@ -276,6 +271,8 @@ class Ccs implements CcsTransport {
         break;
       case "receipt":
         connection.markAnswered();
+        // before it queues: who waits for it does not depend on what is ahead of it
+        this.#book.arrived(frame.receipt);
         this.#receipts.deliver(frame.receipt, this.#sourceOf(connection));
         break;
       case "control":
@@ -313,10 +310,10 @@ class Ccs implements CcsTransport {
   /** A receipt has two takers: who waits for it, and the handler. Without either it stays unacknowledged, and CCS keeps it. */
   #handleReceipts(): void {
     this.#receipts.handleWith(async (receipt, context) => {
-      const known = this.#book.arrived(receipt);
-      if (this.#onReceipt !== undefined) {
-        await this.#onReceipt(receipt, known === undefined ? context : { ...context, sent: known.sent });
-      } else if (known === undefined) throw new NotTaken();
+      const sent = this.#book.sentFor(receipt);
+      if (this.#onReceipt !== undefined)
+        await this.#onReceipt(receipt, sent === undefined ? context : { ...context, sent });
+      else if (sent === undefined) throw new NotTaken();
     });
   }
 
@@ -326,11 +323,19 @@ class Ccs implements CcsTransport {
 
   #refuse(error: AuthenticationError): void {
     this.#refused = error;
-    this.#downstream.failAll("authentication-failed", error.message);
+    // what is written is still owed an answer: close() waits for it
+    this.#downstream.refuse(error.message);
     for (const done of [...this.#readyWaiters]) done(error);
     // nothing of this can work again: the rest of the connections goes too, and `closed` tells why
     void this.close();
   }
+}
+
+/** Why a message with an ID of the caller's is refused. */
+export function messageIdInUse(): InvalidMessageError {
+  return new InvalidMessageError([
+    { path: "messageId", problem: "belongs to a message that is still pending: use another one" },
+  ]);
 }
 
 function alreadyHandled(path: string): InvalidOptionsError {

@@ -19,7 +19,7 @@ export interface UpstreamIterable {
   close(): void;
 }
 
-/** The handler of an inbox, turned inside out: each loop holds one message at a time, and asking for the next is what handles it. */
+/** The handler of an inbox, turned inside out: each loop holds what it has asked for, and asking for more is what handles the oldest. */
 export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamIterable {
   const loops = new Set<Loop>();
   /** Loops that wait for a message, longest first, and messages that wait for a loop. */
@@ -41,7 +41,8 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
   }
 
   class Loop implements AsyncIterableIterator<UpstreamMessage> {
-    #current: Handed | undefined;
+    /** Messages in its hands, oldest first: several when several were asked for at once. */
+    readonly #held: Handed[] = [];
     #waiting: ((result: IteratorResult<UpstreamMessage>) => void)[] = [];
 
     serve(handed: Handed): void {
@@ -50,13 +51,12 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
         handed.notTaken();
         return;
       }
-      this.#current = handed;
+      this.#held.push(handed);
       resolve({ value: handed.message, done: false });
     }
 
     next(): Promise<IteratorResult<UpstreamMessage>> {
-      this.#current?.done();
-      this.#current = undefined;
+      this.#held.shift()?.done();
       if (closed || !loops.has(this)) return Promise.resolve({ value: undefined, done: true });
       return new Promise((resolve) => {
         this.#waiting.push(resolve);
@@ -68,8 +68,7 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
 
     return(): Promise<IteratorResult<UpstreamMessage>> {
       this.end();
-      this.#current?.notTaken();
-      this.#current = undefined;
+      for (const handed of this.#held.splice(0)) handed.notTaken();
       return Promise.resolve({ value: undefined, done: true });
     }
 
