@@ -531,6 +531,8 @@ describe("FCM v1 over HTTP/2, to a server that does not speak it", () => {
     });
     const { outcomes } = await transport.send(toOne);
     expect(kinds(outcomes)).toEqual(["retryable connection-failed"]);
-    expect(outcomes[0]).toMatchObject({ detail: expect.stringContaining('set httpVersion to "1.1"') });
+    expect(outcomes[0]).toMatchObject({
+      detail: expect.stringContaining('127.0.0.1 does not speak HTTP/2: set httpVersion: "1.1"'),
+    });
   });
 });

@@ -20,7 +20,9 @@ const MAX_STREAMS = 250;
 
 /** TLS says so where the server knows none of the protocols it was offered. */
 const NO_COMMON_PROTOCOL = "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
-const NO_HTTP2 = 'the server does not speak HTTP/2: set httpVersion to "1.1"';
+
+/** What a server that answers in another protocol is to nghttp2. */
+const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(["ERR_HTTP2_ERROR", "ERR_HTTP2_SESSION_ERROR"]);
 
 /** What one connection is told. */
 export interface Http2ConnectionOptions {
@@ -79,11 +81,12 @@ export class Http2Connection implements StreamHost {
     this.#session.on("remoteSettings", ({ maxConcurrentStreams }) => this.#onSettings(maxConcurrentStreams));
     this.#session.on("goaway", (code, lastStreamId) => this.#onGoaway(code, lastStreamId));
     this.#session.on("error", (error: NodeJS.ErrnoException) => {
-      this.#reason ??= error.code === NO_COMMON_PROTOCOL ? NO_HTTP2 : describe(error);
+      const other = error.code === NO_COMMON_PROTOCOL || (this.connecting && PROTOCOL_ERRORS.has(error.code ?? ""));
+      this.#reason ??= other ? noHttp2(options.origin) : describe(error);
     });
     // a server that ignores what it was offered would be spoken to in a language it does not know
     this.#socket.once("secureConnect", () => {
-      if ((this.#socket as TLSSocket).alpnProtocol !== "h2") this.destroy(NO_HTTP2);
+      if ((this.#socket as TLSSocket).alpnProtocol !== "h2") this.destroy(noHttp2(options.origin));
     });
     this.#session.on("close", () => this.#onClose());
     this.#cancelTimer = options.clock.schedule(options.connectTimeoutMs, () =>
@@ -143,6 +146,7 @@ export class Http2Connection implements StreamHost {
     this.#phase = "retired";
     this.#events.onRetired();
     if (!this.#session.closed) this.#session.close();
+    if (this.#streams === 0) this.#hangUp();
   }
 
   /** Ends it with everything on it. */
@@ -203,8 +207,16 @@ export class Http2Connection implements StreamHost {
       this.#limit++;
       this.#succeeded = 0;
     }
-    if (this.#streams === 0) this.#becomeIdle();
+    if (this.#streams === 0) {
+      this.#becomeIdle();
+      if (this.#phase === "retired") this.#hangUp();
+    }
     if (this.room > 0) this.#events.onCapacity();
+  }
+
+  /** A far end that never hangs up must not keep the socket of a session that has ended. */
+  #hangUp(): void {
+    setImmediate(() => this.#socket.destroySoon());
   }
 
   #becomeBusy(): void {
@@ -242,6 +254,10 @@ export class Http2Connection implements StreamHost {
       this.#watch(pingAfterMs);
     });
   }
+}
+
+function noHttp2(origin: string): string {
+  return `${new URL(origin).hostname} does not speak HTTP/2: set httpVersion: "1.1"`;
 }
 
 /** The socket under the session. Ours, so that it can be ended whatever the session waits for. */

@@ -1,6 +1,7 @@
+import { getEventListeners } from "node:events";
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
-import { createManualClock } from "@cloud-messaging/core";
+import { type Clock, createManualClock, type ManualClock } from "@cloud-messaging/core";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HttpClient, HttpResult } from "./http-client.ts";
 import { createHttp2Client, type Http2ClientOptions } from "./http2.ts";
@@ -180,11 +181,79 @@ describe("HTTP/2: what provably was not processed goes elsewhere at once", () =>
     expect(bodies.sort()).toEqual(["a", "a", "b", "b"]);
   });
 
-  it("a stream that is refused again and again ends as unsent", async () => {
+  /** A clock that tells how long it was asked to wait each time. */
+  function aNotingClock() {
+    const clock = createManualClock();
+    const delays: number[] = [];
+    const noting: Clock = {
+      now: () => clock.now(),
+      schedule: (delayMs, run) => {
+        delays.push(delayMs);
+        return clock.schedule(delayMs, run);
+      },
+    };
+    return { clock, noting, delays };
+  }
+
+  it("a stream that is refused again and again is tried ever later, and ends as unsent", async () => {
+    const { clock, noting, delays } = aNotingClock();
     const { origin, bodies } = await aServer((stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM));
-    const result = await post(aClient(origin), "a");
-    expect(result).toMatchObject({ kind: "failure", code: "connection-lost", written: false });
+    const result = post(aClient(origin, { clock: noting }), "a");
+    let tries = 2;
+    for (const delayMs of [20, 80, 320, 1_000]) {
+      await until(() => delays.includes(delayMs));
+      expect(bodies).toHaveLength(tries);
+      await clock.advance(delayMs - 1);
+      expect(bodies).toHaveLength(tries);
+      await clock.advance(1);
+      tries++;
+    }
+    expect(await result).toMatchObject({ kind: "failure", code: "connection-lost", written: false });
     expect(bodies).toHaveLength(6);
+    expect(clock.scheduled).toBe(0);
+  });
+
+  it.each([
+    ["aborted", (abort: AbortController) => abort.abort()],
+    ["timeout", (_: AbortController, clock: ManualClock) => clock.advance(15_000)],
+    ["closed", (_: AbortController, _clock: ManualClock, client: HttpClient) => client.close()],
+  ])("a refused stream that waits to be tried again ends as unsent when it is %s", async (code, end) => {
+    const { clock, noting, delays } = aNotingClock();
+    let refusals = 0;
+    const { origin } = await aServer((stream) => {
+      if (++refusals <= 2) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    });
+    const client = aClient(origin, { clock: noting, timeoutMs: 10 });
+    const abort = new AbortController();
+    const result = post(client, "a", { signal: abort.signal });
+    await until(() => delays.includes(20));
+    const ended = end(abort, clock, client);
+    if (code === "closed") await clock.advance(0);
+    expect(await result).toMatchObject({ code, written: false });
+    await ended;
+    expect(clock.scheduled).toBe(0);
+    expect(refusals).toBe(2);
+  });
+
+  it("a refused stream goes to another connection where one has room", async () => {
+    const streams: { stream: ServerHttp2Stream; session: ServerHttp2Session; body: string }[] = [];
+    const { origin, sessions } = await aServer((stream, body, session) => streams.push({ stream, body, session }), {
+      maxConcurrentStreams: 1,
+    });
+    const client = aClient(origin);
+    const first = [post(client, "a"), post(client, "b")];
+    await until(() => streams.length === 2);
+    for (const { stream, body, session } of streams.splice(0)) answerOk(stream, body, session);
+    await Promise.all(first);
+    const result = post(client, "c");
+    await until(() => streams.length === 1);
+    const refusing = streams[0]?.session;
+    streams[0]?.stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    await until(() => streams.length === 2);
+    expect(streams[1]?.session).not.toBe(refusing);
+    expect(sessions).toHaveLength(2);
+    answerOk(streams[1]?.stream as ServerHttp2Stream, "c", sessions[0] as ServerHttp2Session);
+    expect(kindsOf([await result])).toEqual(["200"]);
   });
 
   it("streams above GOAWAY's last stream ID, while those at or below it finish where they are", async () => {
@@ -305,6 +374,7 @@ describe("HTTP/2: what never left is said to be so", () => {
     const { port } = server.address() as AddressInfo;
     const result = await post(aClient(`http://127.0.0.1:${port}`), "a");
     expect(result).toMatchObject({ kind: "failure", code: "connection-failed", written: false });
+    expect(JSON.stringify(result)).toContain("127.0.0.1 does not speak HTTP/2");
   });
 
   it("when no connection comes about in time, or the caller gives up before", async () => {
@@ -326,7 +396,70 @@ describe("HTTP/2: what never left is said to be so", () => {
   });
 });
 
+describe("HTTP/2: the time of an attempt", () => {
+  it("begins when its turn has come, and the deadline holds before that too", async () => {
+    const clock = createManualClock();
+    const held: ServerHttp2Stream[] = [];
+    const { origin } = await aServer((stream) => held.push(stream));
+    const client = aClient(origin, { clock, maxConcurrent: 1 });
+    const results = [post(client, "a"), post(client, "b"), post(client, "c", { deadlineAt: clock.now() + 5_000 })];
+    for (let turn = 1; turn <= 2; turn++) {
+      await until(() => held.length === turn);
+      await clock.advance(4_000);
+      await clock.advance(4_000);
+      await clock.advance(4_000);
+      held[turn - 1]?.respond({ ":status": 200 });
+      held[turn - 1]?.end();
+      await results[turn - 1];
+    }
+    expect(kindsOf(await Promise.all(results))).toEqual(["200", "200", "timeout false"]);
+  });
+
+  it("is bound to a signal that any number of requests share by one listener", async () => {
+    const { origin } = await aServer(() => {});
+    const client = aClient(origin);
+    const abort = new AbortController();
+    const results = Array.from({ length: 50 }, (_, i) => post(client, `m${i}`, { signal: abort.signal }));
+    expect(getEventListeners(abort.signal, "abort")).toHaveLength(1);
+    abort.abort();
+    expect((await Promise.all(results)).every((result) => result.kind === "failure" && result.code === "aborted")).toBe(
+      true,
+    );
+  });
+});
+
 describe("HTTP/2: the life of a connection", () => {
+  it("ends with our hanging up after GOAWAY, also where the far end never does", async () => {
+    const { origin, sessions } = await aServer(answerOk);
+    const nears: Socket[] = [];
+    const proxy = createTcpServer({ allowHalfOpen: true }, (near) => {
+      nears.push(near);
+      const far = connect(Number(new URL(origin).port), "127.0.0.1");
+      for (const socket of [near, far]) socket.on("error", () => {});
+      near.pipe(far, { end: false });
+      far.pipe(near, { end: false });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => {
+      for (const near of nears) near.destroy();
+      proxy.close();
+    });
+    const client = aClient(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    await post(client, "a");
+    let gone = false;
+    nears[0]?.once("close", () => {
+      gone = true;
+    });
+    sessions[0]?.goaway();
+    // a socket that is only half closed on the other side takes this without a word; one that is gone resets
+    while (!gone) {
+      if (nears[0]?.readableEnded) nears[0].write("x");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(kindsOf([await post(client, "b")])).toEqual(["200"]);
+    expect(nears).toHaveLength(2);
+  });
+
   it("that the server ends while it is idle is no error: the next request opens another", async () => {
     const { origin, sessions } = await aServer(answerOk);
     const client = aClient(origin);

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import type { Clock } from "@cloud-messaging/core";
-import { systemClock } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, onAbort, systemClock } from "@cloud-messaging/core";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
 import { Http2Connection } from "./http2-connection.ts";
@@ -27,6 +26,8 @@ const PING_AFTER_MS = 5_000;
 const PING_TIMEOUT_MS = 5_000;
 /** How often one request goes elsewhere by itself, being provably unsent. After that somebody with a longer patience has to decide. */
 const MAX_MOVES = 5;
+/** Waits before each move: a server that refuses has too much to do, and is not asked again in the same millisecond. Unit: milliseconds. */
+const MOVE_DELAYS_MS = [0, 20, 80, 320, 1_000] as const;
 /** Requests that wait for one connection to open before another one is opened too. */
 const WAITING_PER_CONNECTION = 100;
 
@@ -120,9 +121,13 @@ class Http2Pool {
     });
   }
 
-  /** Puts a request on a connection, or in the queue for one. */
-  assign(exchange: Exchange): void {
-    const connection = this.#withRoom();
+  /**
+   * Puts a request on a connection, or in the queue for one.
+   *
+   * @param avoided The connection that has just refused it: taken only where no other has room.
+   */
+  assign(exchange: Exchange, avoided?: Http2Connection): void {
+    const connection = this.#withRoom(avoided) ?? this.#withRoom();
     if (connection !== undefined) {
       exchange.start(connection);
       return;
@@ -163,11 +168,11 @@ class Http2Pool {
   }
 
   /** The one with the most streams that still has room: few connections stay busy, and the others can be let go. */
-  #withRoom(): Http2Connection | undefined {
+  #withRoom(avoided?: Http2Connection): Http2Connection | undefined {
     let best: Http2Connection | undefined;
     const staleBefore = this.clock.now() - this.options.keepAliveMs;
     for (const connection of this.#active) {
-      if (connection.room === 0) continue;
+      if (connection.room === 0 || connection === avoided) continue;
       if (connection.streams === 0 && connection.heardAt < staleBefore) {
         // so long unused that the far end, or something on the way, has likely forgotten it
         connection.retire();
@@ -240,7 +245,9 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
   readonly #pool: Http2Pool;
   readonly #request: HttpRequest;
   readonly #resolve: (result: HttpResult) => void;
-  #onAbort: (() => void) | undefined;
+  #forgetSignal: (() => void) | undefined;
+  #cancelMove: CancelTimer | undefined;
+  #connection: Http2Connection | undefined;
   #phase: "waiting" | "dispatched" | "started" | "over" = "waiting";
   #stream: Cancellable | undefined;
   #epoch = 0;
@@ -253,8 +260,8 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     this.#resolve = resolve;
     this.body = request.body;
     this.maxResponseBytes = pool.options.maxResponseBytes;
-    // its time runs once its turn has come: a long queue is no reason to give up what was not even tried
-    this.expiresAt = request.deadlineAt ?? pool.clock.now() + pool.options.timeoutMs;
+    // waiting for its turn costs nobody anything but the caller's own time; the attempt's begins when it has come
+    this.expiresAt = request.deadlineAt ?? Number.POSITIVE_INFINITY;
     this.headers = pool.headersOf(request);
   }
 
@@ -267,11 +274,10 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
       this.expire();
     } else {
       if (signal !== undefined) {
-        this.#onAbort = () => this.end("aborted", "the signal was aborted");
-        signal.addEventListener("abort", this.#onAbort, { once: true });
+        this.#forgetSignal = onAbort(signal, () => this.end("aborted", "the signal was aborted"));
       }
       slots.acquire(this);
-      if (this.#phase === "waiting") deadlines.add(this);
+      if (this.#phase === "waiting" && this.expiresAt !== Number.POSITIVE_INFINITY) deadlines.add(this);
     }
   }
 
@@ -288,6 +294,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
   start(connection: Http2Connection): void {
     this.#phase = "started";
     this.#sentAt = this.#pool.clock.now();
+    this.#connection = connection;
     this.#stream = connection.request(this);
   }
 
@@ -324,8 +331,14 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     if (this.#phase === "over") return;
     this.#stream = undefined;
     this.#phase = "dispatched";
-    if (++this.#moves > MAX_MOVES) this.#fail("connection-lost", `refused ${this.#moves} times: ${reason}`, false);
-    else this.#pool.assign(this);
+    if (++this.#moves > MAX_MOVES) {
+      this.#fail("connection-lost", `refused ${this.#moves} times: ${reason}`, false);
+      return;
+    }
+    const refusing = this.#connection;
+    const delayMs = MOVE_DELAYS_MS[this.#moves - 1] ?? 0;
+    if (delayMs === 0) this.#pool.assign(this, refusing);
+    else this.#cancelMove = this.#pool.clock.schedule(delayMs, () => this.#pool.assign(this, refusing));
   }
 
   onLost(reason: string): void {
@@ -343,7 +356,8 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     this.#phase = "over";
     deadlines.delete(this);
     this.#pool.withdraw(this);
-    if (this.#onAbort !== undefined) this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    this.#forgetSignal?.();
+    this.#cancelMove?.();
     this.#resolve(result);
     if (hadSlot) slots.release();
     else slots.withdraw(this);

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { type CloudMessagingEvents, createManualClock, type ManualClock, subscribe } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { joinQuota, type Quota, type QuotaParty } from "./quota.ts";
@@ -110,6 +111,54 @@ describe("the quota of a project", () => {
     await clock.advance(2_000);
     expect(await granted).toBe("granted");
     expect(clock.scheduled).toBe(0);
+  });
+
+  it("makes a sender that is closing wait no more, not even for what comes to wait after", async () => {
+    const clock = createManualClock();
+    const quota = join(clock, { perMinute: 60 });
+    quota.take();
+    const first = quota.wait({});
+    quota.endWaits();
+    expect(await first).toBe("closed");
+    expect(await quota.wait({})).toBe("closed");
+    expect(clock.scheduled).toBe(0);
+  });
+
+  it("outlives its senders: one sender after another gets no more than one alone", async () => {
+    const clock = createManualClock();
+    let granted = 0;
+    for (let second = 0; second < 60; second++) {
+      for (let i = 0; i < 20; i++) {
+        const quota = join(clock, { perMinute: 600 });
+        if (quota.take()) granted++;
+        quota.release();
+      }
+      await clock.advance(1_000);
+    }
+    expect(granted).toBeLessThanOrEqual(600);
+    expect(granted).toBeGreaterThan(550);
+  });
+
+  it("is not refilled by another sender's coming", () => {
+    const clock = createManualClock();
+    const one = join(clock, { perMinute: 60 });
+    expect(one.take()).toBe(true);
+    const two = join(clock, { perMinute: 60 });
+    expect(two.take()).toBe(false);
+    one.release();
+    two.release();
+    expect(join(clock, { perMinute: 60_000 }).take()).toBe(false);
+  });
+
+  it("adds one listener to a signal that any number of sends share", async () => {
+    const clock = createManualClock();
+    const quota = join(clock, { perMinute: 60 });
+    quota.take();
+    const abort = new AbortController();
+    const waits = Array.from({ length: 50 }, () => quota.wait({ signal: abort.signal }));
+    expect(getEventListeners(abort.signal, "abort")).toHaveLength(1);
+    abort.abort();
+    expect(new Set(await Promise.all(waits))).toEqual(new Set(["aborted"]));
   });
 
   it("tells in events when sends begin to wait and when none does any more", async () => {

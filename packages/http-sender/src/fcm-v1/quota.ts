@@ -1,4 +1,4 @@
-import { type CancelTimer, type Clock, publish } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, onAbort, publish } from "@cloud-messaging/core";
 
 /** How fast a project may be sent to. */
 export interface QuotaOptions {
@@ -63,14 +63,14 @@ export function joinQuota(party: QuotaParty): Quota {
     bucketsByClock.set(party.clock, buckets);
   }
   const key = `${party.project}@${party.origin}`;
+  // a bucket outlives its last sender: who opens a sender per message is not free of the quota for it
+  for (const [name, bucket] of buckets) if (name !== key && bucket.isForgettable) buckets.delete(name);
   let bucket = buckets.get(key);
   if (bucket === undefined) {
     bucket = new Bucket(party);
     buckets.set(key, bucket);
   }
-  const joined = bucket;
-  const named = buckets;
-  return joined.join(party, () => named.delete(key));
+  return bucket.join(party);
 }
 
 interface Waiter {
@@ -88,7 +88,7 @@ class Bucket {
   #perMinute = DEFAULT_PER_MINUTE;
   #rampUpMs = 0;
   #tokens = 0;
-  #countedAt = 0;
+  #countedAt: number | undefined;
   /** When the pace began to rise. */
   #risingSince = Number.NEGATIVE_INFINITY;
   #usedAt = Number.NEGATIVE_INFINITY;
@@ -98,26 +98,40 @@ class Bucket {
     this.#clock = clock;
   }
 
-  join(party: QuotaParty, onEmpty: () => void): Quota {
-    const first = this.#parties.size === 0;
+  /** Nobody uses it, and a new one would be no fuller: neither its tokens nor its rise say anything any more. */
+  get isForgettable(): boolean {
+    const now = this.#clock.now();
+    if (this.#parties.size > 0 || now - this.#usedAt < MINUTE_MS) return false;
+    this.#refill(now);
+    return this.#tokens >= this.#capacity;
+  }
+
+  join(party: QuotaParty): Quota {
+    const now = this.#clock.now();
+    if (this.#countedAt === undefined) {
+      this.#perMinute = party.perMinute ?? DEFAULT_PER_MINUTE;
+      this.#tokens = this.#capacity;
+      this.#countedAt = now;
+    }
+    // at the pace that held until now
+    this.#refill(now);
     this.#parties.add(party);
     this.#settlePace();
-    if (first) {
-      this.#tokens = this.#capacity;
-      this.#countedAt = this.#clock.now();
-    }
+    let ended = false;
     const endWaits = (): void => {
       for (const waiter of [...this.#waiters]) if (waiter.party === party) waiter.settle("closed");
     };
     return {
       take: () => this.#waiters.size === 0 && this.#take(),
-      wait: (options) => this.#wait(party, options),
-      endWaits,
+      wait: (options) => (ended ? Promise.resolve("closed" as const) : this.#wait(party, options)),
+      endWaits: () => {
+        ended = true;
+        endWaits();
+      },
       release: () => {
         endWaits();
         if (!this.#parties.delete(party)) return;
-        if (this.#parties.size === 0) onEmpty();
-        else this.#settlePace();
+        if (this.#parties.size > 0) this.#settlePace();
       },
     };
   }
@@ -154,7 +168,7 @@ class Bucket {
   }
 
   #refill(now: number): void {
-    const from = this.#countedAt;
+    const from = this.#countedAt ?? now;
     this.#countedAt = now;
     if (now <= from) return;
     this.#tokens = Math.min(this.#capacity, this.#tokens + this.#fullRate * this.#fullTimeBetween(from, now));
@@ -177,19 +191,18 @@ class Bucket {
     if (signal?.aborted) return Promise.resolve("aborted");
     return new Promise((resolve) => {
       let cancelDeadline: CancelTimer | undefined;
-      const onAbort = (): void => waiter.settle("aborted");
       const waiter: Waiter = {
         party,
         settle: (result) => {
           if (!this.#waiters.delete(waiter)) return;
           cancelDeadline?.();
-          signal?.removeEventListener("abort", onAbort);
+          forget();
           resolve(result);
           if (this.#waiters.size === 0) this.#onFlowing(party);
         },
       };
       this.#waiters.add(waiter);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const forget = onAbort(signal, () => waiter.settle("aborted"));
       if (deadlineAt !== undefined) {
         cancelDeadline = this.#clock.schedule(deadlineAt - this.#clock.now(), () => waiter.settle("timeout"));
       }
