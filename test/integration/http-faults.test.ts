@@ -415,6 +415,26 @@ describe("a request that never left is retryable, and that is a proof", () => {
     expect(server.requests).toHaveLength(1);
     expect(clock.scheduled).toBe(0);
   });
+
+  it("close() hands none that waits to a connection that is free", async () => {
+    await using server = await startFaultServer();
+    const { clock, transport } = setup(server.origin, { maxSockets: 2, closeTimeoutMs: 1_000 });
+    // two connections, and by what the service says only one request at a time from now on
+    server.script(answer(503, ""), answer(503, ""));
+    await Promise.all([transport.send(toTwo), transport.send(toTwo)]);
+    server.otherwise = hang();
+    const sends = Array.from({ length: 5 }, () => transport.send(toTwo));
+    await server.arrived(3);
+    expect(server.connections).toBe(2);
+    const closed = transport.close();
+    await clock.advance(1_000);
+    const [first, ...others] = await Promise.all(sends);
+    await closed;
+    await server.quiet();
+    expect(common(first?.outcomes ?? [])).toMatchObject({ kind: "ambiguous", code: "closed" });
+    for (const { outcomes } of others) expectNeverLeft(outcomes, "closed");
+    expect(server.requests).toHaveLength(3);
+  });
 });
 
 describe("a far end that takes connections and drops them at once", () => {
@@ -546,13 +566,19 @@ describe("TLS", () => {
 
   it("whose handshake never ends is given up in time, and its connection is gone after close()", async () => {
     await using server = await startFaultServer();
-    const { clock, transport } = setup(server.origin.replace("http:", "https:"));
+    // longer than undici itself waits for a connection
+    const timeoutMs = 60_000;
+    const { clock, transport } = setup(server.origin.replace("http:", "https:"), { timeoutMs });
     const sending = transport.send(toTwo);
     await server.connected(1);
-    await clock.advance(TIMEOUT_MS);
+    await clock.advance(timeoutMs);
     expect(common((await sending).outcomes)).toMatchObject({ kind: "retryable", code: "timeout" });
     await transport.close();
-    await server.quiet();
+    // round trips of another: the end of that connection would have come before they were over
+    const other = setup(server.origin, { maxSockets: 1 });
+    for (let n = 0; n < 3; n++) await other.transport.send(toTwo);
+    expect(server.open).toBe(1);
+    await other.transport.close();
   });
 
   it("that is no TLS at all fails the connection", async () => {

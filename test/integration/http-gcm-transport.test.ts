@@ -126,20 +126,31 @@ describe("the GCM HTTP transport", () => {
     expect(Math.max(...server.requests.map(({ body }) => body.length))).toBeLessThanOrEqual(10_000);
   });
 
-  it("has no more requests of one send under way than it may", async () => {
+  it.each<[string, Partial<GcmHttpTransportOptions>]>([
+    ["cut by the number of tokens", { maxTokensPerRequest: 1 }],
+    ["cut by the length of the body", { maxTokensPerRequest: 20, maxRequestBytes: 60 }],
+  ])("has as many requests of one send under way as it may, and no more: %s", async (_, options) => {
     await using server = await startFaultServer();
-    await using transport = transportTo(server, { maxTokensPerRequest: 1, maxRequestsPerSend: 3 });
-    let underWay = 0;
-    let most = 0;
+    await using transport = transportTo(server, { maxRequestsPerSend: 3, ...options });
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     server.otherwise = async (request, socket) => {
-      most = Math.max(most, ++underWay);
-      await new Promise((resolve) => setImmediate(resolve));
-      underWay--;
+      if (!request.body.includes("probe")) await held;
       await acceptAll()(request, socket);
     };
-    await transport.send(message({ target: { tokens: Array.from({ length: 40 }, (_, n) => `tok-${n}`) } }));
-    expect(server.requests).toHaveLength(40);
-    expect(most).toBeLessThanOrEqual(3);
+    const sending = transport.send(message({ target: { tokens: Array.from({ length: 40 }, (_, n) => `tok-${n}`) } }));
+    await server.arrived(3);
+    // whole round trips of others: what else had left would have arrived before them
+    for (let n = 0; n < 3; n++) {
+      await using other = transportTo(server);
+      await other.send(message({ target: { token: "probe" } }));
+    }
+    expect(server.requests.filter(({ body }) => !body.includes("probe"))).toHaveLength(3);
+    release();
+    const { outcomes } = await sending;
+    expect(outcomes.map(({ kind }) => kind)).toEqual(new Array(40).fill("accepted"));
   });
 
   it("keeps every digit of a topic's message ID", async () => {

@@ -131,6 +131,77 @@ describe("device groups", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  const NOT_FOUND = answer(400, '{"error":"notification_key not found"}');
+  const MISMATCH = answer(
+    400,
+    `{"error":"notification_key_name doesn't match the group name of the notification_key"}`,
+  );
+
+  it.each<[string, Step]>([
+    ["is not known any more", NOT_FOUND],
+    ["belongs to another name", MISMATCH],
+  ])("look a remembered key up again that %s, once", async (_, refusal) => {
+    await using server = await startFaultServer();
+    await using groups = groupsOf(server);
+    server.script(
+      json({ notification_key: "key-old" }),
+      refusal,
+      json({ notification_key: "key-new" }),
+      json({ notification_key: "key-newest" }),
+      json({ notification_key: "key-newest" }),
+    );
+    await groups.create("user-7", ["tok-a"]);
+    expect(await groups.add("user-7", ["tok-b"])).toEqual({ kind: "ok", notificationKey: "key-newest" });
+    expect(server.requests.map(({ method }) => method)).toEqual(["POST", "POST", "GET", "POST"]);
+    expect(bodyOf(server, 3)).toMatchObject({ operation: "add", notification_key: "key-new" });
+    await groups.remove("user-7", ["tok-b"]);
+    expect(bodyOf(server, 4)).toMatchObject({ operation: "remove", notification_key: "key-newest" });
+  });
+
+  it("forget a key with its group, and try no key again that the caller gave or that was looked up", async () => {
+    await using server = await startFaultServer();
+    await using groups = groupsOf(server);
+    server.script(json({ notification_key: "key-1" }));
+    server.otherwise = NOT_FOUND;
+    await groups.create("user-7", ["tok-a"]);
+    expect(await groups.find("user-7")).toMatchObject({ kind: "rejected", code: "group-not-found" });
+    // forgotten: it begins with a look-up
+    expect(await groups.add("user-7", ["tok-b"])).toMatchObject({ kind: "rejected", code: "group-not-found" });
+    expect(server.requests.map(({ method }) => method)).toEqual(["POST", "GET", "GET"]);
+    const own = await groups.add("user-7", ["tok-b"], { notificationKey: "key-own" });
+    expect(own).toMatchObject({ kind: "rejected", code: "group-not-found" });
+    expect(server.requests).toHaveLength(4);
+    server.script(json({ notification_key: "key-2" }));
+    expect(await groups.add("user-7", ["tok-b"])).toMatchObject({ kind: "rejected", code: "group-not-found" });
+    expect(server.requests).toHaveLength(6);
+  });
+
+  it("take for the newest key what the latest call brought, whichever answer came last", async () => {
+    await using server = await startFaultServer();
+    await using groups = groupsOf(server);
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    server.script(
+      json({ notification_key: "key-1" }),
+      async (request, socket) => {
+        await held;
+        return json({ notification_key: "key-2" })(request, socket);
+      },
+      json({ notification_key: "key-3" }),
+      json({ notification_key: "key-4" }),
+    );
+    await groups.create("user-7", ["tok-a"]);
+    const slow = groups.add("user-7", ["tok-b"]);
+    await server.arrived(2);
+    await groups.add("user-7", ["tok-c"]);
+    release();
+    expect(await slow).toEqual({ kind: "ok", notificationKey: "key-2" });
+    await groups.add("user-7", ["tok-d"]);
+    expect(bodyOf(server, 3)).toMatchObject({ notification_key: "key-3" });
+  });
+
   it("do not change anything when the look-up before it fails", async () => {
     await using server = await startFaultServer();
     await using groups = groupsOf(server);
@@ -144,6 +215,8 @@ describe("device groups", () => {
     await using groups = groupsOf(server);
     await expect(groups.create("", ["tok-a"])).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
     await expect(groups.create("a\r\nX-Injected: 1", ["tok-a"])).rejects.toThrow(/name/);
+    await expect(groups.create("half \ud83d", ["tok-a"])).rejects.toThrow(/lone surrogate/);
+    await expect(groups.find("\udd14")).rejects.toThrow(/lone surrogate/);
     await expect(groups.create("user-7", [])).rejects.toThrow(/at least one/);
     await expect(groups.create("user-7", new Array(21).fill("tok"))).rejects.toThrow(/at most 20/);
     await expect(groups.add("user-7", ["tok a"])).rejects.toThrow(/tokens\.0/);
@@ -385,13 +458,14 @@ describe("topics over Instance ID", () => {
 });
 
 describe("topics over the topic-subscription service", () => {
-  const topicsOf = (server: FaultServer) =>
+  const topicsOf = (server: FaultServer, options: object = {}) =>
     createTopics({
       backend: "topic-subscriptions",
       projectId: "my-project",
       credential: async () => "ya29.token",
       endpoint: server.origin,
       maxSockets: 20,
+      ...options,
     });
 
   it("subscribe and unsubscribe one by one, behind the same interface", async () => {
@@ -443,6 +517,49 @@ describe("topics over the topic-subscription service", () => {
     await expect(topics.subscribe(dots, ["tok-a"])).rejects.toThrow(/topic: must not be/);
     await expect(topics.unsubscribe(`/topics/${dots}`, ["tok-a"])).rejects.toThrow(/topic: must not be/);
     expect(server.requests).toHaveLength(0);
+  });
+
+  /** Holds every answer until it is told otherwise. */
+  function hold(server: FaultServer): () => void {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    server.otherwise = async (request, socket) => {
+      await held;
+      return json({})(request, socket);
+    };
+    return release;
+  }
+  const tokensOf = (count: number) => Array.from({ length: count }, (_, n) => `tok-${n}`);
+
+  it("leave connections to other calls", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server, { maxSockets: 2 });
+    const release = hold(server);
+    const many = topics.subscribe("news", tokensOf(20));
+    await server.arrived(2);
+    const one = topics.subscribe("news", ["tok-other"]);
+    await new Promise((resolve) => setImmediate(resolve));
+    release();
+    await Promise.all([many, one]);
+    const position = server.requests.findIndex(({ path }) => path.includes("tok-other"));
+    expect(position).toBeLessThanOrEqual(4);
+  });
+
+  it("have a hundred calls under way, and no more, however many sockets there may be", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server, { maxSockets: 500 });
+    const release = hold(server);
+    const many = topics.subscribe("news", tokensOf(130));
+    await server.arrived(100);
+    // another one has its round trip: what else had left would have arrived before it
+    const one = topics.subscribe("news", ["tok-other"]);
+    await server.arrived(101);
+    expect(server.requests.at(-1)?.path).toContain("tok-other");
+    release();
+    await Promise.all([many, one]);
+    expect(server.requests).toHaveLength(131);
   });
 
   it("a bare 404 removes no token", async () => {

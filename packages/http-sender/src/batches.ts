@@ -11,17 +11,31 @@ export async function mapBatches<T, R>(
   parallel: number,
   run: (batch: readonly T[]) => Promise<readonly R[]>,
 ): Promise<R[]> {
+  const ends: number[] = [];
+  for (let end = size; end < items.length; end += size) ends.push(end);
+  return mapParts(items, [...ends, items.length], parallel, run);
+}
+
+/**
+ * As `mapBatches`, with batches of any size.
+ *
+ * @param ends Where each batch ends, and the next begins: ascending, the last one the number of items.
+ */
+export async function mapParts<T, R>(
+  items: readonly T[],
+  ends: readonly number[],
+  parallel: number,
+  run: (batch: readonly T[]) => Promise<readonly R[]>,
+): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
   const worker = async (): Promise<void> => {
-    while (next < items.length) {
-      const from = next;
-      next += size;
-      const part = await run(items.slice(from, from + size));
+    while (next < ends.length) {
+      const from = next === 0 ? 0 : (ends[next - 1] as number);
+      const part = await run(items.slice(from, ends[next++]));
       for (let index = 0; index < part.length; index++) results[from + index] = part[index] as R;
     }
   };
-  const workers = Math.min(Math.ceil(items.length / size), parallel);
-  await Promise.all(Array.from({ length: workers }, worker));
+  await Promise.all(Array.from({ length: Math.min(ends.length, parallel) }, worker));
   return results;
 }

@@ -52,6 +52,47 @@ export function encodeMulticast(content: string, tokens: readonly RegistrationTo
 }
 
 /**
+ * Where to cut a list of tokens so that every multicast body keeps to both limits; a token that is too long by itself goes alone.
+ * Says where each part ends.
+ *
+ * @param maxBytes Longest body, tokens and all. Unit: bytes.
+ */
+export function cutTokens(
+  content: string,
+  tokens: readonly RegistrationToken[],
+  maxTokens: number,
+  maxBytes: number,
+): number[] {
+  const room = maxBytes - encodeMulticast(content, []).length;
+  const ends: number[] = [];
+  for (let from = 0; from < tokens.length; from = ends.at(-1) as number) {
+    const furthest = Math.min(from + maxTokens, tokens.length);
+    let most = 0;
+    for (let index = from; index < furthest; index++) {
+      most += MAX_BYTES_PER_UNIT * (tokens[index] as string).length + TOKEN_FRAME;
+    }
+    ends.push(most <= room ? furthest : lastThatFits(tokens, from, furthest, room));
+  }
+  return ends;
+}
+
+/** A UTF-16 unit in JSON: `\u0000` at the worst. */
+const MAX_BYTES_PER_UNIT = 6;
+/** Two quotes and a comma. */
+const TOKEN_FRAME = 3;
+
+function lastThatFits(tokens: readonly RegistrationToken[], from: number, furthest: number, room: number): number {
+  let bytes = -1; // the first has no comma before it
+  let end = from;
+  while (end < furthest) {
+    bytes += Buffer.byteLength(JSON.stringify(tokens[end])) + 1;
+    if (bytes > room && end > from) break;
+    end++;
+  }
+  return end;
+}
+
+/**
  * A message to one token as a plain-text request.
  *
  * Source: docs/protocol/gcm-http.md#plain-text

@@ -15,7 +15,7 @@ import {
   systemClock,
   tokensOf,
 } from "@cloud-messaging/core";
-import { mapBatches } from "../batches.ts";
+import { mapParts } from "../batches.ts";
 import { checkCallOptions } from "../call-options.ts";
 import { atEmulator } from "../emulator-environment.ts";
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../endpoint.ts";
@@ -23,6 +23,7 @@ import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } f
 import { gcmHttpOptionsSchema, parseOptions } from "../options-schema.ts";
 import {
   CONTENT_TYPES,
+  cutTokens,
   encodeContent,
   encodeMulticast,
   encodePlainText,
@@ -221,10 +222,20 @@ class GcmHttp implements GcmHttpTransport {
     const content = this.#format === "json" ? encodeContent(message) : "";
     const tokens = tokensOf(message.target);
     const send: Send = { message, content, options };
-    if (tokens === undefined) return { outcomes: await this.#request(send, undefined) };
-    const { maxTokens } = this.#limits;
-    if (tokens.length <= maxTokens) return { outcomes: await this.#request(send, tokens) };
-    return { outcomes: await this.#sendInParts(send, tokens, maxTokens) };
+    const { maxTokens, maxBytes, maxParallel } = this.#limits;
+    if (tokens === undefined || tokens.length <= maxTokens) {
+      const body = this.#encode(send, tokens);
+      if (body.length <= maxBytes || tokens === undefined || tokens.length <= 1) {
+        return { outcomes: await this.#request(send, tokens, body) };
+      }
+    }
+    // all the cuts are known before the first part leaves: one list of parts, and one bound on how many are under way
+    const ends =
+      this.#format === "json" ? cutTokens(content, tokens, maxTokens, maxBytes) : tokens.map((_, index) => index + 1);
+    const outcomes = await mapParts(tokens, ends, maxParallel, (part) =>
+      this.#request(send, part, this.#encode(send, part)),
+    );
+    return { outcomes };
   }
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
@@ -252,18 +263,12 @@ class GcmHttp implements GcmHttpTransport {
     return this.close();
   }
 
-  /** Many tokens, a request's worth at a time. */
-  #sendInParts(send: Send, tokens: readonly RegistrationToken[], size: number): Promise<RecipientOutcome[]> {
-    return mapBatches(tokens, size, this.#limits.maxParallel, (batch) => this.#request(send, batch));
-  }
-
-  /** One request, or two halves where it would be too long. */
-  async #request(send: Send, tokens: readonly RegistrationToken[] | undefined): Promise<RecipientOutcome[]> {
-    const { message, options } = send;
-    const body = this.#encode(send, tokens);
-    if (body.length > this.#limits.maxBytes && tokens !== undefined && tokens.length > 1) {
-      return this.#sendInParts(send, tokens, Math.ceil(tokens.length / 2));
-    }
+  /** One request. */
+  async #request(
+    { message, options }: Send,
+    tokens: readonly RegistrationToken[] | undefined,
+    body: Buffer,
+  ): Promise<RecipientOutcome[]> {
     const recipients = tokens ?? recipientsOf(message.target);
     const startedAt = this.#clock.now();
     const result = await this.#post(body, options);

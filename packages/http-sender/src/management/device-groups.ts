@@ -66,7 +66,8 @@ export interface DeviceGroups extends AsyncDisposable {
   /**
    * Adds members; one that is in already counts as added.
    *
-   * @param notificationKey The group's key. Left out: the newest this object has seen for the name, else it is looked up first.
+   * Without a `notificationKey` the newest key that this object has seen for the name is used; where there is none, or where the service
+   * does not know that one any more, the key is looked up and the change made once with what was found.
    */
   add(name: string, tokens: readonly string[], options?: GroupCallOptions): Promise<DeviceGroupResult>;
   /** Removes members; with the last one the group ends. */
@@ -79,7 +80,7 @@ export interface DeviceGroups extends AsyncDisposable {
 
 /** What a caller can say about a change of members. */
 export interface GroupCallOptions extends CallOptions {
-  /** @defaultValue the newest key this object has seen for the name, else it is looked up first */
+  /** @defaultValue the newest key this object has seen for the name; looked up where there is none, or it is not known any more */
   readonly notificationKey?: string;
 }
 
@@ -128,10 +129,23 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
 }
 
 function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
-  const newestKeys = new Map<string, string>();
+  /** The newest key of each name, and the number of the call that brought it: answers need not arrive in the order of their calls. */
+  const newestKeys = new Map<string, { readonly key: string; readonly call: number }>();
+  let calls = 0;
 
-  function read(group: string, result: CallResult): DeviceGroupResult {
-    if (result.kind === "failed") return result.outcomeFor(group);
+  function remember(group: string, key: string, call: number): void {
+    if ((newestKeys.get(group)?.call ?? 0) > call) return;
+    newestKeys.delete(group);
+    newestKeys.set(group, { key, call });
+    if (newestKeys.size > MAX_REMEMBERED) newestKeys.delete(newestKeys.keys().next().value as string);
+  }
+
+  function read(group: string, call: number, result: CallResult): DeviceGroupResult {
+    if (result.kind === "failed") {
+      const outcome = result.outcomeFor(group);
+      if (provesKeyStale(outcome) && (newestKeys.get(group)?.call ?? 0) < call) newestKeys.delete(group);
+      return outcome;
+    }
     const key = result.body["notification_key"];
     if (typeof key !== "string" || key === "") {
       const { status, sentAt } = result.answer;
@@ -146,9 +160,7 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
         service: { status },
       };
     }
-    newestKeys.delete(group);
-    newestKeys.set(group, key);
-    if (newestKeys.size > MAX_REMEMBERED) newestKeys.delete(newestKeys.keys().next().value as string);
+    remember(group, key, call);
     return { kind: "ok", notificationKey: key };
   }
 
@@ -167,15 +179,19 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
       registration_ids: tokens,
     };
     const { signal } = options;
+    const call = ++calls;
     return read(
       group,
+      call,
       await client.call({ method: "POST", path, body, recipients: tokens.length, signal, deadlineAt }),
     );
   }
 
   async function lookUp(group: string, signal: AbortSignal | undefined, deadlineAt: number | undefined) {
     const query = `${path.includes("?") ? "&" : "?"}notification_key_name=${encodeURIComponent(group)}`;
-    return read(group, await client.call({ method: "GET", path: path + query, recipients: 0, signal, deadlineAt }));
+    const call = ++calls;
+    const result = await client.call({ method: "GET", path: path + query, recipients: 0, signal, deadlineAt });
+    return read(group, call, result);
   }
 
   async function changeMembers(
@@ -189,8 +205,13 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     const deadlineAt = client.deadlineOf(options);
     const { notificationKey } = options;
     if (notificationKey !== undefined) checkTokens([notificationKey], "notificationKey");
-    const known = notificationKey ?? newestKeys.get(group);
-    if (known !== undefined) return change(operation, group, tokens, options, deadlineAt, known);
+    const remembered = newestKeys.get(group)?.key;
+    const known = notificationKey ?? remembered;
+    if (known !== undefined) {
+      const result = await change(operation, group, tokens, options, deadlineAt, known);
+      // somebody else may have ended the group and made it again, under another key: a refusal has changed nothing
+      if (result.kind === "ok" || notificationKey !== undefined || !provesKeyStale(result)) return result;
+    }
     const found = await lookUp(group, options.signal, deadlineAt);
     return found.kind === "ok"
       ? change(operation, group, tokens, options, deadlineAt, found.notificationKey)
@@ -221,11 +242,19 @@ function notChanged(found: FailedOutcome): FailedOutcome {
   return found.kind === "ambiguous" ? { ...found, kind: "retryable" } : found;
 }
 
+/** Whether a refusal says that the key does not, or not any more, belong to the name. */
+function provesKeyStale({ kind, code }: FailedOutcome): boolean {
+  return kind === "rejected" && (code === "group-not-found" || code === "group-name-mismatch");
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are looked for
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function checkName(name: string): void {
   if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || CONTROL_CHARACTER.test(name)) {
     throw invalidArgument("name", `must have 1 to ${MAX_NAME_LENGTH} characters, control characters not among them`);
   }
+  // it has no form in UTF-8, and so none in a URL
+  if (LONE_SURROGATE.test(name)) throw invalidArgument("name", "holds half of a character (a lone surrogate)");
 }
