@@ -1,10 +1,11 @@
+import { execFile } from "node:child_process";
 import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inspect } from "node:util";
+import { inspect, promisify } from "node:util";
 import {
   createManualClock,
   InvalidOptionsError,
@@ -362,10 +363,91 @@ describe("application default credentials", () => {
   });
 });
 
-async function aFile(text: string): Promise<string> {
+describe("the project", () => {
+  it.each<
+    [string, string, (server: V1Server) => Promise<Partial<FcmV1TransportOptions>> | Partial<FcmV1TransportOptions>]
+  >([
+    [
+      "the option, before all others",
+      "from-option",
+      (server) => ({ projectId: "from-option", credential: keyFor(server) }),
+    ],
+    ["the key's, before the environment's", "demo", (server) => ({ credential: keyFor(server) })],
+    [
+      "the one of the key's file, before the environment's",
+      "demo",
+      async (server) => ({ credential: await aFile(JSON.stringify(keyFor(server))) }),
+    ],
+    ["the environment's, where the credential knows none", "from-environment", () => ({ credential: async () => "t" })],
+    [
+      "the environment's, where the key's file names none",
+      "from-environment",
+      async (server) => {
+        const { project_id: _, ...rest } = keyFor(server);
+        return { credential: await aFile(JSON.stringify(rest)) };
+      },
+    ],
+    [
+      "the environment's, before the one of the default credentials",
+      "from-environment",
+      async (server) => {
+        setEnv("GOOGLE_APPLICATION_CREDENTIALS", await aFile(JSON.stringify(keyFor(server))));
+        return { credential: "application-default" };
+      },
+    ],
+    [
+      "the one of the default credentials, where nothing else says it",
+      "demo",
+      async (server) => {
+        setEnv("GOOGLE_CLOUD_PROJECT", undefined);
+        setEnv("GCLOUD_PROJECT", undefined);
+        setEnv("GOOGLE_APPLICATION_CREDENTIALS", await aFile(JSON.stringify(keyFor(server))));
+        return { credential: "application-default" };
+      },
+    ],
+  ])("is %s", async (_name, expected, options) => {
+    const server = await aServer();
+    setEnv("GOOGLE_CLOUD_PROJECT", "from-environment");
+    const { transport } = aTransport(server, await options(server));
+    expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
+    expect(server.requests[0]?.path).toBe(`/v1/projects/${expected}/messages:send`);
+  });
+
+  it("that cannot be found out in time keeps no send longer than it wants to wait, nor close()", async () => {
+    const server = await aServer();
+    // a file that is opened and never read from: nobody writes to a pipe
+    const path = join(await aFolder(), "pipe.json");
+    await promisify(execFile)("mkfifo", [path]);
+    const { transport, clock } = aTransport(server, { credential: path });
+    const abort = new AbortController();
+    const sends = [
+      transport.send(toOne, { signal: abort.signal }),
+      transport.send(toOne, { deadlineAt: clock.now() + 1_000 }),
+      transport.send(toOne),
+    ];
+    abort.abort();
+    expect(kinds((await (sends[0] as (typeof sends)[0])).outcomes)).toEqual(["retryable aborted"]);
+    await clock.advance(1_000);
+    expect(kinds((await (sends[1] as (typeof sends)[0])).outcomes)).toEqual(["retryable timeout"]);
+    await clock.advance(14_000);
+    expect(kinds((await (sends[2] as (typeof sends)[0])).outcomes)).toEqual(["retryable timeout"]);
+    const last = transport.send(toOne);
+    await transport.close();
+    expect(kinds((await last).outcomes)).toEqual(["retryable closed"]);
+    expect(clock.scheduled).toBe(0);
+    // lets those who read the pipe go
+    await promisify(execFile)("sh", ["-c", `: > "$1"`, "sh", path]);
+  });
+});
+
+async function aFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "credentials-"));
   cleanups.push(() => rm(folder, { recursive: true }));
-  const path = join(folder, "credential.json");
+  return folder;
+}
+
+async function aFile(text: string): Promise<string> {
+  const path = join(await aFolder(), "credential.json");
   await writeFile(path, text);
   return path;
 }

@@ -180,14 +180,39 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
     it("that is refused, and its replacement too, ends as rejected, and nothing is removed", async () => {
       const server = await aServer();
       server.otherwise = v1Error(401, "UNAUTHENTICATED");
-      const { sender, changes, fetched } = aSender(server, httpVersion);
+      const { sender, changes, fetched, clock } = aSender(server, httpVersion);
       const { outcomes } = await sender.send({ target: { token: "tok-a" } });
       expect(kinds(outcomes)).toEqual(["rejected authentication-failed"]);
       expect(server.requests).toHaveLength(2);
-      await sender.send({ target: { token: "tok-a" } });
-      expect(server.requests).toHaveLength(3);
+      const second = sender.send({ target: { token: "tok-a" } });
+      await server.arrived(3);
       expect(fetched.count).toBe(2);
+      let settled = false;
+      void second.then(() => {
+        settled = true;
+      });
+      while (!settled) await clock.advance(1_000);
+      expect(kinds((await second).outcomes)).toEqual(["rejected authentication-failed"]);
+      expect(fetched.count).toBe(3);
       expect(changes).toEqual([]);
+    });
+
+    it("that expires twice within seconds costs no message: it is sent again once there may be a new token", async () => {
+      const server = await aServer();
+      const good = new Set(["Bearer ya29.1"]);
+      server.otherwise = (exchange) =>
+        (good.has(exchange.request.authorization) ? acceptV1 : v1Error(401, "UNAUTHENTICATED"))(exchange);
+      const { transport, clock } = aTransport(server, httpVersion);
+      expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
+      for (const now of ["Bearer ya29.2", "Bearer ya29.3"]) {
+        good.clear();
+        good.add(now);
+        const { outcomes } = await transport.send(toOne);
+        if (now.endsWith("2")) expect(kinds(outcomes)).toEqual(["accepted"]);
+        else expect(outcomes).toMatchObject([{ kind: "retryable", code: "unavailable", retryAfterMs: 10_000 }]);
+      }
+      await clock.advance(10_000);
+      expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
     });
 
     it("is not what is replaced when APNs credentials are bad", async () => {
@@ -482,6 +507,48 @@ describe("FCM v1: options and notices", () => {
     stop();
     expect(notices.map(({ field }) => field)).toEqual(["delayWhileIdle", "deliveryReceiptRequested", "messageId"]);
     expect(published).toHaveLength(3);
+  });
+
+  it("sends the message whatever the listener throws, and tells of that", async () => {
+    const server = await aServer();
+    const published: string[] = [];
+    const stop = subscribe("cloud-messaging:notice", ({ notice, detail }) => published.push(`${notice}: ${detail}`));
+    const { transport } = aTransport(server, "1.1", {
+      onNotice: () => {
+        throw new RangeError("SECRET");
+      },
+    });
+    const message = parseDownstreamMessage({ target: { token: "tok-a" }, delayWhileIdle: true });
+    expect(kinds((await transport.send(message)).outcomes)).toEqual(["accepted"]);
+    stop();
+    expect(published).toContain("listener-failed: onNotice threw RangeError");
+    expect(published.join()).not.toContain("SECRET");
+  });
+
+  it("ends what waits for quota when it closes, as not sent", async () => {
+    const server = await aServer();
+    const { transport, clock } = aTransport(server, "1.1", { quota: { perMinute: 60 } });
+    const report = transport.send(toMany(5));
+    await server.arrived(1);
+    await transport.close();
+    expect(kinds((await report).outcomes)).toEqual(["accepted", ...Array(4).fill("retryable closed")]);
+    expect(server.requests).toHaveLength(1);
+    expect(clock.scheduled).toBe(0);
+  });
+
+  it("speaks HTTP/1.1 where it is told nothing, and HTTP/2 where it is told to", async () => {
+    const server = await aServer();
+    for (const httpVersion of [undefined, "2"] as const) {
+      await using transport = createFcmV1Transport({
+        endpoint: server.origin,
+        connect: { ca: server.ca },
+        projectId: "demo",
+        credential: aToken,
+        ...(httpVersion === undefined ? {} : { httpVersion }),
+      });
+      await transport.send(toOne);
+    }
+    expect(server.requests.map(({ httpVersion }) => httpVersion)).toEqual(["1.1", "2.0"]);
   });
 
   it("warns on process where nobody listens to notices", async () => {

@@ -92,7 +92,7 @@ export const fcmV1OptionsSchema = z.strictObject({
   credential: z.unknown().optional(),
   projectId: projectIdSchema.optional(),
   endpoint: z.union([z.string(), z.instanceof(URL)]).default("https://fcm.googleapis.com"),
-  httpVersion: z.enum(["1.1", "2"], { error: 'must be "1.1" or "2"' }).optional(),
+  httpVersion: z.enum(["1.1", "2"], { error: 'must be "1.1" or "2"' }).default("1.1"),
   maxRequests: count(100_000).optional(),
   quota: z
     .union([

@@ -50,6 +50,24 @@ describe("reading an error answer of FCM v1", () => {
       "invalid-argument",
     ],
     [
+      "a value that the service repeats and that sounds like it",
+      400,
+      error(400, "INVALID_ARGUMENT", `Invalid data value: ${BAD_TOKEN}`, fcm("INVALID_ARGUMENT")),
+      "invalid-argument",
+    ],
+    [
+      "another field, whatever the words say",
+      400,
+      error(400, "INVALID_ARGUMENT", BAD_TOKEN, fcm("INVALID_ARGUMENT"), violation("message.data[0].value")),
+      "invalid-argument",
+    ],
+    [
+      "a bad token by its plainest words",
+      400,
+      error(400, "INVALID_ARGUMENT", "Invalid registration token", fcm("INVALID_ARGUMENT")),
+      "invalid-registration",
+    ],
+    [
       "a message that is too big",
       400,
       error(400, "INVALID_ARGUMENT", "Android message is too big", fcm("INVALID_ARGUMENT")),

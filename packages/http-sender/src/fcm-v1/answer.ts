@@ -23,8 +23,9 @@ export interface FcmV1Failure {
 
 /** Longest text kept of what the service said. Unit: characters. */
 const MAX_DESCRIPTION = 300;
+/** From the first word on: further in, it may be a value of the message's that the service merely repeats. */
 const ABOUT_TOKEN =
-  /\b(?:not a valid|invalid)\b[^.]*\b(?:registration token|installation id|fid)\b|\b(?:registration token|installation id|fid)\b[^.]*\bnot (?:a )?valid\b/i;
+  /^\s*(?:(?:The |This )?(?:FCM )?(?:registration token|installation id|fid)(?: provided)? is (?:not (?:a )?valid\b|invalid\b)|(?:Invalid|Not a valid) (?:FCM )?(?:registration token|installation id|fid)\b)/i;
 const TOKEN_FIELD = /^message\.(?:token|fid)$/;
 
 /**
@@ -116,11 +117,11 @@ function knownCode(word: string | undefined): ErrorCode | undefined {
 }
 
 function isAboutToken(message: string | undefined, details: readonly FcmV1ErrorDetail[]): boolean {
-  if (message !== undefined && ABOUT_TOKEN.test(message)) return true;
-  return details.some(
-    (detail) =>
-      detail["@type"] === BAD_REQUEST_TYPE &&
-      detail.fieldViolations?.some(({ field }) => field !== undefined && TOKEN_FIELD.test(field)),
+  // where the service names fields, they say what its words can only suggest
+  const named = details.filter((detail) => detail["@type"] === BAD_REQUEST_TYPE);
+  if (named.length === 0) return message !== undefined && ABOUT_TOKEN.test(message);
+  return named.some(({ fieldViolations }) =>
+    fieldViolations?.some(({ field }) => field !== undefined && TOKEN_FIELD.test(field)),
   );
 }
 

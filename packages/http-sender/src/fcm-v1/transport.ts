@@ -15,22 +15,18 @@ import {
   type Target,
 } from "@cloud-messaging/core";
 import { atEmulator, emulatorTokens } from "../emulator-environment.ts";
-import { type Endpoint, isLoopback, parseEndpoint } from "../endpoint.ts";
+import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient } from "../http.ts";
 import type { HttpAnswer, HttpClient, HttpResult } from "../http-client.ts";
 import { createHttp2Client } from "../http2.ts";
 import { fcmV1OptionsSchema, parseOptions } from "../options-schema.ts";
-import {
-  type AccessTokenProvider,
-  type AccessTokenResult,
-  type AccessTokenSource,
-  createAccessTokenSource,
-} from "./access-token.ts";
+import { type AccessTokenProvider, type AccessTokenSource, createAccessTokenSource } from "./access-token.ts";
 import type { RecipientKind } from "./answer.ts";
 import { addressesOf, createFcmV1Encoder, type FcmV1Address, withoutV1Meaning } from "./codec.ts";
 import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
 import type { FcmNotice, FcmV1TransportOptions } from "./options.ts";
 import { type NotSent, notSent, type RequestFacts, readResult, refusedToken, TOKEN_REFUSED } from "./outcome.ts";
+import { ProjectLookup, projectOfEnvironment } from "./project.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
 
 /**
@@ -73,8 +69,9 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
     allowInsecure: settings.allowInsecure,
   });
   const provider: AccessTokenProvider = emulator === undefined ? given : emulatorTokens(given);
-  const projectId = settings.projectId ?? provider.projectId;
-  if (projectId === undefined && provider.findProjectId === undefined) {
+  const asks = provider.findProjectId !== undefined;
+  const projectId = settings.projectId ?? provider.projectId ?? (asks ? undefined : projectOfEnvironment());
+  if (projectId === undefined && !asks) {
     throw new InvalidOptionsError([
       { path: "projectId", problem: "is missing, and the credential does not say which project it belongs to" },
     ]);
@@ -84,7 +81,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
       { path: "httpVersion", problem: 'cannot be "2" over a proxy: leave it out, or write "1.1"' },
     ]);
   }
-  const httpVersion = settings.httpVersion ?? defaultHttpVersion(endpoint, settings.proxy);
+  const { httpVersion } = settings;
   const maxRequests = settings.maxRequests ?? DEFAULT_REQUESTS[httpVersion];
   const http = createClient(httpVersion, {
     origin: endpoint.origin,
@@ -101,9 +98,9 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
     http,
     endpoint,
     clock,
-    provider,
     maxRequests,
     projectId,
+    lookup: new ProjectLookup({ provider, clock, timeoutMs: settings.timeoutMs }),
     quota: settings.quota as FcmV1TransportOptions["quota"],
     tokens: createAccessTokenSource({ provider, clock, timeoutMs: settings.timeoutMs, transport: NAME }),
     closeTimeoutMs: settings.closeTimeoutMs,
@@ -113,13 +110,6 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
 
 const NAME = "fcm-v1";
 const requestChannel = eventChannel("cloud-messaging:http-request");
-
-function defaultHttpVersion({ origin, host }: Endpoint, proxy: string | false | undefined): "1.1" | "2" {
-  if (origin.startsWith("http:") || typeof proxy === "string") return "1.1";
-  const { env } = process;
-  const named = env["https_proxy"] || env["HTTPS_PROXY"];
-  return proxy === undefined && named && !isLoopback(host) ? "1.1" : "2";
-}
 
 function createClient(
   version: "1.1" | "2",
@@ -157,7 +147,7 @@ interface Parts {
   readonly http: HttpClient;
   readonly endpoint: Endpoint;
   readonly clock: Clock;
-  readonly provider: AccessTokenProvider;
+  readonly lookup: ProjectLookup;
   readonly tokens: AccessTokenSource;
   readonly projectId: string | undefined;
   readonly quota: QuotaOptions | false | undefined;
@@ -180,7 +170,6 @@ class FcmV1 implements DownstreamTransport {
   readonly #parts: Parts;
   readonly #noticed = new Set<string>();
   #project: Project | undefined;
-  #finding: Promise<Project | NotSent> | undefined;
   #header: { readonly token: string; readonly headers: readonly string[] } | undefined;
   #pending = 0;
   #onIdle: (() => void) | undefined;
@@ -199,7 +188,7 @@ class FcmV1 implements DownstreamTransport {
     this.#notice(message);
     this.#pending++;
     try {
-      const project = this.#project ?? (await this.#findProject());
+      const project = this.#project ?? (await this.#findProject(options));
       if ("code" in project) {
         return { outcomes: recipients.map((recipient) => failureOutcome(project.code, { recipient, ...project })) };
       }
@@ -229,7 +218,8 @@ class FcmV1 implements DownstreamTransport {
   }
 
   async #close(): Promise<void> {
-    const { clock, closeTimeoutMs, http, tokens } = this.#parts;
+    const { clock, closeTimeoutMs, http, tokens, lookup } = this.#parts;
+    lookup.close();
     // what waits for its quota has not been sent, and could wait for long
     this.#project?.quota?.endWaits();
     if (this.#pending > 0) {
@@ -256,26 +246,11 @@ class FcmV1 implements DownstreamTransport {
     };
   }
 
-  #findProject(): Promise<Project | NotSent> {
-    this.#finding ??= this.#askForProject().finally(() => {
-      this.#finding = undefined;
-    });
-    return this.#finding;
-  }
-
-  async #askForProject(): Promise<Project | NotSent> {
-    let detail = "the credential does not say which project it belongs to: give projectId, or set GOOGLE_CLOUD_PROJECT";
-    try {
-      const projectId = await this.#parts.provider.findProjectId?.();
-      if (this.#closing !== undefined) return { code: "closed", detail: "the sender is closed" };
-      if (projectId !== undefined) {
-        this.#project = this.#join(projectId);
-        return this.#project;
-      }
-    } catch (error) {
-      if (error instanceof Error) detail = error.message;
-    }
-    return { code: "authentication-failed", detail };
+  async #findProject(options: AttemptOptions): Promise<Project | NotSent> {
+    const found = await this.#parts.lookup.find(options);
+    if (typeof found !== "string") return found;
+    this.#project ??= this.#join(found);
+    return this.#project;
   }
 
   /** What the message asks for in vain is told once per sender: it would be the same at every send. */
@@ -288,7 +263,7 @@ class FcmV1 implements DownstreamTransport {
         notice: "no-v1-equivalent",
         detail: `${notice.field} ${notice.detail}`,
       }));
-      if (this.#parts.onNotice !== undefined) this.#parts.onNotice(notice);
+      if (this.#parts.onNotice !== undefined) callListener(this.#parts.onNotice, notice);
       else {
         process.emitWarning(`FCM HTTP v1 has no ${notice.field}, and the message is sent without: ${notice.detail}`, {
           type: "CloudMessagingWarning",
@@ -332,8 +307,10 @@ class FcmV1 implements DownstreamTransport {
     const outcome = readResult(result, request, first.token, clock.now());
     if (outcome !== TOKEN_REFUSED) return outcome;
     // it may have expired on its way, or have been revoked: a new one gets one try
-    const second: AccessTokenResult = tokens.refuse(first.token) ? await tokens.get(options) : first;
+    if (!tokens.refuse(first.token)) return notSent(request, tooSoon(tokens.replaceableInMs));
+    const second = await tokens.get(options);
     if (second.kind === "failure") return notSent(request, second);
+    // a source of tokens that has no other one
     if (second.token === first.token) return refusedToken(result as HttpAnswer, request, first.token);
     const again = await this.#post(project, request, second.token, options);
     const final = readResult(again, request, second.token, clock.now());
@@ -378,7 +355,27 @@ class FcmV1 implements DownstreamTransport {
   }
 }
 
+/** What a listener throws is the program's own: it is told, and costs no message. */
+function callListener(onNotice: (notice: FcmNotice) => void, notice: FcmNotice): void {
+  try {
+    onNotice(notice);
+  } catch (error) {
+    publish("cloud-messaging:notice", () => ({
+      transport: NAME,
+      notice: "listener-failed",
+      detail: `onNotice threw ${error instanceof Error ? error.name : typeof error}`,
+    }));
+  }
+}
+
 const ABORTED: NotSent = { code: "aborted", detail: "the signal was aborted" };
+
+/** A token that was replaced a moment ago is refused too: that may be a revocation, and a new one is not asked for all the time. */
+function tooSoon(retryAfterMs: number): NotSent {
+  const detail = "the service refused the access token, and it was replaced only seconds ago";
+  return { code: "unavailable", detail, retryAfterMs };
+}
+
 const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed", NotSent>> = {
   timeout: { code: "timeout", detail: "the project's quota left no room in time" },
   closed: { code: "closed", detail: "the sender was closed while the message waited for the project's quota" },
