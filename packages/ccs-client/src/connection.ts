@@ -58,6 +58,7 @@ export class Connection<T> {
         domain: options.domain,
         login: options.login,
         password: options.apiKey,
+        withoutSecrets: options.withoutSecrets,
         resource: options.resource,
         limits: { maxStanzaChars: options.maxStanzaChars, maxDepth: MAX_STANZA_DEPTH },
       },
@@ -110,12 +111,7 @@ export class Connection<T> {
   /** Acknowledges what came on this connection. `false` when it has ended: CCS will deliver it again elsewhere. */
   acknowledge(to: string, messageId: string): boolean {
     if (this.#state.phase !== "open" && this.#state.phase !== "draining") return false;
-    this.#write(ackStanza(to, messageId), this.#options.clock.now());
-    if (this.#stream.congested && !this.#paused) {
-      // a peer that sends and does not read would have our acknowledgements pile up
-      this.#paused = true;
-      this.#stream.pause();
-    }
+    this.#answer(ackStanza(to, messageId));
     return true;
   }
 
@@ -185,7 +181,7 @@ export class Connection<T> {
 
   #message(stanza: MessageStanza): void {
     if (stanza.type === "error") {
-      this.#owner.stanzaError(this, readStanzaError(stanza));
+      this.#owner.stanzaError(this, readStanzaError(stanza, this.#options.withoutSecrets));
       return;
     }
     // an upstream message that arrives while we close is not ours any more: CCS delivers it again
@@ -195,7 +191,16 @@ export class Connection<T> {
 
   #element(element: XmlElement): void {
     const answer = iqAnswer(element);
-    if (answer !== undefined && this.#state.phase !== "closing") this.#write(answer, this.#options.clock.now());
+    if (answer !== undefined && this.#state.phase !== "closing") this.#answer(answer);
+  }
+
+  /** Writes what the server has asked for by sending something. */
+  #answer(stanza: string): void {
+    this.#write(stanza, this.#options.clock.now());
+    // a peer that sends and does not read would have our answers pile up
+    if (!this.#stream.congested || this.#paused) return;
+    this.#paused = true;
+    this.#stream.pause();
   }
 
   #write(stanza: string, now: number): void {

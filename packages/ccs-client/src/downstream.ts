@@ -209,7 +209,10 @@ export class Downstream {
       connection.markAnswered();
       // pending on another connection by now: that copy is still to be answered, and may be accepted
       if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
-        const outcome = nackOutcome(nack, code, { recipient: entry.recipient, sentAt: slot.writtenAt });
+        const outcome = nackOutcome(this.#withoutSecrets(nack), code, {
+          recipient: entry.recipient,
+          sentAt: slot.writtenAt,
+        });
         this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
       }
     }
@@ -409,11 +412,21 @@ export class Downstream {
     publish("cloud-messaging:ccs-resend", () => ({ connectionId: connection.id, messages, reason }));
   }
 
+  #withoutSecrets(nack: NackFrame): NackFrame {
+    const { withoutSecrets } = this.#options;
+    const { error, description } = nack;
+    return {
+      ...nack,
+      error: withoutSecrets(error),
+      ...(description === undefined ? {} : { description: withoutSecrets(description) }),
+    };
+  }
+
   #strayAnswer(type: string, id: string): void {
     publish("cloud-messaging:notice", () => ({
       transport: "ccs",
       notice: "unknown-answer",
-      detail: `${type} for ${id.slice(0, 100)}, which is not pending on that connection`,
+      detail: `${type} for ${this.#options.withoutSecrets(id).slice(0, 100)}, which is not pending on that connection`,
     }));
   }
 }

@@ -8,6 +8,7 @@ import {
 } from "@cloud-messaging/core";
 import { z } from "zod";
 import { createHandledMessages, type HandledMessages } from "./handled-messages.ts";
+import { createSecretsFilter } from "./secrets.ts";
 import type { GivenUpHandler, ReceiptHandler, UpstreamHandler } from "./upstream.ts";
 
 /** How to connect again after failures. The wait is drawn evenly from 0 to `initialMs` × 2^(failures − 1), at most `maxMs`. */
@@ -24,7 +25,11 @@ export interface CcsTransportOptions {
   readonly senderId: string;
   /** The API key of the sender. Sent once per connection, over TLS, and shown nowhere. */
   readonly apiKey: string;
-  /** @defaultValue `"gcm.googleapis.com"` */
+  /**
+   * @defaultValue `"gcm.googleapis.com"`; when `port` is not given either, the emulator that `CLOUD_MESSAGING_EMULATOR_CCS` or
+   * `CLOUD_MESSAGING_EMULATOR_HOST` names, with the CA in `CLOUD_MESSAGING_EMULATOR_CA_FILE`
+   * @see docs/protocol/ccs.md#connecting
+   */
   readonly host?: string;
   /** Range: 1 to 65535. @defaultValue 5235 */
   readonly port?: number;
@@ -129,6 +134,8 @@ export interface ResolvedCcsOptions
   readonly serverName: string | undefined;
   readonly resource: string | undefined;
   readonly reconnect: ReconnectPolicy;
+  /** To be applied to whatever the server says before it is told to anybody. */
+  readonly withoutSecrets: (text: string) => string;
 }
 
 type OptionalHandlers = "onUpstream" | "onReceipt" | "onGivenUp";
@@ -233,13 +240,15 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
   if (reconnect.maxMs < reconnect.initialMs) {
     throw new InvalidOptionsError([{ path: "reconnect.maxMs", problem: "must be initialMs or more" }]);
   }
+  const login = rest.login ?? `${rest.senderId}@gcm.googleapis.com`;
   return {
     ...rest,
     reconnect,
     ca: rest.ca,
     serverName: rest.serverName,
     resource: rest.resource,
-    login: rest.login ?? `${rest.senderId}@gcm.googleapis.com`,
+    login,
+    withoutSecrets: createSecretsFilter(login, rest.apiKey),
     handledMessages: rest.handledMessages ?? createHandledMessages(),
     ...(onUpstream === undefined ? {} : { onUpstream }),
     ...(onReceipt === undefined ? {} : { onReceipt }),

@@ -104,7 +104,8 @@ export class ConnectionPool implements Outlet {
   #connectAfter(lane: Lane, delayMs: number): void {
     if (this.#stopped) return;
     const { clock } = this.#options;
-    const waitMs = delayMs + this.#rate.reserve(clock.now() + delayMs);
+    const now = clock.now();
+    const waitMs = this.#rate.reserve(now, now + delayMs);
     if (waitMs <= 0) {
       this.#connect(lane);
       return;

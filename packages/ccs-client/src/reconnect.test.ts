@@ -24,4 +24,33 @@ describe("connecting again", () => {
     expect(rate.reserve(40)).toBe(59_970);
     expect(rate.reserve(200_000)).toBe(0);
   });
+
+  it("counts what was done also when the next attempt is planned for long after", () => {
+    const rate = new ConnectRate(2);
+    expect([rate.reserve(0), rate.reserve(1)]).toEqual([0, 0]);
+    expect(rate.reserve(2, 70_002)).toBe(70_000);
+    expect(rate.reserve(3)).toBe(59_997);
+  });
+
+  it("never has more in any minute, whatever is asked for and in whatever order", () => {
+    for (const max of [1, 2, 5]) {
+      const rate = new ConnectRate(max);
+      const taken: number[] = [];
+      let seed = max;
+      const draw = (below: number): number => {
+        seed = (seed * 48_271) % 2_147_483_647;
+        return seed % below;
+      };
+      for (let now = 0; taken.length < 300; now += draw(20_000)) {
+        const earliest = now + draw(3) * draw(60_000);
+        const at = now + rate.reserve(now, earliest);
+        expect(at).toBeGreaterThanOrEqual(earliest);
+        taken.push(at);
+      }
+      taken.sort((a, b) => a - b);
+      for (let i = max; i < taken.length; i++) {
+        expect((taken[i] as number) - (taken[i - max] as number)).toBeGreaterThanOrEqual(60_000);
+      }
+    }
+  });
 });

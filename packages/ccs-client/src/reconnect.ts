@@ -33,7 +33,7 @@ const RATE_WINDOW_MS = 60_000;
 /** Holds connection attempts to what the service allows per minute. */
 export class ConnectRate {
   readonly #maxPerMinute: number;
-  /** When the latest attempts were made, oldest first. */
+  /** When the latest attempts were made, and those that are planned will be, oldest first. */
   #attempts: number[] = [];
 
   /** @param maxPerMinute Range: 1 or more. */
@@ -41,12 +41,39 @@ export class ConnectRate {
     this.#maxPerMinute = maxPerMinute;
   }
 
-  /** Takes the next free place; returns how long to wait for it. Unit: milliseconds. */
-  reserve(now: number): number {
+  /**
+   * Takes the first free place from `earliest` on; returns how long to wait for it from now on. Unit: milliseconds.
+   *
+   * @param earliest Milliseconds since the epoch. Range: `now` or later.
+   */
+  reserve(now: number, earliest: number = now): number {
+    // by the real time: what is planned for later must not make those forgotten that still count now
     this.#attempts = this.#attempts.filter((at) => at > now - RATE_WINDOW_MS);
-    const blocking = this.#attempts[this.#attempts.length - this.#maxPerMinute];
-    const at = blocking === undefined ? now : Math.max(now, blocking + RATE_WINDOW_MS);
-    this.#attempts.push(at);
+    let at = earliest;
+    for (;;) {
+      const blocking = this.#blocking(at);
+      if (blocking === undefined) break;
+      at = blocking + RATE_WINDOW_MS;
+    }
+    this.#attempts.splice(this.#placeOf(at), 0, at);
     return at - now;
+  }
+
+  #placeOf(at: number): number {
+    const later = this.#attempts.findIndex((attempt) => attempt > at);
+    return later === -1 ? this.#attempts.length : later;
+  }
+
+  /** The first of as many attempts as a minute may have, if one more at this time would be in the same minute as all of them. */
+  #blocking(at: number): number | undefined {
+    const place = this.#placeOf(at);
+    let blocking: number | undefined;
+    for (let index = Math.max(0, place - this.#maxPerMinute); index <= place; index++) {
+      const first = this.#attempts[index];
+      const last = this.#attempts[index + this.#maxPerMinute - 1];
+      if (first === undefined || last === undefined) break;
+      if (Math.max(last, at) - Math.min(first, at) < RATE_WINDOW_MS) blocking = first;
+    }
+    return blocking;
   }
 }

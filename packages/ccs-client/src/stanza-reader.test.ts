@@ -48,7 +48,7 @@ describe("the stanza reader", () => {
       '<message id="3" type="error" to="x"><gcm xmlns="google:mobile:data">{"to":"tok-a","message_id":"9"}</gcm><error code="400" type="modify"><bad-request xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/><text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">InvalidJson: Missing Required Field: message_id&#10;</text></error></message>',
     );
     expect(messages[0]?.type).toBe("error");
-    expect(readStanzaError(messages[0] as MessageStanza)).toEqual({
+    expect(readStanzaError(messages[0] as MessageStanza, String)).toEqual({
       messageId: "3",
       code: 400,
       condition: "bad-request",
@@ -58,7 +58,7 @@ describe("the stanza reader", () => {
 
   it("finds the message of a stanza error without an id by the message that is echoed, and not by an echoed ack", () => {
     const errorOf = (json: string): unknown =>
-      readStanzaError({ id: "", type: "error", gcm: json, error: undefined }).messageId;
+      readStanzaError({ id: "", type: "error", gcm: json, error: undefined }, String).messageId;
     expect(errorOf('{"to":"tok-a","message_id":"m-1"}')).toBe("m-1");
     expect(errorOf('{"to":"tok-a","message_id":"u-1","message_type":"ack"}')).toBeUndefined();
     expect(errorOf("{")).toBeUndefined();

@@ -42,7 +42,7 @@ export function iqAnswer(iq: XmlElement): string | undefined {
 }
 
 /** Reads a `<message type="error">`. The `<gcm>` in it is our own, echoed: it is looked at for its ID and for nothing else. */
-export function readStanzaError(stanza: MessageStanza): StanzaError {
+export function readStanzaError(stanza: MessageStanza, withoutSecrets: (text: string) => string): StanzaError {
   const { error } = stanza;
   const code = Number(error?.attributes["code"]);
   const condition = error?.children.find(
@@ -52,8 +52,8 @@ export function readStanzaError(stanza: MessageStanza): StanzaError {
   return {
     messageId: stanza.id || echoedMessageId(stanza.gcm),
     code: Number.isInteger(code) ? code : undefined,
-    condition: condition?.name ?? "undefined-condition",
-    text: text ? text.slice(0, MAX_DESCRIPTION_CHARS) : undefined,
+    condition: withoutSecrets(condition?.name ?? "undefined-condition"),
+    text: text ? withoutSecrets(text).slice(0, MAX_DESCRIPTION_CHARS) : undefined,
   };
 }
 

@@ -20,6 +20,7 @@ import {
 } from "@cloud-messaging/core";
 import type { Connection } from "./connection.ts";
 import { Downstream, type Outgoing } from "./downstream.ts";
+import { atEmulator } from "./emulator-environment.ts";
 import { type DeliverySource, Inbox, NotTaken } from "./inbox.ts";
 import { CCS_RETRY_POLICY, type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
 import type { CcsConnectionInfo, CcsTransport } from "./peer.ts";
@@ -60,7 +61,7 @@ class Ccs implements CcsTransport {
   #closing: Promise<void> | undefined;
 
   constructor(options: CcsTransportOptions) {
-    const resolved = resolveCcsOptions(options);
+    const resolved = resolveCcsOptions(atEmulator(options));
     this.#options = resolved;
     const { clock, handlerConcurrency, maxHandlerTries, maxQueuedUpstream, handledMessages, onGivenUp } = resolved;
     // twice the window: the next message is at hand when a slot is given back
@@ -277,19 +278,23 @@ class Ccs implements CcsTransport {
         break;
       case "control":
         if (frame.control.controlType === "CONNECTION_DRAINING") connection.drain("control");
-        else this.#notice("unknown-control", frame.control.controlType.slice(0, 100));
+        else this.#notice("unknown-control", frame.control.controlType, 100);
         break;
       case "unknown":
-        this.#notice("unknown-message-type", frame.messageType.slice(0, 100));
+        this.#notice("unknown-message-type", frame.messageType, 100);
         break;
       case "malformed":
-        this.#notice("malformed-message", frame.problem.slice(0, 300));
+        this.#notice("malformed-message", frame.problem, 300);
         break;
     }
   }
 
-  #notice(notice: string, detail: string): void {
-    publish("cloud-messaging:notice", () => ({ transport: "ccs", notice, detail }));
+  /** Tells what the server said, or so much of it. */
+  #notice(notice: string, said: string, maxChars: number): void {
+    publish("cloud-messaging:notice", () => {
+      const detail = this.#options.withoutSecrets(said).slice(0, maxChars);
+      return { transport: "ccs", notice, detail };
+    });
   }
 
   #sourceOf(connection: Connection<Outgoing>): DeliverySource {

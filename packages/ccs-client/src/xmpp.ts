@@ -23,6 +23,8 @@ export interface XmppOptions extends TextStreamTarget {
   readonly password: string;
   /** The resource asked for; the server may bind another. */
   readonly resource: string | undefined;
+  /** Applied to what the server says before it goes into an error. */
+  readonly withoutSecrets: (text: string) => string;
   readonly limits: XmlLimits;
 }
 
@@ -50,6 +52,10 @@ const SESSION_REQUEST_ID = "session";
 const PASSING_SASL_FAILURES: ReadonlySet<string> = new Set(["temporary-auth-failure", "aborted"]);
 /** Stanzas that may come with the answer to the bind request, before the library has said `online`. Unit: stanzas. */
 const MAX_EARLY_STANZAS = 1000;
+/** Longest text kept of what the server or the library said. Unit: characters. */
+const MAX_ERROR_CHARS = 300;
+/** How many stanzas of full length they may have together. */
+const MAX_EARLY_FULL_STANZAS = 4;
 /**
  * The library's own limit on opening a stream, which cannot be switched off. Ours, on the caller's clock, is meant to end the wait.
  * Unit: milliseconds.
@@ -69,6 +75,10 @@ export class XmppStream {
   /** Reads what comes; a new one after each restart of the stream. */
   #scanner: XmlScanner | undefined;
   #early: MessageStanza[] | undefined = [];
+  #earlyChars = 0;
+  /** A resource was asked for, which the server offers to those alone who have logged in. */
+  #binding = false;
+  #loggedIn = false;
   #wantsSession = false;
   #jid = "";
   #phase: "negotiating" | "session" | "online" | "ended" = "negotiating";
@@ -205,7 +215,7 @@ export class XmppStream {
     } catch (error) {
       // whatever a server sends, it may cost this connection and nothing else
       if (error instanceof XmlSyntaxError) this.#refuse(error);
-      else this.destroy(new ConnectionError("What the server sent could not be read", { cause: error }));
+      else this.destroy(new ConnectionError("What the server sent could not be read", { cause: this.#causeOf(error) }));
     }
   }
 
@@ -225,7 +235,14 @@ export class XmppStream {
       this.#events.message(stanza);
       return;
     }
-    if (this.#early.length >= MAX_EARLY_STANZAS) {
+    // nothing has been asked for that a message could come with: nobody has logged in yet
+    if (!this.#binding) {
+      this.destroy(new ConnectionError("The server sent a message before the login"));
+      return;
+    }
+    this.#earlyChars += (stanza.gcm?.length ?? 0) + (stanza.id?.length ?? 0);
+    const maxChars = MAX_EARLY_FULL_STANZAS * this.#options.limits.maxStanzaChars;
+    if (this.#early.length >= MAX_EARLY_STANZAS || this.#earlyChars > maxChars) {
       this.destroy(new ConnectionError("The server sent too many messages before the login was complete"));
       return;
     }
@@ -234,7 +251,8 @@ export class XmppStream {
 
   #element(element: XmlElement, parser: EventEmitter): void {
     if (element.namespace === NAMESPACE.stream && element.name === "error") {
-      this.destroy(new ConnectionError(`The server ended the stream: ${streamErrorText(element)}`));
+      const text = this.#options.withoutSecrets(streamErrorText(element)).slice(0, MAX_ERROR_CHARS);
+      this.destroy(new ConnectionError(`The server ended the stream: ${text}`));
       return;
     }
     if (this.#phase === "online") {
@@ -246,6 +264,7 @@ export class XmppStream {
       this.#goOnline();
       return;
     }
+    if (element.namespace === NAMESPACE.sasl && element.name === "success") this.#loggedIn = true;
     if (element.namespace === NAMESPACE.sasl && element.name === "failure") {
       // not left to the library: it needs a moment, and the end of the stream may be right behind
       this.destroy(this.#loginFailure(element));
@@ -277,6 +296,7 @@ export class XmppStream {
       const session = childOf(features, "session", NAMESPACE.session);
       this.#wantsSession = session !== undefined && childOf(session, "optional", NAMESPACE.session) === undefined;
       children.push(xml("bind", { xmlns: NAMESPACE.bind }));
+      this.#binding = this.#loggedIn;
     }
     if (children.length === 0) {
       this.destroy(new ConnectionError("The server offers neither a login nor a binding of a resource"));
@@ -287,7 +307,7 @@ export class XmppStream {
 
   #bound(jid: string): void {
     if (this.#phase !== "negotiating" || this.#cause !== undefined) return;
-    this.#jid = jid;
+    this.#jid = this.#options.withoutSecrets(jid);
     if (!this.#wantsSession) {
       this.#goOnline();
       return;
@@ -310,14 +330,22 @@ export class XmppStream {
 
   #failNegotiation(error: unknown): void {
     if (this.#phase !== "negotiating" || this.#cause !== undefined) return;
-    this.destroy(new ConnectionError("The stream could not be negotiated", { cause: error }));
+    this.destroy(new ConnectionError("The stream could not be negotiated", { cause: this.#causeOf(error) }));
   }
 
   #loginFailure(failure: XmlElement): ConnectionError | AuthenticationError {
     const condition = failure.children.find(({ name }) => name !== "text")?.name ?? "no reason given";
-    const text = `CCS refused the login of ${this.#options.login} (${condition})`;
+    const { login, withoutSecrets } = this.#options;
+    const text = `CCS refused the login of ${login} (${withoutSecrets(condition).slice(0, MAX_ERROR_CHARS)})`;
     if (PASSING_SASL_FAILURES.has(condition)) return new ConnectionError(text);
     return new AuthenticationError(`${text}: check the sender ID and the API key`);
+  }
+
+  /** An error of Node's or of the library's as the cause of ours: without what it has attached, which may be what was said or heard. */
+  #causeOf(error: unknown): Error {
+    const { name, message, code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));
+    const cause = new Error(this.#options.withoutSecrets(message).slice(0, MAX_ERROR_CHARS));
+    return Object.assign(cause, { name, ...(code === undefined ? {} : { code }) });
   }
 
   #ended(error: Error | undefined): void {
@@ -326,11 +354,12 @@ export class XmppStream {
     this.#scanner?.stop();
     this.#early = undefined;
     const { host, port } = this.#options;
+    const reason = error === undefined ? undefined : this.#causeOf(error);
     const cause =
       this.#cause ??
-      (error === undefined
+      (reason === undefined
         ? new ConnectionError("The server closed the connection")
-        : new ConnectionError(`The connection to ${host}:${port} failed: ${error.message}`, { cause: error }));
+        : new ConnectionError(`The connection to ${host}:${port} failed: ${reason.message}`, { cause: reason }));
     // what the library is still waiting for ends here, and its timers with it
     for (const request of this.#entity.iqCaller.handlers.values()) request.reject(cause);
     this.#entity.emit("error", cause);
@@ -375,6 +404,6 @@ function streamErrorText(error: XmlElement): string {
   const condition = error.children.find(
     ({ namespace, name }) => namespace === NAMESPACE.streamErrors && name !== "text",
   );
-  const text = childOf(error, "text", NAMESPACE.streamErrors)?.text.slice(0, 300);
+  const text = childOf(error, "text", NAMESPACE.streamErrors)?.text;
   return `${condition?.name ?? "no reason given"}${text ? ` (${text})` : ""}`;
 }
