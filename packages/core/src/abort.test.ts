@@ -21,9 +21,10 @@ describe("waiting for a signal", () => {
     expect(called).toBe(1);
   });
 
-  it("works again for those who come after all have gone", () => {
+  it("leaves nothing on it when all have gone, and works again for those who come after", () => {
     const abort = new AbortController();
     onAbort(abort.signal, () => {})();
+    expect(getEventListeners(abort.signal, "abort")).toHaveLength(0);
     let called = 0;
     onAbort(abort.signal, () => called++);
     abort.abort();

@@ -1,10 +1,16 @@
-const listenersOf = new WeakMap<AbortSignal, Set<() => void>>();
+/** Who waits for a signal, and the one listener it carries for all of them. */
+interface Waiting {
+  readonly runs: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const waitingFor = new WeakMap<AbortSignal, Waiting>();
 
 /**
  * Calls `run` once when the signal aborts; at once when it has. Returns how to stop waiting for that.
  *
- * However many wait for one signal, it carries one listener: a signal shared by thousands of sends is normal, and Node warns of a leak
- * from the eleventh listener on.
+ * However many wait for one signal, it carries one listener, and none once nobody waits: a signal shared by thousands of sends is normal,
+ * and Node warns of a leak from the eleventh listener on.
  */
 export function onAbort(signal: AbortSignal | undefined, run: () => void): () => void {
   if (signal === undefined) return () => {};
@@ -12,25 +18,25 @@ export function onAbort(signal: AbortSignal | undefined, run: () => void): () =>
     run();
     return () => {};
   }
-  let listeners = listenersOf.get(signal);
-  if (listeners === undefined) {
-    const waiting = new Set<() => void>();
-    signal.addEventListener(
-      "abort",
-      () => {
-        listenersOf.delete(signal);
-        for (const listener of waiting) listener();
-      },
-      { once: true },
-    );
-    listenersOf.set(signal, waiting);
-    listeners = waiting;
-  }
-  const registered = listeners;
+  const waiting = waitingFor.get(signal) ?? startWaiting(signal);
   // a wrapper, so that the same function can wait twice
-  const listener = (): void => run();
-  registered.add(listener);
+  const once = (): void => run();
+  waiting.runs.add(once);
   return () => {
-    registered.delete(listener);
+    if (!waiting.runs.delete(once) || waiting.runs.size > 0 || waitingFor.get(signal) !== waiting) return;
+    signal.removeEventListener("abort", waiting.listener);
+    waitingFor.delete(signal);
   };
+}
+
+function startWaiting(signal: AbortSignal): Waiting {
+  const runs = new Set<() => void>();
+  const listener = (): void => {
+    waitingFor.delete(signal);
+    for (const run of runs) run();
+  };
+  const waiting = { runs, listener };
+  signal.addEventListener("abort", listener, { once: true });
+  waitingFor.set(signal, waiting);
+  return waiting;
 }
