@@ -5,6 +5,7 @@ import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } 
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
 import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
+import { environmentNamesProxy } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
 
 export type {
@@ -21,7 +22,11 @@ export type {
 /** undici's own limit for making a connection. Unit: milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** A client of one origin: the only place that knows undici. */
+/**
+ * A client of one origin: the only place that knows undici.
+ *
+ * @throws {InvalidOptionsError} the environment names a proxy that cannot be used.
+ */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const clock = options.clock ?? systemClock;
   const sockets = new Set<Socket>();
@@ -105,7 +110,7 @@ function createDispatcher(options: HttpClientOptions, sockets: Set<Socket>): Dis
     },
   };
   if (typeof proxy === "string") return new ProxyAgent({ ...throughProxy, uri: proxy });
-  if (proxy === undefined && !isLoopback(new URL(origin).hostname) && namesProxy(process.env)) {
+  if (proxy === undefined && !isLoopback(new URL(origin).hostname) && environmentNamesProxy(process.env)) {
     return new EnvHttpProxyAgent({ ...throughProxy, connect });
   }
   return new Pool(origin, { ...common, connect });
@@ -119,10 +124,6 @@ function tracked(connect: buildConnector.connector, sockets: Set<Socket>): build
     socket.once("close", () => sockets.delete(socket));
     return socket;
   };
-}
-
-function namesProxy(env: NodeJS.ProcessEnv): boolean {
-  return Boolean(env["https_proxy"] || env["HTTPS_PROXY"] || env["http_proxy"] || env["HTTP_PROXY"]);
 }
 
 /**

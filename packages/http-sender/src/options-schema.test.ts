@@ -5,6 +5,7 @@ import { createGcmHttpTransport } from "./gcm/transport.ts";
 import { createHttpSender } from "./http-sender.ts";
 
 const apiKey = "AIza-EXAMPLE-secret";
+const PEM_HEAD = "-----BEGIN CERTIFICATE-----";
 const problemsOf = (options: object): unknown => {
   try {
     createGcmHttpTransport(options as never);
@@ -27,7 +28,16 @@ describe("the options of the GCM HTTP transport", () => {
     [{ apiKey, proxy: "proxy:8080" }, "proxy", /URL of a proxy/],
     [{ apiKey, proxy: true }, "proxy", /URL of a proxy|Invalid input/],
     [{ apiKey, connect: { rejectUnauthorized: false } }, "connect.rejectUnauthorized", /is not an option/],
+    [{ apiKey, proxy: "http://proxy example:8080" }, "proxy", /URL of a proxy/],
+    [{ apiKey, proxy: "socks5://proxy.example" }, "proxy", /URL of a proxy/],
+    [{ apiKey, proxy: "http://user:50%25-%zz-secret@proxy.example" }, "proxy", /%25/],
     [{ apiKey, connect: { ca: 3 } }, "connect.ca", /PEM/],
+    [{ apiKey, connect: { ca: "ca.pem" } }, "connect.ca", /no certificate in PEM/],
+    [{ apiKey, connect: { ca: [Buffer.from("ca.pem")] } }, "connect.ca", /no certificate in PEM/],
+    [{ apiKey, connect: { ca: `${PEM_HEAD}\nxx` } }, "connect.ca", /no certificate in PEM/],
+    [{ apiKey, connect: { cert: PEM_HEAD } }, "connect.key", /is missing/],
+    [{ apiKey, connect: { key: PEM_HEAD } }, "connect.cert", /is missing/],
+    [{ apiKey, connect: { cert: PEM_HEAD, key: PEM_HEAD } }, "connect", /cannot be used/],
     [{ apiKey, timeoutMillis: 5 }, "timeoutMillis", /is not an option/],
     [{ apiKey, clock: {} }, "clock", /now\(\) and schedule\(\)/],
   ])("%o is refused at %s", (options, path, problem) => {
@@ -41,6 +51,26 @@ describe("the options of the GCM HTTP transport", () => {
       if (bad !== "") expect(JSON.stringify(problemsOf({ apiKey: bad }))).not.toContain(bad.slice(0, 4));
     },
   );
+
+  it.each([
+    ["HTTPS_PROXY", "proxy.example:8080"],
+    ["https_proxy", "socks5://user:secret@proxy.example"],
+    ["HTTP_PROXY", "http://user:%zz-secret@proxy.example"],
+    ["http_proxy", "http://[secret"],
+  ])("a bad %s is named with the variable it comes from, and not repeated: %s", (name, value) => {
+    const before = { ...process.env };
+    for (const each of ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"]) delete process.env[each];
+    process.env[name] = value;
+    try {
+      const problems = problemsOf({ apiKey, endpoint: "gcm" });
+      expect(problems).toEqual([{ path: "proxy", problem: expect.stringMatching(new RegExp(`from ${name}`)) }]);
+      expect(JSON.stringify(problems)).not.toMatch(/secret|example/);
+      // not looked at where none is wanted
+      expect(problemsOf({ apiKey, endpoint: "gcm", proxy: false })).toEqual([]);
+    } finally {
+      process.env = before;
+    }
+  });
 
   it("are asked for where there are none", () => {
     for (const none of [undefined, null]) {

@@ -1,6 +1,9 @@
+import { X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
 import { z } from "zod";
 import type { TlsOptions } from "./http.ts";
+import { proxyProblem } from "./proxy.ts";
 
 // visible ASCII: what can stand in a header without meaning anything else there
 const HEADER_VALUE = /^[\x21-\x7e]+$/;
@@ -21,8 +24,8 @@ export const apiKeySchema = z
 
 export const tlsSchema = z.custom<TlsOptions>().superRefine((value: unknown, context) => {
   const parsed = tlsShape.safeParse(value);
-  if (parsed.success) return;
-  for (const problem of problemsOf(parsed.error)) {
+  const problems = parsed.success ? tlsProblems(parsed.data) : problemsOf(parsed.error);
+  for (const problem of problems) {
     context.addIssue({
       code: "custom",
       path: problem.path === "" ? [] : problem.path.split("."),
@@ -38,6 +41,39 @@ const tlsShape = z.strictObject({
   servername: z.string().min(1).optional(),
 });
 
+/**
+ * What makes material unusable that looks as it should. Found out only while connecting, it would pass for a fault of the network, and be
+ * tried again.
+ */
+function tlsProblems({ ca, cert, key, passphrase }: z.output<typeof tlsShape>): { path: string; problem: string }[] {
+  if ((cert === undefined) !== (key === undefined)) {
+    const [given, missing] = cert === undefined ? ["key", "cert"] : ["cert", "key"];
+    return [{ path: missing, problem: `is missing: ${given} is of no use without it` }];
+  }
+  const authorities = ca === undefined ? [] : [ca].flat();
+  // Node takes text without a certificate in it without a word, and then trusts nobody
+  if (!authorities.every(isCertificate)) {
+    return [{ path: "ca", problem: "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)" }];
+  }
+  if (authorities.length === 0 && cert === undefined) return [];
+  try {
+    createSecureContext({ ca: authorities.length === 0 ? undefined : authorities, cert, key, passphrase });
+    return [];
+  } catch (error) {
+    return [{ path: "", problem: `cannot be used: ${(error as Error).message}` }];
+  }
+}
+
+/** Whether text in PEM begins with a certificate, comments before it left aside. */
+function isCertificate(text: string | Buffer): boolean {
+  try {
+    new X509Certificate(text);
+    return text.includes("-----BEGIN");
+  } catch {
+    return false;
+  }
+}
+
 const clockSchema = z.custom<Clock>(
   (value) =>
     typeof value === "object" &&
@@ -48,10 +84,8 @@ const clockSchema = z.custom<Clock>(
 );
 
 const proxySchema = z.union([z.literal(false), z.string()]).superRefine((value, context) => {
-  if (value === false) return;
-  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
-    context.addIssue({ code: "custom", message: "must be the http: or https: URL of a proxy, or false" });
-  }
+  const problem = value === false ? undefined : proxyProblem(value);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: `${problem}; false for none` });
 });
 
 const projectIdSchema = z
