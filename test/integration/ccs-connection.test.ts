@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { createCcsClient, createCcsTransport } from "@cloud-messaging/ccs-client";
 import {
   AuthenticationError,
@@ -6,7 +7,7 @@ import {
   parseDownstreamMessage,
   subscribe,
 } from "@cloud-messaging/core";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   gcmStanza,
   LOGIN,
@@ -17,6 +18,8 @@ import {
 } from "../support/ccs-scripted-server.ts";
 
 const to = (token: string) => parseDownstreamMessage({ target: { token } });
+
+afterEach(() => vi.unstubAllEnvs());
 
 /** Resolves with the reason once a connection has ended. */
 function nextEnd(): Promise<string | undefined> {
@@ -210,6 +213,88 @@ describe("logging in to CCS", () => {
     await other.close();
   });
 
+  it("never sends it either where NODE_TLS_REJECT_UNAUTHORIZED=0 has switched verification off", async () => {
+    await using server = await startScriptedServer();
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    const { ca: _, ...options } = server.options();
+    const ended = nextEnd();
+    const transport = createCcsTransport(options);
+    expect(await ended).toMatch(/certificate/);
+    await transport.close();
+    expect(server.connections.every(({ credentials }) => credentials === undefined)).toBe(true);
+  });
+
+  it("refuses a server that sends messages before anybody has logged in", async () => {
+    await using server = await startScriptedServer(async (connection) => {
+      await connection.expect(/<stream:stream[^>]*>/);
+      connection.write(LOGIN.header + gcmStanza({ from: "tok-a", message_id: "u-1", data: {} }));
+    });
+    const ended = nextEnd();
+    const transport = createCcsTransport(server.options());
+    expect(await ended).toMatch(/before the login/);
+    await transport.close();
+  });
+
+  it.each([
+    ["few large", 5, 90_000],
+    ["many small", 1_001, 1],
+  ])("refuses a server that sends %s messages before the login is complete", async (_, count, chars) => {
+    await using server = await startScriptedServer(async (connection) => {
+      await connection.expect(/<stream:stream[^>]*>/);
+      connection.write(LOGIN.header + LOGIN.mechanisms);
+      await connection.expect(/<auth[^>]*>[^<]*<\/auth>/);
+      connection.write(LOGIN.success);
+      await connection.expect(/<stream:stream[^>]*>/);
+      connection.write(LOGIN.header + LOGIN.features);
+      await connection.expect(/<iq[^>]*>[\s\S]*?<\/iq>/);
+      const stanza = gcmStanza({ from: "tok-a", message_id: "u-1", data: { x: "x".repeat(chars) } });
+      for (let i = 0; i < count; i++) connection.write(stanza);
+    });
+    const ended = nextEnd();
+    const transport = createCcsTransport({ ...server.options(), maxStanzaChars: 100_000 });
+    expect(await ended).toMatch(/too many messages before the login was complete/);
+    await transport.close();
+  });
+
+  it("shows no secret that the server repeats, in events, errors or outcomes", async () => {
+    await using server = await startScriptedServer();
+    const said: string[] = [];
+    const stops = [
+      subscribe("cloud-messaging:notice", ({ detail }) => said.push(detail)),
+      subscribe("cloud-messaging:ccs-connection", ({ reason }) => said.push(reason ?? "")),
+    ];
+    const token = `${"T".repeat(60)}:APA91bXyz`;
+    const transport = createCcsTransport(server.options());
+    const connection = await server.next();
+    const secrets = `key AIza-EXAMPLE of ${token} in ${Buffer.from("\u00001234567890@gcm.googleapis.com\u0000AIza-EXAMPLE").toString("base64")}`;
+    const text = (kind: string) => `<text xmlns="urn:ietf:params:xml:ns:xmpp-${kind}">${secrets}</text>`;
+    const refused = transport.send(to("tok-a"), { messageIds: ["m-1"] });
+    const failed = transport.send(to("tok-b"), { messageIds: ["m-2"] });
+    await connection.until(() => connection.messages.length === 2);
+    connection.nack("m-1", "INVALID_JSON", secrets);
+    connection.write(
+      `<message type="error" id="m-2"><error code="400"><bad-request xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>${text("stanzas")}</error></message>`,
+    );
+    connection.write(
+      `<message type="error" id="m-9"><error code="406"><bad-request xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>${text("stanzas")}</error></message>`,
+    );
+    connection.gcm({ message_type: "control", control_type: secrets });
+    connection.gcm({ message_type: secrets });
+    connection.gcm({ message_type: "ack", message_id: `AIza-EXAMPLE ${token}` });
+    const outcomes = [await refused, await failed];
+    const ended = nextEnd();
+    connection.write(
+      `<stream:error><not-authorized xmlns="urn:ietf:params:xml:ns:xmpp-streams"/>${text("streams")}</stream:error></stream:stream>`,
+    );
+    await ended;
+    for (const stop of stops) stop();
+    await transport.close();
+    const everything = inspect([said, outcomes], { depth: 9 });
+    // each of the seven was told, and without
+    expect(everything.match(/\[API key\]/g)?.length).toBeGreaterThanOrEqual(7);
+    expect(everything).not.toMatch(/AIza-EXAMPLE|TTTTTTTT|ADEyMzQ1Njc4OTBA/);
+  });
+
   const silentAt: readonly [string, Script][] = [
     ["before the stream header", () => undefined],
     [
@@ -395,6 +480,28 @@ describe("a CCS connection that ends", () => {
     await parts.server.next();
     await parts.client.close();
     await parts.server.close();
+  });
+
+  it("costs no memory when it asks and does not read the answers: it is not read any more either", async () => {
+    const { connection, server, client, clock } = await online();
+    connection.socket.pause();
+    const asks = '<iq type="get" id="p" from="gcm.googleapis.com"><ping xmlns="urn:xmpp:ping"/></iq>'.repeat(20_000);
+    for (let i = 0; i < 24; i++) connection.socket.write(asks);
+    let ended = "";
+    void nextEnd().then((reason) => {
+      ended = reason ?? "";
+    });
+    let unread = 0;
+    while (ended === "") {
+      unread = connection.socket.writableLength;
+      await clock.advance(5_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(ended).toMatch(/did not answer a ping/);
+    // what the client did not take stayed on the server's side
+    expect(unread).toBeGreaterThan(asks.length);
+    await client.close();
+    await server.close();
   });
 
   it("bears 10,000 spaces", async () => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { type CcsClientOptions, createCcsClient, createCcsTransport } from "@cloud-messaging/ccs-client";
 import {
   AuthenticationError,
@@ -771,6 +772,39 @@ describe("being idle", () => {
     await given;
     connection.ackAll();
     await never;
+  });
+});
+
+describe("a signal that many sends share", () => {
+  it("carries few listeners, however many messages, receipts and waits it is for", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const stop = new AbortController();
+    const { signal } = stop;
+    const sends = Array.from({ length: 30 }, (_, i) => client.send(message(`tok-${i}`), { receipt: true, signal }));
+    const waits = Array.from({ length: 30 }, () => client.idle({ signal }).catch((error: unknown) => error));
+    await arrived(connection, 30);
+    connection.ackAll();
+    const reports = await Promise.all(sends);
+    const receipts = reports.map(({ receipts }) => receipts[0]);
+    expect(getEventListeners(signal, "abort").length).toBeLessThanOrEqual(10);
+    stop.abort();
+    expect(await Promise.all(receipts)).toEqual(receipts.map(() => undefined));
+    await Promise.all(waits);
+  });
+
+  it("ends waiting to be idle", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    const stop = new AbortController();
+    const waiting = client.idle({ signal: stop.signal });
+    stop.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    connection.ackAll();
+    await sending;
+    await client.idle();
   });
 });
 

@@ -51,13 +51,6 @@ describe("the environment that names an emulator", () => {
     expect(said.seen).toEqual([expect.stringMatching(/ \[::1\]:5235$/)]);
   });
 
-  it.each([{ host: "127.0.0.1" }, { port: 5_235 }])("changes nothing for a client that was given %j", async (given) => {
-    vi.stubEnv(CCS, "nonsense");
-    using said = notices();
-    await createCcsTransport({ ...credentials, ...given, host: "127.0.0.1" }).close();
-    expect(said.seen).toEqual([]);
-  });
-
   it.each(["nonsense", "host", "http://127.0.0.1:1", "a b:1", "host:0", "host:65536", "[zz]:1"])(
     "is refused by name when it is %j",
     (value) => {
