@@ -120,6 +120,9 @@ describe("the control API", () => {
       before + 60_000,
     );
     expect(emulator.inbox.get(1)?.state).toBe("expired");
+    expect((await api(emulator, "POST", "/clock", { advanceMs: 1e300 })).status).toBe(400);
+    expect((await api(emulator, "POST", "/clock", '{"advanceMs":1e999}')).status).toBe(400);
+    expect(emulator.now()).toBeLessThan(before + 1e9);
     const { connections } = (await api(emulator, "GET", "/connections")).json;
     expect(connections).toMatchObject([{ phase: "online", senderId: "1234567890", pending: 0 }]);
     await api(emulator, "POST", "/connections/drain", { connectionId: connections[0].id });
@@ -294,5 +297,10 @@ describe("a saved state", () => {
     await using emulator = await busy();
     expect(() => emulator.loadState({ version: 1 } as ReturnType<Emulator["saveState"]>)).toThrow(/devices/);
     expect(emulator.devices).toHaveLength(1);
+    const state = emulator.saveState();
+    expect(() => emulator.loadState({ ...state, total: 0 })).toThrow(/total/);
+    expect(() => emulator.loadState({ ...state, clockOffsetMs: 9e15 })).toThrow(/clockOffsetMs/);
+    expect(emulator.devices).toHaveLength(1);
+    expect(emulator.inbox.total).toBe(1);
   });
 });

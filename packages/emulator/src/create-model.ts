@@ -81,7 +81,8 @@ export function createModel(settings: ResolvedOptions): Model {
 }
 
 /** Forgets devices, groups and messages. */
-export function clearModel({ registry, groups, service, inbox }: Model): void {
+export function clearModel({ registry, groups, service, inbox, upstream }: Model): void {
+  upstream.reset();
   for (const app of [...registry.apps()]) {
     for (const { message } of app.storage.take()) message.cancelExpiry?.();
     registry.remove(app);

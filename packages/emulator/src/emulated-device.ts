@@ -265,7 +265,7 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
     },
     waitFor(predicate, { signal } = {}) {
       return new Promise((resolve, reject) => {
-        const found = app.received.find(predicate);
+        const found = app.received.find((message) => predicate(message)); // what it throws rejects
         if (found !== undefined) return resolve(found);
         if (signal?.aborted) return reject(new AbortedError("device.waitFor()", signal.reason));
         let seen = app.receivedTotal;
@@ -286,10 +286,15 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
           if (event.type !== "device" || event.device.id !== app.id || app.receivedTotal === seen) return;
           const fresh = app.received.slice(-(app.receivedTotal - seen));
           seen = app.receivedTotal;
-          const match = fresh.find(predicate);
-          if (match === undefined) return;
-          end();
-          resolve(match);
+          try {
+            const match = fresh.find((message) => predicate(message));
+            if (match === undefined) return;
+            end();
+            resolve(match);
+          } catch (error) {
+            end();
+            reject(error);
+          }
         });
         signal?.addEventListener("abort", onAbort, { once: true });
       });

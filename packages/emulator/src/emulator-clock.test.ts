@@ -1,4 +1,4 @@
-import { createManualClock } from "@cloud-messaging/core";
+import { createManualClock, InvalidOptionsError } from "@cloud-messaging/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createEmulatorClock } from "./emulator-clock.ts";
@@ -24,6 +24,14 @@ describe("the emulator's clock", () => {
     expect(calls).toEqual(["early"]);
     await base.advance(60);
     expect(calls).toEqual(["early", "late"]);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, 9e15])("refuses to go %d milliseconds ahead, and goes on", (byMs) => {
+    const clock = createEmulatorClock(createManualClock(1000));
+    expect(() => clock.advance(byMs)).toThrow(InvalidOptionsError);
+    expect(() => clock.setOffset(byMs)).toThrow(InvalidOptionsError);
+    clock.advance(1);
+    expect(clock.now()).toBe(1001);
   });
 
   it("holds one timer however much is scheduled, and none when nothing is", () => {

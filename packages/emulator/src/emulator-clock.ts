@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, InvalidOptionsError } from "@cloud-messaging/core";
 
 interface Timer {
   readonly at: number;
@@ -18,7 +18,8 @@ export interface EmulatorClock extends Clock {
   /**
    * Moves time forward, making every call that falls due on the way in order of its time. Weeks cost microseconds.
    *
-   * @param byMs Unit: milliseconds. Range: 0 or more.
+   * @param byMs Unit: milliseconds. Range: 0 or more, up to the last time that a `Date` can hold.
+   * @throws {InvalidOptionsError} when it is no number, or leads past that.
    */
   advance(byMs: number): void;
   /** Goes ahead of the clock it follows by so much, as a saved state was; moves forward only. */
@@ -100,6 +101,7 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
       };
     },
     advance(byMs) {
+      requireTime("byMs", byMs, now());
       const target = now() + Math.max(0, byMs);
       runUntil(target);
       offsetMs += Math.max(0, target - now());
@@ -108,6 +110,7 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
       arm();
     },
     setOffset(to) {
+      requireTime("clockOffsetMs", to, base.now());
       offsetMs = Math.max(offsetMs, to);
     },
     close() {
@@ -117,6 +120,16 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
       live = 0;
     },
   };
+}
+
+/** What a `Date` can still hold. Unit: milliseconds since the epoch. */
+const LAST_TIME = 8.64e15;
+
+function requireTime(path: string, forwardMs: number, from: number): void {
+  if (Number.isFinite(forwardMs) && from + forwardMs <= LAST_TIME) return;
+  throw new InvalidOptionsError([
+    { path, problem: `must be milliseconds that lead to a time of at most ${LAST_TIME}` },
+  ]);
 }
 
 const before = (a: Timer, b: Timer): number => a.at - b.at || a.sequence - b.sequence;

@@ -7,6 +7,8 @@ export type EmulatorEvent =
   | { readonly type: "message"; readonly message: CapturedMessage; readonly entry: TimelineEntry }
   /** The oldest captured messages made room. */
   | { readonly type: "pruned"; readonly messages: number }
+  /** The captured messages up to this ID were forgotten on request. */
+  | { readonly type: "cleared"; readonly upTo: number }
   | { readonly type: "device"; readonly change: string; readonly device: DeviceView }
   /** A device group was made, changed or looked up; with no members it is gone. */
   | { readonly type: "group"; readonly name: string; readonly senderId: string; readonly members: number }

@@ -112,19 +112,20 @@ export class FaultScript implements Faults {
   takeRefusal(door: FaultDoor, recipients: readonly string[]): Refusal | undefined {
     if (this.#armed.length === 0) return undefined;
     for (const fault of this.#armed) {
-      if (fault.kind === "next") {
-        const { spec } = fault;
-        const to = spec.to ?? spec.token;
-        if (!meets(spec.door, door) || (to !== undefined && !recipients.includes(to))) continue;
-        this.#strike(fault);
-        return this.#refusal(spec.error, spec.detail, spec.retryAfter);
-      }
-      if (fault.kind === "random") {
-        const { spec } = fault;
-        if (!meets(spec.door, door) || this.#random() >= spec.rate) continue;
-        this.#strike(fault);
-        return this.#refusal(spec.error, undefined, undefined);
-      }
+      if (fault.kind !== "next") continue;
+      const { spec } = fault;
+      const to = spec.to ?? spec.token;
+      if (!meets(spec.door, door) || (to !== undefined && !recipients.includes(to))) continue;
+      this.#strike(fault);
+      return this.#refusal(spec.error, spec.detail, spec.retryAfter);
+    }
+    // by chance only what no script asked for
+    for (const fault of this.#armed) {
+      if (fault.kind !== "random") continue;
+      const { spec } = fault;
+      if (!meets(spec.door, door) || this.#random() >= spec.rate) continue;
+      this.#strike(fault);
+      return this.#refusal(spec.error, undefined, undefined);
     }
     return undefined;
   }

@@ -327,5 +327,12 @@ export type EmulatorState = z.output<typeof EmulatorStateSchema>;
 export function readState(value: unknown): EmulatorState {
   const parsed = EmulatorStateSchema.safeParse(value);
   if (!parsed.success) throw new InvalidOptionsError(problemsIn(parsed.error, "is not part of a state").slice(0, 5));
+  let last = 0;
+  for (const { id } of parsed.data.messages) {
+    if (id <= last) throw new InvalidOptionsError([{ path: "messages", problem: "must have IDs that count up" }]);
+    last = id;
+  }
+  if (parsed.data.total < last)
+    throw new InvalidOptionsError([{ path: "total", problem: `must be at least ${last}, the last message's ID` }]);
   return parsed.data;
 }

@@ -114,6 +114,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     saveState: () => takeState(stateParts),
     loadState(state) {
       const read = readState(state);
+      clock.setOffset(read.clockOffsetMs); // refuses what cannot be, before anything is forgotten
       clearModel(model);
       restoreState(read, stateParts);
       events.emit({ type: "reset" });
@@ -136,7 +137,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
           if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
         } finally {
           service.deviceUpstream.reset();
-          upstream.close();
+          upstream.reset();
           clock.close();
           events.close();
         }

@@ -20,6 +20,25 @@ function reading(maxStanzaBytes = 100_000) {
 }
 
 describe("the stanza reader", () => {
+  it("does not take what its reader throws for bad XML", () => {
+    const happened: string[] = [];
+    const stream = createXmlStream(
+      {
+        onOpen() {},
+        onStanza: ({ name }) => {
+          happened.push(name);
+          if (name === "one") throw new Error("not the client's mistake");
+        },
+        onClose() {},
+        onProblem: (problem) => happened.push(problem),
+      },
+      1000,
+    );
+    expect(() => stream.write(Buffer.from(`${OPEN}<one/><two/>`))).toThrow("not the client's mistake");
+    stream.write(Buffer.from("<three/>"));
+    expect(happened).toEqual(["one", "two", "three"]);
+  });
+
   it("gives the root, each stanza by namespace and local name, and the end", () => {
     const { stanzas, happened, write } = reading();
     write(

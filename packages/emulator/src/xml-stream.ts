@@ -55,6 +55,16 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
   let pendingBytes = 0;
   let stanzaEnded = false;
   let betweenStanzas = false;
+  let thrown: { readonly error: unknown } | undefined;
+
+  /** What a handler throws is its own trouble, and is not taken for bad XML. */
+  function tell(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      thrown ??= { error };
+    }
+  }
 
   function fail(problem: XmlProblem, detail: string): void {
     if (stopped) return;
@@ -76,7 +86,7 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
       }
     }
     depth++;
-    if (depth === 1) return handlers.onOpen({ name: tag.local, namespace: tag.uri, attributes });
+    if (depth === 1) return tell(() => handlers.onOpen({ name: tag.local, namespace: tag.uri, attributes }));
     if (depth > MAX_DEPTH) return fail("policy-violation", "elements nest too deep");
     open.push({ name: tag.local, namespace: tag.uri, attributes, children: [] });
   });
@@ -91,14 +101,14 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
     depth--;
     if (depth === 0) {
       stopped = true;
-      return handlers.onClose();
+      return tell(() => handlers.onClose());
     }
     const element = open.pop() as Open;
     const parent = open.at(-1);
     if (parent !== undefined) parent.children.push(element);
     else {
       stanzaEnded = true;
-      handlers.onStanza(element);
+      tell(() => handlers.onStanza(element));
     }
   });
 
@@ -112,6 +122,11 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
         parser.write(decoder.write(chunk));
       } catch (error) {
         return fail("invalid-xml", error instanceof Error ? error.message : String(error));
+      }
+      if (thrown !== undefined) {
+        const { error } = thrown;
+        thrown = undefined;
+        throw error;
       }
       pendingBytes = stanzaEnded ? 0 : pendingBytes + chunk.length;
       betweenStanzas = depth === 1 && chunk.at(-1) === 0x3e;

@@ -49,6 +49,60 @@ describe("the inbox", () => {
     expect(await inbox.waitFor({ count: 3 })).toHaveLength(3);
   });
 
+  it("gives what a waiting function throws to the one who waits, and serves the client all the same", async () => {
+    const { device, send, inbox } = testWorld();
+    const app = device();
+    const thrower = (): boolean => {
+      throw new Error("wrong function");
+    };
+    const one = inbox.waitFor(thrower);
+    const many = inbox.waitFor({ count: 1, where: thrower });
+    expect(send(app.canonicalToken)).toMatchObject({ kind: "accepted" });
+    await expect(one).rejects.toThrow("wrong function");
+    await expect(many).rejects.toThrow("wrong function");
+    await expect(inbox.waitFor(thrower)).rejects.toThrow("wrong function");
+    expect(app.received).toHaveLength(1);
+  });
+
+  it("looks at each message once per change, however many a wait is for", async () => {
+    const { send, inbox } = testWorld();
+    let looks = 0;
+    const waited = inbox.waitFor({
+      count: 500,
+      where: () => {
+        looks++;
+        return true;
+      },
+    });
+    for (let i = 0; i < 500; i++) send("nobody");
+    expect(await waited).toHaveLength(500);
+    expect(looks).toBeLessThanOrEqual(1500);
+  });
+
+  it("no longer counts for a wait what was forgotten", async () => {
+    const { send, inbox } = testWorld();
+    const two = inbox.waitFor({ count: 2, where: () => true });
+    send("nobody");
+    inbox.clear();
+    send("nobody");
+    send("nobody");
+    expect((await two).map(({ id }) => id)).toEqual([2, 3]);
+  });
+
+  it("says that it was cleared, and nothing more of what it no longer lists", () => {
+    const { device, send, inbox, service, events } = testWorld();
+    const app = device({ connected: false });
+    send(app.canonicalToken);
+    const seen: unknown[] = [];
+    events.subscribe((event) => {
+      if (event.type === "message" || event.type === "cleared") seen.push(event);
+    });
+    inbox.clear();
+    service.setConnected(app, true);
+    expect(app.received).toHaveLength(1);
+    expect(seen).toEqual([{ type: "cleared", upTo: 1 }]);
+  });
+
   it("gives up a wait when the signal says so, and every wait when it closes", async () => {
     const { inbox } = testWorld();
     const controller = new AbortController();

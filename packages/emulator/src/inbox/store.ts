@@ -54,8 +54,10 @@ export interface Inbox {
 }
 
 interface Waiter {
-  readonly check: (changed: CapturedMessage | undefined) => boolean;
-  readonly fail: (error: Error) => void;
+  readonly check: (changed: CapturedMessage, listed: boolean) => void;
+  /** A message is not listed any more. */
+  readonly forget: (id: number) => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** The captured messages, bounded: the oldest make room. The service writes, everybody else reads and listens. */
@@ -98,6 +100,12 @@ export class InboxStore implements Inbox {
   }
 
   clear(): void {
+    this.#forgetAll();
+    this.#events.emit({ type: "cleared", upTo: this.#total });
+  }
+
+  #forgetAll(): void {
+    for (const id of this.#entries.keys()) for (const waiter of this.#waiters) waiter.forget(id);
     this.#entries.clear();
     this.#weights.clear();
     this.#weight = 0;
@@ -118,31 +126,54 @@ export class InboxStore implements Inbox {
         signal?.removeEventListener("abort", onAbort);
       };
       const onAbort = (): void => waiter.fail(new AbortedError("inbox.waitFor()", signal?.reason));
-      const settle = (found: CapturedMessage | readonly CapturedMessage[]): true => {
+      const settle = (found: CapturedMessage | readonly CapturedMessage[]): void => {
         end();
         resolve(found);
-        return true;
       };
-      const check = (changed: CapturedMessage | undefined): boolean => {
-        if (typeof what === "function") {
-          if (changed !== undefined) return what(changed) && settle(changed);
-          const found = this.messages.find(what);
-          return found !== undefined && settle(found);
+      const { count, where } = typeof what === "function" ? { count: 1, where: what } : what;
+      // those that match so far: looking at every message for each change would be quadratic
+      const matching = new Map<number, CapturedMessage>();
+      const look = (message: CapturedMessage): void => {
+        if (where?.(message)) matching.set(message.id, message);
+        else matching.delete(message.id);
+      };
+      const settleIfEnough = (): void => {
+        if (where === undefined) {
+          if (this.#total >= count) settle(this.messages);
+        } else if (matching.size >= count) {
+          const found = [...matching.values()].sort((a, b) => a.id - b.id);
+          settle(typeof what === "function" ? (found[0] as CapturedMessage) : found);
         }
-        if (what.where === undefined) return this.#total >= what.count && settle(this.messages);
-        const found = this.messages.filter(what.where);
-        return found.length >= what.count && settle(found);
+      };
+      // what the caller's own function throws is for the caller, and not for the client whose message it looked at
+      const guarded = (run: () => void): void => {
+        try {
+          run();
+        } catch (error) {
+          waiter.fail(error);
+        }
       };
       const waiter: Waiter = {
-        check,
+        check: (changed, listed) =>
+          guarded(() => {
+            if (listed || typeof what === "function") look(changed);
+            settleIfEnough();
+          }),
+        forget: (id) => matching.delete(id),
         fail: (error) => {
           end();
           reject(error);
         },
       };
-      if (check(undefined)) return;
-      signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiters.add(waiter);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      guarded(() => {
+        for (const message of where === undefined ? [] : this.messages) {
+          look(message);
+          if (typeof what === "function" && matching.size > 0) break;
+        }
+        settleIfEnough();
+      });
     });
   }
 
@@ -182,11 +213,11 @@ export class InboxStore implements Inbox {
   #prune(): void {
     const before = this.#pruned;
     while (this.#entries.size > this.#maxMessages || (this.#weight > MAX_WEIGHT && this.#entries.size > 1)) {
-      // ids count up without gaps; asking the map for its first key would walk over every deleted one
-      const oldest = this.#total - this.#entries.size + 1;
+      const oldest = this.#entries.keys().next().value as number;
       this.#weight -= this.#weights.get(oldest) ?? 0;
       this.#weights.delete(oldest);
       this.#entries.delete(oldest);
+      for (const waiter of this.#waiters) waiter.forget(oldest);
       this.#pruned++;
     }
     if (this.#pruned > before) this.#events.emit({ type: "pruned", messages: this.#pruned });
@@ -199,7 +230,7 @@ export class InboxStore implements Inbox {
 
   /** Puts saved messages back. Returns them by ID. */
   restore(messages: readonly CapturedMessage[], total: number): ReadonlyMap<number, CapturedMessage> {
-    this.clear();
+    this.#forgetAll();
     for (const message of messages.slice(-this.#maxMessages)) {
       const weight = weigh(message, undefined);
       this.#entries.set(message.id, { ...message, timeline: [...message.timeline] });
@@ -238,8 +269,9 @@ export class InboxStore implements Inbox {
       else entry.reason = facts.detail;
       if (facts.code !== undefined) entry.code = facts.code;
     }
-    this.#events.emit({ type: "message", message, entry: line });
-    for (const waiter of this.#waiters) waiter.check(message);
+    const listed = this.#entries.get(entry.id) === entry;
+    if (listed) this.#events.emit({ type: "message", message, entry: line });
+    for (const waiter of [...this.#waiters]) waiter.check(message, listed);
   }
 
   /** Ends every wait. */
@@ -250,7 +282,7 @@ export class InboxStore implements Inbox {
 
   /** As at the start; waits go on. */
   reset(): void {
-    this.clear();
+    this.#forgetAll();
     this.#total = 0;
     this.#pruned = 0;
   }

@@ -32,7 +32,7 @@ export interface DeliveryRules {
 /** Takes accepted messages to their devices: now, later, or never. */
 export class DeliveryEngine {
   readonly #rules: DeliveryRules;
-  readonly #awaySince = new Map<Device, number>();
+  readonly #awaySince = new WeakMap<Device, number>();
 
   constructor(rules: DeliveryRules) {
     this.#rules = rules;

@@ -274,6 +274,17 @@ describe("scripted refusals", () => {
     expect(send(canonicalToken, { door: "ccs" }).kind).toBe("refused");
   });
 
+  it("come before random ones, whichever was armed first", () => {
+    const { device, send, faults } = testWorld();
+    const { canonicalToken } = device();
+    faults.random({ rate: 1, error: "unavailable" });
+    faults.next({ token: canonicalToken, error: "internal-error" });
+    expect([send(canonicalToken), send(canonicalToken)]).toMatchObject([
+      { code: "internal-error" },
+      { code: "unavailable" },
+    ]);
+  });
+
   it("strike at random as the seed says", () => {
     const run = (): string[] => {
       const { device, send, faults } = testWorld();

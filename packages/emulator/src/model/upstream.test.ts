@@ -1,6 +1,7 @@
 import { createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { testWorld } from "../../../../test/support/emulator-world.ts";
+import { clearModel } from "../create-model.ts";
 import { DeviceQueueFullError } from "./device-upstream.ts";
 
 function sending(options: Parameters<typeof testWorld>[0] = {}) {
@@ -102,6 +103,43 @@ describe("upstream messages", () => {
     expect(port().items).toHaveLength(20);
   });
 
+  it("are all discarded by a reset, over connections too, whose late acks are no error", async () => {
+    const clock = createManualClock();
+    const { sendUpstream, port, upstream, app, results, ...model } = sending({
+      clock,
+      ccs: { upstreamResendMs: 1000, upstreamWindow: 1 },
+    });
+    const one = port();
+    for (const id of ["u-1", "u-2"]) sendUpstream(id);
+    clearModel({ ...model, upstream });
+    expect(results).toEqual([
+      ["u-1", "discarded"],
+      ["u-2", "discarded"],
+    ]);
+    await clock.advance(100_000);
+    expect(one.items).toHaveLength(1);
+    expect(upstream.unacked("1234567890", one)).toBe(0);
+    expect(upstream.acked("1234567890", one, app.canonicalToken, "u-1")).toBe(true);
+    expect(upstream.acked("1234567890", one, app.canonicalToken, "u-1")).toBe(false);
+  });
+
+  it("with a time to live of 0 go to a connected app server, and to nobody else", () => {
+    const { sendUpstream, port, results, upstream, app } = sending({ ccs: { upstreamWindow: 1 } });
+    sendUpstream("u-1", 0);
+    expect(results).toEqual([["u-1", "expired"]]);
+    const one = port();
+    sendUpstream("u-2", 0);
+    expect(one.items.map(({ messageId }) => messageId)).toEqual(["u-2"]);
+    sendUpstream("u-3", 0); // no room
+    expect(results).toEqual([
+      ["u-1", "expired"],
+      ["u-3", "expired"],
+    ]);
+    upstream.acked("1234567890", one, app.canonicalToken, "u-2");
+    expect(results.at(-1)).toEqual(["u-2", "acked"]);
+    expect(upstream.waiting("1234567890")).toBe(0);
+  });
+
   it("hold the token, the package and the time to live, as captures show", () => {
     const { sendUpstream, port, app } = sending();
     sendUpstream("u-1", 3600);
@@ -145,6 +183,33 @@ describe("receipts", () => {
     expect(service.delivery.confirm(app, latest().id)).toBe(true);
     expect(service.delivery.confirm(app, latest().id)).toBe(false);
     expect(one.items).toHaveLength(1);
+  });
+
+  it("for one message ID used twice are each sent and each acked", async () => {
+    const clock = createManualClock();
+    const { device, send, port, upstream, counters } = testWorld({ clock, ccs: { upstreamResendMs: 1000 } });
+    const one = port();
+    const { canonicalToken } = device();
+    for (let i = 0; i < 2; i++) send(canonicalToken, asked);
+    expect(one.items.map(({ messageId }) => messageId)).toEqual(["dr2:m-1", "dr2:m-1"]);
+    expect(upstream.unacked("1234567890", one)).toBe(2);
+    const ack = () => upstream.acked("1234567890", one, "gcm.googleapis.com", "dr2:m-1");
+    expect([ack(), ack(), ack()]).toEqual([true, true, false]);
+    expect(counters.receiptsAcked).toBe(2);
+    await clock.advance(100_000);
+    expect(one.items).toHaveLength(2);
+  });
+
+  it("that share an ID are not resent over a connection that ended, and go to the next one", async () => {
+    const clock = createManualClock();
+    const { device, send, port, upstream } = testWorld({ clock, ccs: { upstreamResendMs: 1000 } });
+    const one = port();
+    const { canonicalToken } = device();
+    for (let i = 0; i < 2; i++) send(canonicalToken, asked);
+    upstream.detach("1234567890", one);
+    await clock.advance(100_000);
+    expect(one.items).toHaveLength(2);
+    expect(port().items).toHaveLength(2);
   });
 
   it("are sent for no message that did not ask", () => {

@@ -40,7 +40,10 @@ interface Flight {
 
 interface Attached {
   readonly port: UpstreamPort;
-  readonly flights: Map<string, Flight>;
+  /** Unacked, by key, the oldest first: two messages may share one (two receipts for one message ID). */
+  readonly flights: Map<string, Flight[]>;
+  /** How many there are in `flights`. */
+  unacked: number;
   /** Acks still owed for repeats, by key. */
   readonly late: Map<string, number>;
 }
@@ -86,13 +89,19 @@ export class UpstreamQueues {
       return;
     }
     sender.waiting.push(item);
-    this.#pump(sender);
-    if (sender.waiting.at(-1) === item) this.#awaitExpiry(sender, item);
+    this.#pump(sender, item);
+    if (sender.waiting.at(-1) !== item) return;
+    if (item.expiresAt > this.#rules.clock.now()) this.#awaitExpiry(sender, item);
+    else {
+      // now or never, and nobody can take it now
+      sender.waiting.pop();
+      this.#end(item, "expired");
+    }
   }
 
   attach(senderId: string, port: UpstreamPort): void {
     const sender = this.#sender(senderId);
-    sender.attached.set(port, { port, flights: new Map(), late: new Map() });
+    sender.attached.set(port, { port, flights: new Map(), unacked: 0, late: new Map() });
     this.#pump(sender);
   }
 
@@ -103,7 +112,7 @@ export class UpstreamQueues {
     if (attached === undefined) return;
     sender.attached.delete(port);
     const unacked: UpstreamItem[] = [];
-    for (const { item, cancelResend } of attached.flights.values()) {
+    for (const { item, cancelResend } of takeFlights(attached)) {
       cancelResend();
       unacked.push(item);
     }
@@ -120,7 +129,9 @@ export class UpstreamQueues {
     const attached = sender.attached.get(port);
     if (attached === undefined) return false;
     const key = keyOf(to, messageId);
-    const flight = attached.flights.get(key);
+    const flights = attached.flights.get(key);
+    const flight = flights?.shift();
+    if (flights?.length === 0) attached.flights.delete(key);
     if (flight === undefined) {
       const owed = attached.late.get(key) ?? 0;
       if (owed === 0) return false;
@@ -129,11 +140,8 @@ export class UpstreamQueues {
       return true;
     }
     flight.cancelResend();
-    attached.flights.delete(key);
-    if (flight.sends > 1) {
-      attached.late.set(key, flight.sends - 1);
-      if (attached.late.size > MAX_LATE) attached.late.delete(attached.late.keys().next().value as string);
-    }
+    attached.unacked--;
+    oweAcks(attached, key, flight.sends - 1);
     const { counters } = this.#rules;
     if (flight.item.kind === "receipt") counters.receiptsAcked++;
     else counters.upstreamAcked++;
@@ -145,7 +153,7 @@ export class UpstreamQueues {
 
   /** How many a connection has not acked. */
   unacked(senderId: string, port: UpstreamPort): number {
-    return this.#senders.get(senderId)?.attached.get(port)?.flights.size ?? 0;
+    return this.#senders.get(senderId)?.attached.get(port)?.unacked ?? 0;
   }
 
   /** How many wait for a connection or for room on one. */
@@ -153,15 +161,15 @@ export class UpstreamQueues {
     return this.#senders.get(senderId)?.waiting.length ?? 0;
   }
 
-  /** Ends everything. */
-  close(): void {
+  /** Discards all that waits or is unacked; connections stay, and acks that they still bring are no error. */
+  reset(): void {
     for (const sender of this.#senders.values()) {
-      for (const { flights } of sender.attached.values()) {
-        for (const { item, cancelResend } of flights.values()) {
+      for (const attached of sender.attached.values()) {
+        for (const { item, sends, cancelResend } of takeFlights(attached)) {
           cancelResend();
+          oweAcks(attached, keyOf(item.from, item.messageId), sends);
           this.#end(item, "discarded");
         }
-        flights.clear();
       }
       for (const item of sender.waiting.splice(0)) this.#end(item, "discarded");
     }
@@ -179,12 +187,13 @@ export class UpstreamQueues {
     this.#expiries.set(item, cancel);
   }
 
-  #pump(sender: Sender): void {
+  /** @param fresh Has just come in: it is tried once even if it may not wait at all. */
+  #pump(sender: Sender, fresh?: UpstreamItem): void {
     if (sender.waiting.length === 0) return;
     let next = 0;
     for (; next < sender.waiting.length; next++) {
       const item = sender.waiting[next] as UpstreamItem;
-      if (item.expiresAt <= this.#rules.clock.now()) {
+      if (item !== fresh && item.expiresAt <= this.#rules.clock.now()) {
         this.#end(item, "expired");
         continue;
       }
@@ -198,8 +207,8 @@ export class UpstreamQueues {
   #freest(sender: Sender): Attached | undefined {
     let best: Attached | undefined;
     for (const attached of sender.attached.values()) {
-      if (!attached.port.accepting || attached.flights.size >= this.#rules.window) continue;
-      if (best === undefined || attached.flights.size < best.flights.size) best = attached;
+      if (!attached.port.accepting || attached.unacked >= this.#rules.window) continue;
+      if (best === undefined || attached.unacked < best.unacked) best = attached;
     }
     return best;
   }
@@ -207,7 +216,11 @@ export class UpstreamQueues {
   #write(attached: Attached, item: UpstreamItem): void {
     this.#forgetExpiry(item);
     const flight: Flight = { item, sends: 0, cancelResend: () => {} };
-    attached.flights.set(keyOf(item.from, item.messageId), flight);
+    const key = keyOf(item.from, item.messageId);
+    const sharing = attached.flights.get(key);
+    if (sharing === undefined) attached.flights.set(key, [flight]);
+    else sharing.push(flight);
+    attached.unacked++;
     this.#send(attached, flight);
   }
 
@@ -262,5 +275,19 @@ export class UpstreamQueues {
 
 /** Items that have been written at least once, on whatever connection. */
 const written = new WeakSet<UpstreamItem>();
+
+/** Empties a connection of what it has not seen acked, in the order it was first sent. */
+function takeFlights(attached: Attached): Flight[] {
+  const flights = [...attached.flights.values()].flat();
+  attached.flights.clear();
+  attached.unacked = 0;
+  return flights;
+}
+
+function oweAcks({ late }: Attached, key: string, acks: number): void {
+  if (acks === 0) return;
+  late.set(key, (late.get(key) ?? 0) + acks);
+  if (late.size > MAX_LATE) late.delete(late.keys().next().value as string);
+}
 
 const keyOf = (from: string, messageId: string): string => `${from}\n${messageId}`;

@@ -5,7 +5,7 @@ import { type InboxState, type LiveEvent, MAX_LISTED } from "./state.ts";
 export type Link = "connecting" | "live" | "lost";
 
 /** Kinds of events that the page follows. */
-const KINDS = ["message", "pruned", "device", "connection", "fault", "violation", "clock", "reset"] as const;
+const KINDS = ["message", "pruned", "cleared", "device", "connection", "fault", "violation", "clock", "reset"] as const;
 /** How long before trying again. Unit: milliseconds. */
 const RETRY_MS = 1000;
 

@@ -102,6 +102,19 @@ describe("what the inbox page knows", () => {
     expect(state.stale).toEqual({ connections: true, faults: true, all: false });
   });
 
+  it("empties its list when the inbox was cleared, and lists nothing of it again", () => {
+    const state = new InboxState();
+    for (const id of [1, 2, 3]) state.apply({ type: "message", message: message(id) });
+    state.apply({ type: "cleared", upTo: 2 });
+    expect(ids(state)).toEqual([3]);
+    state.apply({ type: "cleared", upTo: 3 });
+    state.apply({ type: "message", message: message(2, { state: "delivered" }) });
+    state.loadOlder([message(1)]);
+    expect(ids(state)).toEqual([]);
+    state.apply({ type: "message", message: message(4) });
+    expect(ids(state)).toEqual([4]);
+  });
+
   it("starts over after a reset", () => {
     const state = new InboxState();
     state.load(snapshot({ messages: [message(1)], total: 1, pruned: 3, devices: [device("a")] }));

@@ -46,6 +46,8 @@ export class InboxState {
   clockAheadMs = 0;
   /** What has changed on the server and is not in an event: to be asked for. */
   readonly stale = { connections: false, faults: false, all: false };
+  /** Messages up to this one were forgotten: what is still said of them is of no interest. */
+  #clearedUpTo = 0;
   readonly #names = new Map<string, string>();
   readonly #maxListed: number;
 
@@ -69,7 +71,7 @@ export class InboxState {
   /** Puts older messages in front. */
   loadOlder(messages: readonly MessageSummary[]): void {
     const first = this.messages[0]?.id ?? Number.POSITIVE_INFINITY;
-    const older = messages.filter(({ id }) => id < first).sort((a, b) => a.id - b.id);
+    const older = messages.filter(({ id }) => id < first && id > this.#clearedUpTo).sort((a, b) => a.id - b.id);
     this.messages = [...older, ...this.messages].slice(-this.#maxListed);
   }
 
@@ -77,12 +79,16 @@ export class InboxState {
   apply(event: LiveEvent): void {
     switch (event.type) {
       case "message":
-        this.#put(event.message);
+        if (event.message.id > this.#clearedUpTo) this.#put(event.message);
         this.total = Math.max(this.total, event.message.id);
         this.#trim();
         break;
       case "pruned":
         this.pruned = event.messages;
+        break;
+      case "cleared":
+        this.#clearedUpTo = event.upTo;
+        this.messages = this.messages.filter(({ id }) => id > event.upTo);
         break;
       case "device":
         if (event.change === "removed") this.#forgetDevice(event.device);
@@ -108,6 +114,7 @@ export class InboxState {
         this.violations.length = 0;
         this.total = 0;
         this.pruned = 0;
+        this.#clearedUpTo = 0;
         this.stale.all = true;
         break;
     }
