@@ -1,4 +1,4 @@
-// FCM HTTP v1 end to end: a service account gets an access token, a message goes to three devices over HTTP/2, and the store is kept
+// FCM HTTP v1 end to end: a service account gets an access token, a message goes to three devices, and the store is kept
 // up to date: one device was uninstalled, one has moved on to a Firebase Installation ID.
 //
 //   npm run setup && node examples/fcm-v1-send.mjs

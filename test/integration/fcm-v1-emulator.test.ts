@@ -1,3 +1,4 @@
+import { sign } from "node:crypto";
 import { createManualClock, createMemoryRegistrationStore } from "@cloud-messaging/core";
 import { type Emulator, type EmulatorOptions, startEmulator } from "@cloud-messaging/emulator";
 import { createFcmSender, type FcmSenderOptions } from "@cloud-messaging/http-sender";
@@ -229,10 +230,14 @@ describe("the emulator's FCM HTTP v1", () => {
     for (const message of [
       { token, data },
       { token, android: { data } },
+      { token, notification: { title: "Hello", body: "x".repeat(4_096) } },
+      { token, data: { n: "x".repeat(3_000) }, android: { notification: { body: "x".repeat(1_100) } } },
     ]) {
       const answer = await send(emulator, { message });
       expect([answer.status, errorCodeOf(answer)]).toEqual([400, "INVALID_ARGUMENT"]);
     }
+    const fitting = { token, data: { n: "x".repeat(3_000) }, notification: { body: "x".repeat(1_000) } };
+    expect((await send(emulator, { message: fitting })).status).toBe(200);
   });
 
   it.each([
@@ -254,10 +259,10 @@ describe("the emulator's FCM HTTP v1", () => {
     expect(outcomes).toMatchObject([{ kind, ...(kind === "retryable" ? { retryAfterMs: 7_000 } : {}) }]);
   });
 
-  it("spoils answers over HTTP/2 as it is told, and the client says what is known", async () => {
+  it.each(["2", "1.1"] as const)("spoils answers over HTTP/%s as it is told", async (httpVersion) => {
     const emulator = await anEmulator();
     const { token } = emulator.createDevice();
-    const { sender } = aSender(emulator);
+    const { sender } = aSender(emulator, { httpVersion });
     for (const kind of ["reset-before-headers", "reset-in-body", "truncate", "html", "empty", "not-json"] as const) {
       emulator.faults.http({ kind, door: "fcm-v1" });
       const { outcomes } = await sender.send({ target: { token } });
@@ -318,6 +323,35 @@ describe("the emulator's access tokens", () => {
     // the new account is another one
     const { sender: renewed } = aSender(emulator);
     expect((await renewed.send({ target: { token } })).outcomes).toMatchObject([{ kind: "accepted" }]);
+  });
+
+  it.each<[string, string, object, object]>([
+    ["another algorithm", "invalid_grant", { alg: "RS512" }, {}],
+    ["another address", "invalid_grant", {}, { aud: "https://fcm.googleapis.com/" }],
+    ["no address", "invalid_grant", {}, { aud: undefined }],
+    ["no scope", "invalid_grant", {}, { scope: undefined }],
+    ["a scope that allows something else", "invalid_scope", {}, { scope: "https://www.googleapis.com/auth/drive" }],
+  ])("are not given for a grant of its own account with %s", async (_name, expected, header, claims) => {
+    const emulator = await anEmulator();
+    const key = emulator.fcm.serviceAccount();
+    const now = Math.floor(Date.now() / 1000);
+    const exchange = async (otherHeader: object, otherClaims: object) => {
+      const scope = "openid https://www.googleapis.com/auth/firebase.messaging";
+      const grant = { iss: key.client_email, aud: key.token_uri, scope, iat: now, exp: now + 3600, ...otherClaims };
+      const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+      const signed = `${part({ alg: "RS256", typ: "JWT", ...otherHeader })}.${part(grant)}`;
+      const signature = sign("RSA-SHA256", Buffer.from(signed), key.private_key).toString("base64url");
+      const response = await fetch(`${emulator.httpUrl}/token`, {
+        method: "POST",
+        body: new URLSearchParams({
+          grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer",
+          assertion: `${signed}.${signature}`,
+        }),
+      });
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    };
+    expect(await exchange(header, claims)).toMatchObject({ status: 400, body: { error: expected } });
+    expect((await exchange({}, {})).status).toBe(200);
   });
 
   it("are given to a client whose clock is an hour slow, once it has learned the time", async () => {

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
-import { type Clock, JWT_BEARER_GRANT, type ServiceAccountKey } from "@cloud-messaging/core";
+import { type Clock, JWT_BEARER_GRANT, MESSAGING_SCOPE, type ServiceAccountKey } from "@cloud-messaging/core";
 import type { ServiceIds } from "../model/ids.ts";
 
 /** What can be done to the project, its accounts and their tokens while the emulator runs. */
@@ -113,7 +113,8 @@ export class FcmAccounts implements EmulatedFcm {
       };
     }
     const refusal = this.#refusalOf(form.get("assertion") ?? "");
-    if (refusal !== undefined) return { error: "invalid_grant", error_description: refusal };
+    if (typeof refusal === "string") return { error: "invalid_grant", error_description: refusal };
+    if (refusal !== undefined) return refusal;
     const token = `${TOKEN_PREFIX}${this.#ids.hex(32)}`;
     this.#tokens.set(token, this.#clock.now() + this.tokenLifetimeSec * 1000);
     if (this.#tokens.size > MAX_TOKENS) {
@@ -140,7 +141,8 @@ export class FcmAccounts implements EmulatedFcm {
     return true;
   }
 
-  #refusalOf(assertion: string): string | undefined {
+  /** As text: `invalid_grant`. */
+  #refusalOf(assertion: string): string | GrantRefusal | undefined {
     const [header = "", claims = "", signature = ""] = assertion.split(".");
     const read = readClaims(claims);
     if (read === undefined) return "Invalid JWT: Failed to parse the assertion.";
@@ -156,15 +158,39 @@ export class FcmAccounts implements EmulatedFcm {
     if (!inTime || exp - iat > MAX_GRANT_LIFE_SEC || exp < iat) {
       return "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.";
     }
-    return read.scope === "" ? "Invalid JWT: no scope was asked for." : undefined;
+    if (key === undefined) return read.scope === "" ? NO_SCOPE : undefined;
+    if (readJsonPart(header)?.["alg"] !== "RS256") return "Invalid JWT: the header's alg must be RS256.";
+    if (!isTokenEndpoint(read.aud)) return "Invalid JWT: aud must be the address of the token endpoint.";
+    if (read.scope === "") return NO_SCOPE;
+    if (read.scope.split(" ").some((scope) => GOOD_SCOPES.has(scope))) return undefined;
+    return {
+      error: "invalid_scope",
+      error_description: `None of the scopes allows to send: ask for ${MESSAGING_SCOPE}`,
+    };
   }
 }
 
-function readClaims(part: string): { iss: string; scope: string; iat: number; exp: number } | undefined {
+const NO_SCOPE = "Invalid JWT: no scope was asked for.";
+/** Scopes that allow sending. */
+const GOOD_SCOPES: ReadonlySet<string> = new Set([MESSAGING_SCOPE, "https://www.googleapis.com/auth/cloud-platform"]);
+/** Where the token endpoint is and has been. Any host: the emulator cannot know the names it is reached by. */
+const TOKEN_PATHS: ReadonlySet<string> = new Set(["/token", "/oauth2/v4/token", "/o/oauth2/token"]);
+
+function isTokenEndpoint(aud: string): boolean {
+  return URL.canParse(aud) && TOKEN_PATHS.has(new URL(aud).pathname);
+}
+
+function readClaims(part: string): { iss: string; aud: string; scope: string; iat: number; exp: number } | undefined {
+  const { iss, aud, scope, iat, exp } = readJsonPart(part) ?? {};
+  if (typeof iss !== "string" || typeof iat !== "number" || typeof exp !== "number") return undefined;
+  const text = (value: unknown): string => (typeof value === "string" ? value : "");
+  return { iss, aud: text(aud), scope: text(scope), iat, exp };
+}
+
+function readJsonPart(part: string): Record<string, unknown> | undefined {
   try {
-    const { iss, scope, iat, exp } = JSON.parse(Buffer.from(part, "base64url").toString()) as Record<string, unknown>;
-    if (typeof iss !== "string" || typeof iat !== "number" || typeof exp !== "number") return undefined;
-    return { iss, scope: typeof scope === "string" ? scope : "", iat, exp };
+    const read: unknown = JSON.parse(Buffer.from(part, "base64url").toString());
+    return typeof read === "object" && read !== null ? (read as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }

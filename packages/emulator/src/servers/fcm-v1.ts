@@ -3,6 +3,7 @@ import {
   FcmV1SendRequestSchema,
   isTopicName,
   MAX_TIME_TO_LIVE_SEC,
+  payloadBytes,
   toSnakeCaseFields,
 } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
@@ -51,15 +52,17 @@ function handle(context: DoorContext, request: HttpRequest): HttpAnswer {
   const target = targetOf(context, message);
   if ("problem" in target) return invalidArgumentAnswer(target.problem);
   const ttl = message.android?.ttl;
+  const content = contentOf(message);
   const incoming: IncomingMessage = {
     door: "fcm-v1",
     address: target.address,
     to: target.to,
     // a project that is written as its number says which sender it is
     senderId: /^\d+$/.test(project) ? project : undefined,
-    ...contentOf(message),
+    ...content,
     timeToLiveSec: ttl === undefined ? MAX_TIME_TO_LIVE_SEC : Math.floor(Number.parseFloat(ttl)),
     dryRun: validateOnly,
+    payloadBytes: payloadBytes(content.data) + notificationBytes(content.notification),
     wire: request.body,
   };
   const refusal = context.service.check(incoming.data, ttl === undefined ? undefined : incoming.timeToLiveSec);
@@ -84,6 +87,15 @@ function contentOf(
     priority: android?.priority?.toLowerCase(),
     restrictedPackageName: android?.restricted_package_name,
   };
+}
+
+/** Names and values, as of `data`: over this door the limit is one for both. */
+function notificationBytes(notification: Readonly<Record<string, unknown>> = {}): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(notification)) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(typeof value === "string" ? value : JSON.stringify(value));
+  }
+  return bytes;
 }
 
 interface ReadTarget {

@@ -19,7 +19,8 @@ export interface FcmV1TransportOptions extends Omit<ConnectionOptions, "maxSocke
   readonly credential?: FcmCredential;
   /**
    * The project's ID or number.
-   * @defaultValue the one of the credential, else GOOGLE_CLOUD_PROJECT, else what Google Cloud says
+   * @defaultValue the one that the key names, given as an object, as text or as a file's path; else GOOGLE_CLOUD_PROJECT. With
+   * application default credentials GOOGLE_CLOUD_PROJECT goes first, then their own project, then what Google Cloud says
    */
   readonly projectId?: string;
   /**
@@ -28,30 +29,32 @@ export interface FcmV1TransportOptions extends Omit<ConnectionOptions, "maxSocke
    */
   readonly endpoint?: (string & {}) | URL;
   /**
-   * HTTP/2 shares few connections among all requests; HTTP/1.1 has one connection per request under way.
-   * @defaultValue "2", and "1.1" over a proxy or plain `http:`
+   * HTTP/1.1 costs least CPU per message and has one connection per request under way. HTTP/2 carries as much over few connections, and
+   * proves of more messages that they were not processed; it uses no proxy.
+   * @defaultValue "1.1"
    */
   readonly httpVersion?: "1.1" | "2";
   /**
    * Most requests under way at once. Fewer while the service says that it is overloaded (429, 503) or has become slow.
    * Range: 1 to 100000.
-   * @defaultValue 500 over HTTP/2, 64 over HTTP/1.1
+   * @defaultValue 256 over HTTP/1.1, 500 over HTTP/2
    */
   readonly maxRequests?: number;
   /**
-   * Most connections; another one is opened only when the others are full. Range: 1 to 10000.
-   * @defaultValue 8 over HTTP/2, `maxRequests` over HTTP/1.1
+   * Most connections; another one is opened only when the others are taken. Range: 1 to 10000.
+   * @defaultValue `maxRequests` over HTTP/1.1, 8 over HTTP/2
    */
   readonly maxSockets?: number;
   /**
-   * Longest time for one attempt, connecting included, waiting for quota or an access token not. Unit: milliseconds. Range: above 0.
+   * Longest time for one attempt from when its turn has come, connecting included; waiting for its turn, for quota or for an access
+   * token is not counted. Unit: milliseconds. Range: above 0.
    * The service asks for 10 s or more: a shorter limit makes duplicates, since what was not answered in time may have been accepted.
    * @defaultValue 15000
    */
   readonly timeoutMs?: number;
   /**
    * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
-   * @defaultValue 120000 over HTTP/2 (the service ends it after about three minutes), 30000 over HTTP/1.1
+   * @defaultValue 30000 over HTTP/1.1, 120000 over HTTP/2 (the service ends it after about three minutes)
    */
   readonly keepAliveMs?: number;
   /**
