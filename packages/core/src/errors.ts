@@ -15,28 +15,44 @@ export abstract class CloudMessagingError extends Error {
   abstract readonly code: string;
 }
 
-/** The message breaks a rule that can be checked before sending. Nothing was sent. */
-export class InvalidMessageError extends CloudMessagingError {
-  override readonly name = "InvalidMessageError";
-  readonly code = "ERR_INVALID_MESSAGE";
+/** What the caller gave breaks rules that can be checked before anything happens; `problems` names each. */
+abstract class InvalidInputError extends CloudMessagingError {
   /** Every bad field, in the order of the schema. */
   readonly problems: readonly FieldProblem[];
 
-  constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
-    super(`The message is not valid: ${describeProblems(problems)}`, options);
+  constructor(what: string, problems: readonly FieldProblem[], options?: ErrorOptions) {
+    super(`${what} not valid: ${describeProblems(problems)}`, options);
     this.problems = problems;
   }
 }
 
-/** A registration that cannot be stored. Nothing was stored. */
-export class InvalidRegistrationError extends CloudMessagingError {
-  override readonly name = "InvalidRegistrationError";
-  readonly code = "ERR_INVALID_REGISTRATION";
-  readonly problems: readonly FieldProblem[];
+/** The message breaks a rule that can be checked before sending. Nothing was sent. */
+export class InvalidMessageError extends InvalidInputError {
+  override readonly name = "InvalidMessageError";
+  readonly code = "ERR_INVALID_MESSAGE";
 
   constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
-    super(`The registration is not valid: ${describeProblems(problems)}`, options);
-    this.problems = problems;
+    super("The message is", problems, options);
+  }
+}
+
+/** A registration that cannot be stored. Nothing was stored. */
+export class InvalidRegistrationError extends InvalidInputError {
+  override readonly name = "InvalidRegistrationError";
+  readonly code = "ERR_INVALID_REGISTRATION";
+
+  constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
+    super("The registration is", problems, options);
+  }
+}
+
+/** An option is missing, of the wrong type or out of range. Nothing was done. */
+export class InvalidOptionsError extends InvalidInputError {
+  override readonly name = "InvalidOptionsError";
+  readonly code = "ERR_INVALID_OPTIONS";
+
+  constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
+    super("The options are", problems, options);
   }
 }
 
@@ -47,18 +63,6 @@ export class RegistrationStoreError extends CloudMessagingError {
 
   constructor(cause: unknown) {
     super("The registration store failed, so nothing was sent; the cause says why", { cause });
-  }
-}
-
-/** An option given to a factory function is missing, of the wrong type or out of range. */
-export class InvalidOptionsError extends CloudMessagingError {
-  override readonly name = "InvalidOptionsError";
-  readonly code = "ERR_INVALID_OPTIONS";
-  readonly problems: readonly FieldProblem[];
-
-  constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
-    super(`The options are not valid: ${describeProblems(problems)}`, options);
-    this.problems = problems;
   }
 }
 
