@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { constants } from "node:http2";
 import { createServer as createTlsServer } from "node:tls";
 import { inspect } from "node:util";
@@ -304,6 +305,18 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
       const { transport } = aTransport(server, httpVersion);
       expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["retryable connection-failed"]);
     });
+  });
+
+  it("adds one listener to a signal, however many messages it is for", async () => {
+    const server = await aServer();
+    server.otherwise = () => {};
+    const { transport } = aTransport(server, httpVersion, { maxRequests: 20, quota: { perMinute: 1_200 } });
+    const abort = new AbortController();
+    const report = transport.send(toMany(40), { signal: abort.signal });
+    await server.arrived(10);
+    expect(getEventListeners(abort.signal, "abort")).toHaveLength(1);
+    abort.abort();
+    expect(new Set(kinds((await report).outcomes))).toEqual(new Set(["ambiguous aborted", "retryable aborted"]));
   });
 
   describe("with retries", () => {
