@@ -25,6 +25,7 @@ import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
 import { sendInBatches } from "./send-all.ts";
 import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
 import { type Substitution, substitute } from "./substitution.ts";
+import type { AttemptOptions } from "./transport.ts";
 
 /** Sends unsettled at once, unless told otherwise. */
 const DEFAULT_MAX_WAITING = 10_000;
@@ -54,62 +55,76 @@ export function createSender(options: CreateSenderOptions): Sender {
     if (signal?.aborted) throw new AbortedError("The send", signal.reason);
   }
 
-  /** From a message that was checked to the report for the caller, in a room that was taken for it. */
+  /**
+   * From a message that was checked to the report for the caller, in a room that was taken for it and is given back. One function, since
+   * everything that waits here is held once per pending message.
+   */
   async function dispatch(
     message: DownstreamMessage,
     sendOptions: SendOptions,
     retryUntil?: AbortSignal,
   ): Promise<SendReport> {
-    const startedAt = clock.now();
-    const given = tokensOf(message.target);
-    let substitution: Substitution | undefined;
-    if (given !== undefined) {
-      const resolved = askStore(() => registrations.resolve(given));
-      substitution = substitute(message, given, isPromiseLike(resolved) ? await resolved : resolved);
+    try {
+      const startedAt = clock.now();
+      const given = tokensOf(message.target);
+      let substitution: Substitution | undefined;
+      if (given !== undefined) {
+        const resolved = askStore(() => registrations.resolve(given));
+        substitution = substitute(message, given, isPromiseLike(resolved) ? await resolved : resolved);
+      }
+      const sent = await transport.send(
+        substitution?.message ?? message,
+        attemptOptions(message, substitution?.message ?? message, sendOptions, startedAt, retryUntil),
+      );
+      const { signal } = sendOptions;
+      if (signal?.aborted && sent.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
+      const stored = given === undefined ? sent : tellStore(sent);
+      const told = isPromiseLike(stored) ? await stored : stored;
+      const report = substitution === undefined ? told : substitution.restore(told);
+      if (sendChannel.hasSubscribers) publishSend(report, startedAt);
+      return report;
+    } finally {
+      gate.leave();
     }
-    const sent = await attempt(substitution?.message ?? message, sendOptions, startedAt, retryUntil);
-    const report = substitution === undefined ? sent : substitution.restore(sent);
-    if (sendChannel.hasSubscribers) publishSend(report, startedAt);
-    return report;
   }
 
-  async function attempt(
+  function attemptOptions(
+    given: DownstreamMessage,
     message: DownstreamMessage,
-    sendOptions: SendOptions,
+    { signal, timeoutMs, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) }: SendOptions,
     startedAt: number,
     retryUntil: AbortSignal | undefined,
-  ): Promise<SendReport> {
-    const { signal, timeoutMs, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(message.target) } = sendOptions;
-    const report = await transport.send(message, {
+  ): AttemptOptions {
+    return {
       signal,
       retryUntil,
       ambiguous,
       deadlineAt: startedAt + (timeoutMs ?? transport.retryPolicy.totalMs),
       messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
-    });
-    if (signal?.aborted && report.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
-    if (tokensOf(message.target) === undefined) return report;
-    return storeReport(report);
+    };
   }
 
   function messageIdsFor(message: DownstreamMessage): string[] {
     if (message.messageId !== undefined) return [message.messageId];
-    return Array.from({ length: tokensOf(message.target)?.length ?? 1 }, nextMessageId);
+    const recipients = tokensOf(message.target)?.length ?? 1;
+    return recipients === 1 ? [nextMessageId()] : Array.from({ length: recipients }, nextMessageId);
   }
 
   /** A store that fails must not take away what the service said. */
-  async function storeReport(report: SendReport): Promise<SendReport> {
-    try {
-      const stored = applyReport(report, registrations);
-      if (isPromiseLike(stored)) await stored;
-      return report;
-    } catch (storeError) {
+  function tellStore(report: SendReport): MaybePromise<SendReport> {
+    const failed = (storeError: unknown): SendReport => {
       publish("cloud-messaging:notice", () => ({
         transport: transport.name,
         notice: "registration-store-failed",
         detail: storeError instanceof Error ? storeError.name : "not an Error",
       }));
       return { ...report, storeError };
+    };
+    try {
+      const stored = applyReport(report, registrations);
+      return isPromiseLike(stored) ? Promise.resolve(stored).then(() => report, failed) : report;
+    } catch (storeError) {
+      return failed(storeError);
     }
   }
 
@@ -124,17 +139,18 @@ export function createSender(options: CreateSenderOptions): Sender {
 
   let closing: Promise<void> | undefined;
   const sender: Sender = {
-    async send(input, sendOptions = {}) {
-      checkSendOptions(sendOptions);
-      assertCanStart(sendOptions.signal);
-      const message = parseDownstreamMessage(input);
-      transport.check?.(message);
-      gate.enter();
+    send(input, sendOptions = {}) {
+      let message: DownstreamMessage;
       try {
-        return await dispatch(message, sendOptions);
-      } finally {
-        gate.leave();
+        checkSendOptions(sendOptions);
+        assertCanStart(sendOptions.signal);
+        message = parseDownstreamMessage(input);
+        transport.check?.(message);
+        gate.enter();
+      } catch (error) {
+        return Promise.reject(error);
       }
+      return dispatch(message, sendOptions);
     },
 
     async sendToUser(userId, input, sendOptions = {}) {
@@ -145,20 +161,25 @@ export function createSender(options: CreateSenderOptions): Sender {
       }
       const content = parseMessageContent(input);
       gate.enter();
+      let message: DownstreamMessage;
       try {
         const found = await askStore(() => registrations.registrationsOf(userId));
-        if (found.length === 0) return { outcomes: [] };
         if (content.messageId !== undefined && found.length > 1) throw ownMessageIdForMany(found.length);
-        const message = withTokens(
+        message = withTokens(
           content,
           found.map(({ token }) => token),
         );
-        transport.check?.(message);
+        if (found.length > 0) transport.check?.(message);
         assertCanStart(sendOptions.signal);
-        return await dispatch(message, sendOptions);
-      } finally {
+        if (found.length === 0) {
+          gate.leave();
+          return { outcomes: [] };
+        }
+      } catch (error) {
         gate.leave();
+        throw error;
       }
+      return dispatch(message, sendOptions);
     },
 
     sendAll(input, tokens, allOptions = {}) {
@@ -175,11 +196,7 @@ export function createSender(options: CreateSenderOptions): Sender {
         batchSize: allOptions.batchSize ?? transport.preferredBatchSize ?? 1,
         async sendBatch(batch, retryUntil) {
           await gate.acquire(allOptions.signal);
-          try {
-            return await dispatch(withTokens(content, batch), allOptions, retryUntil);
-          } finally {
-            gate.leave();
-          }
+          return dispatch(withTokens(content, batch), allOptions, retryUntil);
         },
       });
     },

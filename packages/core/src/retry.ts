@@ -43,6 +43,25 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
   const underWay = new Set<() => void>();
   let closed = false;
 
+  async function retry(
+    message: DownstreamMessage,
+    options: WithDeadline,
+    resend: boolean,
+    first: SendReport,
+  ): Promise<SendReport> {
+    const retries = new Retries({ transport, policy, clock, random }, message, options, resend, first);
+    const end = (): void => retries.end();
+    const forget = [onAbort(options.signal, end), onAbort(options.retryUntil, end)];
+    underWay.add(end);
+    if (closed) end();
+    try {
+      return await retries.run();
+    } finally {
+      underWay.delete(end);
+      for (const stop of forget) stop();
+    }
+  }
+
   const retrying: DownstreamTransport = {
     name: transport.name,
     retryPolicy: policy,
@@ -52,30 +71,19 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
     ...(transport.preferredBatchSize === undefined ? {} : { preferredBatchSize: transport.preferredBatchSize }),
     ...(transport.preferredConcurrency === undefined ? {} : { preferredConcurrency: transport.preferredConcurrency }),
     check: (message) => transport.check?.(message),
-    async send(message, attempt = {}) {
-      const deadlineAt = attempt.deadlineAt ?? clock.now() + policy.totalMs;
-      const first = await transport.send(message, { ...attempt, deadlineAt });
-      const resend =
-        (attempt.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend" && !transport.settlesAmbiguous;
-      // nearly every send ends here, so what a second attempt needs is made only past this line
-      if (!first.outcomes.some((outcome) => wantsAnother(outcome, resend))) return first;
-      const retries = new Retries(
-        { transport, policy, clock, random },
-        message,
-        { ...attempt, deadlineAt },
-        resend,
-        first,
-      );
-      const end = (): void => retries.end();
-      const forget = [onAbort(attempt.signal, end), onAbort(attempt.retryUntil, end)];
-      underWay.add(end);
-      if (closed) end();
-      try {
-        return await retries.run();
-      } finally {
-        underWay.delete(end);
-        for (const stop of forget) stop();
-      }
+    send(message, attempt = {}) {
+      const options: WithDeadline =
+        attempt.deadlineAt === undefined
+          ? { ...attempt, deadlineAt: clock.now() + policy.totalMs }
+          : (attempt as WithDeadline);
+      // no async function here: what it would hold is held once per pending message, and nearly every send ends with its first answer
+      return transport.send(message, options).then((first) => {
+        const resend =
+          (options.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend" && !transport.settlesAmbiguous;
+        return first.outcomes.some((outcome) => wantsAnother(outcome, resend))
+          ? retry(message, options, resend, first)
+          : first;
+      });
     },
     close() {
       closed = true;
@@ -136,6 +144,8 @@ function wantsAnother(outcome: RecipientOutcome, resend: boolean): boolean {
   return outcome.kind === "ambiguous" && resend && !NOT_MADE.has(outcome.code);
 }
 
+type WithDeadline = AttemptOptions & { readonly deadlineAt: number };
+
 interface Parts {
   readonly transport: DownstreamTransport;
   readonly policy: BackoffPolicy;
@@ -160,7 +170,7 @@ class StillPending extends Error {}
 class Retries {
   readonly #parts: Parts;
   readonly #message: DownstreamMessage;
-  readonly #options: AttemptOptions & { readonly deadlineAt: number };
+  readonly #options: WithDeadline;
   readonly #resend: boolean;
   readonly #outcomes: RecipientOutcome[];
   /** Positions of which an earlier attempt was written and never answered. */
@@ -169,13 +179,7 @@ class Retries {
   readonly #waits = new Set<() => void>();
   #ended = false;
 
-  constructor(
-    parts: Parts,
-    message: DownstreamMessage,
-    options: AttemptOptions & { readonly deadlineAt: number },
-    resend: boolean,
-    first: SendReport,
-  ) {
+  constructor(parts: Parts, message: DownstreamMessage, options: WithDeadline, resend: boolean, first: SendReport) {
     this.#parts = parts;
     this.#message = message;
     this.#options = options;
