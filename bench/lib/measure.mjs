@@ -3,6 +3,8 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 
 const ROUNDS = { quick: 3, full: 7 };
+/** About how long a contestant takes for a round of a quick run, and for its warm-up. Unit: milliseconds. */
+const QUICK_MS = 350;
 
 /** Starts a process and resolves with its first message. */
 async function start(file, data, execArgv = []) {
@@ -44,6 +46,19 @@ async function stop(child) {
   await exited;
 }
 
+/** A warm-up in ten parts, cut short when it has taken long enough. Resolves with how many messages a round should have. */
+async function warmUpQuickly(child, messages) {
+  const part = Math.ceil(messages / 10);
+  let spentMs = 0;
+  let perMs = 0;
+  for (let done = 0; done < messages && spentMs < QUICK_MS; done += part) {
+    const { wallMs } = await ask(child, { messages: part });
+    spentMs += wallMs;
+    perMs = part / wallMs;
+  }
+  return Math.max(1, Math.min(messages, Math.ceil(perMs * QUICK_MS)));
+}
+
 /**
  * @returns {Promise<{definition: object, contestants: {name: string, cpuUs: number[], perSecond: number[], rssMb: number}[]}>}
  */
@@ -62,10 +77,14 @@ export async function measureCase(definition, { url, index, quick, profile }) {
       );
       contestants.push({ name, child, cpuUs: [], perSecond: [], rssMb: 0 });
     }
-    const messages = quick ? Math.ceil(definition.messages / 3) : definition.messages;
-    for (const { child } of contestants) await ask(child, { messages: Math.ceil(messages / 2) }); // warm-up
+    for (const contestant of contestants) {
+      contestant.messages = definition.messages;
+      if (quick) contestant.messages = await warmUpQuickly(contestant.child, Math.ceil(definition.messages / 3));
+      else await ask(contestant.child, { messages: Math.ceil(definition.messages / 2) });
+    }
     for (let round = 0; round < (quick ? ROUNDS.quick : ROUNDS.full); round++) {
       for (const contestant of contestants) {
+        const { messages } = contestant;
         const { cpuUs, wallMs, rssMb } = await ask(contestant.child, { messages });
         contestant.cpuUs.push(cpuUs / messages);
         contestant.perSecond.push((messages * 1000) / wallMs);
@@ -76,5 +95,5 @@ export async function measureCase(definition, { url, index, quick, profile }) {
     for (const { child } of contestants) await stop(child);
     await stop(server.child);
   }
-  return { definition, contestants: contestants.map(({ child: _, ...rest }) => rest) };
+  return { definition, contestants: contestants.map(({ child: _, messages: __, ...rest }) => rest) };
 }
