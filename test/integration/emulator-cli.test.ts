@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -154,6 +154,40 @@ describe("npx @cloud-messaging/emulator", () => {
     expect(((await listed.json()) as { messages: unknown[] }).messages).toHaveLength(2);
     second.running.kill("SIGTERM");
     await second.running.ended;
+  });
+
+  it("keeps what multicasts to thousands left behind, each text once", async () => {
+    const file = join(folder, "large state.json");
+    const first = await start("--state", file, "--auto-register");
+    for (let request = 0; request < 5; request++) {
+      const recipients = Array.from({ length: 1000 }, (_, i) => `tok-${i}-${"x".repeat(140)}`);
+      const answer = await fetch(`${first.ready.http}/fcm/send`, {
+        method: "POST",
+        headers: { authorization: "key=any", "content-type": "application/json" },
+        body: JSON.stringify({ registration_ids: recipients, data: { request: String(request) } }),
+      });
+      expect(await answer.json()).toMatchObject({ success: 1000 });
+    }
+    first.running.kill("SIGTERM");
+    expect(await first.running.ended).toMatchObject({ status: 0, err: "" });
+    expect(readdirSync(folder).filter((name) => name.endsWith(".draft"))).toEqual([]);
+    expect(statSync(file).size).toBeLessThan(20_000_000);
+
+    const second = await start("--state", file);
+    const about = (await (await fetch(`${second.ready.http}/emulator/v1/`)).json()) as { messages: number };
+    expect(about.messages).toBe(5000);
+    expect((await send(second.ready, `tok-999-${"x".repeat(140)}`)).status).toBe(200);
+    const message = await fetch(`${second.ready.http}/emulator/v1/messages/4001`);
+    expect(((await message.json()) as { wire: string }).wire).toContain('"request":"4"');
+    second.running.kill("SIGTERM");
+    expect(await second.running.ended).toMatchObject({ status: 0, err: "" });
+  });
+
+  it("says at once that a state cannot be saved where --state says", async () => {
+    const { status, out, err } = await run([...ANY_PORTS, "--state", join(folder, "no such folder", "state.json")])
+      .ended;
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toMatch(/--state: .*no such folder.*Name a file/);
   });
 
   it("prints variables that the redirect understands", async () => {

@@ -45,6 +45,9 @@ describe("the control API", () => {
     await api(emulator, "PATCH", "/devices/token-a", { connected: true });
     expect((await api(emulator, "GET", `${path}/received`)).json.received).toMatchObject([{ data: { n: "1" } }]);
     await api(emulator, "POST", `${path}/reregister`, { token: "token-b" });
+    // one of its own may come back
+    for (const token of ["token-a", "token-b"])
+      expect((await api(emulator, "POST", `${path}/reregister`, { token })).status).toBeLessThan(300);
     expect((await send(emulator, { to: "token-a" })).results[0].registration_id).toBe("token-b");
     await api(emulator, "POST", `${path}/topics`, { topic: "news" });
     expect((await api(emulator, "GET", path)).json.topics).toEqual(["news"]);
@@ -132,6 +135,7 @@ describe("the control API", () => {
     await peer.ended();
     await api(emulator, "POST", "/reset");
     expect((await api(emulator, "GET", "/stats")).json).toMatchObject({ messages: 0, drains: 0 });
+    expect(emulator.ccs.autoAck).toBe(true);
     expect(emulator.devices).toEqual([]);
   });
 
@@ -155,11 +159,13 @@ describe("the control API", () => {
     ["POST", "/faults", { kind: "next", error: "connection-lost" }, 400, /no word on any wire/],
     ["POST", "/clock", { advanceMs: -1 }, 400, /advanceMs/],
     ["POST", "/devices", "{", 400, /not JSON/],
-    ["PUT", "/state", { version: 2 }, 400, /version/],
+    ["PUT", "/state", { version: 3 }, 400, /version/],
+    ["POST", "/devices/token-known/upstream", { notificationKey: "no-such-key" }, 400, /notificationKey/],
     ["GET", "/devices/nobody", undefined, 404, /no such device/],
     ["GET", "/messages/7", undefined, 404, /no such message/],
   ])("answers %s %s with what is wrong", async (method, path, body, status, problem) => {
     await using emulator = await startEmulator();
+    emulator.createDevice({ token: "token-known" });
     const answer = await api(emulator, method, path, body);
     expect(answer.status).toBe(status);
     expect(JSON.stringify(answer.json)).toMatch(problem);
@@ -275,6 +281,27 @@ describe("a saved state", () => {
     expect(two.inbox.latest()?.id).toBe(2);
   });
 
+  it("holds a waiting message and a request's text once, and when superseded tokens end", async () => {
+    await using one = await startEmulator({ supersededLifetimeMs: 60_000 });
+    for (const token of ["token-a", "token-b"]) one.createDevice({ token, connected: false });
+    one.deviceOf("token-b")?.reregister("token-c");
+    await send(one, { registration_ids: ["token-a", "token-b"], data: { n: "1" } });
+    one.inbox.clear();
+    await send(one, { to: "token-a", data: { n: "2" } });
+    const state = one.saveState();
+    expect(state.wires).toHaveLength(2);
+    expect(state.devices[0]?.apps[0]?.stored.map(({ message }) => typeof message)).toEqual(["object", "number"]);
+    await using two = await startEmulator();
+    two.loadState(state);
+    const device = two.deviceOf("token-a");
+    device?.connect();
+    expect(device?.received.map(({ data }) => data["n"])).toEqual(["1", "2"]);
+    expect(two.inbox.get(3)).toMatchObject({ state: "delivered", wire: expect.stringContaining('"n":"2"') });
+    expect(two.deviceOf("token-b")?.token).toBe("token-c");
+    two.advance(60_000);
+    expect(two.deviceOf("token-b")).toBeUndefined();
+  });
+
   it("is kept in a file from one run to the next, which only its owner may read", async () => {
     const folder = await mkdtemp(join(tmpdir(), "emulator-state-"));
     const stateFile = join(folder, "state.json");
@@ -295,7 +322,7 @@ describe("a saved state", () => {
 
   it("that is none changes nothing", async () => {
     await using emulator = await busy();
-    expect(() => emulator.loadState({ version: 1 } as ReturnType<Emulator["saveState"]>)).toThrow(/devices/);
+    expect(() => emulator.loadState({ version: 2 } as unknown as ReturnType<Emulator["saveState"]>)).toThrow(/devices/);
     expect(emulator.devices).toHaveLength(1);
     const state = emulator.saveState();
     expect(() => emulator.loadState({ ...state, total: 0 })).toThrow(/total/);

@@ -108,6 +108,46 @@ describe("a device", () => {
     expect(await device.waitFor(({ data }) => data["n"] === "1")).toMatchObject({ data: { n: "1" } });
   });
 
+  it("is of no use any more once it is removed, and says so", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice({ connected: false });
+    const { acked } = device.sendUpstream({});
+    device.remove();
+    device.remove();
+    await expect(acked).rejects.toMatchObject({ result: "discarded" });
+    for (const use of [
+      () => device.connect(),
+      () => device.reregister(),
+      () => device.sendUpstream({}),
+      () => device.installApp(),
+      () => device.subscribe("news"),
+    ]) {
+      expect(use).toThrow(/not in the emulator any more/);
+    }
+    expect(emulator.devices).toEqual([]);
+  });
+
+  it("gives what a waiting function throws to the one who waits", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    const thrower = (): boolean => {
+      throw new Error("wrong function");
+    };
+    const rejected = Promise.all(
+      [device.waitFor(thrower), emulator.inbox.waitFor(thrower)].map((waiting) =>
+        expect(waiting).rejects.toThrow("wrong function"),
+      ),
+    );
+    const answer = await fetch(emulator.httpOptions().endpoint, {
+      method: "POST",
+      headers: { authorization: "key=k", "content-type": "application/json" },
+      body: JSON.stringify({ to: device.token }),
+    });
+    expect(await answer.json()).toMatchObject({ success: 1 });
+    await rejected;
+    await expect(device.waitFor(thrower)).rejects.toThrow("wrong function");
+  });
+
   it("can have several apps, each with its own token, on one phone", async () => {
     await using emulator = await startEmulator();
     const one = emulator.createDevice({ packageName: "com.example.one" });

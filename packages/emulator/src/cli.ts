@@ -6,6 +6,7 @@ import { CloudMessagingError } from "@cloud-messaging/core";
 import { HELP, inCommandLineWords, parseCommandLine } from "./cli-options.ts";
 import { readyLine, readyText } from "./cli-output.ts";
 import { type Emulator, startEmulator } from "./start-emulator.ts";
+import { draftOf } from "./state-file.ts";
 
 /** Exit status for a command line that cannot be understood, as is usual. */
 const USAGE = 2;
@@ -42,10 +43,20 @@ async function start({ options, json, caFile }: Extract<typeof command, { kind: 
   }
 
   let closing = false;
+  const { stateFile } = options;
+  const leave = (): void => {
+    if (stateFile !== undefined) {
+      process.stderr.write(`The state was not saved: ${stateFile} is as it was before\n`);
+      rmSync(draftOf(stateFile), { force: true });
+    }
+    ca.remove();
+    process.exit(1);
+  };
   const close = (): void => {
-    if (closing) process.exit(1); // asked twice: at once
+    if (closing) leave(); // asked twice: at once
     closing = true;
-    setTimeout(() => process.exit(1), CLOSE_AT_MOST_MS).unref();
+    // a large state takes its time
+    if (stateFile === undefined) setTimeout(leave, CLOSE_AT_MOST_MS).unref();
     void emulator
       .close()
       .catch((error: unknown) => fail(inCommandLineWords((error as Error).message), 1))

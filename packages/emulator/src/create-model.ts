@@ -30,6 +30,7 @@ export function createModel(settings: ResolvedOptions): Model {
   const faults = new FaultScript(events, random, networkClock);
   const { collapsible, nonCollapsible, perDevice } = settings.throttling;
   const registry = new DeviceRegistry({
+    clock,
     random,
     eviction: settings.eviction,
     storageLimit: settings.storageLimit,

@@ -157,15 +157,20 @@ function addApp(world: DeviceWorld, device: AppInstance["device"], id: string, o
   return handleOf(world, app);
 }
 
+/** @param owner May have had the token before. */
+function checkToken(world: DeviceWorld, token: string, owner?: AppInstance): void {
+  if (typeof token !== "string" || isMalformed(token)) {
+    throw wrong("token", "must have 4 to 4096 characters, without white space or control characters");
+  }
+  const app = world.registry.byToken(token);
+  if (app !== undefined && app !== owner) throw wrong("token", "belongs to another device");
+}
+
 function check(world: DeviceWorld, options: DeviceOptions): void {
   const { token, senderId, senderIds } = options;
   if (world.registry.full)
     throw wrong("", "the emulator has as many devices as maxDevices allows: raise it, or remove some");
-  if (token !== undefined && (typeof token !== "string" || isMalformed(token))) {
-    throw wrong("token", "must have 4 to 4096 characters, without white space or control characters");
-  }
-  if (token !== undefined && world.registry.byToken(token) !== undefined)
-    throw wrong("token", "belongs to another device");
+  if (token !== undefined) checkToken(world, token);
   if (senderIds !== undefined && (senderIds.length === 0 || senderIds.length > MAX_SENDERS)) {
     throw wrong("senderIds", `must be 1 to ${MAX_SENDERS} sender IDs`);
   }
@@ -182,6 +187,11 @@ function wrong(path: string, problem: string): InvalidOptionsError {
 /** The handle of an app that exists. */
 export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
   const { service, registry, ids, events } = world;
+  const isThere = (): boolean => registry.app(app.id) === app;
+  const requireThere = (): void => {
+    if (!isThere())
+      throw wrong("", "the device is not in the emulator any more: it was removed, or forgotten by a reset");
+  };
   const changed = (change: string): void => events.emit({ type: "device", change, device: viewOf(app) });
   return {
     id: app.id,
@@ -219,16 +229,33 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
     set confirmReceipts(value) {
       app.confirmReceipts = value;
     },
-    connect: () => service.setConnected(app, true),
-    disconnect: () => service.setConnected(app, false),
-    setIdle: (idle) => service.delivery.setIdle(app.device, idle),
+    connect() {
+      requireThere();
+      service.setConnected(app, true);
+    },
+    disconnect() {
+      requireThere();
+      service.setConnected(app, false);
+    },
+    setIdle(idle) {
+      requireThere();
+      service.delivery.setIdle(app.device, idle);
+    },
     reregister(token) {
-      if (token !== undefined) check(world, { token });
+      requireThere();
+      if (token !== undefined) checkToken(world, token, app);
       return service.reregister(app, token);
     },
-    uninstall: () => service.delivery.uninstall(app),
-    unregister: () => service.unregister(app),
+    uninstall() {
+      requireThere();
+      service.delivery.uninstall(app);
+    },
+    unregister() {
+      requireThere();
+      service.unregister(app);
+    },
     subscribe(topic) {
+      requireThere();
       const name = topic.replace(/^\/topics\//, "");
       if (!/^[a-zA-Z0-9\-_.~%]{1,900}$/.test(name)) {
         throw wrong("topic", "must have 1 to 900 of the characters a-z A-Z 0-9 - _ . ~ %");
@@ -238,10 +265,16 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
       changed("subscribed");
     },
     unsubscribe(topic) {
+      requireThere();
       registry.unsubscribe(app, topic.replace(/^\/topics\//, ""));
       changed("unsubscribed");
     },
     sendUpstream(data, options = {}) {
+      requireThere();
+      const { notificationKey } = options;
+      if (notificationKey !== undefined && service.addressOf(notificationKey).kind !== "group") {
+        throw wrong("notificationKey", "is the key of no device group");
+      }
       const messageId = options.messageId ?? `u-${ids.hex(12)}`;
       let settle: (result: "acked" | "expired" | "discarded") => void = () => {};
       const acked = new Promise<void>((resolve, reject) => {
@@ -255,6 +288,7 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
       return { messageId, acked };
     },
     confirmReceipt(message) {
+      requireThere();
       if (typeof message !== "string") {
         return message.inboxId !== undefined && service.delivery.confirm(app, message.inboxId);
       }
@@ -300,12 +334,12 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
       });
     },
     installApp(options = {}) {
+      requireThere();
       check(world, options);
       return addApp(world, app.device, `${app.device.id}-${ids.hex(6)}`, options);
     },
     remove() {
-      registry.remove(app);
-      changed("removed");
+      if (isThere()) service.remove(app);
     },
     toJSON: () => viewOf(app),
   };

@@ -276,12 +276,13 @@ const savedMessage = z.looseObject({
   data: wireText,
   timeToLiveSec: z.number(),
   state: z.string(),
-  wire: z.string(),
+  /** Where its text is in `wires`. */
+  wire: z.int().min(0),
   timeline: z.array(timelineEntry),
 });
 
 const EmulatorStateSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   clockOffsetMs: z.number().min(0),
   devices: z.array(
     z.strictObject({
@@ -289,12 +290,15 @@ const EmulatorStateSchema = z.strictObject({
       name: z.string(),
       connected: z.boolean(),
       idle: z.boolean(),
+      awaySince: z.number().optional(),
       apps: z.array(
         z.strictObject({
           id: text,
           packageName: z.string(),
           senderIds: z.array(z.string()),
           tokens: z.array(text),
+          /** When superseded ones stop working. Milliseconds since the epoch. */
+          tokenExpiries: z.record(z.string(), z.number()),
           canonicalToken: text,
           installed: z.boolean(),
           confirmReceipts: z.enum(["auto", "manual"]),
@@ -302,7 +306,8 @@ const EmulatorStateSchema = z.strictObject({
           deletedMessages: z.int().min(0),
           stored: z.array(
             z.strictObject({
-              message: savedMessage,
+              /** The ID of a captured message, or all of one that is not listed any more. */
+              message: z.union([z.int().min(1), savedMessage]),
               token: text,
               from: z.string(),
               expiresAt: z.number(),
@@ -316,8 +321,10 @@ const EmulatorStateSchema = z.strictObject({
   groups: z.array(
     z.strictObject({ name: text, senderId: z.string(), keys: z.array(text).min(1), members: z.array(text) }),
   ),
-  messages: z.array(savedMessage),
   total: z.int().min(0),
+  /** What came over the wire: once for all messages of a request. */
+  wires: z.array(z.string()),
+  messages: z.array(savedMessage),
 });
 
 /** A saved state: devices, groups, messages that wait, captured messages. Connections and upstream messages are not part of it. */

@@ -6,12 +6,12 @@ import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
 import { type Emulator, ProtocolViolationError } from "./emulator.ts";
 import { createHttpApp, type HttpApp, type HttpRoute, type HttpServer } from "./http-server.ts";
 import type { EmulatorOptions } from "./options.ts";
-import { type ResolvedOptions, readState, resolveOptions } from "./schemas.ts";
+import { type EmulatorState, type ResolvedOptions, readState, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
 import { controlRoutes } from "./servers/control/control-api.ts";
 import { inboxPageRoutes } from "./servers/inbox-page.ts";
 import { restoreState, type StateParts, takeState } from "./state.ts";
-import { loadStateFile, saveStateFile } from "./state-file.ts";
+import { checkStateFile, loadStateFile, saveStateFile } from "./state-file.ts";
 import { createCounters } from "./stats.ts";
 
 export type { Emulator } from "./emulator.ts";
@@ -28,7 +28,11 @@ const DEFAULT_KEY = "AIza-EMULATOR";
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const settings = resolveOptions(options);
   const { host, clock: networkClock } = settings;
-  const saved = settings.stateFile === undefined ? undefined : await loadStateFile(settings.stateFile);
+  let saved: EmulatorState | undefined;
+  if (settings.stateFile !== undefined) {
+    saved = await loadStateFile(settings.stateFile);
+    await checkStateFile(settings.stateFile);
+  }
   const model = createModel(settings);
   const { clock, events, counters, inbox, faults, registry, service, upstream, ids, fcm } = model;
   const stateParts: StateParts = { ...model, networkClock };
@@ -122,6 +126,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     reset() {
       clearModel(model);
       faults.clear();
+      emulator.ccs.autoAck = settings.ccs.autoAck;
       Object.assign(counters, createCounters());
       events.violations.length = 0;
       events.emit({ type: "reset" });

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { InvalidOptionsError } from "@cloud-messaging/core";
 import { type EmulatorState, readState } from "./schemas.ts";
 
@@ -24,9 +24,61 @@ export async function loadStateFile(path: string): Promise<EmulatorState | undef
 
 /** Writes a state, whole or not at all. Only its owner may read it: it holds tokens. */
 export async function saveStateFile(path: string, state: EmulatorState): Promise<void> {
-  const draft = `${path}.${process.pid}.draft`;
-  await writeFile(draft, JSON.stringify(state), { mode: 0o600 });
-  await rename(draft, path);
+  const draft = draftOf(path);
+  try {
+    await writeFile(draft, inPieces(state), { mode: 0o600 });
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Makes sure that a state can be saved there at the end.
+ *
+ * @throws {InvalidOptionsError} when it cannot.
+ */
+export async function checkStateFile(path: string): Promise<void> {
+  const draft = draftOf(path);
+  try {
+    await writeFile(draft, "", { mode: 0o600 });
+    await rm(draft);
+  } catch (error) {
+    const problem = `${path}: no state can be saved there: ${(error as Error).message}. Name a file in a folder that can be written`;
+    throw new InvalidOptionsError([{ path: "stateFile", problem }], { cause: error });
+  }
+}
+
+/** Where a state is written before it takes its place. */
+export const draftOf = (path: string): string => `${path}.${process.pid}.draft`;
+
+/** Characters per piece. Ours. */
+const PIECE = 262_144;
+
+/** A state as JSON, an entry of its lists per line: as one string it might be longer than a string can be. */
+function* inPieces(state: EmulatorState): Generator<string> {
+  let piece = "";
+  let separator = "{";
+  for (const [key, value] of Object.entries(state)) {
+    piece += `${separator}${JSON.stringify(key)}:`;
+    separator = ",\n";
+    if (!Array.isArray(value)) {
+      piece += JSON.stringify(value);
+      continue;
+    }
+    piece += "[";
+    let between = "\n";
+    for (const entry of value) {
+      piece += `${between}${JSON.stringify(entry)}`;
+      between = ",\n";
+      if (piece.length < PIECE) continue;
+      yield piece;
+      piece = "";
+    }
+    piece += "]";
+  }
+  yield `${piece}}\n`;
 }
 
 function unusable(path: string, problem: string, cause: unknown): InvalidOptionsError {

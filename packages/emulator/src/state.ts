@@ -19,12 +19,24 @@ export interface StateParts {
 
 /** The current state as plain data: devices, tokens, topics, groups, messages that wait, captured messages, the clock's lead. */
 export function takeState({ clock, registry, groups, inbox }: StateParts): EmulatorState {
+  // one request to a thousand recipients is a thousand messages with one text
+  const wires = new Map<string, number>();
+  const saved = (message: CapturedMessage): EmulatorState["messages"][number] => {
+    let wire = wires.get(message.wire);
+    if (wire === undefined) {
+      wire = wires.size;
+      wires.set(message.wire, wire);
+    }
+    return { ...message, wire, timeline: [...message.timeline] };
+  };
+  const messages = inbox.messages.map(saved);
   const devices = new Map<string, EmulatorState["devices"][number]>();
   for (const app of registry.apps()) {
     const { device } = app;
     let entry = devices.get(device.id);
     if (entry === undefined) {
       entry = { id: device.id, name: device.name, connected: device.connected, idle: device.idle, apps: [] };
+      if (device.awaySince !== undefined) entry.awaySince = device.awaySince;
       devices.set(device.id, entry);
     }
     entry.apps.push({
@@ -32,13 +44,14 @@ export function takeState({ clock, registry, groups, inbox }: StateParts): Emula
       packageName: app.packageName,
       senderIds: [...app.senderIds],
       tokens: [...app.tokens],
+      tokenExpiries: Object.fromEntries([...app.tokenExpiries].map(([token, { at }]) => [token, at])),
       canonicalToken: app.canonicalToken,
       installed: app.installed,
       confirmReceipts: app.confirmReceipts,
       topics: Object.fromEntries(app.topics),
       deletedMessages: app.storage.deleted,
       stored: [...app.storage].map(({ message, waitingFor }) => ({
-        message: { ...message.captured, timeline: [...message.captured.timeline] },
+        message: inbox.get(message.captured.id) === message.captured ? message.captured.id : saved(message.captured),
         token: message.token,
         from: message.from,
         expiresAt: message.expiresAt,
@@ -47,26 +60,30 @@ export function takeState({ clock, registry, groups, inbox }: StateParts): Emula
     });
   }
   return {
-    version: 1,
+    version: 2,
     clockOffsetMs: clock.offsetMs,
     devices: [...devices.values()],
     groups: [...groups.groups()].map((group) => ({ ...group, keys: [...group.keys], members: [...group.members] })),
-    messages: inbox.messages.map((message) => ({ ...message, timeline: [...message.timeline] })),
     total: inbox.total,
+    wires: [...wires.keys()],
+    messages,
   };
 }
 
 /** Puts a state back. The emulator has to be empty: `reset()` it first. */
 export function restoreState(state: EmulatorState, { clock, registry, groups, service, inbox }: StateParts): void {
   clock.setOffset(state.clockOffsetMs);
-  const messages = inbox.restore(state.messages as unknown as readonly CapturedMessage[], state.total);
-  for (const { id, name, connected, idle, apps } of state.devices) {
+  const restored = (message: EmulatorState["messages"][number]): CapturedMessage =>
+    ({ ...message, wire: state.wires[message.wire] ?? "" }) as unknown as CapturedMessage;
+  const messages = inbox.restore(state.messages.map(restored), state.total);
+  for (const { id, name, connected, idle, awaySince, apps } of state.devices) {
     // connected only at the end: otherwise what waits for the connection would leave one by one
-    const device = registry.addDevice(id, name, connected, idle);
+    const device = registry.addDevice(id, name, connected, idle, awaySince);
     for (const saved of apps) {
       const { canonicalToken: token, packageName, senderIds } = saved;
       const app = registry.addApp(device, { id: saved.id, token, packageName, senderIds });
       for (const superseded of saved.tokens) if (superseded !== token) registry.adoptToken(app, superseded);
+      for (const [superseded, at] of Object.entries(saved.tokenExpiries)) service.expireToken(app, superseded, at);
       if (saved.tokens.length === 0) registry.unregister(app);
       app.installed = saved.installed;
       app.confirmReceipts = saved.confirmReceipts;
@@ -74,7 +91,8 @@ export function restoreState(state: EmulatorState, { clock, registry, groups, se
         registry.subscribe(app, topic, at, Number.POSITIVE_INFINITY);
       app.storage.restoreDeleted(saved.deletedMessages);
       for (const { message, token: sentTo, from, expiresAt, waitingFor } of saved.stored) {
-        const captured = messages.get(message.id) ?? (message as unknown as CapturedMessage);
+        const captured = typeof message === "number" ? messages.get(message) : restored(message);
+        if (captured === undefined) continue; // more were saved than this emulator keeps
         service.delivery.restore({ captured, app, token: sentTo, from, expiresAt }, waitingFor);
       }
     }

@@ -231,8 +231,10 @@ export class InboxStore implements Inbox {
   /** Puts saved messages back. Returns them by ID. */
   restore(messages: readonly CapturedMessage[], total: number): ReadonlyMap<number, CapturedMessage> {
     this.#forgetAll();
+    let before: CapturedMessage | undefined;
     for (const message of messages.slice(-this.#maxMessages)) {
-      const weight = weigh(message, undefined);
+      const weight = weigh(message, before);
+      before = message;
       this.#entries.set(message.id, { ...message, timeline: [...message.timeline] });
       this.#weights.set(message.id, weight);
       this.#weight += weight;

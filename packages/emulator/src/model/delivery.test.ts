@@ -182,6 +182,16 @@ describe("storage", () => {
     service.setConnected(app, true);
     expect(app.received).toMatchObject([{ messageType: "deleted_messages", totalDeleted: 1 }]);
   });
+
+  it("counts the month of a device that was never connected from when it was made", () => {
+    const { device, send, clock, latest } = testWorld();
+    const app = device({ connected: false });
+    send(app.canonicalToken);
+    expect(latest().state).toBe("stored");
+    clock.advance(31 * DAY);
+    send(app.canonicalToken);
+    expect(latest().state).toBe("discarded");
+  });
 });
 
 describe("throttling", () => {
@@ -274,6 +284,20 @@ describe("throttling", () => {
     expect(codes(4)).toEqual(["accepted", "accepted", "accepted", "device-message-rate-exceeded"]);
     clock.advance(60_000);
     expect(codes(3)).toEqual(["accepted", "accepted", "device-message-rate-exceeded"]);
+  });
+});
+
+describe("unregistering and removing", () => {
+  it.each(["unregister", "remove"] as const)("discards what waits: %s", (what) => {
+    const { device, send, service, clock, latest, inbox } = testWorld();
+    const app = device({ connected: false });
+    send(app.canonicalToken, { data: { n: "1" } });
+    service[what](app);
+    expect(latest().state).toBe("discarded");
+    service.setConnected(app, true);
+    expect(app.received).toEqual([]);
+    expect(clock.scheduled).toBe(0);
+    expect(inbox.get(1)?.delivered).toBe(0);
   });
 });
 

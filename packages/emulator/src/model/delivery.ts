@@ -32,7 +32,6 @@ export interface DeliveryRules {
 /** Takes accepted messages to their devices: now, later, or never. */
 export class DeliveryEngine {
   readonly #rules: DeliveryRules;
-  readonly #awaySince = new WeakMap<Device, number>();
 
   constructor(rules: DeliveryRules) {
     this.#rules = rules;
@@ -77,11 +76,11 @@ export class DeliveryEngine {
     if (device.connected === connected) return;
     device.connected = connected;
     if (!connected) {
-      this.#awaySince.set(device, this.#rules.clock.now());
+      device.awaySince = this.#rules.clock.now();
       this.#changed(device, "disconnected");
       return;
     }
-    this.#awaySince.delete(device);
+    device.awaySince = undefined;
     this.#changed(device, "connected");
     // everything that waits is delivered, what was to wait for activity included
     for (const app of [...device.apps]) {
@@ -96,6 +95,14 @@ export class DeliveryEngine {
     this.#changed(device, idle ? "idle" : "active");
     if (idle || !device.connected) return;
     for (const app of [...device.apps]) this.#release(app, ({ waitingFor }) => waitingFor === "activity");
+  }
+
+  /** What waits for the app will never be delivered. */
+  discardStored(app: AppInstance, why: string): void {
+    app.cancelGrant?.();
+    app.cancelGrant = undefined;
+    app.storage.takeDeleted();
+    for (const { message } of app.storage.take()) this.#discard(message, why);
   }
 
   /** The app is removed from the phone; the service learns of it at the next delivery. */
@@ -138,9 +145,10 @@ export class DeliveryEngine {
   }
 
   #awayTooLong(device: Device): boolean {
-    const since = this.#awaySince.get(device);
     return (
-      this.#rules.profile.discardsAfterMonthAway && since !== undefined && this.#rules.clock.now() - since > MAX_AWAY_MS
+      this.#rules.profile.discardsAfterMonthAway &&
+      device.awaySince !== undefined &&
+      this.#rules.clock.now() - device.awaySince > MAX_AWAY_MS
     );
   }
 
@@ -257,7 +265,7 @@ export class DeliveryEngine {
     const learn = (): void => {
       if (app.installed || app.tokens.size === 0) return;
       registry.unregister(app);
-      for (const { message } of app.storage.take()) this.#discard(message, "the app is not installed any more");
+      this.discardStored(app, "the app is not installed any more");
       events.emit({ type: "device", change: "unregistered", device: viewOf(app) });
     };
     if (uninstallDetectionDelayMs === 0) learn();

@@ -109,6 +109,13 @@ export class DeviceUpstream {
     });
   }
 
+  /** The app is gone: what waits on it will never leave. */
+  discardUnsent(app: AppInstance): void {
+    const unsent = this.#unsent.get(app) ?? [];
+    this.#unsent.delete(app);
+    for (const { settle } of unsent) settle("discarded");
+  }
+
   /** Forgets what waits on devices. */
   reset(): void {
     for (const unsent of this.#unsent.values()) for (const { settle } of unsent) settle("discarded");

@@ -1,4 +1,4 @@
-import type { Random } from "@cloud-messaging/core";
+import type { CancelTimer, Clock, Random } from "@cloud-messaging/core";
 import type { Delivery } from "./message.ts";
 import { type EvictionRule, MessageStorage } from "./storage.ts";
 import { type BucketRules, DeviceRate, type DeviceRateRules, Throttle } from "./throttling.ts";
@@ -35,6 +35,8 @@ export interface Device {
   readonly name: string;
   connected: boolean;
   idle: boolean;
+  /** Since when it is not connected. The service's time, milliseconds since the epoch. */
+  awaySince: number | undefined;
   readonly apps: Set<AppInstance>;
   readonly rate: DeviceRate | undefined;
 }
@@ -49,6 +51,8 @@ export interface AppInstance {
   canonicalToken: string;
   /** All tokens that work, the oldest first. Empty once the service knows that the app is gone. */
   readonly tokens: Set<string>;
+  /** When superseded tokens stop working, where they do. */
+  readonly tokenExpiries: Map<string, { readonly at: number; readonly cancel: CancelTimer }>;
   /** What is true on the phone; the service finds out at the next delivery. */
   installed: boolean;
   readonly topics: Map<string, number>;
@@ -86,6 +90,8 @@ export interface DeviceView {
 
 /** What the registry needs to know of the emulator. */
 export interface DeviceRules {
+  /** The service's time. */
+  readonly clock: Clock;
   readonly random: Random;
   readonly eviction: EvictionRule;
   readonly storageLimit: number;
@@ -119,13 +125,15 @@ export class DeviceRegistry {
     return this.#apps.size >= this.#rules.maxDevices;
   }
 
-  addDevice(id: string, name: string, connected: boolean, idle: boolean): Device {
+  /** @param awaySince Of a device that is not connected: since when. Default: now. */
+  addDevice(id: string, name: string, connected: boolean, idle: boolean, awaySince?: number): Device {
     const rate = this.#rules.deviceRate;
     const device: Device = {
       id,
       name,
       connected,
       idle,
+      awaySince: connected ? undefined : (awaySince ?? this.#rules.clock.now()),
       apps: new Set(),
       rate: rate === undefined ? undefined : new DeviceRate(rate),
     };
@@ -142,6 +150,7 @@ export class DeviceRegistry {
       senderIds: new Set(senderIds),
       canonicalToken: token,
       tokens: new Set([token]),
+      tokenExpiries: new Map(),
       installed: true,
       topics: new Map(),
       storage: new MessageStorage(eviction, random, storageLimit),
@@ -161,6 +170,9 @@ export class DeviceRegistry {
   /** Registers again: the new token is the canonical one, the old ones go on working and are answered with it. */
   reregister(app: AppInstance, token: string): void {
     app.installed = true;
+    // one that it had before becomes the newest, and works on
+    app.tokens.delete(token);
+    forgetExpiry(app, token);
     app.tokens.add(token);
     app.canonicalToken = token;
     this.#tokens.set(token, app);
@@ -179,13 +191,19 @@ export class DeviceRegistry {
   }
 
   forgetToken(token: string): void {
-    this.#tokens.get(token)?.tokens.delete(token);
+    const app = this.#tokens.get(token);
+    if (app === undefined) return;
+    app.tokens.delete(token);
+    forgetExpiry(app, token);
     this.#tokens.delete(token);
   }
 
   /** The service has learned that the app is gone: none of its tokens works any more. */
   unregister(app: AppInstance): void {
-    for (const token of app.tokens) this.#tokens.delete(token);
+    for (const token of app.tokens) {
+      this.#tokens.delete(token);
+      forgetExpiry(app, token);
+    }
     app.tokens.clear();
     for (const topic of [...app.topics.keys()]) this.unsubscribe(app, topic);
   }
@@ -238,6 +256,11 @@ export class DeviceRegistry {
   subscribers(topic: string): Iterable<AppInstance> {
     return this.#subscribers.get(topic) ?? [];
   }
+}
+
+function forgetExpiry({ tokenExpiries }: AppInstance, token: string): void {
+  tokenExpiries.get(token)?.cancel();
+  tokenExpiries.delete(token);
 }
 
 /** An app and its device as plain data. */

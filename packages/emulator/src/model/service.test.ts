@@ -1,6 +1,7 @@
 import { parseCondition } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { testWorld } from "../../../../test/support/emulator-world.ts";
+import { clearModel } from "../create-model.ts";
 import type { DeviceGroup } from "./device-groups.ts";
 
 describe("tokens", () => {
@@ -25,6 +26,29 @@ describe("tokens", () => {
     expect(send("token-b").kind).toBe("accepted");
   });
 
+  it("lets no superseded token's end reach over a reset to another device that has it now", () => {
+    const { device, send, service, clock, ...model } = testWorld({ supersededLifetimeMs: 1000 });
+    service.reregister(device({ token: "token-a" }), "token-b");
+    clearModel({ ...model, service, clock });
+    expect(clock.scheduled).toBe(0);
+    device({ token: "token-a" });
+    clock.advance(1000);
+    expect(send("token-a").kind).toBe("accepted");
+  });
+
+  it("lets a token that a device takes back work on", () => {
+    const { device, send, service, clock } = testWorld({ supersededLifetimeMs: 1000 });
+    const app = device({ token: "token-a" });
+    service.reregister(app, "token-b");
+    clock.advance(500);
+    service.reregister(app, "token-a");
+    clock.advance(600);
+    expect(send("token-a").kind).toBe("accepted");
+    expect(send("token-b")).toMatchObject({ canonicalToken: "token-a" });
+    clock.advance(400);
+    expect([send("token-a").kind, send("token-b").kind]).toEqual(["accepted", "refused"]);
+  });
+
   it.each([
     ["the documented probe", "ABC"],
     ["three characters", "abc"],
@@ -46,6 +70,17 @@ describe("tokens", () => {
     expect(send("from-my-own-app").kind).toBe("accepted");
     expect(registry.byToken("from-my-own-app")?.received).toHaveLength(1);
     expect(send("ABC")).toMatchObject({ code: "invalid-registration" });
+  });
+
+  it("registers nothing for a dry run, and answers it as if it had", () => {
+    const { send, registry, latest } = testWorld({ autoRegister: true });
+    expect(send("token-new", { dryRun: true })).toMatchObject({ kind: "accepted", messageId: "fake_message_id" });
+    expect(latest().state).toBe("validated");
+    expect(send("ABC", { dryRun: true })).toMatchObject({ code: "invalid-registration" });
+    expect(send("token-new", { dryRun: true, data: { a: "x".repeat(5000) } })).toMatchObject({
+      code: "message-too-big",
+    });
+    expect([...registry.apps()]).toEqual([]);
   });
 
   it("registers no more by itself than maxDevices allows", () => {
@@ -201,6 +236,14 @@ describe("device groups", () => {
       group: { members: new Set([app.canonicalToken]) },
     });
     expect(groups.create("1234567890", "b", ["unknown"])).toEqual({ error: "no valid registration ids" });
+  });
+
+  it("refuse what is too big for every member as such, which sending again will not change", () => {
+    const { key, send } = grouped();
+    expect(send(key, { data: { a: "x".repeat(5000) } })).toMatchObject({
+      kind: "refused",
+      code: "message-too-big",
+    });
   });
 
   it("answer every documented error", () => {

@@ -145,19 +145,37 @@ export class CloudService {
     const { registry, clock, supersededLifetimeMs, events } = this.#parts;
     const superseded = app.canonicalToken;
     registry.reregister(app, token);
-    if (Number.isFinite(supersededLifetimeMs)) {
-      clock.schedule(supersededLifetimeMs, () => {
-        if (app.canonicalToken !== superseded) registry.forgetToken(superseded);
-      });
+    if (Number.isFinite(supersededLifetimeMs) && superseded !== token) {
+      this.expireToken(app, superseded, clock.now() + supersededLifetimeMs);
     }
     events.emit({ type: "device", change: "registered", device: viewOf(app) });
     return token;
   }
 
+  /** A superseded token stops working at that time. */
+  expireToken(app: AppInstance, superseded: string, at: number): void {
+    const { registry, clock } = this.#parts;
+    if (!app.tokens.has(superseded)) return;
+    const cancel = clock.schedule(at - clock.now(), () => {
+      if (registry.byToken(superseded) === app && app.canonicalToken !== superseded) registry.forgetToken(superseded);
+    });
+    app.tokenExpiries.set(superseded, { at, cancel });
+  }
+
   /** The app tells the service itself that it is gone: its tokens stop working at once. */
   unregister(app: AppInstance): void {
     this.#parts.registry.unregister(app);
+    this.delivery.discardStored(app, "the app has unregistered");
     this.#parts.events.emit({ type: "device", change: "unregistered", device: viewOf(app) });
+  }
+
+  /** The app is taken out of the emulator, and with it what waits for it and on it. */
+  remove(app: AppInstance): void {
+    this.#parts.registry.remove(app);
+    this.delivery.discardStored(app, "the device was removed");
+    this.deviceUpstream.discardUnsent(app);
+    app.unconfirmed.clear();
+    this.#parts.events.emit({ type: "device", change: "removed", device: viewOf(app) });
   }
 
   setConnected(app: AppInstance, connected: boolean): void {
@@ -179,6 +197,15 @@ export class CloudService {
   }
 
   #toToken(captured: CapturedMessage, message: IncomingMessage, token: string): Decision {
+    if (message.dryRun && this.#wouldRegister(token)) {
+      // a token that would be registered by itself: a dry run leaves no trace
+      const refusal = this.#tooBig(message, MAX_PAYLOAD_BYTES) ?? this.#parts.faults.takeRefusal(message.door, [token]);
+      if (refusal !== undefined) return refusal;
+      const decision = this.#newDecision(message);
+      this.#parts.inbox.name(captured, decision.messageId);
+      this.#dispatch(captured, message, []);
+      return decision;
+    }
     const found = this.#findApp(token, message);
     if ("kind" in found) return found;
     const refusal = this.#refusalOf(message, found, MAX_PAYLOAD_BYTES, [token]);
@@ -221,6 +248,9 @@ export class CloudService {
     if (message.senderId !== undefined && message.senderId !== group.senderId) {
       return { kind: "refused", code: "mismatch-sender-id" };
     }
+    // no member can be sent to, now or later
+    const tooBig = this.#tooBig(message, MAX_PAYLOAD_BYTES);
+    if (tooBig !== undefined) return tooBig;
     const fault = this.#parts.faults.takeRefusal(message.door, [message.to]);
     if (fault !== undefined) return fault;
     const failed: string[] = [];
@@ -286,9 +316,14 @@ export class CloudService {
     };
   }
 
+  #wouldRegister(token: string): boolean {
+    const { autoRegister, registry } = this.#parts;
+    return autoRegister && !registry.full && !isMalformed(token) && registry.byToken(token) === undefined;
+  }
+
   #autoRegistered(token: string): AppInstance | undefined {
-    const { autoRegister, registry, events, ids } = this.#parts;
-    if (!autoRegister || registry.full) return undefined;
+    const { registry, events, ids } = this.#parts;
+    if (!this.#wouldRegister(token)) return undefined;
     const id = `auto-${ids.hex(12)}`;
     const device = registry.addDevice(id, `registered by itself: ${token.slice(0, 12)}`, true, false);
     // no sender is known: it admits every one

@@ -140,6 +140,14 @@ describe("upstream messages", () => {
     expect(upstream.waiting("1234567890")).toBe(0);
   });
 
+  it("end with the device that they wait on", () => {
+    const { sendUpstream, service, app, results } = sending();
+    service.setConnected(app, false);
+    sendUpstream("u-1");
+    service.remove(app);
+    expect(results).toEqual([["u-1", "discarded"]]);
+  });
+
   it("hold the token, the package and the time to live, as captures show", () => {
     const { sendUpstream, port, app } = sending();
     sendUpstream("u-1", 3600);
