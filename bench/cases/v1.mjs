@@ -126,9 +126,9 @@ function v1Case(name, { httpVersion, width = 64, messages, latencyMs = 0, adminB
 }
 
 export default [
-  v1Case("v1", { messages: 20_000, adminBatch: 500, target: { floor: 1.25, peer: 1.5 } }),
+  v1Case("v1-http1", { messages: 20_000, adminBatch: 500, target: { floor: 1.25, peer: 1.5 } }),
   // one message per call, as most programs send: what counts here is messages per second
-  v1Case("v1-5ms", { messages: 6_000, latencyMs: 5, adminBatch: 1, target: { rate: 8 } }),
+  v1Case("v1-http1-5ms", { messages: 6_000, latencyMs: 5, adminBatch: 1, target: { rate: 8 } }),
   v1Case("v1-http2", { httpVersion: "2", messages: 20_000, adminBatch: 500 }),
   v1Case("v1-http2-5ms", { httpVersion: "2", messages: 6_000, latencyMs: 5, adminBatch: 1, fullOnly: true }),
 ];
