@@ -1,8 +1,29 @@
 import { createCcsClient } from "@cloud-messaging/ccs-client";
+import { createManualClock, InvalidOptionsError } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
-import { startScriptedServer } from "../support/ccs-scripted-server.ts";
+import { login, startScriptedServer } from "../support/ccs-scripted-server.ts";
 
 describe("a CCS client", () => {
+  it.each([[undefined], [null], ["123"], [{}]])("is refused its options when they are %j", (options) => {
+    const create = createCcsClient as (options: unknown) => unknown;
+    expect(() => create(options)).toThrow(InvalidOptionsError);
+  });
+
+  it("says why it cannot connect, until it can", async () => {
+    await using server = await startScriptedServer((connection) => void connection.socket.destroy());
+    const clock = createManualClock();
+    const client = createCcsClient({ ...server.options(), clock, random: () => 0.5 });
+    expect(client.trouble).toBeUndefined();
+    while (client.trouble === undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect(client.trouble).toMatch(/closed the connection|failed/);
+    expect(client.connections).toEqual([]);
+    server.script = login;
+    await clock.advance(60_000);
+    await client.ready();
+    expect(client.trouble).toBeUndefined();
+    await client.close();
+  });
+
   it("connects, logs in as the sender, sends a message and reports its ack", async () => {
     await using server = await startScriptedServer();
     await using client = createCcsClient(server.options());

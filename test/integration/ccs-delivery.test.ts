@@ -507,6 +507,7 @@ describe("connection draining", () => {
     await client.ready();
     await clock.advance(30_000);
     await connection.until(() => connection.closed);
+    expect(connection.streamClosed).toBe(true);
     await arrived(second, 1);
     second.ackAll();
     expect(await only(sending)).toMatchObject({ kind: "accepted" });

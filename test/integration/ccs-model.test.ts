@@ -56,6 +56,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** What the server knows of one connection. */
 interface Seen {
   readonly connection: ScriptedConnection;
+  /** The client has logged in: nothing else may be said to it before. */
+  loggedIn: boolean;
   /** IDs received and not answered here. */
   readonly open: Set<string>;
   readonly answered: string[];
@@ -80,9 +82,10 @@ async function play(steps: readonly Step[], connectionCount: number, breathe: re
   const handled = new Map<string, number>();
 
   const { script } = server;
-  server.script = (connection) => {
+  server.script = async (connection) => {
     const state: Seen = {
       connection,
+      loggedIn: false,
       open: new Set(),
       answered: [],
       delivered: new Map(),
@@ -96,7 +99,8 @@ async function play(steps: readonly Step[], connectionCount: number, breathe: re
       received.set(id, (received.get(id) ?? 0) + 1);
       if (state.open.size > WINDOW) problems.push(`${state.open.size} messages were pending on one connection`);
     };
-    return script(connection);
+    await script(connection);
+    state.loggedIn = true;
   };
   const clock = createManualClock();
   const client = createCcsClient({
@@ -111,7 +115,7 @@ async function play(steps: readonly Step[], connectionCount: number, breathe: re
     },
   });
 
-  const live = (): Seen[] => [...seen.values()].filter(({ connection }) => !connection.closed);
+  const live = (): Seen[] => [...seen.values()].filter(({ connection, loggedIn }) => loggedIn && !connection.closed);
   const answer = (state: Seen, id: string, word: Word): void => {
     state.open.delete(id);
     state.answered.push(id);

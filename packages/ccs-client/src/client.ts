@@ -167,6 +167,9 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
         await transport.idle(idleOptions);
       }
     },
+    get trouble() {
+      return transport.trouble;
+    },
     get connections() {
       return transport.connections;
     },

@@ -147,7 +147,8 @@ export class Connection<T> {
         this.#watch();
         break;
       case "draining":
-        this.#limit(this.#options.drainTimeoutMs, "It was draining for too long");
+        // CCS should have closed it by then: we do
+        this.#phaseTimer = this.#options.clock.schedule(this.#options.drainTimeoutMs, () => this.close());
         break;
       case "closing":
         this.#stream.close();

@@ -1,7 +1,10 @@
+import { rootCertificates } from "node:tls";
 import { InvalidOptionsError } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
 
+/** A certificate that Node carries. */
+const PEM = rootCertificates[0] as string;
 const good: CcsTransportOptions = { senderId: "1234567890", apiKey: "AIza-EXAMPLE" };
 const problems = (options: unknown): unknown => {
   try {
@@ -29,12 +32,29 @@ describe("the options of the CCS client", () => {
     expect(resolveCcsOptions({ ...good, login: "1234567890" }).login).toBe("1234567890");
   });
 
+  it("take names and addresses as the host, and any number of certificates as the CA", () => {
+    for (const host of ["localhost", "::1", "10.0.0.1", "ccs_1.internal-net"]) {
+      expect(problems({ ...good, host })).toBeUndefined();
+    }
+    for (const ca of [PEM, Buffer.from(PEM), `# ours\n${PEM}\n${PEM}`, [PEM, Buffer.from(PEM)]]) {
+      expect(problems({ ...good, ca })).toBeUndefined();
+    }
+  });
+
   it.each<[string, object, string, RegExp]>([
     ["a missing sender ID", { apiKey: "k" }, "senderId", /missing/],
     ["a sender ID that is a number", { ...good, senderId: 123 }, "senderId", /string of digits/],
     ["a sender ID that is a name", { ...good, senderId: "my-project" }, "senderId", /digits/],
     ["a missing key", { senderId: "1" }, "apiKey", /missing/],
     ["a host with a scheme", { ...good, host: "xmpps://gcm.googleapis.com" }, "host", /no scheme/],
+    ["a host with a port", { ...good, host: "127.0.0.1:5235" }, "host", /no port/],
+    ["an address in brackets", { ...good, host: "[::1]" }, "host", /alone/],
+    ["a host with a query", { ...good, host: "a?b" }, "host", /alone/],
+    ["a CA that is none", { ...good, ca: "garbage" }, "ca", /PEM/],
+    ["an empty CA", { ...good, ca: "" }, "ca", /PEM/],
+    ["no CA at all", { ...good, ca: [] }, "ca", /PEM/],
+    ["a CA file cut short", { ...good, ca: PEM.slice(0, 200) }, "ca", /can be read/],
+    ["a broken CA behind a good one", { ...good, ca: `${PEM}${PEM.replace("MII", "AAA")}` }, "ca", /can be read/],
     ["a window that is too wide", { ...good, maxPendingMessages: 101 }, "maxPendingMessages", /at most 100/],
     ["no window at all", { ...good, maxPendingMessages: 0 }, "maxPendingMessages", /at least 1/],
     ["too many connections", { ...good, connections: 1_001 }, "connections", /at most 1000/],

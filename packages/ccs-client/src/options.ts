@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import {
   type BackoffPolicy,
   type Clock,
@@ -172,6 +174,19 @@ const shaped = <T>(methods: readonly string[]) =>
     `must be an object with ${methods.join(" and ")}`,
   );
 
+/** Whether it is PEM with at least one certificate, and every one can be read: Node would leave out what it cannot. */
+function holdsCertificates(item: unknown): boolean {
+  if (typeof item !== "string" && !Buffer.isBuffer(item)) return false;
+  const certificates = item.toString("latin1").match(CERTIFICATES) ?? [];
+  try {
+    return certificates.length > 0 && certificates.every((pem) => new X509Certificate(pem) !== undefined);
+  } catch {
+    return false;
+  }
+}
+
+const CERTIFICATES = /-----BEGIN CERTIFICATE-----[\s\S]*?(?:-----END CERTIFICATE-----|$)/g;
+
 function say(problem: string) {
   // what was given may be a secret in the wrong place: only its type is told
   return {
@@ -188,15 +203,17 @@ const OptionsSchema = z.strictObject({
     .regex(/^[0-9]{1,32}$/, "must consist of digits: the sender ID, also called project number"),
   apiKey: text().regex(/^[\x21-\x7e]+$/, "must be the API key: printable ASCII characters without spaces"),
   host: text()
-    .regex(/^[^\s/@]+$/, "must be a host name or address alone: no scheme, no path")
+    .refine(
+      (host) => isIP(host) !== 0 || /^[A-Za-z0-9._-]+$/.test(host),
+      "must be a host name or address alone: no scheme, no port, no path",
+    )
     .default("gcm.googleapis.com"),
   port: whole(1, 65_535, 5_235),
   ca: z
-    .custom<NonNullable<CcsTransportOptions["ca"]>>(
-      (value) =>
-        (Array.isArray(value) ? value : [value]).every((item) => typeof item === "string" || Buffer.isBuffer(item)),
-      "must be a certificate in PEM, or an array of them",
-    )
+    .custom<NonNullable<CcsTransportOptions["ca"]>>((value) => {
+      const items: unknown[] = Array.isArray(value) ? value : [value];
+      return items.length > 0 && items.every(holdsCertificates);
+    }, "must be a certificate in PEM that can be read, or an array of them")
     .optional(),
   serverName: text().optional(),
   login: text().optional(),

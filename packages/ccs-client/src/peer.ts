@@ -5,7 +5,7 @@ import type { ReceiptHandler, UpstreamHandler } from "./upstream.ts";
 export interface CcsConnectionInfo {
   /** Counts up from 1 over the life of the client; events and handlers name it too. */
   readonly id: number;
-  readonly phase: "connecting" | "open" | "draining" | "closing" | "closed";
+  readonly phase: "connecting" | "open" | "draining" | "closing";
   /** Messages written and not answered. */
   readonly pending: number;
   /** The address CCS bound, once online. */
@@ -26,11 +26,16 @@ export interface CcsPeer {
   readonly closed: Promise<CloudMessagingError | undefined>;
   /** Resolves when every message sent has its outcome and no handler runs. */
   idle(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /**
+   * Why the latest attempt to connect failed, in words; `undefined` once one has succeeded. A server that cannot be reached is tried
+   * again for ever: this is where to see it.
+   */
+  readonly trouble: string | undefined;
   /** Every connection that has not ended, oldest first. */
   readonly connections: readonly CcsConnectionInfo[];
   /**
    * Sets who handles upstream messages; they are acknowledged when its promise fulfils. What came before is handed over now.
-   * Returns how to take it off again.
+   * Returns how to take it off again. Do not await `close()` in a handler: it waits for the handler, up to `closeTimeoutMs`.
    *
    * @throws {InvalidOptionsError} there is a handler already, or somebody iterates over `upstream()`.
    */
@@ -43,7 +48,8 @@ export interface CcsPeer {
   onReceipt(handler: ReceiptHandler): () => void;
   /**
    * Upstream messages one by one. A message is acknowledged when the next one is asked for; after `break` or a throw it is not, and
-   * CCS delivers it again. Ends when the client closes. Several loops share the messages.
+   * CCS delivers it again. Ends when the client closes. Several loops share the messages. Do not await `close()` in a loop: it waits
+   * for the message in hand, up to `closeTimeoutMs`; leave the loop first, or call it without `await`.
    *
    * @throws {InvalidOptionsError} there is a handler already.
    */

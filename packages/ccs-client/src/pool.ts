@@ -25,6 +25,8 @@ export interface PoolOwner {
 /** One of the connections that are kept up: the current one, or the wait for the next. */
 interface Lane {
   current: Connection<Outgoing> | undefined;
+  /** ID of the connection this one follows; 0 before the first. */
+  latestId: number;
   /** The wait before the next attempt. */
   timer: CancelTimer | undefined;
   /** Attempts in a row that ended before the connection had proved itself. */
@@ -50,6 +52,7 @@ export class ConnectionPool implements Outlet {
     this.#rate = new ConnectRate(options.maxConnectsPerMinute);
     this.#lanes = Array.from({ length: options.connections }, () => ({
       current: undefined,
+      latestId: 0,
       timer: undefined,
       failures: 0,
     }));
@@ -111,7 +114,7 @@ export class ConnectionPool implements Outlet {
       return;
     }
     publish("cloud-messaging:ccs-connection", () => ({
-      connectionId: this.#lastId + 1,
+      connectionId: lane.latestId,
       phase: "backing-off",
       attempt: lane.failures + 1,
       pending: 0,
@@ -132,6 +135,7 @@ export class ConnectionPool implements Outlet {
       writable: () => this.#owner.room(),
     });
     lane.current = connection;
+    lane.latestId = connection.id;
     this.#connections.add(connection);
   }
 

@@ -119,12 +119,18 @@ class Ccs implements CcsTransport {
   }
 
   get connections(): readonly CcsConnectionInfo[] {
-    return Array.from(this.#pool.connections, ({ id, state, window }) => ({
-      id,
-      phase: state.phase,
-      pending: window.size,
-      ...("jid" in state ? { jid: state.jid } : {}),
-    }));
+    const infos: CcsConnectionInfo[] = [];
+    for (const { id, state, window } of this.#pool.connections) {
+      // about to be taken out
+      if (state.phase === "closed") continue;
+      const { phase } = state;
+      infos.push({ id, phase, pending: window.size, ...("jid" in state ? { jid: state.jid } : {}) });
+    }
+    return infos;
+  }
+
+  get trouble(): string | undefined {
+    return this.#pool.trouble?.message;
   }
 
   check(message: DownstreamMessage): void {
