@@ -121,7 +121,9 @@ export type CredentialCheck =
 export interface GcmHttpTransport extends DownstreamTransport {
   /**
    * Asks the service whether it takes the key, by the documented cheap way: a message to a token that cannot exist. Sends nothing
-   * to anybody.
+   * to anybody. An answer that does not speak of that token, as this service does, is `unknown`: a proxy or a log-in page gave it.
+   *
+   * @throws {InvalidOptionsError} `signal` is no AbortSignal.
    */
   verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
 }
