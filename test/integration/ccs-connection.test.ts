@@ -419,6 +419,37 @@ describe("a CCS connection that ends", () => {
     await server.close();
   });
 
+  it("is not replaced more often than the service allows per minute, even where nothing else asks for a wait", async () => {
+    const clock = createManualClock();
+    const server = await startScriptedServer(async (connection) => {
+      await login(connection);
+      connection.socket.destroy();
+    });
+    const waits: string[] = [];
+    const waiting = (count: number) =>
+      new Promise<void>((resolve) => {
+        const stop = subscribe("cloud-messaging:ccs-connection", ({ phase, reason }) => {
+          if (phase !== "backing-off" || waits.push(reason ?? "") < count) return;
+          stop();
+          resolve();
+        });
+      });
+    const first = waiting(1);
+    const transport = createCcsTransport({ ...server.options(), clock, random: () => 0, maxConnectsPerMinute: 2 });
+    await first;
+    expect(server.connections).toHaveLength(2);
+    // the third at a minute from the first, and the fourth with it
+    const second = waiting(2);
+    await clock.advance(59_999);
+    expect(server.connections).toHaveLength(2);
+    await clock.advance(1);
+    await second;
+    expect(server.connections).toHaveLength(4);
+    expect(waits).toEqual(["next attempt in 60000 ms", "next attempt in 60000 ms"]);
+    await transport.close();
+    await server.close();
+  });
+
   it.each<[string, (connection: ScriptedConnection) => void, RegExp]>([
     ["closes the stream", (c) => c.write("</stream:stream>"), /closed the stream/],
     ["closes the socket", (c) => c.socket.end(), /closed the connection/],

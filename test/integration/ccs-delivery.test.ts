@@ -687,6 +687,23 @@ describe("a message that is refused after its time was up", () => {
     expect(outcome).not.toMatchObject({ detail });
   });
 
+  it("stays one that may have been accepted through the next attempt, while that copy is unanswered", async () => {
+    await using parts = await online({ ackTimeoutMs: 20_000, retry: { maxAttempts: 2 }, drainTimeoutMs: 500_000 });
+    const { server, client, connection, clock } = parts;
+    const sending = client.send(message(), { timeoutMs: 100_000 });
+    await arrived(connection, 1);
+    await clock.advance(20_000);
+    const second = await server.next();
+    await arrived(second, 1);
+    const retried = nextRetry();
+    second.nack(idOf(second), "SERVICE_UNAVAILABLE");
+    await retried;
+    await clock.advance(2_000);
+    await arrived(second, 2);
+    second.nack(idOf(second), "SERVICE_UNAVAILABLE");
+    expect(await only(sending)).toMatchObject({ kind: "retryable", attempts: 2, detail });
+  });
+
   it("may have been accepted when a copy is still unanswered", async () => {
     expect(await answered(["second"])).toMatchObject({ kind: "retryable", detail });
   });
