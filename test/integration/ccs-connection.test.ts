@@ -518,6 +518,15 @@ describe("a CCS connection that ends", () => {
     connection.socket.pause();
     const asks = '<iq type="get" id="p" from="gcm.googleapis.com"><ping xmlns="urn:xmpp:ping"/></iq>'.repeat(20_000);
     for (let i = 0; i < 24; i++) connection.socket.write(asks);
+    // client and server share this process: nothing moves any more, so the client has stopped reading
+    for (let still = 0, before = -1; still < 100; before = connection.socket.writableLength) {
+      await new Promise((resolve) => setImmediate(resolve));
+      still = before === connection.socket.writableLength ? still + 1 : 0;
+    }
+    const waiting = client.send({ target: { token: "tok-a" } }, { timeoutMs: 1 });
+    expect([client.pending, client.connections[0]?.pending]).toEqual([1, 0]);
+    await clock.advance(1);
+    expect((await waiting).outcomes).toMatchObject([{ kind: "retryable", code: "timeout" }]);
     let ended = "";
     void nextEnd().then((reason) => {
       ended = reason ?? "";
