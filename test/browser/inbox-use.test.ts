@@ -3,6 +3,31 @@ import { expect, it } from "vitest";
 import { describeInBrowser, sendOverHttp } from "./inbox-page.ts";
 
 describeInBrowser("using the inbox", (open) => {
+  it("shows every tab that the messages were cleared, and nothing more of them", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice({ name: "Pixel", connected: false });
+    await sendOverHttp(emulator, { to: phone.token, notification: { title: "First" } });
+    await using one = await open(emulator);
+    await using two = await open(emulator);
+    for (const { page } of [one, two]) await page.locator(".row").first().waitFor();
+    emulator.inbox.clear();
+    for (const { page } of [one, two]) await page.locator(".row").first().waitFor({ state: "detached" });
+    phone.connect(); // what happens to it now is of no interest
+    await sendOverHttp(emulator, { to: phone.token, notification: { title: "Second" } });
+    for (const { page } of [one, two]) {
+      await page.locator(".row", { hasText: "Second" }).waitFor();
+      expect(await page.locator(".row").count()).toBe(1);
+    }
+  });
+
+  it("takes an address that names no message for the list", async () => {
+    await using emulator = await startEmulator();
+    await sendOverHttp(emulator, { to: emulator.createDevice().token, notification: { title: "First" } });
+    await using inbox = await open(emulator, "#/messages/abc");
+    await inbox.page.locator(".row").first().waitFor();
+    expect(await inbox.page.getByRole("article").count()).toBe(0);
+  });
+
   it("can be done by keyboard alone", async () => {
     await using emulator = await startEmulator();
     const phone = emulator.createDevice({ name: "Pixel" });

@@ -303,6 +303,21 @@ describe("upstream over CCS", () => {
     expect(emulator.stats).toMatchObject({ receiptsSent: 1, receiptsAcked: 1 });
   });
 
+  it("acks a message before it sends its receipt, also when the device has it at once or the ack is given by hand", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: device.token, message_id: "m-1", delivery_receipt_requested: true });
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-1" });
+    expect(await peer.next()).toMatchObject({ message_type: "receipt", message_id: "dr2:m-1" });
+    emulator.ccs.autoAck = false;
+    peer.gcm({ to: device.token, message_id: "m-2", delivery_receipt_requested: true });
+    await emulator.inbox.waitFor({ count: 2 });
+    emulator.ccs.ackAll();
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-2" });
+    expect(await peer.next()).toMatchObject({ message_type: "receipt", message_id: "dr2:m-2" });
+  });
+
   it("leaves at most 100 upstream messages unacked on a connection", async () => {
     await using emulator = await startEmulator();
     const device = emulator.createDevice();

@@ -229,6 +229,7 @@ describe("npx @cloud-messaging/emulator", () => {
     [["now"], /now/],
     [["--profile", "gcm-2011"], /profile: .*gcm-2013/],
     [["--validation", "loose"], /--validation: .*documented/],
+    [["--certificate-name", "https://emulator:443"], /--certificate-name\.0: must be a host name or an IP address/],
     [["--api-key", "two words"], /--api-key\.0: /],
   ])("refuses %j with the reason", async (args, reason) => {
     const { status, out, err } = await run([...ANY_PORTS, ...args]).ended;

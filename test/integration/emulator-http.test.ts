@@ -163,6 +163,21 @@ describe("GCM HTTP in JSON", () => {
     expect((await post(emulator, body)).json.results).toEqual([{ error }]);
   });
 
+  it.each(["garbage", "application/json; charset", "text/html", "a/b/c"])(
+    "refuses Content-Type: %s in its own words",
+    async (type) => {
+      await using world = await withDevice();
+      const response = await fetch(world.emulator.httpOptions().endpoint, {
+        method: "POST",
+        headers: { authorization: "key=any-key", "content-type": type },
+        body: "{",
+      });
+      expect(response.status).toBe(400);
+      expect(await response.text()).toMatch(/^(Unsupported Content-Type: |JSON_PARSING_ERROR: )/);
+      expect(world.emulator.inbox.latest()?.state).toBe("rejected");
+    },
+  );
+
   it("answers a dry run with a placeholder", async () => {
     await using world = await withDevice();
     expect((await post(world.emulator, { to: "token-a", dry_run: true })).json.results).toEqual([

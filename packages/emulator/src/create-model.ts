@@ -92,5 +92,6 @@ export function clearModel({ registry, groups, service, inbox, upstream }: Model
     groups.remove(group.senderId, group.keys.at(-1) as string, undefined, [...group.members]);
   }
   service.deviceUpstream.reset();
+  service.delivery.reset();
   inbox.reset();
 }

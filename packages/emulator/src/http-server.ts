@@ -228,6 +228,7 @@ function install(
       url: route.path,
       bodyLimit: route.maxBodyBytes ?? MAX_BODY_BYTES,
       onRequest: (request, reply, done) => {
+        hideOddType(request);
         const seen = read(request);
         // the early answers end here; the body, if any, is never looked at
         if (GOOGLE_HOSTS.includes(seen.host) && !route.hosts.includes(seen.host)) {
@@ -287,15 +288,27 @@ async function write(
   return reply.send(answer.body ?? "");
 }
 
+/** Content types that the framework would refuse to read, as they came: what they mean is for the door to say. */
+const oddTypes = new WeakMap<FastifyRequest, string>();
+const PLAIN_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;\s*[\w-]+=[\w.-]+\s*)?$/;
+
+function hideOddType(request: FastifyRequest): void {
+  const type = request.raw.headers["content-type"];
+  if (type === undefined || PLAIN_TYPE.test(type)) return;
+  oddTypes.set(request, type);
+  request.raw.headers["content-type"] = "application/octet-stream";
+}
+
 function read(request: FastifyRequest): Omit<HttpRequest, "body"> {
   const { url } = request;
+  const odd = oddTypes.get(request);
   const mark = url.indexOf("?");
   return {
     method: request.method,
     path: mark === -1 ? url : url.slice(0, mark),
     params: request.params as Record<string, string>,
     query: new URLSearchParams(mark === -1 ? "" : url.slice(mark + 1)),
-    headers: request.headers,
+    headers: odd === undefined ? request.headers : { ...request.headers, "content-type": odd },
     host: hostOf(request),
   };
 }

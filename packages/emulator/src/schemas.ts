@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import {
   type Clock,
   type FieldProblem,
@@ -18,6 +19,15 @@ const positiveMs = z.number().positive("must be more than 0 milliseconds");
 const bucket = z.strictObject({ capacity: z.int().min(1), refillEveryMs: positiveMs });
 const apiKey = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
 const senderId = z.string().regex(/^\d{1,20}$/, "must be 1 to 20 digits");
+const hostName = z
+  .string()
+  .max(253, "must be a host name or an IP address")
+  .refine(
+    (name) =>
+      isIP(name) !== 0 ||
+      /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i.test(name),
+    "must be a host name or an IP address, without a port or a scheme",
+  );
 const func = z.custom<() => unknown>((value) => typeof value === "function", "must be a function");
 
 const CcsOptionsSchema = z.strictObject({
@@ -72,7 +82,7 @@ const EmulatorOptionsSchema = z.strictObject({
   supersededLifetimeMs: durationMs.or(z.literal(Number.POSITIVE_INFINITY)).default(Number.POSITIVE_INFINITY),
   maxMessages: z.int().min(1).max(1_000_000).default(10_000),
   maxDevices: z.int().min(1).max(1_000_000).default(100_000),
-  certificateNames: z.array(z.string().min(1)).default([]),
+  certificateNames: z.array(hostName).default([]),
   patienceMs: positiveMs.default(10_000),
   stateFile: z.string().min(1).optional(),
   ccs: CcsOptionsSchema.prefault({}),

@@ -13,6 +13,8 @@ export interface EmulatorStats {
   readonly canonical: number;
   /** Messages handed to a device. */
   readonly delivered: number;
+  /** Messages no longer listed as received by their devices: newer ones needed the room. */
+  readonly receivedPruned: number;
   /** CCS acks and nacks written. */
   readonly acks: number;
   readonly nacks: number;
@@ -49,6 +51,7 @@ export function createCounters(): Counters {
     rejected: 0,
     canonical: 0,
     delivered: 0,
+    receivedPruned: 0,
     acks: 0,
     nacks: 0,
     stanzaErrors: 0,

@@ -1,6 +1,7 @@
 import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
 import type { CapturedMessage, IncomingMessage, MessageState, TimelineEntry } from "../model/message.ts";
+import { oldestFirst } from "../oldest-first.ts";
 
 /** Captured text kept at most, whatever the number of messages. Ours. Unit: characters. */
 const MAX_WEIGHT = 64 * 1_048_576;
@@ -63,6 +64,7 @@ interface Waiter {
 /** The captured messages, bounded: the oldest make room. The service writes, everybody else reads and listens. */
 export class InboxStore implements Inbox {
   readonly #entries = new Map<number, Entry>();
+  readonly #nextOldest = oldestFirst(this.#entries);
   readonly #events: EventHub;
   readonly #maxMessages: number;
   readonly #waiters = new Set<Waiter>();
@@ -213,7 +215,7 @@ export class InboxStore implements Inbox {
   #prune(): void {
     const before = this.#pruned;
     while (this.#entries.size > this.#maxMessages || (this.#weight > MAX_WEIGHT && this.#entries.size > 1)) {
-      const oldest = this.#entries.keys().next().value as number;
+      const oldest = this.#nextOldest() as number;
       this.#weight -= this.#weights.get(oldest) ?? 0;
       this.#weights.delete(oldest);
       this.#entries.delete(oldest);

@@ -287,6 +287,34 @@ describe("throttling", () => {
   });
 });
 
+describe("what devices received", () => {
+  it("is bounded for all of them together: the oldest make room", () => {
+    const { device, send, counters } = testWorld({ maxMessages: 10 });
+    const apps = Array.from({ length: 100 }, () => device());
+    // each its own text, 100 MB in all
+    for (let n = 0; n < 300; n++) {
+      for (const app of apps) send(app.canonicalToken, { data: { n: `${n}`, text: "x".repeat(3500) } });
+    }
+    const listed = apps.reduce((sum, { received }) => sum + received.length, 0);
+    expect(listed).toBeLessThan(20_000);
+    expect(listed).toBeGreaterThan(10_000);
+    expect(counters).toMatchObject({ delivered: 30_000, receivedPruned: 30_000 - listed });
+    for (const app of apps) {
+      expect(texts(app).at(-1)).toBe("299");
+      expect(app.receivedTotal).toBe(300);
+    }
+  });
+
+  it("is bounded for each of them", () => {
+    const { device, send, counters } = testWorld({ maxMessages: 10 });
+    const app = device();
+    for (let n = 0; n < 25_000; n++) send(app.canonicalToken, { data: { n: `${n}` } });
+    expect(app.received.length).toBeLessThanOrEqual(11_000);
+    expect(texts(app).at(-1)).toBe("24999");
+    expect(counters.receivedPruned).toBe(25_000 - app.received.length);
+  });
+});
+
 describe("unregistering and removing", () => {
   it.each(["unregister", "remove"] as const)("discards what waits: %s", (what) => {
     const { device, send, service, clock, latest, inbox } = testWorld();

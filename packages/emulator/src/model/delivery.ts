@@ -5,13 +5,12 @@ import type { Counters } from "../stats.ts";
 import { type AppInstance, type Device, type DeviceMessage, type DeviceRegistry, viewOf } from "./devices.ts";
 import type { Delivery } from "./message.ts";
 import type { ProfileRules } from "./profile.ts";
+import { ReceivedMessages } from "./received.ts";
 import type { Stored, WaitingFor } from "./storage.ts";
 import { type BucketKey, NON_COLLAPSIBLE } from "./throttling.ts";
 
 /** After so long without its device, FCM takes messages and discards them. Source: docs/emulator-fidelity.md#storage */
 export const MAX_AWAY_MS = 30 * 86_400_000;
-/** Messages an app lists at most; older ones make room. Ours. */
-const MAX_RECEIVED = 10_000;
 /** Receipts that wait to be confirmed by hand at most. Ours. */
 const MAX_UNCONFIRMED = 10_000;
 
@@ -33,8 +32,16 @@ export interface DeliveryRules {
 export class DeliveryEngine {
   readonly #rules: DeliveryRules;
 
+  readonly #received: ReceivedMessages;
+
   constructor(rules: DeliveryRules) {
     this.#rules = rules;
+    this.#received = new ReceivedMessages(rules.counters);
+  }
+
+  /** All devices are gone. */
+  reset(): void {
+    this.#received.reset();
   }
 
   /** Delivers, stores or discards a message that the service has accepted. */
@@ -231,7 +238,7 @@ export class DeliveryEngine {
       ...(captured.collapseKey === undefined ? {} : { collapseKey: captured.collapseKey }),
       ...(captured.notification === undefined ? {} : { notification: captured.notification }),
     };
-    receive(app, message);
+    this.#received.add(app, message);
     counters.delivered++;
     inbox.note(captured, clock.now(), "delivered", { deviceId: app.device.id });
     if (captured.receiptRequested) {
@@ -249,7 +256,7 @@ export class DeliveryEngine {
   #deliverMarker(app: AppInstance): void {
     const totalDeleted = app.storage.takeDeleted();
     if (totalDeleted === 0 || !app.installed) return;
-    receive(app, {
+    this.#received.add(app, {
       from: [...app.senderIds][0] ?? "",
       token: app.canonicalToken,
       data: {},
@@ -290,11 +297,4 @@ export class DeliveryEngine {
   #changed(device: Device, change: string): void {
     for (const app of device.apps) this.#rules.events.emit({ type: "device", change, device: viewOf(app) });
   }
-}
-
-function receive(app: AppInstance, message: DeviceMessage): void {
-  app.received.push(message);
-  app.receivedTotal++;
-  // in one go, not one by one: moving ten thousand entries for every message would be quadratic
-  if (app.received.length > MAX_RECEIVED * 1.1) app.received.splice(0, app.received.length - MAX_RECEIVED);
 }

@@ -48,6 +48,9 @@ export class CcsTraffic implements UpstreamPort {
   #answers = "";
   #answered: string[] = [];
   #answersDue = false;
+  /** While the service decides on a message of this connection: its receipt has to come after its ack. */
+  #deciding = false;
+  #afterAnswers = "";
   #draining: { readonly nackAll: boolean; pipeline: number } | undefined;
   #quiet: CancelTimer | undefined;
 
@@ -74,7 +77,9 @@ export class CcsTraffic implements UpstreamPort {
   write(item: UpstreamItem): void {
     // unacked, it is written again: a client that does not read need not have it many times over
     if (this.#link.unreadBytes > MAX_UNREAD_BYTES) return;
-    this.#link.send(upstreamStanza(item.json, this.#link.senderId, this.#context.service.profile.domain));
+    const stanza = upstreamStanza(item.json, this.#link.senderId, this.#context.service.profile.domain);
+    if (this.#deciding) this.#afterAnswers += stanza;
+    else this.#link.send(stanza);
     this.#activity();
   }
 
@@ -82,7 +87,7 @@ export class CcsTraffic implements UpstreamPort {
   ack(messageId: string): boolean {
     const held = this.#pending.get(messageId)?.held;
     if (held === undefined) return false;
-    this.#answer(messageId, held.message.to, this.#context.service.decide(held.captured, held.message));
+    this.#answer(messageId, held.message.to, this.#decide(held.captured, held.message));
     this.flush();
     return true;
   }
@@ -148,8 +153,10 @@ export class CcsTraffic implements UpstreamPort {
   /** Writes the answers that wait. */
   flush(): void {
     this.#answersDue = false;
-    if (this.#answers === "") return;
-    this.#link.send(this.#answers);
+    const text = this.#answers + this.#afterAnswers;
+    if (text === "") return;
+    this.#link.send(text);
+    this.#afterAnswers = "";
     for (const messageId of this.#answered) this.#pending.delete(messageId);
     this.#answers = "";
     this.#answered = [];
@@ -206,7 +213,7 @@ export class CcsTraffic implements UpstreamPort {
     const captured = service.receive(message);
     if (cut !== undefined && cut.beforeAck !== false) {
       if (cut.accept === false) service.leaveUnanswered(captured, "the connection was cut before it was taken");
-      else if (wrong === undefined) service.decide(captured, message);
+      else if (wrong === undefined) this.#decide(captured, message);
       this.#cut("cut by a fault, before the ack");
       return;
     }
@@ -215,13 +222,22 @@ export class CcsTraffic implements UpstreamPort {
     if (refusal !== undefined) this.#queueAnswer(messageId, to, service.refuse(captured, refusal));
     else if (autoAck) {
       this.#pending.set(messageId, {});
-      this.#queueAnswer(messageId, to, service.decide(captured, message));
+      this.#queueAnswer(messageId, to, this.#decide(captured, message));
     } else {
       this.#pending.set(messageId, { held: { captured, message } });
       service.hold(captured);
     }
     if (cut !== undefined) this.#cut("cut by a fault, after the ack");
     else if (drain !== undefined) this.drain(drain.nack === true);
+  }
+
+  #decide(captured: CapturedMessage, message: IncomingMessage): Decision {
+    this.#deciding = true;
+    try {
+      return this.#context.service.decide(captured, message);
+    } finally {
+      this.#deciding = false;
+    }
   }
 
   /** Why no message is taken at the moment, whatever is in it. */

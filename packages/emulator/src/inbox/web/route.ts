@@ -15,7 +15,17 @@ const VIEWS: readonly string[] = ["messages", "devices", "connections", "faults"
 export function parseRoute(hash: string): Route {
   const [, view = "", id] = hash.replace(/^#/, "").split("/");
   if (!VIEWS.includes(view)) return { view: "messages", id: undefined };
-  return { view: view as View, id: id === undefined || id === "" ? undefined : decodeURIComponent(id) };
+  const known = id !== undefined && id !== "" && (view !== "messages" || /^\d+$/.test(id));
+  return { view: view as View, id: known ? decoded(id) : undefined };
+}
+
+/** An address typed by hand may hold anything. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /**
