@@ -19,66 +19,12 @@ import { ChurningMap } from "./churning-map.ts";
 import type { Connection } from "./connection.ts";
 import { ackOutcome, downstreamJsonWriter, nackCode, nackOutcome, stanzaErrorOutcome } from "./downstream-codec.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
+import { type Outgoing, type Outlet, SendInProgress } from "./outgoing.ts";
 import type { PendingSlot } from "./pending-window.ts";
 import { RecentMap } from "./recent-map.ts";
 import { messageStanza, type StanzaError } from "./stanza.ts";
 import { Waiters } from "./waiters.ts";
-import { type Waiting, WaitingLine } from "./waiting-line.ts";
-
-/** One call of `send`. */
-class SendInProgress {
-  readonly outcomes: RecipientOutcome[];
-  readonly resend: boolean;
-  /** Milliseconds since the epoch. */
-  readonly deadlineAt: number;
-  /** Recipients without an outcome. */
-  unsettled: number;
-  /** Takes the listener off the caller's signal. */
-  release: (() => void) | undefined;
-  readonly #resolve: (report: SendReport) => void;
-
-  constructor(recipients: number, resend: boolean, deadlineAt: number, resolve: (report: SendReport) => void) {
-    this.outcomes = new Array<RecipientOutcome>(recipients);
-    this.unsettled = recipients;
-    this.resend = resend;
-    this.deadlineAt = deadlineAt;
-    this.#resolve = resolve;
-  }
-
-  settle(position: number, outcome: RecipientOutcome): void {
-    this.outcomes[position] = outcome;
-    if (--this.unsettled > 0) return;
-    this.release?.();
-    this.#resolve({ outcomes: this.outcomes });
-  }
-}
-
-/** One message for one recipient, until its fate is known. */
-export interface Outgoing extends Waiting<Outgoing> {
-  readonly id: string;
-  /** What goes into `<gcm>`; the stanza is made when it is written. */
-  readonly json: string;
-  readonly recipient: string;
-  readonly position: number;
-  readonly send: SendInProgress;
-  settled: boolean;
-  /** Where its answer is expected. */
-  connection: Connection<Outgoing> | undefined;
-  /** When it was last written. Milliseconds since the epoch. */
-  sentAt: number | undefined;
-  /** Copies that went out, and were not answered in time or cannot be any more: the service may have accepted one. */
-  doubts: number;
-}
-
-/** Where messages can be written. */
-export interface Outlet {
-  /** The connection that should take the message, or `undefined` while none has room, or only one where the ID is still in use. */
-  pick(id: string): Connection<Outgoing> | undefined;
-  /** Some connection takes messages. */
-  readonly accepting: boolean;
-  /** Why there is no connection, where an attempt has failed. */
-  readonly trouble: Error | undefined;
-}
+import { WaitingLine } from "./waiting-line.ts";
 
 /** Shortest time between two looks at the deadlines. Unit: milliseconds. */
 const MIN_SWEEP_MS = 10;

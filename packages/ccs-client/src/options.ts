@@ -80,7 +80,11 @@ export interface CcsTransportOptions {
    * @defaultValue 60000
    */
   readonly drainTimeoutMs?: number;
-  /** How long `close()` waits for pending messages and running handlers. Unit: milliseconds. Range: 0 or more. @defaultValue 10000 */
+  /**
+   * How long `close()` waits for pending messages, running handlers and messages in the hands of loops: all of it, where a handler or
+   * a loop awaits `close()` itself. Unit: milliseconds. Range: 0 or more.
+   * @defaultValue 10000
+   */
   readonly closeTimeoutMs?: number;
   /** How long the server may take to close the stream after we have. Unit: milliseconds. Range: 0 or more. @defaultValue 2000 */
   readonly streamCloseTimeoutMs?: number;

@@ -1,8 +1,8 @@
 import { AuthenticationError, type CancelTimer, type CcsFrame, publish } from "@cloud-messaging/core";
 import { Connection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
-import type { Outgoing, Outlet } from "./downstream.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
+import type { Outgoing, Outlet } from "./outgoing.ts";
 import type { PendingSlot } from "./pending-window.ts";
 import { ConnectRate, reconnectDelayMs } from "./reconnect.ts";
 import type { StanzaError } from "./stanza.ts";

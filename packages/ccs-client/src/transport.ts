@@ -19,10 +19,11 @@ import {
   wait,
 } from "@cloud-messaging/core";
 import type { Connection } from "./connection.ts";
-import { Downstream, type Outgoing } from "./downstream.ts";
+import { Downstream } from "./downstream.ts";
 import { atEmulator } from "./emulator-environment.ts";
 import { type DeliverySource, Inbox, NotTaken } from "./inbox.ts";
 import { CCS_RETRY_POLICY, type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
+import type { Outgoing } from "./outgoing.ts";
 import type { CcsConnectionInfo, CcsTransport } from "./peer.ts";
 import { ConnectionPool } from "./pool.ts";
 import { ReceiptBook } from "./receipt-book.ts";

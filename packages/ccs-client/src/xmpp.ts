@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
 import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
 import { client, type Element, type Entity, xml } from "@xmpp/client";
+import { LibrarySocket } from "./library-socket.ts";
 import {
   childOf,
   type MessageStanza,
@@ -364,30 +365,6 @@ export class XmppStream {
     for (const request of this.#entity.iqCaller.handlers.values()) request.reject(cause);
     this.#entity.emit("error", cause);
     this.#events.ended(cause);
-  }
-}
-
-/** What the library takes for its socket: it may write, and hears that it is connected. */
-class LibrarySocket extends EventEmitter {
-  readonly secure = true;
-  readonly #write: (text: string, done: (error?: Error) => void) => void;
-
-  constructor(write: (text: string, done: (error?: Error) => void) => void) {
-    super();
-    this.#write = write;
-  }
-
-  connect(): void {
-    // connected from the start: `connect` is said when TLS is up
-  }
-
-  write(text: string, done: (error?: Error) => void): boolean {
-    this.#write(text, done);
-    return true;
-  }
-
-  end(): void {
-    // only the stream ends its socket
   }
 }
 
