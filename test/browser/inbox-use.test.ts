@@ -156,7 +156,7 @@ describeInBrowser("using the inbox", (open) => {
   });
 
   it("keeps up with ten thousand messages, with few rows in the document, and answers meanwhile", async () => {
-    await using emulator = await startEmulator({ throttling: { collapsible: false } });
+    await using emulator = await startEmulator({ throttling: { collapsible: false }, maxMessages: 20_000 });
     const tokens = Array.from({ length: 100 }, (_, n) => emulator.createDevice({ name: `phone-${n}` }).token);
     await using inbox = await open(emulator);
     const { page, complaints } = inbox;
@@ -190,6 +190,23 @@ describeInBrowser("using the inbox", (open) => {
     expect(await top()).toBe(before);
     // on a machine that is slow enough the page loses its event stream and connects again: it has caught up, as was just seen
     expect(complaints.filter((text) => !text.includes("ERR_INCOMPLETE_CHUNKED_ENCODING"))).toEqual([]);
+  });
+
+  it("keeps showing the message that is open when the emulator has made room for newer ones", async () => {
+    await using emulator = await startEmulator({ maxMessages: 10 });
+    const phone = emulator.createDevice();
+    await sendOverHttp(emulator, { to: phone.token, notification: { title: "Oldest" } });
+    await using inbox = await open(emulator, "#/messages/1");
+    const { page, complaints } = inbox;
+    const heading = page.getByRole("article").getByRole("heading", { name: "Oldest" });
+    await heading.waitFor();
+    for (let n = 0; n < 12; n++) await sendOverHttp(emulator, { to: phone.token, data: { n: String(n) } });
+    await page.locator(".row", { hasText: "n=11" }).waitFor();
+    expect(emulator.inbox.messages[0]?.id).toBe(4);
+    emulator.inbox.clear(); // now the page does not have it any more either
+    await page.getByText("No messages yet").waitFor();
+    expect(await heading.count()).toBe(1);
+    expect(complaints).toEqual([]);
   });
 
   it("says that the emulator is gone, and goes on when it is back", async () => {

@@ -5,7 +5,8 @@ const REST_MS = 150;
 
 /**
  * What the server says about something, asked for again whenever `version` changes: at once when nothing is on its way, else when that
- * has come back. However fast it changes, there is one question at a time.
+ * has come back. However fast it changes, there is one question at a time. Once the version is `undefined` there is nothing new to hear:
+ * the last answer stays.
  *
  * @param subject What is asked about; another one starts anew. @param ask Gives `undefined` when there is no answer.
  */
@@ -19,8 +20,11 @@ export function useAsked<T>(subject: string, version: unknown, ask: () => Promis
   const latestAsk = useRef(ask);
   latestAsk.current = ask;
 
+  const answered = answer?.subject === subject && answer.value !== undefined;
+
   // a new version is the reason to ask
   useEffect(() => {
+    if (version === undefined && answered) return;
     if (work.current.subject !== subject) work.current = { subject, running: false, again: false };
     const mine = work.current;
     if (mine.running) {
@@ -48,5 +52,5 @@ export function useAsked<T>(subject: string, version: unknown, ask: () => Promis
     },
     [],
   );
-  return answer?.subject === subject ? answer.value : undefined;
+  return answered ? answer.value : undefined;
 }
