@@ -1,4 +1,4 @@
-import { useEffect, useState } from "./preact.ts";
+import { useLayoutEffect, useState } from "./preact.ts";
 
 /** Which colours: those of the system, or as chosen. */
 export type Theme = "auto" | "light" | "dark";
@@ -8,7 +8,8 @@ const KEY = "cloud-messaging-emulator.theme";
 /** The chosen theme, remembered in this browser. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const [theme, setTheme] = useState<Theme>(readTheme);
-  useEffect(() => {
+  // in the same step as the button that names it: no frame is drawn in the old colours
+  useLayoutEffect(() => {
     if (theme === "auto") delete document.documentElement.dataset["theme"];
     else document.documentElement.dataset["theme"] = theme;
     try {
