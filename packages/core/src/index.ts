@@ -45,8 +45,14 @@ export {
   type MemoryRegistrationStore,
   type MemoryRegistrationStoreOptions,
 } from "./memory-registration-store.ts";
-export { type Android, type AndroidNotification, AndroidNotificationSchema, AndroidSchema } from "./message/android.ts";
-export { type Apns, ApnsSchema } from "./message/apns.ts";
+export {
+  type Android,
+  type AndroidLightSettings,
+  type AndroidNotification,
+  AndroidNotificationSchema,
+  AndroidSchema,
+} from "./message/android.ts";
+export { type Apns, type ApnsPayload, ApnsSchema } from "./message/apns.ts";
 export {
   type ConditionNode,
   ConditionSyntaxError,
@@ -56,6 +62,7 @@ export {
   parseCondition,
 } from "./message/condition.ts";
 export { type ControlMessage, ControlMessageSchema } from "./message/control.ts";
+export type { JsonValue } from "./message/data.ts";
 // messages
 export {
   type DownstreamMessage,
@@ -63,7 +70,6 @@ export {
   DownstreamMessageSchema,
   MAX_TIME_TO_LIVE_SEC,
   type MessageContent,
-  type MessageContentInput,
   MessageContentSchema,
   parseDownstreamMessage,
   parseMessageContent,

@@ -1,6 +1,6 @@
 import type { BackoffPolicy } from "./backoff.ts";
 import type { Clock, Random } from "./clock.ts";
-import type { DownstreamMessageInput, MessageContentInput } from "./message/downstream.ts";
+import type { DownstreamMessageInput, MessageContent } from "./message/downstream.ts";
 import type { RecipientOutcome, SendReport } from "./outcome.ts";
 import type { RegistrationStore } from "./registration-store.ts";
 import type { AmbiguousPolicy, DownstreamTransport } from "./transport.ts";
@@ -70,7 +70,7 @@ export interface Sender extends AsyncDisposable {
    */
   send(message: DownstreamMessageInput, options?: SendOptions): Promise<SendReport>;
   /** Sends to every registration of a user; an empty report when there is none. Throws as `send` does. */
-  sendToUser(userId: string, message: MessageContentInput, options?: SendOptions): Promise<SendReport>;
+  sendToUser(userId: string, message: MessageContent, options?: SendOptions): Promise<SendReport>;
   /**
    * Sends to any number of tokens in bounded memory: takes them as it goes, yields outcomes as they come (not in order: see
    * `position`). A malformed token becomes a `rejected` outcome and disturbs no other. Every token taken gets its outcome; then, if the
@@ -78,7 +78,7 @@ export interface Sender extends AsyncDisposable {
    * taken or sent. A batch that does not fill within 100 ms goes out as it is.
    */
   sendAll(
-    message: MessageContentInput,
+    message: MessageContent,
     tokens: Iterable<string> | AsyncIterable<string>,
     options?: SendAllOptions,
   ): AsyncIterable<SendAllOutcome>;

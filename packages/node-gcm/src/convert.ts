@@ -1,4 +1,4 @@
-import type { DownstreamMessageInput, MessageContentInput } from "@cloud-messaging/core";
+import type { DownstreamMessageInput, MessageContent } from "@cloud-messaging/core";
 
 /** Whom to send to: a token or `/topics/name` as text, tokens as an array, or one of the named kinds. */
 export type Recipient =
@@ -54,7 +54,7 @@ function tokensTarget(tokens: readonly string[]): { readonly target: Target } | 
 }
 
 /** A message's JSON as our model has it. Values are made to fit as the service made them fit: this façade is the one place that does. */
-export function contentOf(json: Readonly<Record<string, unknown>>): MessageContentInput {
+export function contentOf(json: Readonly<Record<string, unknown>>): MessageContent {
   const content: Record<string, unknown> = {};
   const put = (name: string, value: unknown): void => {
     if (value !== undefined && value !== null) content[name] = value;
@@ -70,7 +70,7 @@ export function contentOf(json: Readonly<Record<string, unknown>>): MessageConte
   put("analyticsLabel", (json["fcm_options"] as { analytics_label?: unknown } | undefined)?.analytics_label);
   if (isObject(json["data"])) content["data"] = stringData(json["data"]);
   if (isObject(json["notification"])) content["notification"] = notificationOf(json["notification"]);
-  return content as MessageContentInput;
+  return content as MessageContent;
 }
 
 /** A number or boolean becomes text, an object or array its JSON; nothing is sent for null. */

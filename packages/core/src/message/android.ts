@@ -15,57 +15,134 @@ export const ImageUrlSchema = z.string().regex(/^https?:\/\/[^\s/]+/, "must be a
 const ColorSchema = z.string().regex(/^#[0-9a-fA-F]{6}$/, "must have the form #rrggbb");
 const DurationMsSchema = z.number().min(0);
 
-const LightSettingsSchema = z.strictObject({
+/** How an Android device's light blinks. */
+export interface AndroidLightSettings {
   /** `#rrggbb`, or `#rrggbbaa` with an opacity. */
-  color: z.string().regex(/^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$/, "must have the form #rrggbb or #rrggbbaa"),
+  readonly color: string;
   /** How long the light is on in each cycle. Unit: milliseconds. */
-  lightOnDurationMs: DurationMsSchema,
+  readonly lightOnDurationMs: number;
   /** How long the light is off in each cycle. Unit: milliseconds. */
+  readonly lightOffDurationMs: number;
+}
+
+/** What an Android notification can say beyond the general one. Whatever is set here wins over `notification` on Android. */
+export interface AndroidNotification {
+  /** First line. */
+  readonly title?: string | undefined;
+  /** The text below the title. */
+  readonly body?: string | undefined;
+  /** A drawable's name. */
+  readonly icon?: string | undefined;
+  /** Colour of the icon, `#rrggbb`. */
+  readonly color?: string | undefined;
+  /** `default` or a resource's name. Below Android 8 only: later the channel decides. */
+  readonly sound?: string | undefined;
+  /** Replaces an older notification with the same tag. */
+  readonly tag?: string | undefined;
+  /** Intent filter of the activity to open. */
+  readonly clickAction?: string | undefined;
+  /** Name of a string resource that takes the place of `body`, in the user's language. */
+  readonly bodyLocKey?: string | undefined;
+  /** What is put into the places of the text that `bodyLocKey` names. Needs it. */
+  readonly bodyLocArgs?: readonly string[] | undefined;
+  /** Name of a string resource that takes the place of `title`, in the user's language. */
+  readonly titleLocKey?: string | undefined;
+  /** What is put into the places of the text that `titleLocKey` names. Needs it. */
+  readonly titleLocArgs?: readonly string[] | undefined;
+  /** The notification channel. Android 8 and later. */
+  readonly channelId?: string | undefined;
+  /** Text for accessibility services. */
+  readonly ticker?: string | undefined;
+  /** `true` keeps it when the user touches it. */
+  readonly sticky?: boolean | undefined;
+  /** When what it is about happened: an RFC 3339 time, `2026-11-22T09:30:00Z`. */
+  readonly eventTime?: string | undefined;
+  /** Not on other devices of the user (a watch). */
+  readonly localOnly?: boolean | undefined;
+  /** Below Android 8; not the priority of delivery. */
+  readonly notificationPriority?: "min" | "low" | "default" | "high" | "max" | undefined;
+  /** The system's sound. */
+  readonly defaultSound?: boolean | undefined;
+  /** The system's way to vibrate. */
+  readonly defaultVibrateTimings?: boolean | undefined;
+  /** The system's light. */
+  readonly defaultLightSettings?: boolean | undefined;
+  /** Off, on, off, on … Unit: milliseconds. */
+  readonly vibrateTimingsMs?: readonly number[] | undefined;
+  /** On the lock screen. */
+  readonly visibility?: "private" | "public" | "secret" | undefined;
+  /** What it adds to the badge of the launcher's icon. A whole number, 0 or more. */
+  readonly notificationCount?: number | undefined;
+  /** How the device's light blinks. */
+  readonly lightSettings?: AndroidLightSettings | undefined;
+  /** A picture's http or https URL. */
+  readonly image?: string | undefined;
+  /** Whether the system may show it in the app's place. */
+  readonly proxy?: "allow" | "deny" | "if-priority-lowered" | undefined;
+}
+
+/**
+ * What only Android devices are told, over FCM HTTP v1. What is set here wins over the general field of the same meaning.
+ *
+ * Source: docs/protocol/fcm-v1.md#message
+ */
+export interface Android {
+  /** The last stored message of a key replaces the earlier ones. At most 4 keys are kept per device. */
+  readonly collapseKey?: string | undefined;
+  /** `high` wakes a sleeping device. */
+  readonly priority?: "normal" | "high" | undefined;
+  /** 0 means now or never. Unit: seconds. Range: 0 to 2419200 (four weeks, the service's default). Rounded down for delivery. */
+  readonly timeToLiveSec?: number | undefined;
+  /** Deliver only where the token belongs to this package. */
+  readonly restrictedPackageName?: string | undefined;
+  /** Takes the place of `data` on Android. */
+  readonly data?: Readonly<Record<string, string>> | undefined;
+  /** What the notification says and does on Android. */
+  readonly notification?: AndroidNotification | undefined;
+  /** Label for the console's statistics. 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
+  readonly analyticsLabel?: string | undefined;
+  /** Deliver before the user has unlocked the device after a restart. */
+  readonly directBootOk?: boolean | undefined;
+  /** Deliver over a network with little bandwidth. */
+  readonly bandwidthConstrainedOk?: boolean | undefined;
+  /** Deliver over a satellite network. */
+  readonly restrictedSatelliteOk?: boolean | undefined;
+}
+
+const LightSettingsSchema = z.strictObject({
+  color: z.string().regex(/^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$/, "must have the form #rrggbb or #rrggbbaa"),
+  lightOnDurationMs: DurationMsSchema,
   lightOffDurationMs: DurationMsSchema,
 });
 
-/** What an Android notification can say beyond the general one. Whatever is set here wins over `notification` on Android. */
+/** Checks the notification of an Android block. */
 export const AndroidNotificationSchema = z
   .strictObject({
     title: z.string().optional(),
     body: z.string().optional(),
-    /** A drawable's name. */
     icon: z.string().optional(),
     color: ColorSchema.optional(),
-    /** `default` or a resource's name. Below Android 8 only: later the channel decides. */
     sound: z.string().optional(),
-    /** Replaces an older notification with the same tag. */
     tag: z.string().optional(),
-    /** Intent filter of the activity to open. */
     clickAction: z.string().optional(),
     bodyLocKey: z.string().optional(),
     bodyLocArgs: z.array(z.string()).optional(),
     titleLocKey: z.string().optional(),
     titleLocArgs: z.array(z.string()).optional(),
-    /** Android 8 and later. */
     channelId: z.string().optional(),
-    /** Text for accessibility services. */
     ticker: z.string().optional(),
-    /** `true` keeps it when the user touches it. */
     sticky: z.boolean().optional(),
-    /** When what it is about happened. */
     eventTime: z.iso.datetime({ offset: true, error: "must be an RFC 3339 time, 2026-11-22T09:30:00Z" }).optional(),
-    /** Not on other devices of the user (a watch). */
     localOnly: z.boolean().optional(),
-    /** Below Android 8; not the priority of delivery. */
     notificationPriority: z.enum(["min", "low", "default", "high", "max"]).optional(),
     defaultSound: z.boolean().optional(),
     defaultVibrateTimings: z.boolean().optional(),
     defaultLightSettings: z.boolean().optional(),
-    /** Off, on, off, on … Unit: milliseconds. */
     vibrateTimingsMs: z.array(DurationMsSchema).optional(),
-    /** On the lock screen. */
     visibility: z.enum(["private", "public", "secret"]).optional(),
-    /** What it adds to the badge of the launcher's icon. */
     notificationCount: z.int().min(0).optional(),
     lightSettings: LightSettingsSchema.optional(),
     image: ImageUrlSchema.optional(),
-    /** Whether the system may show it in the app's place. */
     proxy: z.enum(["allow", "deny", "if-priority-lowered"]).optional(),
   })
   .superRefine((notification, context) => {
@@ -76,31 +153,16 @@ export const AndroidNotificationSchema = z
     }
   });
 
-/**
- * What only Android devices are told, over FCM HTTP v1. What is set here wins over the general field of the same meaning.
- *
- * Source: docs/protocol/fcm-v1.md#message
- */
+/** Checks an Android block. */
 export const AndroidSchema = z.strictObject({
-  /** At most 4 keys are kept per device. */
   collapseKey: z.string().min(1, "must not be empty").optional(),
   priority: z.enum(["normal", "high"]).optional(),
-  /** 0 means now or never. Unit: seconds. Range: 0 to 2419200 (four weeks, the service's default). Rounded down for delivery. */
   timeToLiveSec: z.number().min(0).max(MAX_TTL_SEC).optional(),
   restrictedPackageName: z.string().min(1, "must not be empty").optional(),
-  /** Takes the place of `data` on Android. */
   data: DataSchema.optional(),
   notification: AndroidNotificationSchema.optional(),
   analyticsLabel: AnalyticsLabelSchema.optional(),
-  /** Deliver before the user has unlocked the device after a restart. */
   directBootOk: z.boolean().optional(),
-  /** Deliver over a network with little bandwidth. */
   bandwidthConstrainedOk: z.boolean().optional(),
-  /** Deliver over a satellite network. */
   restrictedSatelliteOk: z.boolean().optional(),
 });
-
-/** The Android block of a message, checked. */
-export type Android = z.output<typeof AndroidSchema>;
-/** The notification of an Android block, checked. */
-export type AndroidNotification = z.output<typeof AndroidNotificationSchema>;

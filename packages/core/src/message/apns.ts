@@ -1,24 +1,35 @@
 import { z } from "zod";
 import { AnalyticsLabelSchema, ImageUrlSchema } from "./android.ts";
-import { isPlainObject } from "./data.ts";
+import { isPlainObject, type JsonValue } from "./data.ts";
 import { describeType } from "./token.ts";
 
 /** Deepest nesting of an APNs payload. Ours: the whole payload has at most 4096 bytes. */
 const MAX_DEPTH = 32;
 
-/** What an APNs payload can hold. */
-export type ApnsPayloadValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly ApnsPayloadValue[]
-  | { readonly [key: string]: ApnsPayloadValue };
-/** A whole APNs payload: `aps` and keys of one's own. */
-export type ApnsPayload = {
-  readonly aps?: { readonly [key: string]: ApnsPayloadValue };
-  readonly [key: string]: ApnsPayloadValue | undefined;
-};
+/** A whole APNs payload: `aps`, in Apple's own spelling, and keys of one's own. */
+export interface ApnsPayload {
+  /** What the system reads: `alert`, `badge`, `sound`, `category` … */
+  readonly aps?: { readonly [key: string]: JsonValue };
+  readonly [key: string]: JsonValue | undefined;
+}
+
+/**
+ * What only Apple devices are told, over FCM HTTP v1. A header or a key of `aps` set here wins over the one made from a general field.
+ *
+ * Source: docs/protocol/fcm-v1.md#message
+ */
+export interface Apns {
+  /** `apns-priority` ("5" or "10"), `apns-expiration`, `apns-collapse-id`, `apns-push-type`, `apns-topic` and so on. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The whole APNs payload: `aps`, in Apple's own spelling, and keys of your own beside it. */
+  readonly payload?: ApnsPayload | undefined;
+  /** Label for the console's statistics. 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
+  readonly analyticsLabel?: string | undefined;
+  /** A picture's http or https URL, for the notification service extension. */
+  readonly image?: string | undefined;
+  /** Push token of a Live Activity. */
+  readonly liveActivityToken?: string | undefined;
+}
 
 const ApnsPayloadSchema: z.ZodType<ApnsPayload, ApnsPayload> = z
   .custom<ApnsPayload>(() => true)
@@ -57,16 +68,9 @@ function copyJson(value: unknown, path: string[], report: (path: string[], messa
  * Source: docs/protocol/fcm-v1.md#message
  */
 export const ApnsSchema = z.strictObject({
-  /** `apns-priority` ("5" or "10"), `apns-expiration`, `apns-collapse-id`, `apns-push-type`, `apns-topic` and so on. */
   headers: z.record(z.string(), z.string()).optional(),
-  /** The whole APNs payload: `aps`, in Apple's own spelling, and keys of your own beside it. */
   payload: ApnsPayloadSchema.optional(),
   analyticsLabel: AnalyticsLabelSchema.optional(),
-  /** A picture for the notification service extension. */
   image: ImageUrlSchema.optional(),
-  /** Push token of a Live Activity. */
   liveActivityToken: z.string().min(1, "must not be empty").optional(),
 });
-
-/** The APNs block of a message, checked. */
-export type Apns = z.output<typeof ApnsSchema>;

@@ -1,10 +1,10 @@
 import { z } from "zod";
 
 /** CCS about the connection itself. Never acknowledged. */
-export const ControlMessageSchema = z.object({
+export interface ControlMessage {
   /** `CONNECTION_DRAINING` is the only type so far. */
-  controlType: z.string(),
-});
+  readonly controlType: string;
+}
 
-/** A control message. */
-export type ControlMessage = Readonly<z.output<typeof ControlMessageSchema>>;
+/** Checks a control message. */
+export const ControlMessageSchema = z.object({ controlType: z.string() });

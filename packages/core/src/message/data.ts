@@ -2,6 +2,12 @@ import { z } from "zod";
 import { isReservedDataKey } from "./payload.ts";
 import { describeType } from "./token.ts";
 
+/** What JSON can hold. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** Checks that a value is JSON. */
+export const JsonValueSchema: z.ZodType<JsonValue, JsonValue> = z.json();
+
 /**
  * The app's own keys and values. Strings only: that is all an app ever receives. Reserved keys are refused. What comes out is a copy, so
  * that what the caller does with the object afterwards changes no message under way.

@@ -1,73 +1,101 @@
 import { z } from "zod";
 import { type FieldProblem, InvalidMessageError } from "../errors.ts";
-import { AnalyticsLabelSchema, AndroidSchema } from "./android.ts";
-import { ApnsSchema } from "./apns.ts";
+import { AnalyticsLabelSchema, type Android, AndroidSchema } from "./android.ts";
+import { type Apns, ApnsSchema } from "./apns.ts";
 import { DataSchema, isPlainObject } from "./data.ts";
 import { describeIssue, problemsOf } from "./issues.ts";
-import { NotificationSchema } from "./notification.ts";
+import { type Notification, NotificationSchema } from "./notification.ts";
 import { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
 import { readPlainMessage } from "./plain-message.ts";
-import { TargetSchema } from "./target.ts";
-import { WebpushSchema } from "./webpush.ts";
+import { type Target, type TargetInput, TargetSchema } from "./target.ts";
+import { type Webpush, WebpushSchema } from "./webpush.ts";
 
 /** Longest time to live: four weeks, which is also what the service takes when none is given. Unit: seconds. */
 export const MAX_TIME_TO_LIVE_SEC = 2_419_200;
 
 const TIME_TO_LIVE_RANGE = `must be a whole number of seconds from 0 to ${MAX_TIME_TO_LIVE_SEC}, which is four weeks`;
 
+/** A message without its target: what `sendToUser` and `sendAll` take. Every field may be left out. */
+export interface MessageContent {
+  /**
+   * The app's own keys and values, both strings: that is all an app ever receives. Not `from` or `message_type`, nothing that starts with
+   * `google` or `gcm`. Keys and values have at most 4096 bytes in UTF-8, to a topic 2048.
+   */
+  readonly data?: Readonly<Record<string, string>> | undefined;
+  /** What the system shows by itself when the app is not in front. */
+  readonly notification?: Notification | undefined;
+  /** The last stored message of a key replaces the earlier ones; at most 4 keys are kept per device. */
+  readonly collapseKey?: string | undefined;
+  /** Unset stays unset: the service takes `normal` for data and `high` for notification messages. */
+  readonly priority?: "normal" | "high" | undefined;
+  /** Wakes an idle iOS app. */
+  readonly contentAvailable?: boolean | undefined;
+  /** Lets a notification service extension change it. iOS 10 and later. */
+  readonly mutableContent?: boolean | undefined;
+  /** Hold it until the device is active. Without effect since November 2016. */
+  readonly delayWhileIdle?: boolean | undefined;
+  /** How long to keep it for a device that is away; 0 means now or never. Unit: seconds. Range: 0 to 2419200 (four weeks, the service's default). */
+  readonly timeToLiveSec?: number | undefined;
+  /** Deliver only where the token belongs to this package. Not over CCS. */
+  readonly restrictedPackageName?: string | undefined;
+  /** Check everything, deliver nothing. */
+  readonly dryRun?: boolean | undefined;
+  /** CCS: ask for a receipt once the device has confirmed it. */
+  readonly deliveryReceiptRequested?: boolean | undefined;
+  /** CCS: the caller's own `message_id`, for one recipient only; by default each recipient gets one. 1 to 256 printable ASCII characters. */
+  readonly messageId?: string | undefined;
+  /** Label for the console's statistics. 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
+  readonly analyticsLabel?: string | undefined;
+  /** FCM HTTP v1: what only Android devices are told. */
+  readonly android?: Android | undefined;
+  /** FCM HTTP v1: what only Apple devices are told. */
+  readonly apns?: Apns | undefined;
+  /** FCM HTTP v1: what only browsers are told. */
+  readonly webpush?: Webpush | undefined;
+}
+
+/** A message from the app server to client apps, as a caller writes it. */
+export interface DownstreamMessageInput extends MessageContent {
+  /** Where it goes: one token, many tokens, a topic, a condition, a device group, or an installation ID. */
+  readonly target: TargetInput;
+}
+
+/** A message from the app server to client apps, after validation. */
+export interface DownstreamMessage extends MessageContent {
+  /** Where it goes, checked. */
+  readonly target: Target;
+}
+
 const contentShape = {
   data: DataSchema.optional(),
   notification: NotificationSchema.optional(),
-  /** The last stored message of a key replaces the earlier ones; at most 4 keys are kept per device. */
   collapseKey: z.string().min(1, "must not be empty").optional(),
-  /** Unset stays unset: the service takes `normal` for data and `high` for notification messages. */
   priority: z.enum(["normal", "high"]).optional(),
-  /** Wakes an idle iOS app. */
   contentAvailable: z.boolean().optional(),
-  /** iOS 10 and later. */
   mutableContent: z.boolean().optional(),
-  /** Hold it until the device is active. Without effect since November 2016. */
   delayWhileIdle: z.boolean().optional(),
-  /** How long to keep it for a device that is away; 0 means now or never. Unit: seconds. Range: 0 to 2419200 (four weeks, the service's default). */
   timeToLiveSec: z
     .int(TIME_TO_LIVE_RANGE)
     .min(0, TIME_TO_LIVE_RANGE)
     .max(MAX_TIME_TO_LIVE_SEC, TIME_TO_LIVE_RANGE)
     .optional(),
-  /** Deliver only where the token belongs to this package. Not over CCS. */
   restrictedPackageName: z.string().min(1, "must not be empty").optional(),
-  /** Check everything, deliver nothing. */
   dryRun: z.boolean().optional(),
-  /** CCS: ask for a receipt once the device has confirmed it. */
   deliveryReceiptRequested: z.boolean().optional(),
-  /** CCS: the caller's own `message_id`, for one recipient only; by default each recipient gets one. Unit: 1 to 256 characters. */
   messageId: z
     .string()
     .regex(/^[\x21-\x7e]{1,256}$/, "must have 1 to 256 printable ASCII characters without spaces")
     .optional(),
-  /** Label for the console's statistics. */
   analyticsLabel: AnalyticsLabelSchema.optional(),
-  /** FCM HTTP v1: what only Android devices are told. */
   android: AndroidSchema.optional(),
-  /** FCM HTTP v1: what only Apple devices are told. */
   apns: ApnsSchema.optional(),
-  /** FCM HTTP v1: what only browsers are told. */
   webpush: WebpushSchema.optional(),
 };
 
-/** Everything of a message but where it goes. */
+/** Checks everything of a message but where it goes. */
 export const MessageContentSchema = z.strictObject(contentShape);
-/** A message and where it goes. */
+/** Checks a message and where it goes. */
 export const DownstreamMessageSchema = z.strictObject({ target: TargetSchema, ...contentShape });
-
-/** A message from the app server to client apps, after validation. */
-export type DownstreamMessage = z.output<typeof DownstreamMessageSchema>;
-/** A message from the app server to client apps, as a caller writes it. */
-export type DownstreamMessageInput = z.input<typeof DownstreamMessageSchema>;
-/** A message without its target, after validation. */
-export type MessageContent = z.output<typeof MessageContentSchema>;
-/** A message without its target, as a caller writes it. */
-export type MessageContentInput = z.input<typeof MessageContentSchema>;
 
 /**
  * Checks a message once, at the door. What it returns shares nothing with what it was given.

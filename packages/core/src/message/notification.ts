@@ -1,44 +1,70 @@
 import { z } from "zod";
+import { type JsonValue, JsonValueSchema } from "./data.ts";
 
 /**
- * What the system shows by itself when the app is not in front.
+ * What the system shows by itself when the app is not in front. Over FCM HTTP v1 it is written into the blocks of each platform.
  *
  * Source: docs/protocol/gcm-http.md#notification
  */
+export interface Notification {
+  /** First line. Android of the GCM years wants it. */
+  readonly title?: string | undefined;
+  /** The text below the title. */
+  readonly body?: string | undefined;
+  /** iOS: the line between title and body. */
+  readonly subtitle?: string | undefined;
+  /** Android: a drawable's name. Web: a URL. */
+  readonly icon?: string | undefined;
+  /** `default`, a resource (Android) or file name (iOS); an object for iOS critical alerts, in Apple's own spelling. */
+  readonly sound?: string | { readonly [key: string]: JsonValue } | undefined;
+  /** A picture's http or https URL. FCM HTTP v1 only; elsewhere without effect. */
+  readonly image?: string | undefined;
+  /** iOS: the number on the app's icon; 0 removes it. A whole number, 0 or more. */
+  readonly badge?: number | undefined;
+  /** Android: replaces an older notification with the same tag. */
+  readonly tag?: string | undefined;
+  /** Android: colour of the icon, `#rrggbb`. */
+  readonly color?: string | undefined;
+  /** What a tap does. Android: intent filter. iOS: category. Web: an HTTPS URL. */
+  readonly clickAction?: string | undefined;
+  /** Android 8 and later: the notification channel. */
+  readonly androidChannelId?: string | undefined;
+  /** Key of a text in the app that takes the place of `body`, in the user's language. */
+  readonly bodyLocKey?: string | undefined;
+  /** What is put into the places of the text that `bodyLocKey` names. */
+  readonly bodyLocArgs?: readonly string[] | undefined;
+  /** Key of a text in the app that takes the place of `title`, in the user's language. */
+  readonly titleLocKey?: string | undefined;
+  /** What is put into the places of the text that `titleLocKey` names. */
+  readonly titleLocArgs?: readonly string[] | undefined;
+}
+
+/** Checks a notification. */
 export const NotificationSchema = z.strictObject({
   title: z.string().optional(),
   body: z.string().optional(),
-  /** iOS. */
   subtitle: z.string().optional(),
-  /** Android: a drawable's name. Web: a URL. */
   icon: z.string().optional(),
-  /** `default`, a resource or file name; an object for iOS critical alerts. */
   sound: z
-    .union([z.string(), z.record(z.string(), z.json())], "must be a string, or an object for an iOS critical alert")
+    .union(
+      [z.string(), z.record(z.string(), JsonValueSchema)],
+      "must be a string, or an object for an iOS critical alert",
+    )
     .optional(),
-  /** A picture's http or https URL. FCM HTTP v1 only; elsewhere without effect. */
   image: z
     .string()
     .regex(/^https?:\/\/[^\s/]+/, "must be an http or https URL")
     .optional(),
-  /** iOS. 0 removes it. */
   badge: z.int().min(0).optional(),
-  /** Android: replaces an older notification with the same tag. */
   tag: z.string().optional(),
-  /** Android: `#rrggbb`. */
   color: z
     .string()
     .regex(/^#[0-9a-fA-F]{6}$/, "must have the form #rrggbb")
     .optional(),
-  /** Android: intent filter. iOS: category. Web: an HTTPS URL. */
   clickAction: z.string().optional(),
-  /** Android 8 and later. */
   androidChannelId: z.string().optional(),
   bodyLocKey: z.string().optional(),
   bodyLocArgs: z.array(z.string()).optional(),
   titleLocKey: z.string().optional(),
   titleLocArgs: z.array(z.string()).optional(),
 });
-
-/** The notification part of a message, checked. */
-export type Notification = z.output<typeof NotificationSchema>;

@@ -19,7 +19,7 @@ export function readPlainMessage(input: unknown): DownstreamMessage | undefined 
     if (value === undefined) return undefined;
     message[key] = value;
   }
-  return message["target"] === undefined ? undefined : (message as DownstreamMessage);
+  return message["target"] === undefined ? undefined : (message as unknown as DownstreamMessage);
 }
 
 function readField(key: string, value: unknown): unknown {

@@ -1,17 +1,24 @@
 import { z } from "zod";
 
 /** A message from an app to the app server, as CCS hands it over. */
-export const UpstreamMessageSchema = z.object({
+export interface UpstreamMessage {
   /** Token of the sending app. */
-  from: z.string().min(1),
+  readonly from: string;
   /** Chosen by the device; unique together with `from`. */
-  messageId: z.string().min(1),
+  readonly messageId: string;
   /** The app's package name. */
+  readonly category?: string | undefined;
+  /** The app's own keys and values. */
+  readonly data: Readonly<Record<string, string>>;
+  /** How long CCS keeps it for the app server. Unit: seconds. */
+  readonly timeToLiveSec?: number | undefined;
+}
+
+/** Checks an upstream message. */
+export const UpstreamMessageSchema = z.object({
+  from: z.string().min(1),
+  messageId: z.string().min(1),
   category: z.string().optional(),
   data: z.record(z.string(), z.string()),
-  /** Unit: seconds. */
   timeToLiveSec: z.number().optional(),
 });
-
-/** A message from an app to the app server. */
-export type UpstreamMessage = Readonly<z.output<typeof UpstreamMessageSchema>>;

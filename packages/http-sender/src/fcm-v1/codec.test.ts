@@ -1,11 +1,11 @@
-import { FcmV1SendRequestSchema, type MessageContentInput, parseDownstreamMessage } from "@cloud-messaging/core";
+import { FcmV1SendRequestSchema, type MessageContent, parseDownstreamMessage } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { addressesOf, createFcmV1Encoder, encodeFcmV1Content, withoutV1Meaning } from "./codec.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const FID = "cTEST0123456789abcdefg";
 
-function encode(content: MessageContentInput) {
+function encode(content: MessageContent) {
   return encodeFcmV1Content(parseDownstreamMessage({ target: { token: "tok-a" }, ...content }), NOW);
 }
 
