@@ -206,7 +206,8 @@ describeInBrowser("using the inbox", (open) => {
     emulator.inbox.clear(); // now the page does not have it any more either
     await page.getByText("No messages yet").waitFor();
     expect(await heading.count()).toBe(1);
-    expect(complaints).toEqual([]);
+    // the page may have asked just before it heard that the message is gone
+    expect(complaints.filter((text) => !text.includes("404"))).toEqual([]);
   });
 
   it("says that the emulator is gone, and goes on when it is back", async () => {

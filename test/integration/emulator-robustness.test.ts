@@ -208,4 +208,21 @@ describe("bad input", () => {
     await expectGoodService(emulator);
     await peer[Symbol.asyncDispose]();
   });
+
+  it("answers JSON of which no text can be made", async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice();
+    const odd = { toString: false, valueOf: 1 };
+    const { endpoint, apiKey } = emulator.httpOptions();
+    const response = await fetch(endpoint, {
+      method: "POST",
+      headers: { authorization: `key=${apiKey}`, "content-type": "application/json" },
+      body: JSON.stringify({ to: device.token, notification: { sound: odd }, data: { odd } }),
+    });
+    expect(await response.json()).toMatchObject({ success: 1 });
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: device.token, message_id: "m-1", message_type: odd });
+    expect(await peer.next()).toMatchObject({ message_type: "nack", message_id: "m-1", error: "INVALID_JSON" });
+    await expectGoodService(emulator);
+  });
 });

@@ -77,6 +77,9 @@ describe("what CCS writes inside <gcm>", () => {
       { type: "upstream", message: { from: "tok-a", messageId: "u-1", timeToLiveSec: 600, data: {} } },
     ],
     ['{"message_type":"novelty"}', { type: "unknown", messageType: "novelty" }],
+    ['{"message_type":7}', { type: "malformed", problem: "message_type: must be a string" }],
+    // no text can be made of it
+    ['{"message_type":{"toString":false}}', { type: "malformed", problem: "message_type: must be a string" }],
   ])("is read: %s", (json, frame) => {
     expect(parseCcsFrame(json)).toEqual(frame);
   });

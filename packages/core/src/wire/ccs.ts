@@ -80,7 +80,9 @@ export function parseCcsFrame(json: string): CcsFrame {
     case null:
       return upstreamFrame(value);
     default:
-      return { type: "unknown", messageType: String(messageType).slice(0, 100) };
+      return typeof messageType === "string"
+        ? { type: "unknown", messageType: messageType.slice(0, 100) }
+        : { type: "malformed", problem: "message_type: must be a string" };
   }
 }
 

@@ -52,6 +52,6 @@ export class ReceivedMessages {
 function weigh({ data, notification }: DeviceMessage): number {
   let weight = 500;
   for (const key in data) weight += key.length + (data[key]?.length ?? 0);
-  for (const key in notification) weight += key.length + String(notification[key]).length;
+  for (const key in notification) weight += key.length + (JSON.stringify(notification[key])?.length ?? 0);
   return weight;
 }

@@ -30,7 +30,7 @@ export function readDownstream(
     refusal: { kind: "refused", code, word: "INVALID_JSON", detail: `InvalidJson: ${detail}` },
   });
   const messageType = value["message_type"];
-  if (messageType !== undefined) return refused(`unknown message_type: ${String(messageType).slice(0, 50)}`);
+  if (messageType !== undefined) return refused(`unknown message_type: ${JSON.stringify(messageType).slice(0, 50)}`);
   const parsed = CcsDownstreamSchema.safeParse(lenientNumbers ? withNumericTtl(value) : value);
   if (!parsed.success) return refused(`JSON_TYPE_ERROR : ${typeProblem(parsed.error.issues[0], value)}`);
   const fields = parsed.data;

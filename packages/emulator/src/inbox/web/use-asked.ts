@@ -35,7 +35,8 @@ export function useAsked<T>(subject: string, version: unknown, ask: () => Promis
       mine.running = true;
       const value = await latestAsk.current();
       if (work.current !== mine) return;
-      setAnswer({ subject, value });
+      // gone meanwhile: what was there stays in view
+      setAnswer((last) => (value === undefined && last?.subject === subject ? last : { subject, value }));
       setTimeout(() => {
         mine.running = false;
         if (!mine.again || work.current !== mine) return;
