@@ -396,6 +396,50 @@ describe("sendAll", () => {
     expect(sentTo()).toEqual(["a"]);
   });
 
+  it("sends no batch that waits for room when the loop over it ends", async () => {
+    const { sender, sentTo, clock } = setup({ busy: ["unavailable", "ok"] }, { maxWaiting: 1 });
+    const busy = sender.send({ target: { token: "busy" } });
+    const looped = (async () => {
+      for await (const { kind } of sender.sendAll({}, ["mal formed", "a"], { batchSize: 1 })) {
+        expect(kind).toBe("rejected");
+        break;
+      }
+    })();
+    await clock.advance(60_000);
+    await Promise.all([busy, looped]);
+    expect(sentTo()).toEqual(["busy", "busy"]);
+    expect(sender.pending).toBe(0);
+  });
+
+  it("tells a source to end only where it has not ended or failed by itself, as any loop does", async () => {
+    const { sender } = setup();
+    const returned: string[] = [];
+    const source = (name: string, next: () => IteratorResult<string>) => ({
+      [Symbol.iterator]: () => ({
+        next,
+        return: () => {
+          returned.push(name);
+          throw new Error("return() failed");
+        },
+      }),
+    });
+    for await (const _ of sender.sendAll(
+      {},
+      source("ended", () => ({ done: true, value: undefined })),
+    ));
+    const failing = source("failed", () => {
+      throw new Error("next() failed");
+    });
+    await expect(async () => {
+      for await (const _ of sender.sendAll({}, failing));
+    }).rejects.toThrow("next() failed");
+    const endless = source("left", () => ({ done: false, value: "a" }));
+    await expect(async () => {
+      for await (const _ of sender.sendAll({}, endless)) break;
+    }).rejects.toThrow("return() failed");
+    expect(returned).toEqual(["left"]);
+  });
+
   it("begins no further attempt once the loop over it has ended, and does not wait for one", async () => {
     const { sender, sentTo, clock } = setup({ bad: [{ code: "unavailable", retryAfterMs: 60_000 }] });
     for await (const { recipient } of sender.sendAll({}, ["bad", "ok"], { batchSize: 1, concurrency: 2 })) {

@@ -195,7 +195,8 @@ export function createSender(options: CreateSenderOptions): Sender {
         concurrency: allOptions.concurrency ?? transport.preferredConcurrency ?? 16,
         batchSize: allOptions.batchSize ?? transport.preferredBatchSize ?? 1,
         async sendBatch(batch, retryUntil) {
-          await gate.acquire(allOptions.signal);
+          // one that still waits for room when nobody takes outcomes any more is not sent
+          await gate.acquire(retryUntil);
           return dispatch(withTokens(content, batch), allOptions, retryUntil);
         },
       });
