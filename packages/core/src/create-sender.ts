@@ -1,4 +1,4 @@
-import { systemClock } from "./clock.ts";
+import { steadyNow, systemClock } from "./clock.ts";
 import {
   AbortedError,
   ClosedError,
@@ -65,7 +65,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     retryUntil?: AbortSignal,
   ): Promise<SendReport> {
     try {
-      const startedAt = clock.now();
+      const begunAt = steadyNow(clock);
       const given = tokensOf(message.target);
       let substitution: Substitution | undefined;
       if (given !== undefined) {
@@ -74,14 +74,14 @@ export function createSender(options: CreateSenderOptions): Sender {
       }
       const sent = await transport.send(
         substitution?.message ?? message,
-        attemptOptions(message, substitution?.message ?? message, sendOptions, startedAt, retryUntil),
+        attemptOptions(message, substitution?.message ?? message, sendOptions, begunAt, retryUntil),
       );
       const { signal } = sendOptions;
       if (signal?.aborted && sent.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
       const stored = given === undefined ? sent : tellStore(sent);
       const told = isPromiseLike(stored) ? await stored : stored;
       const report = substitution === undefined ? told : substitution.restore(told);
-      if (sendChannel.hasSubscribers) publishSend(report, startedAt);
+      if (sendChannel.hasSubscribers) publishSend(report, begunAt);
       return report;
     } finally {
       gate.leave();
@@ -92,14 +92,14 @@ export function createSender(options: CreateSenderOptions): Sender {
     given: DownstreamMessage,
     message: DownstreamMessage,
     { signal, timeoutMs, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) }: SendOptions,
-    startedAt: number,
+    begunAt: number,
     retryUntil: AbortSignal | undefined,
   ): AttemptOptions {
     return {
       signal,
       retryUntil,
       ambiguous,
-      deadlineAt: startedAt + (timeoutMs ?? transport.retryPolicy.totalMs),
+      deadlineAt: clock.now() + (timeoutMs ?? transport.retryPolicy.totalMs) - (steadyNow(clock) - begunAt),
       messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
     };
   }
@@ -128,12 +128,12 @@ export function createSender(options: CreateSenderOptions): Sender {
     }
   }
 
-  function publishSend(report: SendReport, startedAt: number): void {
+  function publishSend(report: SendReport, begunAt: number): void {
     publish("cloud-messaging:send", () => ({
       transport: transport.name,
       counts: countOutcomes(report),
       attempts: report.outcomes.reduce((most, { attempts }) => Math.max(most, attempts), 0),
-      durationMs: clock.now() - startedAt,
+      durationMs: Math.round(steadyNow(clock) - begunAt),
     }));
   }
 

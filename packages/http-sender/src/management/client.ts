@@ -13,6 +13,7 @@ import {
   publish,
   type RecipientOutcome,
   type ServiceAnswer,
+  steadyNow,
   tokenProblem,
   type WireVocabulary,
 } from "@cloud-messaging/core";
@@ -118,7 +119,7 @@ export class ManagementClient {
       const { code, detail, retryAfterMs } = credentials;
       return { result: { kind: "no-credentials", code, detail, retryAfterMs }, secret: "", refuse: () => false };
     }
-    const startedAt = clock.now();
+    const startedAt = steadyNow(clock);
     const result = await http.request({
       method,
       path,
@@ -132,7 +133,7 @@ export class ManagementClient {
       origin,
       recipients,
       ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
-      durationMs: clock.now() - startedAt,
+      durationMs: Math.round(steadyNow(clock) - startedAt),
     }));
     return { result, secret: credentials.secret, refuse: credentials.refuse };
   }
