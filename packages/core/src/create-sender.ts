@@ -1,12 +1,5 @@
 import { steadyNow, systemClock } from "./clock.ts";
-import {
-  AbortedError,
-  ClosedError,
-  type FieldProblem,
-  InvalidMessageError,
-  InvalidOptionsError,
-  RegistrationStoreError,
-} from "./errors.ts";
+import { AbortedError, ClosedError, type FieldProblem, InvalidMessageError, InvalidOptionsError } from "./errors.ts";
 import { eventChannel, publish } from "./events.ts";
 import { createGate } from "./gate.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
@@ -24,6 +17,7 @@ import { applyReport, isPromiseLike, type MaybePromise } from "./registration-st
 import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
 import { sendInBatches } from "./send-all.ts";
 import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
+import { askStore, awaitTold, type StoreWait } from "./store-access.ts";
 import { type Substitution, substitute } from "./substitution.ts";
 import type { AttemptOptions } from "./transport.ts";
 
@@ -49,10 +43,19 @@ export function createSender(options: CreateSenderOptions): Sender {
   const nextMessageId = createMessageIds(random);
   const gate = createGate(maxWaiting, "The sender");
   const sendChannel = eventChannel("cloud-messaging:send");
+  const closingNow = new AbortController();
 
   function assertCanStart(signal: AbortSignal | undefined): void {
     if (gate.closed) throw new ClosedError("The sender");
     if (signal?.aborted) throw new AbortedError("The send", signal.reason);
+  }
+
+  const timeLeft = ({ timeoutMs }: SendOptions, begunAt: number): number =>
+    (timeoutMs ?? transport.retryPolicy.totalMs) - (steadyNow(clock) - begunAt);
+
+  function storeWait(sendOptions: SendOptions, begunAt: number): StoreWait {
+    const { signal } = sendOptions;
+    return { clock, withinMs: timeLeft(sendOptions, begunAt), signal, closing: closingNow.signal };
   }
 
   /**
@@ -62,14 +65,17 @@ export function createSender(options: CreateSenderOptions): Sender {
   async function dispatch(
     message: DownstreamMessage,
     sendOptions: SendOptions,
+    begunAt: number,
     retryUntil?: AbortSignal,
   ): Promise<SendReport> {
     try {
-      const begunAt = steadyNow(clock);
       const given = tokensOf(message.target);
       let substitution: Substitution | undefined;
       if (given !== undefined) {
-        const resolved = askStore(() => registrations.resolve(given));
+        const resolved = askStore(
+          () => registrations.resolve(given),
+          () => storeWait(sendOptions, begunAt),
+        );
         substitution = substitute(message, given, isPromiseLike(resolved) ? await resolved : resolved);
       }
       const sent = await transport.send(
@@ -91,15 +97,16 @@ export function createSender(options: CreateSenderOptions): Sender {
   function attemptOptions(
     given: DownstreamMessage,
     message: DownstreamMessage,
-    { signal, timeoutMs, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) }: SendOptions,
+    sendOptions: SendOptions,
     begunAt: number,
     retryUntil: AbortSignal | undefined,
   ): AttemptOptions {
+    const { signal, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) } = sendOptions;
     return {
       signal,
       retryUntil,
       ambiguous,
-      deadlineAt: clock.now() + (timeoutMs ?? transport.retryPolicy.totalMs) - (steadyNow(clock) - begunAt),
+      deadlineAt: clock.now() + timeLeft(sendOptions, begunAt),
       messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
     };
   }
@@ -122,7 +129,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     };
     try {
       const stored = applyReport(report, registrations);
-      return isPromiseLike(stored) ? Promise.resolve(stored).then(() => report, failed) : report;
+      return isPromiseLike(stored) ? awaitTold(stored, clock).then(() => report, failed) : report;
     } catch (storeError) {
       return failed(storeError);
     }
@@ -150,7 +157,7 @@ export function createSender(options: CreateSenderOptions): Sender {
       } catch (error) {
         return Promise.reject(error);
       }
-      return dispatch(message, sendOptions);
+      return dispatch(message, sendOptions, steadyNow(clock));
     },
 
     async sendToUser(userId, input, sendOptions = {}) {
@@ -160,10 +167,14 @@ export function createSender(options: CreateSenderOptions): Sender {
         throw new InvalidMessageError([{ path: "userId", problem: "must be a non-empty string" }]);
       }
       const content = parseMessageContent(input);
+      const begunAt = steadyNow(clock);
       gate.enter();
       let message: DownstreamMessage;
       try {
-        const found = await askStore(() => registrations.registrationsOf(userId));
+        const found = await askStore(
+          () => registrations.registrationsOf(userId),
+          () => storeWait(sendOptions, begunAt),
+        );
         if (content.messageId !== undefined && found.length > 1) throw ownMessageIdForMany(found.length);
         message = withTokens(
           content,
@@ -179,7 +190,7 @@ export function createSender(options: CreateSenderOptions): Sender {
         gate.leave();
         throw error;
       }
-      return dispatch(message, sendOptions);
+      return dispatch(message, sendOptions, begunAt);
     },
 
     sendAll(input, tokens, allOptions = {}) {
@@ -197,7 +208,7 @@ export function createSender(options: CreateSenderOptions): Sender {
         async sendBatch(batch, retryUntil) {
           // one that still waits for room when nobody takes outcomes any more is not sent
           await gate.acquire(retryUntil);
-          return dispatch(withTokens(content, batch), allOptions, retryUntil);
+          return dispatch(withTokens(content, batch), allOptions, steadyNow(clock), retryUntil);
         },
       });
     },
@@ -209,6 +220,8 @@ export function createSender(options: CreateSenderOptions): Sender {
     close() {
       closing ??= (async () => {
         gate.close();
+        // whoever still asks the store could send nothing any more
+        closingNow.abort();
         await transport.close();
         await gate.idle();
       })();
@@ -217,19 +230,6 @@ export function createSender(options: CreateSenderOptions): Sender {
     [Symbol.asyncDispose]: () => sender.close(),
   };
   return sender;
-}
-
-/** A store that cannot be asked stops the send: sending to superseded tokens instead would be a guess. */
-function askStore<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
-  const fail = (cause: unknown): never => {
-    throw new RegistrationStoreError(cause);
-  };
-  try {
-    const answer = ask();
-    return isPromiseLike(answer) ? Promise.resolve(answer as PromiseLike<T>).catch(fail) : answer;
-  } catch (cause) {
-    return fail(cause);
-  }
 }
 
 function neverLeft(outcome: RecipientOutcome): boolean {
