@@ -391,6 +391,35 @@ describe("a request that never left is retryable, and that is a proof", () => {
     await transport.close();
   });
 
+  it.each([
+    ["back", -7_200_000],
+    ["forward", 7_200_000],
+  ])("a clock that is set %s by hours moves no time limit", async (_, byMs) => {
+    await using server = await startFaultServer();
+    const manual = createManualClock();
+    let setBy = 0;
+    const clock = { now: () => manual.now() + setBy, steady: manual.now, schedule: manual.schedule };
+    const { transport } = setup(server.origin, { clock, maxSockets: 1 });
+    server.script(hang());
+    let settled = 0;
+    const count = () => settled++;
+    const first = transport.send(toTwo);
+    const second = transport.send(toTwo, { deadlineAt: clock.now() + 100 });
+    void first.then(count);
+    void second.then(count);
+    await server.arrived(1);
+    setBy = byMs;
+    await manual.advance(99);
+    expect(settled).toBe(0);
+    await manual.advance(1);
+    expectNeverLeft((await second).outcomes, "timeout");
+    await manual.advance(TIMEOUT_MS - 101);
+    expect(settled).toBe(1);
+    await manual.advance(1);
+    expect(common((await first).outcomes)).toMatchObject({ kind: "ambiguous", code: "timeout" });
+    await transport.close();
+  });
+
   it("a deadline that has passed already", async () => {
     await using server = await startFaultServer();
     const { clock, transport } = setup(server.origin);

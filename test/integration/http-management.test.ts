@@ -13,11 +13,13 @@ import {
 } from "../support/fault-server.ts";
 
 const API_KEY = "AIza-EXAMPLE-secret";
+/** What one attempt says. Second attempts: http-management-retries.test.ts. */
+const ONCE = { retry: false } as const;
 const bodyOf = (server: FaultServer, index = 0): unknown => JSON.parse(server.requests[index]?.body ?? "null");
 
 describe("device groups", () => {
   const groupsOf = (server: FaultServer, options: object = { apiKey: API_KEY }) =>
-    createDeviceGroups({ senderId: "1234567890", endpoint: `${server.origin}/fcm/notification`, ...options });
+    createDeviceGroups({ senderId: "1234567890", endpoint: `${server.origin}/fcm/notification`, ...ONCE, ...options });
 
   it("are created, changed and looked up with the legacy key, and the newest key is the one used", async () => {
     await using server = await startFaultServer();
@@ -232,7 +234,7 @@ describe("device groups", () => {
 
 describe("topics over Instance ID", () => {
   const topicsOf = (server: FaultServer, options: object = {}) =>
-    createTopics({ backend: "instance-id", apiKey: API_KEY, endpoint: server.origin, ...options });
+    createTopics({ backend: "instance-id", apiKey: API_KEY, endpoint: server.origin, ...ONCE, ...options });
 
   it("subscribe and unsubscribe in batches of 1000, merged by position, each token with its own outcome", async () => {
     await using server = await startFaultServer();
@@ -465,6 +467,7 @@ describe("topics over the topic-subscription service", () => {
       credential: async () => "ya29.token",
       endpoint: server.origin,
       maxSockets: 20,
+      ...ONCE,
       ...options,
     });
 

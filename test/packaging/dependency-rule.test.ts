@@ -124,7 +124,7 @@ const WORLDLY: readonly (readonly [string, readonly string[]])[] = [
   ["WebSocket(", []],
   ["Date.now(", ["core/src/clock.ts"]],
   ["new Date(", []],
-  ["performance.", []],
+  ["performance.", ["core/src/clock.ts"]],
   ["setTimeout(", ["core/src/clock.ts"]],
   ["setInterval(", []],
   // the event loop's turn, which is no time: what capacity() promises lasts for one

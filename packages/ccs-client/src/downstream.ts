@@ -13,7 +13,9 @@ import {
   type RecipientOutcome,
   recipientsOf,
   type SendReport,
+  steadyNow,
   tokensOf,
+  toSteady,
 } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { Connection } from "./connection.ts";
@@ -77,7 +79,9 @@ export class Downstream {
   /** Makes one attempt; see `DownstreamTransport.send`. */
   send(message: DownstreamMessage, options: AttemptOptions): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
-    const { signal, messageIds, deadlineAt = Number.POSITIVE_INFINITY } = options;
+    const { signal, messageIds } = options;
+    // by the steady reading from here on: setting the clock ends no message early and lets none wait longer
+    const deadlineAt = toSteady(this.#options.clock, options.deadlineAt ?? Number.POSITIVE_INFINITY);
     const resend = (options.ambiguous ?? (tokensOf(message.target) === undefined ? "report" : "resend")) === "resend";
     let resolve: (report: SendReport) => void = () => undefined;
     const report = new Promise<SendReport>((resolveReport) => {
@@ -89,7 +93,7 @@ export class Downstream {
       for (const entry of entries) this.#giveUp(entry, code, detail);
     };
     if (signal?.aborted) giveUp("aborted", "the caller's signal aborted");
-    else if (deadlineAt <= this.#options.clock.now()) giveUp("timeout", "its deadline had passed already");
+    else if (deadlineAt <= steadyNow(this.#options.clock)) giveUp("timeout", "its deadline had passed already");
     else {
       if (signal !== undefined && send.unsettled > 0) this.#watchSignal(signal, send, giveUp);
       this.#watchDeadline(deadlineAt);
@@ -335,11 +339,11 @@ export class Downstream {
     this.#cancelSweep?.();
     this.#sweepAt = deadlineAt;
     const { clock } = this.#options;
-    this.#cancelSweep = clock.schedule(Math.max(0, deadlineAt - clock.now()), () => this.#sweep());
+    this.#cancelSweep = clock.schedule(Math.max(0, deadlineAt - steadyNow(clock)), () => this.#sweep());
   }
 
   #sweep(): void {
-    const now = this.#options.clock.now();
+    const now = steadyNow(this.#options.clock);
     const trouble = this.#outlet.trouble;
     let next = Number.POSITIVE_INFINITY;
     this.#sweepAt = Number.POSITIVE_INFINITY;

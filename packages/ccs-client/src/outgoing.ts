@@ -6,7 +6,7 @@ import type { Waiting } from "./waiting-line.ts";
 export class SendInProgress {
   readonly outcomes: RecipientOutcome[];
   readonly resend: boolean;
-  /** Milliseconds since the epoch. */
+  /** By the steady reading of the clock (`steadyNow`). */
   readonly deadlineAt: number;
   /** Recipients without an outcome. */
   unsettled: number;

@@ -10,6 +10,11 @@ export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
   /**
+   * Milliseconds since any fixed moment, from a clock that nobody sets: what time-outs and deadlines are measured by, so that setting the
+   * machine's clock neither ends a wait early nor draws it out. Left out, `now()` is taken.
+   */
+  steady?(): number;
+  /**
    * Calls `run` once, `delayMs` from now.
    *
    * @param delayMs Unit: milliseconds. Anything below 0 counts as 0.
@@ -26,6 +31,7 @@ const MAX_TIMER_MS = 2_147_483_647;
 /** The machine's clock. Its timers keep the process alive until they fire or are cancelled. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  steady: () => performance.now(),
   schedule(delayMs, run) {
     let timer: NodeJS.Timeout;
     const arm = (remainingMs: number): void => {
@@ -38,6 +44,21 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The reading that durations are measured by. Unit: milliseconds, since any fixed moment. */
+export function steadyNow(clock: Clock): number {
+  return clock.steady === undefined ? clock.now() : clock.steady();
+}
+
+/**
+ * A point in time of `now()` as one of `steadyNow()`. To be asked for once, when a wait begins: the two readings drift apart whenever the
+ * clock is set.
+ *
+ * @param at Milliseconds since the epoch; `Infinity` stays what it is.
+ */
+export function toSteady(clock: Clock, at: number): number {
+  return clock.steady === undefined ? at : clock.steady() + (at - clock.now());
+}
 
 /** A clock that stands still until it is told to move. */
 export interface ManualClock extends Clock {

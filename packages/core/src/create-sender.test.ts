@@ -5,7 +5,7 @@ import { InvalidMessageError } from "./errors.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
 import { withRetry } from "./retry.ts";
 import { type Answer, scriptedTransport } from "./scripted-transport.test-support.ts";
-import type { CreateSenderOptions } from "./sender.ts";
+import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
 
 function setup(script: Record<string, readonly Answer[]> = {}, options: Partial<CreateSenderOptions> = {}) {
   const clock = createManualClock(1_000);
@@ -147,6 +147,43 @@ describe("a sender", () => {
       expect(sentTo()).toEqual([]);
       expect(sender.pending).toBe(0);
     }
+  });
+
+  it.each([
+    ["resolve", (sender: Sender, options: SendOptions) => sender.send({ target: { token: "a" } }, options)],
+    ["registrationsOf", (sender: Sender, options: SendOptions) => sender.sendToUser("u", {}, options)],
+  ] as const)(
+    "does not wait for a store that never answers %s: time, signal and close() end it",
+    async (method, send) => {
+      const registrations = { ...createMemoryRegistrationStore(), [method]: () => new Promise(() => {}) };
+      const { sender, sentTo, clock } = setup({}, { registrations });
+      const abort = new AbortController();
+      const late = expect(send(sender, { timeoutMs: 5_000 })).rejects.toMatchObject({ code: "ERR_REGISTRATION_STORE" });
+      const aborted = expect(send(sender, { signal: abort.signal })).rejects.toMatchObject({ code: "ERR_ABORTED" });
+      const closed = expect(send(sender, { timeoutMs: Number.POSITIVE_INFINITY })).rejects.toMatchObject({
+        code: "ERR_CLOSED",
+      });
+      await clock.advance(5_000);
+      await late;
+      abort.abort();
+      await aborted;
+      await sender.close();
+      await closed;
+      expect(sentTo()).toEqual([]);
+      expect([sender.pending, clock.scheduled]).toEqual([0, 0]);
+    },
+  );
+
+  it("reports what the service said even when the store never takes it", async () => {
+    const registrations = { ...createMemoryRegistrationStore(), remove: () => new Promise<void>(() => {}) };
+    const { sender, clock } = setup({ dead: ["not-registered"] }, { registrations });
+    const sending = sender.send({ target: { token: "dead" } });
+    await clock.advance(30_000);
+    const { outcomes, storeError } = await sending;
+    expect(outcomes).toMatchObject([{ kind: "unregistered" }]);
+    expect(storeError).toBeInstanceOf(Error);
+    await sender.close();
+    expect(clock.scheduled).toBe(0);
   });
 
   it("tells the store every change though one of them fails, and collects the failures", async () => {
@@ -394,6 +431,50 @@ describe("sendAll", () => {
     next("b");
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(sentTo()).toEqual(["a"]);
+  });
+
+  it("sends no batch that waits for room when the loop over it ends", async () => {
+    const { sender, sentTo, clock } = setup({ busy: ["unavailable", "ok"] }, { maxWaiting: 1 });
+    const busy = sender.send({ target: { token: "busy" } });
+    const looped = (async () => {
+      for await (const { kind } of sender.sendAll({}, ["mal formed", "a"], { batchSize: 1 })) {
+        expect(kind).toBe("rejected");
+        break;
+      }
+    })();
+    await clock.advance(60_000);
+    await Promise.all([busy, looped]);
+    expect(sentTo()).toEqual(["busy", "busy"]);
+    expect(sender.pending).toBe(0);
+  });
+
+  it("tells a source to end only where it has not ended or failed by itself, as any loop does", async () => {
+    const { sender } = setup();
+    const returned: string[] = [];
+    const source = (name: string, next: () => IteratorResult<string>) => ({
+      [Symbol.iterator]: () => ({
+        next,
+        return: () => {
+          returned.push(name);
+          throw new Error("return() failed");
+        },
+      }),
+    });
+    for await (const _ of sender.sendAll(
+      {},
+      source("ended", () => ({ done: true, value: undefined })),
+    ));
+    const failing = source("failed", () => {
+      throw new Error("next() failed");
+    });
+    await expect(async () => {
+      for await (const _ of sender.sendAll({}, failing));
+    }).rejects.toThrow("next() failed");
+    const endless = source("left", () => ({ done: false, value: "a" }));
+    await expect(async () => {
+      for await (const _ of sender.sendAll({}, endless)) break;
+    }).rejects.toThrow("return() failed");
+    expect(returned).toEqual(["left"]);
   });
 
   it("begins no further attempt once the loop over it has ended, and does not wait for one", async () => {

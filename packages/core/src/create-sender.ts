@@ -1,12 +1,5 @@
-import { systemClock } from "./clock.ts";
-import {
-  AbortedError,
-  ClosedError,
-  type FieldProblem,
-  InvalidMessageError,
-  InvalidOptionsError,
-  RegistrationStoreError,
-} from "./errors.ts";
+import { steadyNow, systemClock } from "./clock.ts";
+import { AbortedError, ClosedError, type FieldProblem, InvalidMessageError, InvalidOptionsError } from "./errors.ts";
 import { eventChannel, publish } from "./events.ts";
 import { createGate } from "./gate.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
@@ -24,6 +17,7 @@ import { applyReport, isPromiseLike, type MaybePromise } from "./registration-st
 import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
 import { sendInBatches } from "./send-all.ts";
 import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
+import { askStore, awaitTold, type StoreWait } from "./store-access.ts";
 import { type Substitution, substitute } from "./substitution.ts";
 import type { AttemptOptions } from "./transport.ts";
 
@@ -49,10 +43,19 @@ export function createSender(options: CreateSenderOptions): Sender {
   const nextMessageId = createMessageIds(random);
   const gate = createGate(maxWaiting, "The sender");
   const sendChannel = eventChannel("cloud-messaging:send");
+  const closingNow = new AbortController();
 
   function assertCanStart(signal: AbortSignal | undefined): void {
     if (gate.closed) throw new ClosedError("The sender");
     if (signal?.aborted) throw new AbortedError("The send", signal.reason);
+  }
+
+  const timeLeft = ({ timeoutMs }: SendOptions, begunAt: number): number =>
+    (timeoutMs ?? transport.retryPolicy.totalMs) - (steadyNow(clock) - begunAt);
+
+  function storeWait(sendOptions: SendOptions, begunAt: number): StoreWait {
+    const { signal } = sendOptions;
+    return { clock, withinMs: timeLeft(sendOptions, begunAt), signal, closing: closingNow.signal };
   }
 
   /**
@@ -62,26 +65,29 @@ export function createSender(options: CreateSenderOptions): Sender {
   async function dispatch(
     message: DownstreamMessage,
     sendOptions: SendOptions,
+    begunAt: number,
     retryUntil?: AbortSignal,
   ): Promise<SendReport> {
     try {
-      const startedAt = clock.now();
       const given = tokensOf(message.target);
       let substitution: Substitution | undefined;
       if (given !== undefined) {
-        const resolved = askStore(() => registrations.resolve(given));
+        const resolved = askStore(
+          () => registrations.resolve(given),
+          () => storeWait(sendOptions, begunAt),
+        );
         substitution = substitute(message, given, isPromiseLike(resolved) ? await resolved : resolved);
       }
       const sent = await transport.send(
         substitution?.message ?? message,
-        attemptOptions(message, substitution?.message ?? message, sendOptions, startedAt, retryUntil),
+        attemptOptions(message, substitution?.message ?? message, sendOptions, begunAt, retryUntil),
       );
       const { signal } = sendOptions;
       if (signal?.aborted && sent.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
       const stored = given === undefined ? sent : tellStore(sent);
       const told = isPromiseLike(stored) ? await stored : stored;
       const report = substitution === undefined ? told : substitution.restore(told);
-      if (sendChannel.hasSubscribers) publishSend(report, startedAt);
+      if (sendChannel.hasSubscribers) publishSend(report, begunAt);
       return report;
     } finally {
       gate.leave();
@@ -91,15 +97,16 @@ export function createSender(options: CreateSenderOptions): Sender {
   function attemptOptions(
     given: DownstreamMessage,
     message: DownstreamMessage,
-    { signal, timeoutMs, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) }: SendOptions,
-    startedAt: number,
+    sendOptions: SendOptions,
+    begunAt: number,
     retryUntil: AbortSignal | undefined,
   ): AttemptOptions {
+    const { signal, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) } = sendOptions;
     return {
       signal,
       retryUntil,
       ambiguous,
-      deadlineAt: startedAt + (timeoutMs ?? transport.retryPolicy.totalMs),
+      deadlineAt: clock.now() + timeLeft(sendOptions, begunAt),
       messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
     };
   }
@@ -122,18 +129,18 @@ export function createSender(options: CreateSenderOptions): Sender {
     };
     try {
       const stored = applyReport(report, registrations);
-      return isPromiseLike(stored) ? Promise.resolve(stored).then(() => report, failed) : report;
+      return isPromiseLike(stored) ? awaitTold(stored, clock).then(() => report, failed) : report;
     } catch (storeError) {
       return failed(storeError);
     }
   }
 
-  function publishSend(report: SendReport, startedAt: number): void {
+  function publishSend(report: SendReport, begunAt: number): void {
     publish("cloud-messaging:send", () => ({
       transport: transport.name,
       counts: countOutcomes(report),
       attempts: report.outcomes.reduce((most, { attempts }) => Math.max(most, attempts), 0),
-      durationMs: clock.now() - startedAt,
+      durationMs: Math.round(steadyNow(clock) - begunAt),
     }));
   }
 
@@ -150,7 +157,7 @@ export function createSender(options: CreateSenderOptions): Sender {
       } catch (error) {
         return Promise.reject(error);
       }
-      return dispatch(message, sendOptions);
+      return dispatch(message, sendOptions, steadyNow(clock));
     },
 
     async sendToUser(userId, input, sendOptions = {}) {
@@ -160,10 +167,14 @@ export function createSender(options: CreateSenderOptions): Sender {
         throw new InvalidMessageError([{ path: "userId", problem: "must be a non-empty string" }]);
       }
       const content = parseMessageContent(input);
+      const begunAt = steadyNow(clock);
       gate.enter();
       let message: DownstreamMessage;
       try {
-        const found = await askStore(() => registrations.registrationsOf(userId));
+        const found = await askStore(
+          () => registrations.registrationsOf(userId),
+          () => storeWait(sendOptions, begunAt),
+        );
         if (content.messageId !== undefined && found.length > 1) throw ownMessageIdForMany(found.length);
         message = withTokens(
           content,
@@ -179,7 +190,7 @@ export function createSender(options: CreateSenderOptions): Sender {
         gate.leave();
         throw error;
       }
-      return dispatch(message, sendOptions);
+      return dispatch(message, sendOptions, begunAt);
     },
 
     sendAll(input, tokens, allOptions = {}) {
@@ -195,8 +206,9 @@ export function createSender(options: CreateSenderOptions): Sender {
         concurrency: allOptions.concurrency ?? transport.preferredConcurrency ?? 16,
         batchSize: allOptions.batchSize ?? transport.preferredBatchSize ?? 1,
         async sendBatch(batch, retryUntil) {
-          await gate.acquire(allOptions.signal);
-          return dispatch(withTokens(content, batch), allOptions, retryUntil);
+          // one that still waits for room when nobody takes outcomes any more is not sent
+          await gate.acquire(retryUntil);
+          return dispatch(withTokens(content, batch), allOptions, steadyNow(clock), retryUntil);
         },
       });
     },
@@ -208,6 +220,8 @@ export function createSender(options: CreateSenderOptions): Sender {
     close() {
       closing ??= (async () => {
         gate.close();
+        // whoever still asks the store could send nothing any more
+        closingNow.abort();
         await transport.close();
         await gate.idle();
       })();
@@ -216,19 +230,6 @@ export function createSender(options: CreateSenderOptions): Sender {
     [Symbol.asyncDispose]: () => sender.close(),
   };
   return sender;
-}
-
-/** A store that cannot be asked stops the send: sending to superseded tokens instead would be a guess. */
-function askStore<T>(ask: () => MaybePromise<T>): MaybePromise<T> {
-  const fail = (cause: unknown): never => {
-    throw new RegistrationStoreError(cause);
-  };
-  try {
-    const answer = ask();
-    return isPromiseLike(answer) ? Promise.resolve(answer as PromiseLike<T>).catch(fail) : answer;
-  } catch (cause) {
-    return fail(cause);
-  }
 }
 
 function neverLeft(outcome: RecipientOutcome): boolean {

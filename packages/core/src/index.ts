@@ -9,7 +9,9 @@ export {
   createManualClock,
   type ManualClock,
   type Random,
+  steadyNow,
   systemClock,
+  toSteady,
   wait,
 } from "./clock.ts";
 // sending

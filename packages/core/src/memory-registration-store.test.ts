@@ -57,6 +57,28 @@ describe("canonical rewrites", () => {
     expect(tokensOf("u")).toEqual(["C"]);
   });
 
+  it("form chains that one request brought, in either order", () => {
+    for (const order of [
+      [1, 2],
+      [2, 1],
+    ]) {
+      const { store, tokensOf } = setup();
+      store.register("u", "A");
+      store.register("u", "B");
+      for (const n of order) n === 1 ? store.replace(A, B, 2_000) : store.replace(B, C, 2_000);
+      expect(store.resolve([A, B, C])).toEqual(["C", "C", "C"]);
+      expect(tokensOf("u")).toEqual(["C"]);
+    }
+  });
+
+  it("that one request brought in a circle rewrite nobody, and what leads there ends where it arrives", () => {
+    const { store } = setup();
+    store.replace(C, A, 2_000);
+    store.replace(A, B, 2_000);
+    store.replace(B, A, 2_000);
+    expect(store.resolve([A, B, C])).toEqual(["A", "B", "A"]);
+  });
+
   it("that contradict each other end with the newer, in either order of arrival", () => {
     for (const order of [
       [1, 2],

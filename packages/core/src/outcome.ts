@@ -95,7 +95,7 @@ export type OutcomeKind = RecipientOutcome["kind"];
 /** What became of one send: one outcome per recipient, in the order the caller gave them, duplicates included. */
 export interface SendReport {
   readonly outcomes: readonly RecipientOutcome[];
-  /** The registration store failed to take what this report says; the outcomes stand all the same. */
+  /** The registration store failed to take what this report says, or took more than 30 s; the outcomes stand all the same. */
   readonly storeError?: unknown;
 }
 

@@ -183,6 +183,28 @@ describe("second attempts", () => {
   });
 });
 
+describe("a clock that is set while a send waits", () => {
+  it.each([
+    ["back", -7_200_000],
+    ["forward", 7_200_000],
+  ])("%s neither draws the send out nor ends it early", async (_, byMs) => {
+    const manual = createManualClock(0);
+    let setBy = 0;
+    const clock = { now: () => manual.now() + setBy, steady: manual.now, schedule: manual.schedule };
+    const transport = scriptedTransport({ a: ["unavailable"] }, { clock });
+    const retrying = withRetry(transport, { clock, random: NO_JITTER, totalMs: 10_000, maxAttempts: 100 });
+    const sending = retrying.send(parseDownstreamMessage({ target: { token: "a" } }));
+    await manual.advance(500);
+    setBy = byMs;
+    await manual.advance(9_500);
+    // once a second, as if nobody had touched the clock
+    expect(transport.attempts).toHaveLength(11);
+    expect(transport.attempts.at(-1)?.options.deadlineAt).toBe(10_000 + byMs);
+    // what is shown is the time of day
+    expect((await sending).outcomes).toMatchObject([{ kind: "retryable", attempts: 11, retryAt: 11_000 + byMs }]);
+  });
+});
+
 describe("an unknown fate", () => {
   it("is sent again to tokens by default", async () => {
     const { clock, send, sentTo } = setup({ a: [{ ambiguous: "timeout" }, "ok"] });

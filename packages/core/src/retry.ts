@@ -1,7 +1,7 @@
 import pRetry from "p-retry";
 import { onAbort } from "./abort.ts";
 import { type BackoffPolicy, nextDelayMs } from "./backoff.ts";
-import { type Clock, type Random, systemClock } from "./clock.ts";
+import { type Clock, type Random, steadyNow, systemClock, toSteady } from "./clock.ts";
 import { type ErrorCode, errorRow } from "./error-code.ts";
 import { type FieldProblem, InvalidOptionsError } from "./errors.ts";
 import { publish } from "./events.ts";
@@ -45,11 +45,12 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
 
   async function retry(
     message: DownstreamMessage,
-    options: WithDeadline,
+    options: AttemptOptions,
+    endsAt: number,
     resend: boolean,
     first: SendReport,
   ): Promise<SendReport> {
-    const retries = new Retries({ transport, policy, clock, random }, message, options, resend, first);
+    const retries = new Retries({ transport, policy, clock, random }, message, options, endsAt, resend, first);
     const end = (): void => retries.end();
     const forget = [onAbort(options.signal, end), onAbort(options.retryUntil, end)];
     underWay.add(end);
@@ -72,16 +73,15 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
     ...(transport.preferredConcurrency === undefined ? {} : { preferredConcurrency: transport.preferredConcurrency }),
     check: (message) => transport.check?.(message),
     send(message, attempt = {}) {
-      const options: WithDeadline =
-        attempt.deadlineAt === undefined
-          ? { ...attempt, deadlineAt: clock.now() + policy.totalMs }
-          : (attempt as WithDeadline);
+      const deadlineAt = attempt.deadlineAt ?? clock.now() + policy.totalMs;
+      const options = attempt.deadlineAt === undefined ? { ...attempt, deadlineAt } : attempt;
+      const endsAt = toSteady(clock, deadlineAt);
       // no async function here: what it would hold is held once per pending message, and nearly every send ends with its first answer
       return transport.send(message, options).then((first) => {
         const resend =
           (options.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend" && !transport.settlesAmbiguous;
         return first.outcomes.some((outcome) => wantsAnother(outcome, resend))
-          ? retry(message, options, resend, first)
+          ? retry(message, options, endsAt, resend, first)
           : first;
       });
     },
@@ -144,8 +144,6 @@ function wantsAnother(outcome: RecipientOutcome, resend: boolean): boolean {
   return outcome.kind === "ambiguous" && resend && !NOT_MADE.has(outcome.code);
 }
 
-type WithDeadline = AttemptOptions & { readonly deadlineAt: number };
-
 interface Parts {
   readonly transport: DownstreamTransport;
   readonly policy: BackoffPolicy;
@@ -158,6 +156,7 @@ interface Batch {
   readonly positions: readonly number[];
   /** Attempts made for each of them so far. */
   readonly attempts: number;
+  /** By the steady reading of the clock. */
   readonly dueAt: number;
 }
 
@@ -170,7 +169,9 @@ class StillPending extends Error {}
 class Retries {
   readonly #parts: Parts;
   readonly #message: DownstreamMessage;
-  readonly #options: WithDeadline;
+  readonly #options: AttemptOptions;
+  /** When the send has to be over, by the steady reading of the clock. */
+  readonly #endsAt: number;
   readonly #resend: boolean;
   readonly #outcomes: RecipientOutcome[];
   /** Positions of which an earlier attempt was written and never answered. */
@@ -179,10 +180,18 @@ class Retries {
   readonly #waits = new Set<() => void>();
   #ended = false;
 
-  constructor(parts: Parts, message: DownstreamMessage, options: WithDeadline, resend: boolean, first: SendReport) {
+  constructor(
+    parts: Parts,
+    message: DownstreamMessage,
+    options: AttemptOptions,
+    endsAt: number,
+    resend: boolean,
+    first: SendReport,
+  ) {
     this.#parts = parts;
     this.#message = message;
     this.#options = options;
+    this.#endsAt = endsAt;
     this.#resend = resend;
     this.#outcomes = [...first.outcomes];
   }
@@ -262,8 +271,8 @@ class Retries {
     const { policy, clock, random, transport } = this.#parts;
     const { positions, retryAfterMs, rateLimited } = group;
     const delayMs = nextDelayMs(policy, { attempts, retryAfterMs, rateLimited }, random);
-    const dueAt = clock.now() + delayMs;
-    if (this.#ended || attempts >= policy.maxAttempts || dueAt > this.#options.deadlineAt) {
+    const dueAt = steadyNow(clock) + delayMs;
+    if (this.#ended || attempts >= policy.maxAttempts || dueAt > this.#endsAt) {
       this.#giveUp(positions, dueAt);
       return [];
     }
@@ -278,7 +287,9 @@ class Retries {
     return [{ positions, attempts, dueAt }];
   }
 
-  #giveUp(positions: readonly number[], retryAt: number): void {
+  #giveUp(positions: readonly number[], dueAt: number): void {
+    const { clock } = this.#parts;
+    const retryAt = Math.round(clock.now() + dueAt - steadyNow(clock));
     for (const position of positions) {
       const outcome = this.#outcomes[position];
       if (outcome?.kind === "retryable") this.#outcomes[position] = { ...outcome, retryAt };
@@ -287,7 +298,7 @@ class Retries {
 
   /** Resolves `true` when the batch is due, `false` when the send has been ended. */
   #untilDue({ dueAt }: Batch): Promise<boolean> {
-    const delayMs = dueAt - this.#parts.clock.now();
+    const delayMs = dueAt - steadyNow(this.#parts.clock);
     if (this.#ended || delayMs <= 0) return Promise.resolve(!this.#ended);
     return new Promise((resolve) => {
       const finish = (due: boolean): void => {
@@ -305,10 +316,12 @@ class Retries {
 
   async #sendBatch({ positions, attempts }: Batch): Promise<Batch[]> {
     const { messageIds } = this.#options;
+    const { clock } = this.#parts;
     let answers: readonly RecipientOutcome[];
     try {
       const report = await this.#parts.transport.send(this.#messageFor(positions), {
         ...this.#options,
+        deadlineAt: clock.now() + this.#endsAt - steadyNow(clock),
         ...(messageIds === undefined
           ? {}
           : { messageIds: positions.map((position) => messageIds[position] as string) }),

@@ -57,8 +57,7 @@ export function createRewrites(limit: number): Rewrites {
   /** The rewrite of a token, if it still counts: not where the token was named canonical since, nor where its successor has died. */
   function edgeOf(token: RegistrationToken): Edge | undefined {
     const edge = edges.get(token);
-    if (edge === undefined || edge.at <= (standings.get(token)?.vouchedAt ?? Number.NEGATIVE_INFINITY))
-      return undefined;
+    if (edge === undefined || edge.at < (standings.get(token)?.vouchedAt ?? Number.NEGATIVE_INFINITY)) return undefined;
     return isDeadSince(edge.to, edge.at) ? undefined : edge;
   }
 
@@ -90,7 +89,13 @@ export function createRewrites(limit: number): Rewrites {
     resolve(token) {
       let current = token;
       let arrivedAt = Number.NEGATIVE_INFINITY;
-      for (let edge = edgeOf(current); edge !== undefined && edge.at > arrivedAt; edge = edgeOf(current)) {
+      // rewrites of one request were sent at the same time: a chain of them is followed to its end, a circle of them says nothing
+      let sameTime: Set<RegistrationToken> | undefined;
+      for (let edge = edgeOf(current); edge !== undefined && edge.at >= arrivedAt; edge = edgeOf(current)) {
+        if (edge.at > arrivedAt) sameTime = undefined;
+        sameTime ??= new Set();
+        if (sameTime.has(current)) return current;
+        sameTime.add(current);
         current = edge.to;
         arrivedAt = edge.at;
       }

@@ -13,7 +13,7 @@ interface BatchOptions extends SendAllOptions {
   readonly clock: Clock;
   readonly concurrency: number;
   readonly batchSize: number;
-  /** @param retryUntil Aborts when nobody takes outcomes any more: attempts under way end, and no further one begins. */
+  /** @param retryUntil Aborts with the caller's signal, and when nobody takes outcomes any more: attempts under way end, and no further one begins. */
   sendBatch(tokens: readonly RegistrationToken[], retryUntil: AbortSignal): Promise<SendReport>;
 }
 
@@ -53,6 +53,8 @@ class Fanout {
   #cancelStall: CancelTimer | undefined;
   #position = 0;
   #reading = false;
+  /** The source has ended by itself or has failed: as in any loop, it is not told to end. */
+  #over = false;
   /** The source has no more to give, has failed, or is not asked any more. */
   #exhausted = false;
   #stopped = false;
@@ -68,7 +70,10 @@ class Fanout {
   async *run(): AsyncGenerator<SendAllOutcome, void, undefined> {
     const { signal, onProgress } = this.#options;
     const progress = { settled: 0, accepted: 0, unregistered: 0, retryable: 0, ambiguous: 0, rejected: 0 };
-    const forget = onAbort(signal, () => this.#end());
+    const forget = onAbort(signal, () => {
+      this.#left.abort();
+      this.#end();
+    });
     try {
       for (;;) {
         this.#read();
@@ -118,11 +123,15 @@ class Fanout {
         // awaited only where the source is async: a million awaits are not free
         const { done, value } = isPromiseLike(step) ? await (step as PromiseLike<IteratorResult<string>>) : step;
         if (this.#stopped) return;
-        if (done) return this.#end();
+        if (done) {
+          this.#over = true;
+          return this.#end();
+        }
         this.#take(value);
       }
     } catch (error) {
       // the caller's own iterable failed: what it gave is sent and reported, then its error is passed on
+      this.#over = true;
       this.#failure ??= { error };
       this.#end();
     }
@@ -180,6 +189,7 @@ class Fanout {
   }
 
   async #closeSource(): Promise<void> {
+    if (this.#over) return;
     const closing = Promise.resolve(this.#iterator.return?.());
     // a source that has not answered the last request is told to end, and not waited for
     if (this.#reading) closing.catch(() => undefined);

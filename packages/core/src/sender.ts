@@ -63,10 +63,11 @@ export interface Sender extends AsyncDisposable {
    * Settles exactly once, with one outcome per recipient in the order given.
    *
    * @throws {InvalidMessageError} the message breaks a rule. Nothing was sent.
-   * @throws {ClosedError} the sender is closed.
+   * @throws {ClosedError} the sender is closed, or was while the registration store was being asked.
    * @throws {AbortedError} the signal aborted before anything was written.
    * @throws {TooManyWaitingError} more sends are unsettled than `maxWaiting`.
-   * @throws {RegistrationStoreError} the registration store could not be asked for canonical IDs. Nothing was sent.
+   * @throws {RegistrationStoreError} the registration store could not be asked for canonical IDs, or did not answer within the send's
+   * own time. Nothing was sent.
    */
   send(message: DownstreamMessageInput, options?: SendOptions): Promise<SendReport>;
   /** Sends to every registration of a user; an empty report when there is none. Throws as `send` does. */

@@ -15,7 +15,10 @@ export interface AttemptOptions {
   readonly signal?: AbortSignal | undefined;
   /** Ends the waits between attempts and no attempt under way. For `withRetry`; a transport need not look at it. */
   readonly retryUntil?: AbortSignal | undefined;
-  /** The attempt has to be over by then, whatever its answer. Milliseconds since the epoch. */
+  /**
+   * The attempt has to be over by then, whatever its answer. Milliseconds since the epoch. Take it for a duration, once, when the attempt
+   * begins (`toSteady`): the clock may be set while it lasts.
+   */
   readonly deadlineAt?: number | undefined;
   /** One ID per recipient, in their order, the same at every attempt. Given only to a transport that `usesMessageIds`. */
   readonly messageIds?: readonly string[] | undefined;

@@ -1,8 +1,8 @@
-import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, steadyNow } from "@cloud-messaging/core";
 
 /** Something that has to be over by a point in time. */
 export interface Expiring {
-  /** Milliseconds since the epoch. */
+  /** By the steady reading of the clock (`steadyNow`). */
   readonly expiresAt: number;
   /** Called once, when that time has passed and it is still there. */
   expire(): void;
@@ -31,11 +31,11 @@ export function createDeadlines(clock: Clock): Deadlines {
   const arm = (at: number): void => {
     disarm();
     firesAt = at;
-    cancel = clock.schedule(at - clock.now(), fire);
+    cancel = clock.schedule(at - steadyNow(clock), fire);
   };
   const fire = (): void => {
     disarm();
-    const now = clock.now();
+    const now = steadyNow(clock);
     let earliest = Number.POSITIVE_INFINITY;
     for (const entry of entries) {
       if (entry.expiresAt <= now) {

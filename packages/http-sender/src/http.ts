@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
-import { type Clock, onAbort, systemClock } from "@cloud-messaging/core";
+import { type Clock, onAbort, steadyNow, systemClock, toSteady } from "@cloud-messaging/core";
 import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
@@ -177,7 +177,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#timeoutMs = timeoutMs;
     this.#resolve = resolve;
     // waiting for a connection costs nobody anything but the caller's own time; the attempt's begins when it has one
-    this.expiresAt = request.deadlineAt ?? Number.POSITIVE_INFINITY;
+    this.expiresAt = toSteady(shared.clock, request.deadlineAt ?? Number.POSITIVE_INFINITY);
   }
 
   begin(): void {
@@ -186,7 +186,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     pending.add(this);
     if (signal?.aborted) {
       this.end("aborted", "the signal was aborted");
-    } else if (this.expiresAt <= clock.now()) {
+    } else if (this.expiresAt <= steadyNow(clock)) {
       this.expire();
     } else {
       if (signal !== undefined)
@@ -199,12 +199,11 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   run(): void {
     const { dispatcher, origin, slots, clock, deadlines } = this.#shared;
     const { method, path, headers, body } = this.#request;
-    const now = clock.now();
     this.#phase = "dispatched";
     this.#epoch = slots.epoch;
-    this.#sentAt = now;
+    this.#sentAt = clock.now();
     deadlines.delete(this);
-    this.expiresAt = Math.min(this.expiresAt, now + this.#timeoutMs);
+    this.expiresAt = Math.min(this.expiresAt, steadyNow(clock) + this.#timeoutMs);
     deadlines.add(this);
     dispatcher.dispatch({ origin, method, path, headers: headers as string[], body: body ?? null }, this);
   }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import { type CancelTimer, type Clock, onAbort, systemClock } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, onAbort, steadyNow, systemClock, toSteady } from "@cloud-messaging/core";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
 import { Http2Connection } from "./http2-connection.ts";
@@ -261,7 +261,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     this.body = request.body;
     this.maxResponseBytes = pool.options.maxResponseBytes;
     // waiting for its turn costs nobody anything but the caller's own time; the attempt's begins when it has come
-    this.expiresAt = request.deadlineAt ?? Number.POSITIVE_INFINITY;
+    this.expiresAt = toSteady(pool.clock, request.deadlineAt ?? Number.POSITIVE_INFINITY);
     this.headers = pool.headersOf(request);
   }
 
@@ -270,7 +270,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     const { signal } = this.#request;
     if (signal?.aborted) {
       this.end("aborted", "the signal was aborted");
-    } else if (this.expiresAt <= clock.now()) {
+    } else if (this.expiresAt <= steadyNow(clock)) {
       this.expire();
     } else {
       if (signal !== undefined) {
@@ -285,7 +285,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     const { deadlines, clock, options } = this.#pool;
     this.#phase = "dispatched";
     deadlines.delete(this);
-    this.expiresAt = Math.min(this.expiresAt, clock.now() + options.timeoutMs);
+    this.expiresAt = Math.min(this.expiresAt, steadyNow(clock) + options.timeoutMs);
     deadlines.add(this);
     this.#epoch = this.#pool.slots.epoch;
     this.#pool.assign(this);

@@ -28,15 +28,19 @@ export {
   type DeviceGroups,
   type DeviceGroupsOptions,
   type GroupCallOptions,
+  type GroupKey,
   MAX_GROUP_MEMBERS,
 } from "./management/device-groups.ts";
+export { MANAGEMENT_RETRY_POLICY, type ManagementRetry } from "./management/retries.ts";
 export {
   type ApnsImport,
+  type ApnsImported,
   type ApnsImportOutcome,
   createTopics,
   type InstanceIdOptions,
   type InstanceIdTopics,
   type InstanceInfo,
+  type InstanceInfoFound,
   type InstanceInfoResult,
   type TopicSubscription,
   type TopicSubscriptionsOptions,

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import { type BackoffPolicy, type Clock, InvalidOptionsError } from "@cloud-messaging/core";
 import { z } from "zod";
 import type { TlsOptions } from "./http.ts";
 import { proxyProblem } from "./proxy.ts";
@@ -140,9 +140,16 @@ export const fcmV1OptionsSchema = z.strictObject({
   onNotice: z.custom<(notice: never) => void>((value) => typeof value === "function", "must be a function").optional(),
 });
 
+/** Whether it can be kept is checked where it is used: by core's `withRetry`. */
+const retrySchema = z.custom<Partial<BackoffPolicy> | false>(
+  (value) => value === false || (typeof value === "object" && value !== null),
+  "must be an object with parts of the retry policy, or false for one attempt only",
+);
+
 /** Options of `createDeviceGroups`. Documented at `DeviceGroupsOptions`; the credential is checked by its kind. */
 export const deviceGroupOptionsSchema = z.strictObject({
   ...connectionShape,
+  retry: retrySchema.optional(),
   maxSockets: count(10_000).default(8),
   apiKey: apiKeySchema.optional(),
   credential: z.unknown().optional(),
@@ -155,6 +162,7 @@ export const deviceGroupOptionsSchema = z.strictObject({
 /** Options of `createTopics` with the Instance ID backend. Documented at `InstanceIdOptions`. */
 export const instanceIdOptionsSchema = z.strictObject({
   ...connectionShape,
+  retry: retrySchema.optional(),
   maxSockets: count(10_000).default(8),
   backend: z.literal("instance-id"),
   apiKey: apiKeySchema.optional(),
@@ -165,6 +173,7 @@ export const instanceIdOptionsSchema = z.strictObject({
 /** Options of `createTopics` with the topic-subscription backend. Documented at `TopicSubscriptionsOptions`. */
 export const topicSubscriptionsOptionsSchema = z.strictObject({
   ...connectionShape,
+  retry: retrySchema.optional(),
   backend: z.literal("topic-subscriptions"),
   credential: z.unknown().optional(),
   projectId: projectIdSchema.optional(),

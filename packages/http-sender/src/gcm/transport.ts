@@ -12,6 +12,7 @@ import {
   recipientsOf,
   refuseV1Only,
   type SendReport,
+  steadyNow,
   systemClock,
   tokensOf,
 } from "@cloud-messaging/core";
@@ -272,7 +273,7 @@ class GcmHttp implements GcmHttpTransport {
     body: Buffer,
   ): Promise<RecipientOutcome[]> {
     const recipients = tokens ?? recipientsOf(message.target);
-    const startedAt = this.#clock.now();
+    const startedAt = steadyNow(this.#clock);
     const result = await this.#post(body, options);
     const outcomes = this.#read(result, message.target, recipients);
     publish("cloud-messaging:http-request", () => ({
@@ -280,7 +281,7 @@ class GcmHttp implements GcmHttpTransport {
       origin: this.#endpoint.origin,
       recipients: recipients.length,
       ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
-      durationMs: this.#clock.now() - startedAt,
+      durationMs: Math.round(steadyNow(this.#clock) - startedAt),
     }));
     return outcomes;
   }

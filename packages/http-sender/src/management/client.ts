@@ -1,6 +1,8 @@
 import {
   type AcceptedOutcome,
+  type AmbiguousOutcome,
   ambiguousOutcome,
+  type BackoffPolicy,
   type Clock,
   type ErrorCode,
   errorCodeFor,
@@ -13,6 +15,7 @@ import {
   publish,
   type RecipientOutcome,
   type ServiceAnswer,
+  steadyNow,
   tokenProblem,
   type WireVocabulary,
 } from "@cloud-messaging/core";
@@ -22,6 +25,7 @@ import { describeBody, errorText, errorWordOf } from "../gcm/answer-text.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http.ts";
 import { parseRetryAfter } from "../retry-after.ts";
 import type { Authorization } from "./authorization.ts";
+import { type Bounds, createManagementRetries, type ManagementRetries } from "./retries.ts";
 
 /** Whatever did not succeed: as for a message, with the token or the group's name as `recipient`. */
 export type FailedOutcome = Exclude<RecipientOutcome, AcceptedOutcome>;
@@ -31,21 +35,19 @@ export interface CallOptions {
   /** Ends the call. What was not written by then is `retryable` (code `aborted`), what was written `ambiguous`. */
   readonly signal?: AbortSignal;
   /**
-   * From the call until it gives up. Unit: milliseconds. Range: above 0.
-   * @defaultValue the `timeoutMs` of each request
+   * From the call until it gives up, waits between attempts included. Unit: milliseconds. Range: above 0.
+   * @defaultValue none for the whole call; each of its requests has the `totalMs` of the retry policy
    */
   readonly timeoutMs?: number;
 }
 
 /** One call of a management service. */
-export interface ManagementCall {
+export interface ManagementCall extends Bounds {
   readonly method: HttpRequest["method"];
   readonly path: string;
   readonly body?: object;
   /** How many tokens it is about, for events. */
   readonly recipients: number;
-  readonly signal?: AbortSignal | undefined;
-  readonly deadlineAt?: number | undefined;
 }
 
 /** A 200 with JSON in it, or a way to say for each recipient what went wrong. */
@@ -54,6 +56,8 @@ export type CallResult =
       readonly kind: "ok";
       readonly body: Readonly<Record<string, unknown>>;
       readonly answer: HttpAnswer;
+      /** How long the service asks to wait before it is asked again. Unit: milliseconds. */
+      readonly retryAfterMs: number | undefined;
       /** A word of the answer as it may be shown: without the credentials, and of bounded length. */
       readonly textOf: (word: string) => string;
     }
@@ -75,15 +79,22 @@ export interface ManagementClientParts {
   /** Sent with every request. Names and values in turn. */
   readonly headers: readonly string[];
   readonly vocabulary: WireVocabulary;
+  readonly retry?: Partial<BackoffPolicy> | false | undefined;
 }
 
-/** Makes calls: credentials, JSON, and every failure as an outcome. One attempt each, and one more where an access token had expired. */
+/**
+ * Makes calls: credentials, JSON, and every failure as an outcome. `call` makes one attempt, and one more where an access token had
+ * expired; `retries` makes further ones.
+ */
 export class ManagementClient {
   readonly #parts: ManagementClientParts;
+  readonly retries: ManagementRetries;
   #closing: Promise<void> | undefined;
 
+  /** @throws {InvalidOptionsError} the retry policy is wrong. */
   constructor(parts: ManagementClientParts) {
     this.#parts = parts;
+    this.retries = createManagementRetries(parts.name, parts.clock, parts.retry);
   }
 
   /**
@@ -105,7 +116,18 @@ export class ManagementClient {
     return this.#read(await this.#attempt(call));
   }
 
+  /** Looks something up, as often as the retry policy says. It changes nothing, so that nothing is ever in doubt. */
+  async look<T extends { readonly kind: string }>(
+    recipient: string,
+    bounds: Bounds,
+    attempt: (bounds: Bounds) => Promise<T | FailedOutcome>,
+  ): Promise<T | FailedOutcome> {
+    const [found] = await this.retries.run<T>([recipient], bounds, async (_, each) => [await attempt(each)]);
+    return found?.kind === "ambiguous" ? { ...(found as AmbiguousOutcome), kind: "retryable" } : (found as T);
+  }
+
   close(): Promise<void> {
+    this.retries.end();
     this.#closing ??= Promise.all([this.#parts.http.close(), this.#parts.authorization.close()]).then(() => undefined);
     return this.#closing;
   }
@@ -118,7 +140,7 @@ export class ManagementClient {
       const { code, detail, retryAfterMs } = credentials;
       return { result: { kind: "no-credentials", code, detail, retryAfterMs }, secret: "", refuse: () => false };
     }
-    const startedAt = clock.now();
+    const startedAt = steadyNow(clock);
     const result = await http.request({
       method,
       path,
@@ -132,7 +154,7 @@ export class ManagementClient {
       origin,
       recipients,
       ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
-      durationMs: clock.now() - startedAt,
+      durationMs: Math.round(steadyNow(clock) - startedAt),
     }));
     return { result, secret: credentials.secret, refuse: credentials.refuse };
   }
@@ -162,11 +184,22 @@ export class ManagementClient {
     const body = parseObject(text);
     return body === undefined
       ? unread("invalid-response", "the answer is not a JSON object")
-      : { kind: "ok", body, answer: result, textOf: (word) => errorText(word, secret) };
+      : {
+          kind: "ok",
+          body,
+          answer: result,
+          retryAfterMs: this.#retryAfter(result),
+          textOf: (word) => errorText(word, secret),
+        };
+  }
+
+  #retryAfter({ headers }: HttpAnswer): number | undefined {
+    const value = headers["retry-after"];
+    return value === undefined ? undefined : parseRetryAfter(String(value), this.#parts.clock.now());
   }
 
   #refused(answer: HttpAnswer, secret: string): CallResult {
-    const { status, sentAt, headers } = answer;
+    const { status, sentAt } = answer;
     const word = errorWordOf(answer.body);
     const description = describeBody(answer.body, secret);
     const code = this.#codeOf(status, word);
@@ -175,9 +208,7 @@ export class ManagementClient {
       ...(word === undefined || description === undefined ? {} : { error: description }),
       ...(description === undefined ? {} : { description }),
     };
-    const retryAfter = headers["retry-after"];
-    const now = this.#parts.clock.now();
-    const retryAfterMs = retryAfter === undefined ? undefined : parseRetryAfter(String(retryAfter), now);
+    const retryAfterMs = this.#retryAfter(answer);
     const gone = code === "endpoint-gone" && !isGoogleHost(this.#parts.host);
     const action = gone ? `Nothing answers at this address of ${this.#parts.host}.` : errorRow(code).action;
     const detail = description === undefined ? action : `${description} – ${action}`;

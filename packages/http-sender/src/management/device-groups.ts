@@ -13,6 +13,7 @@ import {
   invalidArgument,
   ManagementClient,
 } from "./client.ts";
+import type { Bounds, ManagementRetry } from "./retries.ts";
 
 /** Most members of a device group. Source: docs/protocol/gcm-http.md#device-groups */
 export const MAX_GROUP_MEMBERS = 20;
@@ -34,7 +35,7 @@ export const DEVICE_GROUP_ENDPOINTS = {
 } as const;
 
 /** How to reach device-group management. */
-export interface DeviceGroupsOptions extends ManagementCredentials, ConnectionOptions {
+export interface DeviceGroupsOptions extends ManagementCredentials, ManagementRetry, ConnectionOptions {
   /** Sender ID: the number of the project. */
   readonly senderId: string;
   /**
@@ -44,14 +45,15 @@ export interface DeviceGroupsOptions extends ManagementCredentials, ConnectionOp
   readonly endpoint?: keyof typeof DEVICE_GROUP_ENDPOINTS | (string & {}) | URL;
 }
 
+/** A group's key as it is now. */
+export interface GroupKey {
+  readonly kind: "ok";
+  /** Send to this from now on. Older keys of the group go on working; compare groups by name and not by key. */
+  readonly notificationKey: string;
+}
+
 /** What became of a call: the group's key as it is now, or a failure with the group's name as `recipient`. */
-export type DeviceGroupResult =
-  | {
-      readonly kind: "ok";
-      /** Send to this from now on. Older keys of the group go on working; compare groups by name and not by key. */
-      readonly notificationKey: string;
-    }
-  | FailedOutcome;
+export type DeviceGroupResult = GroupKey | FailedOutcome;
 
 /** Creates device groups and changes their members. Send to one with `{ target: { notificationKey } }`. */
 export interface DeviceGroups extends AsyncDisposable {
@@ -70,7 +72,7 @@ export interface DeviceGroups extends AsyncDisposable {
    * does not know that one any more, the key is looked up and the change made once with what was found.
    */
   add(name: string, tokens: readonly string[], options?: GroupCallOptions): Promise<DeviceGroupResult>;
-  /** Removes members; with the last one the group ends. */
+  /** Removes members; with the last one the group ends. Where that was not answered, the repeat says `group-not-found`. */
   remove(name: string, tokens: readonly string[], options?: GroupCallOptions): Promise<DeviceGroupResult>;
   /** Looks the key of a name up. An unknown name is `rejected` with code `group-not-found`. */
   find(name: string, options?: CallOptions): Promise<DeviceGroupResult>;
@@ -88,8 +90,8 @@ export interface GroupCallOptions extends CallOptions {
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Device-group management, with the legacy key or OAuth2. One attempt per call: what failed for a reason that passes is `retryable`,
- * what was written and not answered `ambiguous` (adding and removing again do no harm; creating again answers `group-exists`).
+ * Device-group management, with the legacy key or OAuth2. What failed for a reason that passes is tried again, and so is a look-up or a
+ * change of members that was written and not answered; such a `create` is left `ambiguous`, since creating again answers `group-exists`.
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
@@ -123,6 +125,7 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
       bearerHeaders: ["access_token_auth", "true"],
     }),
     headers: ["project_id", senderId],
+    retry: settings.retry,
     vocabulary: "deviceGroups",
   });
   return deviceGroups(client, endpoint.path);
@@ -179,19 +182,23 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
       registration_ids: tokens,
     };
     const { signal } = options;
-    const call = ++calls;
-    return read(
-      group,
-      call,
-      await client.call({ method: "POST", path, body, recipients: tokens.length, signal, deadlineAt }),
-    );
+    // a second create would find the group that the first has made
+    const once = operation === "create";
+    const [result] = await client.retries.run<GroupKey>([group], { signal, deadlineAt, once }, async (_, bounds) => {
+      const call = ++calls;
+      return [
+        read(group, call, await client.call({ method: "POST", path, body, recipients: tokens.length, ...bounds })),
+      ];
+    });
+    return result as DeviceGroupResult;
   }
 
-  async function lookUp(group: string, signal: AbortSignal | undefined, deadlineAt: number | undefined) {
+  function lookUp(group: string, bounds: Bounds): Promise<DeviceGroupResult> {
     const query = `${path.includes("?") ? "&" : "?"}notification_key_name=${encodeURIComponent(group)}`;
-    const call = ++calls;
-    const result = await client.call({ method: "GET", path: path + query, recipients: 0, signal, deadlineAt });
-    return read(group, call, result);
+    return client.look<GroupKey>(group, bounds, async (each) => {
+      const call = ++calls;
+      return read(group, call, await client.call({ method: "GET", path: path + query, recipients: 0, ...each }));
+    });
   }
 
   async function changeMembers(
@@ -212,10 +219,8 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
       // somebody else may have ended the group and made it again, under another key: a refusal has changed nothing
       if (result.kind === "ok" || notificationKey !== undefined || !provesKeyStale(result)) return result;
     }
-    const found = await lookUp(group, options.signal, deadlineAt);
-    return found.kind === "ok"
-      ? change(operation, group, tokens, options, deadlineAt, found.notificationKey)
-      : notChanged(found);
+    const found = await lookUp(group, { signal: options.signal, deadlineAt });
+    return found.kind === "ok" ? change(operation, group, tokens, options, deadlineAt, found.notificationKey) : found;
   }
 
   const groups: DeviceGroups = {
@@ -229,17 +234,12 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     async find(group, options = {}) {
       checkName(group);
       const deadlineAt = client.deadlineOf(options);
-      return lookUp(group, options.signal, deadlineAt);
+      return lookUp(group, { signal: options.signal, deadlineAt });
     },
     close: () => client.close(),
     [Symbol.asyncDispose]: () => client.close(),
   };
   return groups;
-}
-
-/** A look-up that was not answered has changed nothing: what follows from it is not ambiguous. */
-function notChanged(found: FailedOutcome): FailedOutcome {
-  return found.kind === "ambiguous" ? { ...found, kind: "retryable" } : found;
 }
 
 /** Whether a refusal says that the key does not, or not any more, belong to the name. */

@@ -1,8 +1,8 @@
 import {
+  type AcceptedOutcome,
   ambiguousOutcome,
   errorCodeFor,
   failureOutcome,
-  type RecipientOutcome,
   type SendReport,
 } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
@@ -10,6 +10,7 @@ import { isWord } from "../gcm/answer-text.ts";
 import type { HttpAnswer } from "../http.ts";
 import {
   type CallOptions,
+  type CallResult,
   checkPathSegment,
   checkTokens,
   checkTopic,
@@ -18,9 +19,11 @@ import {
   type ManagementClient,
 } from "./client.ts";
 import type {
+  ApnsImported,
   ApnsImportOutcome,
   InstanceIdTopics,
   InstanceInfo,
+  InstanceInfoFound,
   InstanceInfoResult,
   TopicSubscription,
 } from "./topics.ts";
@@ -47,22 +50,24 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
     const to = `/topics/${checkTopic(topic)}`;
     checkTokens(tokens, "tokens");
     const deadlineAt = client.deadlineOf(options);
-    const outcomes = await mapBatches(tokens, MAX_BATCH, PARALLEL, async (batch): Promise<RecipientOutcome[]> => {
-      const result = await client.call({
-        method: "POST",
-        path: `/iid/v1:${operation}`,
-        body: { to, registration_tokens: batch },
-        recipients: batch.length,
-        signal: options.signal,
-        deadlineAt,
-      });
-      if (result.kind === "failed") return batch.map(result.outcomeFor);
-      return eachResult(batch, result.body["results"], result.answer, (token, entry, base) =>
-        typeof entry["error"] === "string"
-          ? wordOutcome(token, entry["error"], base, result.textOf)
-          : { kind: "accepted", recipient: token, attempts: 1, ...base },
-      );
-    });
+    const outcomes = await mapBatches(tokens, MAX_BATCH, PARALLEL, (batch) =>
+      // subscribing twice does no harm
+      client.retries.run<AcceptedOutcome>(batch, { signal: options.signal, deadlineAt }, async (tokens, bounds) => {
+        const result = await client.call({
+          method: "POST",
+          path: `/iid/v1:${operation}`,
+          body: { to, registration_tokens: tokens },
+          recipients: tokens.length,
+          ...bounds,
+        });
+        if (result.kind === "failed") return tokens.map(result.outcomeFor);
+        return eachResult<AcceptedOutcome>(tokens, result, (token, entry, base) =>
+          typeof entry["error"] === "string"
+            ? wordOutcome(token, entry["error"], base, result)
+            : { kind: "accepted", recipient: token, attempts: 1, ...base },
+        );
+      }),
+    );
     return { outcomes };
   }
 
@@ -74,49 +79,48 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
       checkTokens([token], "token");
       checkPathSegment(token, "token");
       const deadlineAt = client.deadlineOf(options);
-      const result = await client.call({
-        method: "GET",
-        path: `/iid/info/${encodeURIComponent(token)}?details=true`,
-        recipients: 1,
-        signal: options.signal,
-        deadlineAt,
+      const path = `/iid/info/${encodeURIComponent(token)}?details=true`;
+      return client.look<InstanceInfoFound>(token, { signal: options.signal, deadlineAt }, async (bounds) => {
+        const result = await client.call({ method: "GET", path, recipients: 1, ...bounds });
+        if (result.kind === "ok") return { kind: "ok", info: readInfo(result.body) };
+        return infoRefusal(result.outcomeFor(token), result.answer);
       });
-      if (result.kind === "ok") return { kind: "ok", info: readInfo(result.body) };
-      const outcome = result.outcomeFor(token);
-      // a GET changes nothing: there is nothing to be in doubt about
-      if (outcome.kind === "ambiguous") return { ...outcome, kind: "retryable" };
-      return infoRefusal(outcome, result.answer);
     },
 
-    async importApns({ application, sandbox, apnsTokens }, options = {}) {
+    async importApns({ application, sandbox, apnsTokens }, options = {}): Promise<readonly ApnsImportOutcome[]> {
       if (typeof application !== "string" || application === "")
         throw invalidArgument("application", "must be a bundle ID");
+      // anything but true would import tokens of the sandbox as tokens of production
+      if (typeof sandbox !== "boolean") throw invalidArgument("sandbox", "must be true or false");
       checkTokens(apnsTokens, "apnsTokens");
       const deadlineAt = client.deadlineOf(options);
-      return mapBatches(apnsTokens, MAX_IMPORT, PARALLEL, async (batch): Promise<ApnsImportOutcome[]> => {
-        const result = await client.call({
-          method: "POST",
-          path: "/iid/v1:batchImport",
-          body: { application, sandbox: sandbox === true, apns_tokens: batch },
-          recipients: batch.length,
-          signal: options.signal,
-          deadlineAt,
-        });
-        if (result.kind === "failed") return batch.map(result.outcomeFor);
-        return eachResult<ApnsImportOutcome>(batch, result.body["results"], result.answer, (token, entry, base) => {
-          const { registration_token: registrationToken, status } = entry;
-          if (status === "OK" && typeof registrationToken === "string") {
-            return { kind: "imported", recipient: token, registrationToken };
-          }
-          return wordOutcome(token, typeof status === "string" ? status : "", base, result.textOf);
-        });
-      });
+      return mapBatches(apnsTokens, MAX_IMPORT, PARALLEL, (batch) =>
+        client.retries.run<ApnsImported>(batch, { signal: options.signal, deadlineAt }, async (tokens, bounds) => {
+          const result = await client.call({
+            method: "POST",
+            path: "/iid/v1:batchImport",
+            body: { application, sandbox, apns_tokens: tokens },
+            recipients: tokens.length,
+            ...bounds,
+          });
+          if (result.kind === "failed") return tokens.map(result.outcomeFor);
+          return eachResult<ApnsImported>(tokens, result, (token, entry, base) => {
+            const { registration_token: registrationToken, status } = entry;
+            if (status === "OK" && typeof registrationToken === "string") {
+              return { kind: "imported", recipient: token, registrationToken };
+            }
+            return wordOutcome(token, typeof status === "string" ? status : "", base, result);
+          });
+        }),
+      );
     },
 
     close: () => client.close(),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }
+
+type Answered = Extract<CallResult, { kind: "ok" }>;
 
 interface Base {
   readonly sentAt: number;
@@ -126,10 +130,10 @@ interface Base {
 /** One outcome per position; the whole batch is in doubt when the answer does not have as many results as there are tokens. */
 function eachResult<T>(
   tokens: readonly string[],
-  results: unknown,
-  { status, sentAt }: HttpAnswer,
-  read: (token: string, entry: Partial<Record<string, unknown>>, base: Base) => T,
+  { body, answer: { status, sentAt } }: Answered,
+  read: (token: string, entry: Partial<Record<string, unknown>>, base: Base) => T | FailedOutcome,
 ): (T | FailedOutcome)[] {
+  const results = body["results"];
   const base = { sentAt, service: { status } };
   if (!Array.isArray(results) || results.length !== tokens.length) {
     const detail = `the answer has ${Array.isArray(results) ? results.length : "no"} results for ${tokens.length} tokens`;
@@ -144,7 +148,7 @@ function eachResult<T>(
 }
 
 /** What a word says about one token; one that says nothing leaves it in doubt. */
-function wordOutcome(recipient: string, word: string, base: Base, textOf: (word: string) => string): FailedOutcome {
+function wordOutcome(recipient: string, word: string, base: Base, { textOf, retryAfterMs }: Answered): FailedOutcome {
   if (!isWord(word)) {
     return ambiguousOutcome("invalid-response", {
       recipient,
@@ -153,7 +157,8 @@ function wordOutcome(recipient: string, word: string, base: Base, textOf: (word:
     });
   }
   const service = { ...base.service, error: textOf(word) };
-  return failureOutcome(errorCodeFor("instanceId", word), { recipient, sentAt: base.sentAt, service }) as FailedOutcome;
+  const facts = { recipient, sentAt: base.sentAt, service, retryAfterMs };
+  return failureOutcome(errorCodeFor("instanceId", word), facts) as FailedOutcome;
 }
 
 function readInfo(body: Readonly<Record<string, unknown>>): InstanceInfo {

@@ -1,4 +1,4 @@
-import { failureOutcome, type RecipientOutcome, type SendReport } from "@cloud-messaging/core";
+import { type AcceptedOutcome, failureOutcome, type SendReport } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
 import { readFailure } from "../fcm-v1/answer.ts";
 import {
@@ -39,19 +39,16 @@ export function createTopicSubscriptionsBackend(
     checkTokens(tokens, "tokens");
     for (const [position, token] of tokens.entries()) checkPathSegment(token, `tokens.${position}`);
     const deadlineAt = client.deadlineOf(options);
-    const outcomes = await mapBatches(
-      tokens,
-      1,
-      Math.min(MAX_PARALLEL, maxSockets),
-      async ([token = ""]): Promise<RecipientOutcome[]> => {
-        const result = await client.call({ ...request(token), recipients: 1, signal: options.signal, deadlineAt });
+    const outcomes = await mapBatches(tokens, 1, Math.min(MAX_PARALLEL, maxSockets), (one) =>
+      client.retries.run<AcceptedOutcome>(one, { signal: options.signal, deadlineAt }, async ([token = ""], bounds) => {
+        const result = await client.call({ ...request(token), recipients: 1, ...bounds });
         const { answer } = result;
         if (answer !== undefined && isDone(answer.status)) {
           const { status, sentAt } = answer;
           return [{ kind: "accepted", recipient: token, attempts: 1, sentAt, service: { status } }];
         }
         return [failureOf(result, token)];
-      },
+      }),
     );
     return { outcomes };
   }
@@ -90,13 +87,12 @@ export function createTopicSubscriptionsBackend(
       let page = "";
       for (let pages = 0; pages < MAX_PAGES; pages++) {
         const path = page === "" ? pathOf(token) : `${pathOf(token)}?page_token=${encodeURIComponent(page)}`;
-        const result = await client.call({ method: "GET", path, recipients: 1, signal: options.signal, deadlineAt });
-        if (result.kind === "failed") {
-          const outcome = failureOf(result, token);
-          // a GET changes nothing: there is nothing to be in doubt about
-          return outcome.kind === "ambiguous" ? { ...outcome, kind: "retryable" } : outcome;
-        }
-        const { body } = result;
+        const found = await client.look<Page>(token, { signal: options.signal, deadlineAt }, async (bounds) => {
+          const result = await client.call({ method: "GET", path, recipients: 1, ...bounds });
+          return result.kind === "ok" ? { kind: "page", body: result.body } : failureOf(result, token);
+        });
+        if (found.kind !== "page") return found;
+        const { body } = found;
         topics.push(...readList(body["topicSubscriptions"] ?? body["topic_subscriptions"]));
         const next = body["nextPageToken"] ?? body["next_page_token"];
         if (typeof next !== "string" || next === "") break;
@@ -107,6 +103,12 @@ export function createTopicSubscriptionsBackend(
     close: () => client.close(),
     [Symbol.asyncDispose]: () => client.close(),
   };
+}
+
+/** One page of a list. */
+interface Page {
+  readonly kind: "page";
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** Failures are written as FCM v1 writes them. */

@@ -7,6 +7,7 @@ import { instanceIdOptionsSchema, parseOptions, topicSubscriptionsOptionsSchema 
 import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
 import { type CallOptions, type FailedOutcome, invalidArgument, ManagementClient } from "./client.ts";
 import { createInstanceIdBackend } from "./instance-id.ts";
+import type { ManagementRetry } from "./retries.ts";
 import { createTopicSubscriptionsBackend } from "./topic-subscriptions.ts";
 
 /** A subscription of one app instance. */
@@ -29,13 +30,24 @@ export interface InstanceInfo {
   readonly platform?: string;
 }
 
+/** A look-up that found something. */
+export interface InstanceInfoFound {
+  readonly kind: "ok";
+  readonly info: InstanceInfo;
+}
+
 /** What a look-up found. */
-export type InstanceInfoResult = { readonly kind: "ok"; readonly info: InstanceInfo } | FailedOutcome;
+export type InstanceInfoResult = InstanceInfoFound | FailedOutcome;
+
+/** An APNs token that has its registration token now. */
+export interface ApnsImported {
+  readonly kind: "imported";
+  readonly recipient: string;
+  readonly registrationToken: string;
+}
 
 /** What became of one APNs token. */
-export type ApnsImportOutcome =
-  | { readonly kind: "imported"; readonly recipient: string; readonly registrationToken: string }
-  | FailedOutcome;
+export type ApnsImportOutcome = ApnsImported | FailedOutcome;
 
 /** Which app the APNs tokens belong to. */
 export interface ApnsImport {
@@ -53,7 +65,8 @@ export interface Topics extends AsyncDisposable {
    * Subscribes any number of tokens: one outcome per position, `accepted` when it is subscribed (or was already). Hand the report to
    * core's `applyReport` to take dead tokens out of a registration store.
    *
-   * Subscribing again does no harm, so what is `ambiguous` or `retryable` can be given to it again.
+   * Subscribing again does no harm, so what is `ambiguous` or `retryable` is tried again as the option `retry` says, and can be given to
+   * it again after that.
    *
    * @throws {InvalidOptionsError} a topic or a token is malformed.
    */
@@ -73,14 +86,17 @@ export interface InstanceIdTopics extends Topics {
 }
 
 /** The Instance ID service: batches of 1000. Its topic part is deprecated in favour of `topic-subscriptions`. */
-export interface InstanceIdOptions extends ManagementCredentials, ConnectionOptions {
+export interface InstanceIdOptions extends ManagementCredentials, ManagementRetry, ConnectionOptions {
   readonly backend: "instance-id";
   /** @defaultValue "https://iid.googleapis.com" */
   readonly endpoint?: string | URL;
 }
 
 /** The service of 2026: one token and one topic per call, many calls at once. */
-export interface TopicSubscriptionsOptions extends Omit<ManagementCredentials, "apiKey">, ConnectionOptions {
+export interface TopicSubscriptionsOptions
+  extends Omit<ManagementCredentials, "apiKey">,
+    ManagementRetry,
+    ConnectionOptions {
   readonly backend: "topic-subscriptions";
   /**
    * Project ID or number.
@@ -92,8 +108,8 @@ export interface TopicSubscriptionsOptions extends Omit<ManagementCredentials, "
 }
 
 /**
- * Topic management over the Instance ID service or the topic-subscription service of 2026, behind one interface. One attempt per call:
- * what failed for a reason that passes is `retryable`, what was written and not answered `ambiguous`.
+ * Topic management over the Instance ID service or the topic-subscription service of 2026, behind one interface. What failed for a
+ * reason that passes, or was written and not answered, is tried again; what is left of it is `retryable` or `ambiguous`.
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
@@ -150,6 +166,7 @@ function connect(settings: Settings, bearerHeaders: readonly string[]) {
     http: createHttpClient({ ...settings, origin: endpoint.origin }),
     authorization,
     headers: [],
+    retry: settings.retry,
     vocabulary: name === "instance-id" ? "instanceId" : "fcmV1",
   });
   return { client, projectId: authorization.projectId };
