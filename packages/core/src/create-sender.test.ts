@@ -186,6 +186,18 @@ describe("a sender", () => {
     expect(clock.scheduled).toBe(0);
   });
 
+  it("takes a misspelt option for a mistake, not for the default", async () => {
+    const { sender } = setup();
+    const send = (options: object) => sender.send({ target: { token: "a" } }, options);
+    await expect(send({ ambigous: "report" })).rejects.toMatchObject({
+      code: "ERR_INVALID_OPTIONS",
+      problems: [{ path: "ambigous", problem: expect.stringContaining("signal, timeoutMs, ambiguous") }],
+    });
+    await expect(send({ timeoutMs: 5_000, concurrency: undefined })).resolves.toBeDefined();
+    expect(() => sender.sendAll({}, ["a"], { batchsize: 5 } as object)).toThrow("batchsize");
+    expect(() => setup({}, { maxwaiting: 1 } as object)).toThrow("maxwaiting");
+  });
+
   it("tells the store every change though one of them fails, and collects the failures", async () => {
     const registrations = createMemoryRegistrationStore();
     const told: string[] = [];

@@ -1,5 +1,5 @@
 import { steadyNow, systemClock } from "./clock.ts";
-import { AbortedError, ClosedError, type FieldProblem, InvalidMessageError, InvalidOptionsError } from "./errors.ts";
+import { AbortedError, ClosedError, InvalidMessageError } from "./errors.ts";
 import { eventChannel, publish } from "./events.ts";
 import { createGate } from "./gate.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
@@ -10,13 +10,14 @@ import {
   parseMessageContent,
 } from "./message/downstream.ts";
 import { tokensOf } from "./message/target.ts";
-import { describeType, type RegistrationToken } from "./message/token.ts";
+import type { RegistrationToken } from "./message/token.ts";
 import { createMessageIds } from "./message-id.ts";
 import { countOutcomes, type RecipientOutcome, type SendReport } from "./outcome.ts";
 import { applyReport, isPromiseLike, type MaybePromise } from "./registration-store.ts";
 import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
 import { sendInBatches } from "./send-all.ts";
 import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
+import { checkSendAllOptions, checkSenderOptions, checkSendOptions } from "./sender-options.ts";
 import { askStore, awaitTold, type StoreWait } from "./store-access.ts";
 import { type Substitution, substitute } from "./substitution.ts";
 import type { AttemptOptions } from "./transport.ts";
@@ -37,7 +38,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     clock = systemClock,
     random = Math.random,
   } = options;
-  checkOptions(options);
+  checkSenderOptions(options);
   const registrations = options.registrations ?? createMemoryRegistrationStore({ clock });
   const transport = retry === false ? bare : withRetry(bare, { ...retry, clock, random });
   const nextMessageId = createMessageIds(random);
@@ -194,7 +195,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     },
 
     sendAll(input, tokens, allOptions = {}) {
-      checkSendOptions(allOptions);
+      checkSendAllOptions(allOptions);
       assertCanStart(allOptions.signal);
       const content = parseMessageContent(input);
       if (content.messageId !== undefined) throw ownMessageIdForMany("any number of");
@@ -244,77 +245,4 @@ function ownMessageIdForMany(recipients: number | string): InvalidMessageError {
   return new InvalidMessageError([
     { path: "messageId", problem: `names one message, and there are ${recipients} recipients: leave it out` },
   ]);
-}
-
-const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
-
-function checkOptions({
-  transport,
-  maxWaiting,
-  retry,
-  registrations,
-  ambiguous,
-  clock,
-  random,
-}: CreateSenderOptions): void {
-  const problems: FieldProblem[] = [];
-  const check = (path: string, holds: boolean, problem: string): void => {
-    if (!holds) problems.push({ path, problem });
-  };
-  check("transport", typeof transport?.send === "function", "must be a transport: an object with send()");
-  check(
-    "transport",
-    !transport?.retries,
-    "already has retries: give the bare one, and say how to try again with the option retry",
-  );
-  check(
-    "maxWaiting",
-    maxWaiting === undefined ||
-      maxWaiting === Number.POSITIVE_INFINITY ||
-      (Number.isInteger(maxWaiting) && maxWaiting >= 1),
-    `must be a whole number of at least 1, not ${String(maxWaiting)}`,
-  );
-  check(
-    "retry",
-    retry === undefined || retry === false || (typeof retry === "object" && retry !== null),
-    "must be an object with parts of the retry policy, or false for one attempt only",
-  );
-  const missing = STORE_METHODS.filter((name) => typeof registrations?.[name] !== "function");
-  check(
-    "registrations",
-    registrations === undefined || missing.length === 0,
-    `must be a registration store; ${missing.join(", ")} missing`,
-  );
-  checkAmbiguous(ambiguous, check);
-  check(
-    "clock",
-    clock === undefined || (typeof clock?.now === "function" && typeof clock.schedule === "function"),
-    "must be a clock: an object with now() and schedule()",
-  );
-  check("random", random === undefined || typeof random === "function", "must be a function, as Math.random is");
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-}
-
-function checkAmbiguous(value: unknown, check: (path: string, holds: boolean, problem: string) => void): void {
-  check("ambiguous", value === undefined || value === "resend" || value === "report", 'must be "resend" or "report"');
-}
-
-function checkSendOptions(options: SendOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionsError([{ path: "", problem: `must be an object, not ${describeType(options)}` }]);
-  }
-  const { signal, timeoutMs, ambiguous } = options;
-  if (signal === undefined && timeoutMs === undefined && ambiguous === undefined) return;
-  const problems: FieldProblem[] = [];
-  const check = (path: string, holds: boolean, problem: string): void => {
-    if (!holds) problems.push({ path, problem });
-  };
-  check("signal", signal === undefined || signal instanceof AbortSignal, "must be an AbortSignal");
-  check(
-    "timeoutMs",
-    timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs > 0),
-    `must be a number above 0, not ${String(timeoutMs)}`,
-  );
-  checkAmbiguous(ambiguous, check);
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
