@@ -13,6 +13,7 @@ import {
   onAbort,
   publish,
   recipientsOf,
+  refuseV1Only,
   type SendReport,
   tokensOf,
   type UpstreamMessage,
@@ -135,6 +136,7 @@ class Ccs implements CcsTransport {
   }
 
   check(message: DownstreamMessage): void {
+    refuseV1Only(message, "CCS");
     if (message.restrictedPackageName !== undefined) {
       throw new InvalidMessageError([
         { path: "restrictedPackageName", problem: "is not available over CCS: leave it out, or send over HTTP" },
