@@ -114,16 +114,16 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
   }
 
   function sendOnce(message: DownstreamMessageInput, sendOptions: CcsSendOptions | undefined): Promise<SendReport> {
+    const rest = withoutReceipt(sendOptions);
     if (!sendOptions?.receipt) {
-      const sending = sender.send(message, sendOptions);
+      const sending = sender.send(message, rest);
       underWay++;
       sending.then(ended, ended);
       return sending;
     }
-    const { receipt: _, ...rest } = sendOptions;
     return counted(async () => {
       const report = await sender.send({ ...message, deliveryReceiptRequested: true }, rest);
-      const receiptOptions = rest.signal === undefined ? {} : { signal: rest.signal };
+      const receiptOptions = rest?.signal === undefined ? {} : { signal: rest.signal };
       const receipts = report.outcomes.map((outcome) =>
         outcome.kind === "accepted" && outcome.messageId !== undefined
           ? transport.receiptFor(outcome.messageId, receiptOptions)
@@ -180,4 +180,11 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     [Symbol.asyncDispose]: () => sender.close(),
   };
   return client;
+}
+
+/** What every sender knows: `receipt` is this client's own. What is no object stays as it is, for the sender to refuse. */
+function withoutReceipt(options: CcsSendOptions | undefined): SendOptions | undefined {
+  if (options?.receipt === undefined) return options;
+  const { receipt: _, ...rest } = options;
+  return rest;
 }

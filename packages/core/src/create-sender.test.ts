@@ -206,6 +206,18 @@ describe("what throws", () => {
     expect(sentTo()).toEqual([]);
   });
 
+  it("is an option that does not exist: a misspelt time limit must not pass for none", async () => {
+    const { sender, sentTo } = setup();
+    const options = { timeout: 5_000, signal: undefined, receipt: undefined } as object;
+    const message = { target: { token: "a" } };
+    const refused = { code: "ERR_INVALID_OPTIONS", problems: [{ path: "timeout" }] };
+    await expect(sender.send(message, options)).rejects.toMatchObject(refused);
+    await expect(sender.sendToUser("ada", {}, options)).rejects.toMatchObject(refused);
+    expect(() => sender.sendAll({}, ["a"], options)).toThrow(/timeout: is not an option here; use .*batchSize/);
+    expect(sentTo()).toEqual([]);
+    await expect(sender.send(message, { receipt: undefined } as object)).resolves.toBeDefined();
+  });
+
   it("is a signal that aborted before anything was written, with its reason as the cause", async () => {
     const { sender, sentTo } = setup();
     const reason = new Error("user left");

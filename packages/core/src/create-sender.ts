@@ -5,6 +5,7 @@ import {
   type FieldProblem,
   InvalidMessageError,
   InvalidOptionsError,
+  pathOf,
   RegistrationStoreError,
 } from "./errors.ts";
 import { eventChannel, publish } from "./events.ts";
@@ -23,7 +24,7 @@ import { countOutcomes, type RecipientOutcome, type SendReport } from "./outcome
 import { applyReport, isPromiseLike, type MaybePromise } from "./registration-store.ts";
 import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
 import { sendInBatches } from "./send-all.ts";
-import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
+import type { CreateSenderOptions, SendAllOptions, Sender, SendOptions } from "./sender.ts";
 import { type Substitution, substitute } from "./substitution.ts";
 import type { AttemptOptions } from "./transport.ts";
 
@@ -183,7 +184,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     },
 
     sendAll(input, tokens, allOptions = {}) {
-      checkSendOptions(allOptions);
+      checkSendOptions(allOptions, SEND_ALL_OPTIONS);
       assertCanStart(allOptions.signal);
       const content = parseMessageContent(input);
       if (content.messageId !== undefined) throw ownMessageIdForMany("any number of");
@@ -298,13 +299,24 @@ function checkAmbiguous(value: unknown, check: (path: string, holds: boolean, pr
   check("ambiguous", value === undefined || value === "resend" || value === "report", 'must be "resend" or "report"');
 }
 
-function checkSendOptions(options: SendOptions): void {
+const SEND_OPTIONS: readonly string[] = ["signal", "timeoutMs", "ambiguous"] satisfies (keyof SendOptions)[];
+const SEND_ALL_OPTIONS: readonly string[] = [
+  ...SEND_OPTIONS,
+  ...(["concurrency", "batchSize", "onProgress"] satisfies (keyof SendAllOptions)[]),
+];
+
+function checkSendOptions(options: SendOptions, known = SEND_OPTIONS): void {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionsError([{ path: "", problem: `must be an object, not ${describeType(options)}` }]);
   }
-  const { signal, timeoutMs, ambiguous } = options;
-  if (signal === undefined && timeoutMs === undefined && ambiguous === undefined) return;
   const problems: FieldProblem[] = [];
+  // a time limit that is not taken for one would be found out when it is needed
+  for (const name in options) {
+    if (known.includes(name) || options[name as keyof SendOptions] === undefined) continue;
+    problems.push({ path: pathOf([name]), problem: `is not an option here; use ${known.join(", ")}` });
+  }
+  const { signal, timeoutMs, ambiguous } = options;
+  if (problems.length === 0 && signal === undefined && timeoutMs === undefined && ambiguous === undefined) return;
   const check = (path: string, holds: boolean, problem: string): void => {
     if (!holds) problems.push({ path, problem });
   };
