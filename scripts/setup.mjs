@@ -5,6 +5,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+// said here in words, before anything newer than that fails in its own
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`This needs Node 20.19 or later, and is run by Node ${process.versions.node}.`);
+  process.exit(1);
+}
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const read = (f) => readFileSync(join(root, f));
 const pkg = JSON.parse(read("package.json"));

@@ -9,13 +9,23 @@ import { changingConnections } from "./4-connections.mjs";
 import { createNarrator } from "./narrator.mjs";
 import { createTally } from "./tally.mjs";
 
-const { values: options } = parseArgs({
-  options: { json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
-});
+const USAGE =
+  "npm run demo            tells the story in the terminal\nnpm run demo -- --json  prints one JSON object per event, and the summary last";
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: { json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+    }).values;
+  } catch (error) {
+    console.error(`${error.message}\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+const options = readOptions();
 if (options.help) {
-  console.log(
-    "npm run demo            tells the story in the terminal\nnpm run demo -- --json  prints one JSON object per event, and the summary last",
-  );
+  console.log(USAGE);
   process.exit(0);
 }
 

@@ -5,6 +5,24 @@ import Table from "cli-table3";
 const colourful = process.stdout.isTTY && !process.env.NO_COLOR;
 const paint = (style, text) => (colourful ? styleText(style, text) : text);
 
+/** What stands before the text of a line: a mark and a subject. */
+const SUBJECT_CHARS = 28;
+const INDENT = 3 + 2 + SUBJECT_CHARS + 1;
+
+/** The text in lines that fit beside the subject in a terminal; whole where there is none, or too narrow a one. */
+function fitting(text) {
+  const room = (process.stdout.columns ?? Number.POSITIVE_INFINITY) - INDENT - 1;
+  if (text.length <= room || room < 20) return text;
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === "") lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= room) lines[lines.length - 1] += ` ${word}`;
+    else lines.push(word);
+  }
+  return lines.join(`\n${" ".repeat(INDENT)}`);
+}
+
 const MARKS = {
   good: ["green", "✓"],
   change: ["cyan", "↻"],
@@ -15,6 +33,11 @@ const MARKS = {
 
 export function createNarrator({ json }) {
   const started = Date.now();
+  // whoever reads has gone (`| head`): the end of the story is not told, so it is no success
+  process.stdout.on("error", (error) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(1);
+  });
   const print = (line) => process.stdout.write(`${line}\n`);
   const event = (name, facts) => print(JSON.stringify({ event: name, atMs: Date.now() - started, ...facts }));
 
@@ -27,7 +50,7 @@ export function createNarrator({ json }) {
     say(mark, subject, text, facts = {}) {
       if (json) return event(facts.event ?? mark, { subject, text, ...facts });
       const [style, sign] = MARKS[mark];
-      print(`   ${paint(style, sign)} ${subject.padEnd(28)} ${text}`);
+      print(`   ${paint(style, sign)} ${subject.padEnd(SUBJECT_CHARS)} ${fitting(text)}`);
     },
     finish(summary, problems) {
       if (json) {

@@ -17,11 +17,23 @@ describe("a CCS client", () => {
     while (client.trouble === undefined) await new Promise((resolve) => setImmediate(resolve));
     expect(client.trouble).toMatch(/closed the connection|failed/);
     expect(client.connections).toEqual([]);
+    await expect(client.ready({ signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "ERR_ABORTED",
+      message: expect.stringContaining(client.trouble as string),
+    });
     server.script = login;
     await clock.advance(60_000);
     await client.ready();
     expect(client.trouble).toBeUndefined();
     await client.close();
+  });
+
+  it("is refused a handler that is no function: every message would fail, until each was given up", async () => {
+    await using server = await startScriptedServer();
+    await using client = createCcsClient(server.options());
+    const refused = { code: "ERR_INVALID_OPTIONS" };
+    expect(() => client.onUpstream({} as never)).toThrow(expect.objectContaining(refused));
+    expect(() => client.onReceipt(undefined as never)).toThrow(expect.objectContaining(refused));
   });
 
   it("connects, logs in as the sender, sends a message and reports its ack", async () => {

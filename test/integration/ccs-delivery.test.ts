@@ -334,10 +334,17 @@ describe("a message ID that is used again too early", () => {
 });
 
 describe("what CCS cannot carry", () => {
-  it("is refused before anything is written", async () => {
+  it.each([
+    ["restrictedPackageName", { ...message(), restrictedPackageName: "com.example" }],
+    ["target.fid", { target: { fid: "cEXAMPLE90123456789abc" }, data: { n: "1" } }],
+    ["android", { ...message(), android: { directBootOk: true } }],
+    ["apns", { ...message(), apns: { headers: { "apns-topic": "com.example" } } }],
+    ["webpush", { ...message(), webpush: { headers: { Urgency: "high" } } }],
+  ])("%s: refused before anything is written", async (path, unsendable) => {
     await using parts = await online();
-    await expect(parts.client.send({ ...message(), restrictedPackageName: "com.example" })).rejects.toMatchObject({
-      problems: [{ path: "restrictedPackageName" }],
+    await expect(parts.client.send(unsendable)).rejects.toMatchObject({
+      code: "ERR_INVALID_MESSAGE",
+      problems: [{ path }],
     });
     expect(parts.connection.messages).toEqual([]);
   });

@@ -86,6 +86,20 @@ describe("a delivery receipt", () => {
     expect(connection.acks).toEqual([{ id: `dr2:${sent?.id}`, to: "gcm.googleapis.com" }]);
   });
 
+  it("is asked for with `send` alone, and only where `receipt` is true", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const sending = client.send(message, { receipt: false });
+    await arrived(connection);
+    expect(connection.messages[0]).not.toHaveProperty("delivery_receipt_requested");
+    connection.ackAll();
+    expect(await sending).not.toHaveProperty("receipts");
+    const refused = { code: "ERR_INVALID_OPTIONS", problems: [{ path: "receipt" }] };
+    await expect(client.sendToUser("ada", { data: { n: "1" } }, { receipt: true } as object)).rejects.toMatchObject(
+      refused,
+    );
+  });
+
   it("may overtake the ack of its message", async () => {
     await using parts = await online();
     const { client, connection } = parts;

@@ -347,16 +347,21 @@ describe("application default credentials", () => {
     });
   });
 
-  it("that are not there are said to be missing, with how to get them", async () => {
+  it.each<[string, object]>([
+    ["with the project named", { projectId: "demo" }],
+    ["and nothing that names a project either", { projectId: undefined }],
+  ])("that are not there are said to be missing, with how to get them: %s", async (_name, project) => {
     const server = await aServer();
     const empty = await mkdtemp(join(tmpdir(), "no-credentials-"));
     cleanups.push(() => rm(empty, { recursive: true }));
     setEnv("GOOGLE_APPLICATION_CREDENTIALS", undefined);
+    setEnv("GOOGLE_CLOUD_PROJECT", undefined);
+    setEnv("GCLOUD_PROJECT", undefined);
     setEnv("HOME", empty);
     setEnv("CLOUDSDK_CONFIG", empty);
     // no metadata server is looked for
     setEnv("METADATA_SERVER_DETECTION", "none");
-    const { transport } = aTransport(server, { credential: "application-default", projectId: "demo" });
+    const { transport } = aTransport(server, { credential: "application-default", ...project });
     const { outcomes } = await transport.send(toOne);
     expect(kinds(outcomes)).toEqual(["rejected authentication-failed"]);
     expect(JSON.stringify(outcomes)).toContain("GOOGLE_APPLICATION_CREDENTIALS");

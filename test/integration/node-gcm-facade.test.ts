@@ -255,7 +255,7 @@ describe("the façade over FCM HTTP v1", () => {
   it("says how to get credentials where there is a server key alone", async () => {
     const program = `
       const gcm = require("@cloud-messaging/node-gcm");
-      new gcm.Sender("AIza-SECRET", { projectId: "demo" }).send(new gcm.Message({}), "token-a", 0, (error, response) => {
+      new gcm.Sender("AIza-SECRET").send(new gcm.Message({}), "token-a", 0, (error, response) => {
         console.log(JSON.stringify({ code: error.code, message: error.message, response }));
       });`;
     const environment = { PATH: process.env["PATH"], HOME: "/nonexistent", METADATA_SERVER_DETECTION: "none" };

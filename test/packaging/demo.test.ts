@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
@@ -50,4 +51,26 @@ it("the demo tells its story as lines and a table for people", async () => {
   expect(stdout).toMatch(/│ lost +│ +0 │/);
   expect(stdout).toContain("Nothing was lost");
   expect(stdout).not.toContain("{");
+});
+
+it("the demo says what it does not understand, and no more", async () => {
+  await expect(demo("--jsn")).rejects.toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(/--jsn.*\n.*--json/s),
+  });
+  await expect(demo("--jsn")).rejects.not.toMatchObject({ stderr: expect.stringContaining("    at ") });
+});
+
+it("the demo ends without a word when nobody reads on", async () => {
+  const child = spawn(process.execPath, [join(root, "examples/demo/main.mjs")], { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(child, "close");
+  let errors = "";
+  child.stderr.on("data", (text) => {
+    errors += text;
+  });
+  await once(child.stdout, "data");
+  child.stdout.destroy();
+  const [status] = await ended;
+  expect({ status, errors }).toEqual({ status: 1, errors: "" });
 });

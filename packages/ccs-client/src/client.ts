@@ -182,9 +182,9 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
   return client;
 }
 
-/** The options as every sender knows them; what is none at all is left for the sender to refuse. */
+/** What every sender knows: `receipt` is this client's own. What is no object stays as it is, for the sender to refuse. */
 function withoutReceipt(options: CcsSendOptions | undefined): SendOptions | undefined {
-  if (typeof options !== "object" || options === null || !("receipt" in options)) return options;
+  if (options?.receipt === undefined) return options;
   const { receipt: _, ...rest } = options;
   return rest;
 }

@@ -13,6 +13,7 @@ import {
   onAbort,
   publish,
   recipientsOf,
+  refuseV1Only,
   type SendReport,
   tokensOf,
   type UpstreamMessage,
@@ -135,6 +136,7 @@ class Ccs implements CcsTransport {
   }
 
   check(message: DownstreamMessage): void {
+    refuseV1Only(message, "CCS");
     if (message.restrictedPackageName !== undefined) {
       throw new InvalidMessageError([
         { path: "restrictedPackageName", problem: "is not available over CCS: leave it out, or send over HTTP" },
@@ -170,7 +172,12 @@ class Ccs implements CcsTransport {
     if (this.#refused !== undefined) return Promise.reject(this.#refused);
     if (this.#closing !== undefined) return Promise.reject(new ClosedError("The CCS transport"));
     if (this.connections.some(({ phase }) => phase === "open")) return Promise.resolve();
-    if (signal?.aborted) return Promise.reject(new AbortedError("Waiting for a connection", signal.reason));
+    // who waited in vain wants to know why there was none
+    const aborted = (): AbortedError => {
+      const why = this.trouble === undefined ? "" : ` (the latest attempt: ${this.trouble})`;
+      return new AbortedError(`Waiting for a connection${why}`, signal?.reason);
+    };
+    if (signal?.aborted) return Promise.reject(aborted());
     return new Promise((resolve, reject) => {
       const done = (error?: Error): void => {
         stopWaiting();
@@ -178,7 +185,7 @@ class Ccs implements CcsTransport {
         if (error === undefined) resolve();
         else reject(error);
       };
-      const stopWaiting = onAbort(signal, () => done(new AbortedError("Waiting for a connection", signal?.reason)));
+      const stopWaiting = onAbort(signal, () => done(aborted()));
       this.#readyWaiters.add(done);
     });
   }
@@ -193,6 +200,7 @@ class Ccs implements CcsTransport {
   }
 
   onUpstream(handler: UpstreamHandler): () => void {
+    assertHandler("onUpstream", handler);
     if (this.#upstream.handler !== undefined) throw alreadyHandled("onUpstream");
     // a function of its own: the same handler may be taken off and set again
     const wrapped: UpstreamHandler = (message, context) => handler(message, context);
@@ -203,6 +211,7 @@ class Ccs implements CcsTransport {
   }
 
   onReceipt(handler: ReceiptHandler): () => void {
+    assertHandler("onReceipt", handler);
     if (this.#onReceipt !== undefined) throw alreadyHandled("onReceipt");
     this.#onReceipt = handler;
     this.#handleReceipts();
@@ -348,6 +357,12 @@ export function messageIdInUse(): InvalidMessageError {
   return new InvalidMessageError([
     { path: "messageId", problem: "belongs to a message that is still pending: use another one" },
   ]);
+}
+
+/** What is no function would fail at every message, until each was given up. */
+function assertHandler(path: string, handler: unknown): void {
+  if (typeof handler === "function") return;
+  throw new InvalidOptionsError([{ path, problem: "must be a function" }]);
 }
 
 function alreadyHandled(path: string): InvalidOptionsError {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { ERROR_CODES, type ErrorCode, type ErrorRow } from "./error-code.ts";
+import { ERROR_CODES, type ErrorCode, type ErrorRow, errorRow } from "./error-code.ts";
 import { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, wireStringFor } from "./error-lookup.ts";
-import { outcomeKindFor } from "./outcome.ts";
+import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
+import { failureOutcome, outcomeKindFor } from "./outcome.ts";
+import { applyReport } from "./registration-store.ts";
 
 describe("the error-code table", () => {
   it("knows every error string the HTTP server is documented to answer with", () => {
@@ -52,6 +54,22 @@ describe("the error-code table", () => {
     expect(errorCodeFor("ccs", field)).toBe("invalid-ttl");
     expect(errorCodeFor("ccs", "InvalidJson : something new")).toBe("invalid-argument");
   });
+
+  it.each(Object.keys(ERROR_CODES) as ErrorCode[])(
+    "tells the store of %s what its row says, and no more",
+    async (code) => {
+      const told: string[] = [];
+      const store = createMemoryRegistrationStore();
+      store.register("ada", "tok-a");
+      store.onChange(({ type }) => told.push(type));
+      await applyReport(
+        { outcomes: [failureOutcome(code, { recipient: "tok-a", sentAt: Date.now() + 1_000 })] },
+        store,
+      );
+      const { verdict, suspect } = errorRow(code);
+      expect(told).toEqual(verdict === "unregister" ? ["removed"] : suspect ? ["suspect"] : []);
+    },
+  );
 
   it("treats a word nobody documented as an internal error", () => {
     expect(errorCodeFor("ccs", "SOMETHING_NEW")).toBe("internal-error");

@@ -327,6 +327,16 @@ export const ERROR_CODES = {
 /** The stable name of a failure, the same over every transport. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** A code that casts doubt on the token and proves nothing: its row says `suspect`. */
+export type SuspectCode = {
+  [Code in ErrorCode]: (typeof ERROR_CODES)[Code] extends { readonly suspect: true } ? Code : never;
+}[ErrorCode];
+
+/** Whether a code casts doubt on the token. */
+export function isSuspectCode(code: ErrorCode): code is SuspectCode {
+  return errorRow(code).suspect === true;
+}
+
 /** A wire's vocabulary: a column of the table that holds error strings. */
 export type WireVocabulary = "gcmHttp" | "ccs" | "fcmV1" | "instanceId" | "deviceGroups";
 

@@ -21,6 +21,8 @@ export {
   type ErrorCode,
   type ErrorRow,
   errorRow,
+  isSuspectCode,
+  type SuspectCode,
   type Verdict,
   type WireVocabulary,
 } from "./error-code.ts";

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "./clock.ts";
+import type { SuspectCode } from "./error-code.ts";
 import { InvalidOptionsError, InvalidRegistrationError, StoreFullError } from "./errors.ts";
 import { publish } from "./events.ts";
 import { isFid, isTokenOfInstallation } from "./message/fid.ts";
@@ -29,7 +30,7 @@ export interface MemoryRegistrationStore extends RegistrationStore {
   resolve(tokens: readonly RegistrationToken[]): readonly RegistrationToken[];
   replace(token: RegistrationToken, canonicalRegistrationId: RegistrationToken, sentAt: number): void;
   remove(token: RegistrationToken, reason: RemovalReason, sentAt?: number): void;
-  suspect(token: RegistrationToken, reason: "mismatch-sender-id" | "bad-registration"): void;
+  suspect(token: RegistrationToken, reason: SuspectCode): void;
   /**
    * Calls the listener at every change, in their order. Returns how to stop. A listener that throws disturbs nobody else: it is told
    * as a notice.

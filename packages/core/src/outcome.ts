@@ -17,9 +17,9 @@ export interface ServiceAnswer {
 export interface OutcomeBase {
   /** Who it is about, exactly as the caller gave it: a token, a topic or condition, a notification key. */
   readonly recipient: string;
-  /** How many attempts were made for this recipient, 0 when none left. */
+  /** How many attempts were made for this recipient, those that never reached the service among them; 0 when none was. */
   readonly attempts: number;
-  /** When the last attempt was made. Milliseconds since the epoch; absent when none was. */
+  /** When the last attempt was made. Milliseconds since the epoch; absent when that one never left: no connection, for example. */
   readonly sentAt?: number;
   /** The token really sent to, where a canonical ID known from before took the place of `recipient`. */
   readonly sentTo?: RegistrationToken;

@@ -1,3 +1,4 @@
+import { isSuspectCode, type SuspectCode } from "./error-code.ts";
 import type { RegistrationToken } from "./message/token.ts";
 import type { RecipientOutcome, SendReport } from "./outcome.ts";
 
@@ -34,7 +35,7 @@ export type RegistrationChange =
       readonly type: "suspect";
       readonly sequence: number;
       readonly token: RegistrationToken;
-      readonly reason: "mismatch-sender-id" | "bad-registration";
+      readonly reason: SuspectCode;
       readonly userIds: readonly string[];
     };
 
@@ -64,7 +65,7 @@ export interface RegistrationStore {
   /** Removes the token for every user who has it. */
   remove(token: RegistrationToken, reason: RemovalReason, sentAt: number): MaybePromise<void>;
   /** Reports the token as doubtful; changes nothing. */
-  suspect(token: RegistrationToken, reason: "mismatch-sender-id" | "bad-registration"): MaybePromise<void>;
+  suspect(token: RegistrationToken, reason: SuspectCode): MaybePromise<void>;
 }
 
 /**
@@ -100,9 +101,7 @@ function applyOutcome(outcome: RecipientOutcome, store: RegistrationStore): Mayb
     case "unregistered":
       return store.remove(token, outcome.code === "invalid-registration" ? outcome.code : "not-registered", sentAt);
     case "rejected":
-      if (outcome.code === "mismatch-sender-id" || outcome.code === "bad-registration") {
-        return store.suspect(token, outcome.code);
-      }
+      if (isSuspectCode(outcome.code)) return store.suspect(token, outcome.code);
   }
 }
 

@@ -1,10 +1,18 @@
-import { type FieldProblem, InvalidOptionsError } from "./errors.ts";
+import { type FieldProblem, InvalidOptionsError, pathOf } from "./errors.ts";
 import { describeType } from "./message/token.ts";
 import type { CreateSenderOptions, SendAllOptions, SendOptions } from "./sender.ts";
 
-const SENDER_OPTIONS = ["transport", "registrations", "retry", "maxWaiting", "ambiguous", "clock", "random"];
-const SEND_OPTIONS = ["signal", "timeoutMs", "ambiguous"];
-const SEND_ALL_OPTIONS = [...SEND_OPTIONS, "concurrency", "batchSize", "onProgress"];
+const SENDER_OPTIONS: (keyof CreateSenderOptions)[] = [
+  "transport",
+  "registrations",
+  "retry",
+  "maxWaiting",
+  "ambiguous",
+  "clock",
+  "random",
+];
+const SEND_OPTIONS: (keyof SendOptions)[] = ["signal", "timeoutMs", "ambiguous"];
+const SEND_ALL_OPTIONS: (keyof SendAllOptions)[] = [...SEND_OPTIONS, "concurrency", "batchSize", "onProgress"];
 const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
 
 /** @throws {InvalidOptionsError} naming everything wrong with what `createSender` was given. */
@@ -95,7 +103,7 @@ function unknownOptions(options: object, known: readonly string[]): FieldProblem
   const problems: FieldProblem[] = [];
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined || known.includes(key)) continue;
-    problems.push({ path: key, problem: `is no option here; there are ${known.join(", ")}` });
+    problems.push({ path: pathOf([key]), problem: `is not an option here; use ${known.join(", ")}` });
   }
   return problems;
 }

@@ -19,6 +19,7 @@ const problemsOf = (options: object): unknown => {
 describe("the options of the GCM HTTP transport", () => {
   it.each([
     [{}, "apiKey", /missing/],
+    [{ apiKey: 3 }, "apiKey", /must be a string/],
     [{ apiKey, timeoutMs: 0 }, "timeoutMs", /above 0/],
     [{ apiKey, timeoutMs: "1s" }, "timeoutMs", /milliseconds/],
     [{ apiKey, maxSockets: 0 }, "maxSockets", /1 or more/],

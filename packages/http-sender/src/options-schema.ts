@@ -19,7 +19,12 @@ const pem = z.union([z.string(), z.instanceof(Buffer)], { error: "must be PEM te
 
 /** Never says what the value was: it is a secret. */
 export const apiKeySchema = z
-  .string({ error: "is missing: give the server key of the project" })
+  .string({
+    error: ({ input }) =>
+      input === undefined
+        ? "is missing: give the server key of the project"
+        : `must be a string, the server key of the project, not of the type ${typeof input}`,
+  })
   .regex(HEADER_VALUE, "must be a server key: printable ASCII without spaces, control characters or line ends");
 
 export const tlsSchema = z.custom<TlsOptions>().superRefine((value: unknown, context) => {

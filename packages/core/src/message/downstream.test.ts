@@ -151,7 +151,10 @@ describe("a downstream message", () => {
     ["collapse_key", "collapseKey"],
     ["registration_ids", "target.tokens"],
     ["to", "target"],
-  ])("says of the wire's name %s that it is called %s here", (wire, ours) => {
+    ["timeToLive", "timeToLiveSec"],
+    ["registrationTokens", "target.tokens"],
+    ["fid", "target.fid"],
+  ])("says of %s, a name of the wire's or another library's, that it is called %s here", (wire, ours) => {
     expect(problemsOf({ target: { token: "tok-a" }, [wire]: "x" })[wire]).toContain(ours);
   });
 

@@ -2,17 +2,22 @@ import type { z } from "zod";
 import { type FieldProblem, pathOf } from "../errors.ts";
 import { describeType } from "./token.ts";
 
-/** What people write by habit from the wire, and what it is called here. */
+/** What people write by habit from the wire and from other libraries, and what it is called here. */
 const WIRE_NAMES: Readonly<Record<string, string>> = {
   to: "target",
   registration_ids: "target.tokens",
   registration_id: "target.token",
+  registrationTokens: "target.tokens",
+  registrationIds: "target.tokens",
   notification_key: "target.notificationKey",
+  notificationKey: "target.notificationKey",
   condition: "target.condition",
   token: "target.token",
   tokens: "target.tokens",
+  fid: "target.fid",
   topic: "target.topic",
   time_to_live: "timeToLiveSec",
+  timeToLive: "timeToLiveSec",
   ttl: "timeToLiveSec",
   delivery_receipt_requested: "deliveryReceiptRequested",
 };

@@ -1,4 +1,11 @@
-import { APNS_ERROR_TYPE, BAD_REQUEST_TYPE, type ErrorCode, errorCodeFor, FCM_ERROR_TYPE } from "@cloud-messaging/core";
+import {
+  APNS_ERROR_TYPE,
+  BAD_REQUEST_TYPE,
+  type ErrorCode,
+  errorCodeFor,
+  FCM_ERROR_TYPE,
+  wireStringFor,
+} from "@cloud-messaging/core";
 import type { HttpAnswer } from "../http-server.ts";
 import type { Refusal } from "../model/message.ts";
 
@@ -17,7 +24,7 @@ interface Failure {
 const INVALID: Omit<Failure, "message"> = { http: 400, status: "INVALID_ARGUMENT", errorCode: "INVALID_ARGUMENT" };
 const QUOTA: Omit<Failure, "message"> = { http: 429, status: "RESOURCE_EXHAUSTED", errorCode: "QUOTA_EXCEEDED" };
 
-/** Every failure that has a form of its own; the others are `INVALID_ARGUMENT` with the reason in words. */
+/** Every failure that has a form of its own; the others are a 400 with v1's word, if it has one, and the reason in words. */
 const FAILURES: Readonly<Partial<Record<ErrorCode, Failure>>> = {
   "invalid-registration": { ...INVALID, message: "The registration token is not a valid FCM registration token" },
   "not-registered": {
@@ -72,7 +79,11 @@ const FAILURES: Readonly<Partial<Record<ErrorCode, Failure>>> = {
 export function refusalAnswer({ code, word, detail, retryAfter }: Refusal): HttpAnswer {
   // a fault may name v1's own word
   const meant = word === undefined ? code : errorCodeFor("fcmV1", word);
-  const failure = FAILURES[meant] ?? { ...INVALID, message: detail ?? word ?? code };
+  const failure = FAILURES[meant] ?? {
+    ...INVALID,
+    errorCode: wireStringFor("fcmV1", meant) ?? "INVALID_ARGUMENT",
+    message: detail ?? word ?? code,
+  };
   const quota = failure.http === 429 && meant === "quota-exceeded";
   const details = quota ? [{ "@type": QUOTA_FAILURE_TYPE, violations: [{ subject: "project" }] }] : failure.details;
   const answer = failureAnswer({ ...failure, ...(details === undefined ? {} : { details }) });

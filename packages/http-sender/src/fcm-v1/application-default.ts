@@ -36,9 +36,12 @@ export function createApplicationDefaultProvider(options: ServiceAccountOptions)
       if (named) return named;
       const provider = await file.load();
       if (provider !== undefined) return provider.projectId;
+      const auth = await createGoogleAuth();
       try {
-        return await (await createGoogleAuth()).getProjectId();
+        return await auth.getProjectId();
       } catch {
+        // where there are no credentials, the project is not what is missing
+        await assertCredentials(auth);
         return undefined;
       }
     },
@@ -49,6 +52,16 @@ export function createApplicationDefaultProvider(options: ServiceAccountOptions)
 async function createGoogleAuth(): Promise<GoogleAuth> {
   const library = await import("google-auth-library");
   return new library.GoogleAuth({ scopes: [MESSAGING_SCOPE] });
+}
+
+/** @throws {AuthenticationError} there are no default credentials, or they are no good. */
+async function assertCredentials(auth: GoogleAuth): Promise<void> {
+  try {
+    await auth.getClient();
+  } catch (error) {
+    const reason = asTokenError(error);
+    if (reason instanceof AuthenticationError) throw reason;
+  }
 }
 
 const NAMED_FILE = "the file that GOOGLE_APPLICATION_CREDENTIALS names";
