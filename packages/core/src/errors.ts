@@ -138,6 +138,17 @@ export type AnyCloudMessagingError =
   | RegistrationStoreError
   | StoreFullError;
 
+/**
+ * Whether something caught is an error of this SDK. Then `switch (error.code)` names what it can be and narrows it.
+ *
+ * ```ts
+ * if (isCloudMessagingError(error) && error.code === "ERR_INVALID_MESSAGE") return reply(400, error.problems);
+ * ```
+ */
+export function isCloudMessagingError(error: unknown): error is AnyCloudMessagingError {
+  return error instanceof CloudMessagingError;
+}
+
 /** Problems told in an error's message; `problems` has them all. */
 const MAX_TOLD = 10;
 /** Longest path told. Unit: characters. A key of the caller's may be long, or be a token in the wrong place. */

@@ -38,6 +38,7 @@ export {
   InvalidMessageError,
   InvalidOptionsError,
   InvalidRegistrationError,
+  isCloudMessagingError,
   RegistrationStoreError,
   StoreFullError,
   TooManyWaitingError,

@@ -4,6 +4,8 @@ import {
   createSender,
   type DownstreamTransport,
   type ErrorCode,
+  type FieldProblem,
+  isCloudMessagingError,
   type RecipientOutcome,
   type RegistrationToken,
   type SendReport,
@@ -26,6 +28,11 @@ describe("what must compile, and what must not", () => {
   it("refuses data that is no string, two targets and options that do not exist", () => {
     // @ts-expect-error a number is no string
     void sender.send({ target: { token: "tok-a" }, data: { score: 5 } });
+    // @ts-expect-error two targets
+    void sender.send({ target: { token: "tok-a", topic: "news" } });
+    // @ts-expect-error a name goes with a group's key only
+    void sender.send({ target: { topic: "news", notificationKeyName: "user-7" } });
+    void sender.send({ target: { topic: "news", token: undefined } });
     // @ts-expect-error no target
     void sender.send({ data: { score: "5" } });
     // @ts-expect-error a user's message has no target of its own
@@ -62,5 +69,11 @@ describe("what must compile, and what must not", () => {
     if (error.code === "ERR_INVALID_MESSAGE") expectTypeOf(error.problems).not.toBeAny();
     // @ts-expect-error not one of ours
     if (error.code === "ERR_UNKNOWN") return;
+    try {
+      word(outcome);
+    } catch (caught: unknown) {
+      if (isCloudMessagingError(caught) && caught.code === "ERR_INVALID_MESSAGE")
+        expectTypeOf(caught.problems).toEqualTypeOf<readonly FieldProblem[]>();
+    }
   });
 });

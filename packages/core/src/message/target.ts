@@ -17,19 +17,22 @@ export type Target =
 
 /** Where a message goes, as a caller writes it: exactly one of these. */
 export type TargetInput =
-  | { readonly token: string }
+  | Only<{ readonly token: string }>
   /** 1 or more. The transports split and fan out as their service needs. Over FCM HTTP v1 installation IDs may be among them. */
-  | { readonly tokens: readonly string[] }
+  | Only<{ readonly tokens: readonly string[] }>
   /** A Firebase Installation ID, as the app reported it. FCM HTTP v1 only. */
-  | { readonly fid: string }
+  | Only<{ readonly fid: string }>
   /** With or without the `/topics/` prefix. */
-  | { readonly topic: string }
+  | Only<{ readonly topic: string }>
   /** `'dogs' in topics && 'cats' in topics`; at most five topics, read from left to right. */
-  | { readonly condition: string }
-  | { readonly notificationKey: string; readonly notificationKeyName?: string };
+  | Only<{ readonly condition: string }>
+  | Only<{ readonly notificationKey: string; readonly notificationKeyName?: string | undefined }>;
+
+/** A kind of target with nothing of another beside it: two at once do not compile. */
+type Only<Kind> = Kind & { readonly [Other in Exclude<(typeof KNOWN_KEYS)[number], keyof Kind>]?: undefined };
 
 const KINDS = ["token", "tokens", "fid", "topic", "condition", "notificationKey"] as const;
-const KNOWN_KEYS: readonly string[] = [...KINDS, "notificationKeyName"];
+const KNOWN_KEYS = [...KINDS, "notificationKeyName"] as const;
 const TOPIC_PREFIX = "/topics/";
 
 /** One checker for all kinds, so that what is said names the field the caller wrote and not six alternatives. */
@@ -45,7 +48,8 @@ export const TargetSchema: z.ZodType<Target, TargetInput> = z
     }
     const target = input as Record<string, unknown>;
     for (const key of Object.keys(target)) {
-      if (!KNOWN_KEYS.includes(key)) report([key], `is not a kind of target; use one of ${KINDS.join(", ")}`);
+      if (!(KNOWN_KEYS as readonly string[]).includes(key))
+        report([key], `is not a kind of target; use one of ${KINDS.join(", ")}`);
     }
     const given = KINDS.filter((kind) => target[kind] !== undefined);
     const kind = given[0];
