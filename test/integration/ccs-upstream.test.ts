@@ -209,6 +209,26 @@ describe("an upstream message", () => {
     expect(seen.seen).toEqual(["u-1 failed", "u-1 handled"]);
   });
 
+  it("is remembered in a store whose promises are of another make, which work only once they are awaited", async () => {
+    const keys = new Set<string>();
+    const lazy = <T>(work: () => T) =>
+      // biome-ignore lint/suspicious/noThenProperty: as query builders are
+      ({ then: (done: (value: T) => void) => done(work()) }) as unknown as Promise<T>;
+    const handled: string[] = [];
+    await using parts = await online({
+      handledMessages: {
+        has: (key) => lazy(() => keys.has(key)),
+        add: (key) => lazy(() => void keys.add(key)),
+      },
+      onUpstream: ({ messageId }) => void handled.push(messageId),
+    });
+    deliver(parts.connection, "u-1");
+    await acked(parts.connection, 1);
+    deliver(parts.connection, "u-1");
+    await acked(parts.connection, 2);
+    expect([handled, keys.size]).toEqual([["u-1"], 1]);
+  });
+
   it("is acked on the connection it came on, and never on another: there it is handled once and acked when it comes again", async () => {
     const work = later();
     const handled: string[] = [];

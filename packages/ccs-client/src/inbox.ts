@@ -223,7 +223,7 @@ export class Inbox<T extends InboxItem> {
   async #handle(task: Task<T>, handler: ItemHandler<T>): Promise<void> {
     // a store in memory need not make anybody wait
     const known = this.#options.handled.has(task.key);
-    if (known instanceof Promise ? await known : known) {
+    if (typeof known === "boolean" ? known : await known) {
       this.#acknowledge(task, "duplicate");
       return;
     }
@@ -268,7 +268,8 @@ export class Inbox<T extends InboxItem> {
       this.#notice("handled-messages-failed", error instanceof Error ? error.name : "not an Error");
     try {
       const added = this.#options.handled.add(storeKey);
-      return added instanceof Promise ? added.catch(failed) : undefined;
+      // not every promise is one of Node's, and some do nothing until they are awaited
+      return added === undefined ? undefined : Promise.resolve(added).catch(failed);
     } catch (error) {
       failed(error);
       return undefined;
