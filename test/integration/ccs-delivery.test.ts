@@ -684,7 +684,6 @@ describe("a message that is refused after its time was up", () => {
   it("was not accepted when every copy was refused", async () => {
     const outcome = await answered(["first", "second"]);
     expect(outcome).toMatchObject({ kind: "retryable", code: "unavailable" });
-    expect(outcome).not.toMatchObject({ detail });
   });
 
   it("stays one that may have been accepted through the next attempt, while that copy is unanswered", async () => {
@@ -701,11 +700,23 @@ describe("a message that is refused after its time was up", () => {
     await clock.advance(2_000);
     await arrived(second, 2);
     second.nack(idOf(second), "SERVICE_UNAVAILABLE");
-    expect(await only(sending)).toMatchObject({ kind: "retryable", attempts: 2, detail });
+    expect(await only(sending)).toMatchObject({ kind: "ambiguous", refused: true, attempts: 2, detail });
   });
 
   it("may have been accepted when a copy is still unanswered", async () => {
-    expect(await answered(["second"])).toMatchObject({ kind: "retryable", detail });
+    expect(await answered(["second"])).toMatchObject({ kind: "ambiguous", code: "unavailable", refused: true, detail });
+  });
+
+  it("may have been accepted when the copy before it went down with its connection", async () => {
+    await using parts = await online({ retry: { maxAttempts: 1 } });
+    const { server, client, connection } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    connection.socket.destroy();
+    const second = await server.next();
+    await arrived(second, 1);
+    second.nack(idOf(second), "SERVICE_UNAVAILABLE");
+    expect(await only(sending)).toMatchObject({ kind: "ambiguous", refused: true, detail });
   });
 });
 

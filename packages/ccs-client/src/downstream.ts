@@ -283,7 +283,9 @@ export class Downstream {
     if (outcome.kind !== "retryable") return outcome;
     this.#doubtfulIds.set(entry.id, entry.doubts);
     this.#anyDoubtful = true;
-    return { ...outcome, detail: "an earlier copy went out on a connection that was lost, and may have been accepted" };
+    const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
+    const detail = "an earlier copy was not answered, and may have been accepted";
+    return { ...rest, kind: "ambiguous", refused: true, detail };
   }
 
   #takeDoubts(id: string): number {
