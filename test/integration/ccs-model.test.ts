@@ -16,7 +16,7 @@ type Step =
   | { readonly do: "handler-done"; readonly handler: number; readonly fails: boolean }
   | { readonly do: "close" }
   | { readonly do: "wait" };
-type Word = "ack" | "INVALID_JSON" | "DEVICE_UNREGISTERED" | "CONNECTION_DRAINING";
+type Word = "ack" | "INVALID_JSON" | "DEVICE_UNREGISTERED" | "CONNECTION_DRAINING" | "SERVICE_UNAVAILABLE";
 
 const any = fc.nat({ max: 1_000 });
 const steps: readonly [weight: number, arbitrary: fc.Arbitrary<Step>][] = [
@@ -36,7 +36,15 @@ const steps: readonly [weight: number, arbitrary: fc.Arbitrary<Step>][] = [
       do: fc.constant("answer" as const),
       connection: any,
       message: any,
-      word: fc.constantFrom<Word>("ack", "ack", "ack", "INVALID_JSON", "DEVICE_UNREGISTERED", "CONNECTION_DRAINING"),
+      word: fc.constantFrom<Word>(
+        "ack",
+        "ack",
+        "ack",
+        "INVALID_JSON",
+        "DEVICE_UNREGISTERED",
+        "CONNECTION_DRAINING",
+        "SERVICE_UNAVAILABLE",
+      ),
     }),
   ],
   [3, fc.record({ do: fc.constant("answer-again" as const), connection: any, message: any })],
@@ -82,12 +90,14 @@ async function play(
   connectionCount: number,
   breathe: readonly boolean[],
   silent: boolean,
+  retry: boolean,
 ): Promise<void> {
   const server = await startScriptedServer();
   const settled = new Set<string>();
   const seen = new Map<ScriptedConnection, Seen>();
   const answers = new Map<string, Set<Word>>();
   const received = new Map<string, number>();
+  const refused = new Map<string, number>();
   const problems: string[] = [];
   const handled = new Map<string, number>();
   /** Handlers that run, and how each of them ends. */
@@ -120,7 +130,7 @@ async function play(
   const client = createCcsClient({
     ...server.options(),
     clock,
-    retry: false,
+    ...(retry ? {} : { retry: false as const }),
     // short waits between attempts, and some all the same
     random: () => 0.01,
     connections: connectionCount,
@@ -160,7 +170,10 @@ async function play(
     state.answered.push(id);
     answers.set(id, (answers.get(id) ?? new Set()).add(word));
     if (word === "ack") state.connection.ack(id);
-    else state.connection.nack(id, word);
+    else {
+      refused.set(id, (refused.get(id) ?? 0) + 1);
+      state.connection.nack(id, word);
+    }
   };
   const deliver = (state: Seen, key: string): void => {
     const [from, id] = key.split(" ") as [string, string];
@@ -222,7 +235,9 @@ async function play(
         const state = pick(live(), now.connection);
         const id = state && pick(state.answered, now.message);
         // an answer to what is not pending here is nobody's: it must not settle a copy that waits elsewhere
-        if (state !== undefined && id !== undefined && !state.open.has(id)) state.connection.nack(id, "INVALID_JSON");
+        if (state === undefined || id === undefined || state.open.has(id)) break;
+        // but with retries its next copy may be on its way here
+        if (!retry) state.connection.nack(id, "INVALID_JSON");
         break;
       }
       case "drain":
@@ -331,20 +346,21 @@ async function play(
           expect(words, what).toContain("DEVICE_UNREGISTERED");
           break;
         case "ambiguous":
-          expect(ambiguous === "report" || givenUp, what).toBe(true);
+          expect(ambiguous === "report" || givenUp || outcome.refused, what).toBe(true);
           // written is not received: it may have been on its way when the connection went
           break;
         case "retryable":
         case undefined:
-          expect(givenUp, what).toBe(true);
-          // nothing the service could have taken was out: it was never written, or CCS gave it back
-          expect(received.get(id) === undefined || words.has("CONNECTION_DRAINING"), what).toBe(true);
+          expect(givenUp || (outcome?.code === "unavailable" && words.has("SERVICE_UNAVAILABLE")), what).toBe(true);
+          // nothing the service could have taken was out: it was never written, or CCS refused every copy
+          expect(received.get(id) ?? 0, what).toBe(refused.get(id) ?? 0);
           break;
         default:
           throw new Error(`an outcome that nothing explains: ${what}`);
       }
-      if (ambiguous === "report" && !words.has("CONNECTION_DRAINING")) {
-        expect(received.get(id) ?? 0, `${what}: written more than once`).toBeLessThanOrEqual(1);
+      if (ambiguous === "report") {
+        const copies = (received.get(id) ?? 0) - (refused.get(id) ?? 0);
+        expect(copies, `${what}: written again, and not because it was refused`).toBeLessThanOrEqual(1);
       }
     }
     for (const { connection, delivered } of seen.values()) {
@@ -374,6 +390,7 @@ describe("any interleaving of sends, answers, drains, drops, closes and upstream
         fc.array(step, { minLength: 5, maxLength: 60 }),
         fc.integer({ min: 1, max: 3 }),
         fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
+        fc.boolean(),
         fc.boolean(),
         play,
       ),
