@@ -190,6 +190,7 @@ describe("logging in to CCS", () => {
     for (const options of [
       { ...server.options(), ca: undefined },
       { ...server.options(), serverName: "example.com" },
+      { ...server.options(), serverName: "127.0.0.2" },
     ]) {
       const { ca, ...rest } = options;
       const ended = nextEnd();
@@ -211,6 +212,19 @@ describe("logging in to CCS", () => {
     }
     expect(server.connections.every(({ credentials }) => credentials === undefined)).toBe(true);
     await other.close();
+  });
+
+  it.each<[object, string | false]>([
+    [{}, false],
+    [{ host: "localhost" }, "localhost"],
+    [{ host: "localhost", serverName: "gcm.googleapis.com" }, "gcm.googleapis.com"],
+    // an address stands in certificates, and is no name to ask for
+    [{ host: "localhost", serverName: "127.0.0.1" }, false],
+  ])("with %j has %j as SNI", async (options, name) => {
+    await using server = await startScriptedServer();
+    await using client = createCcsClient({ ...server.options(), ...options });
+    await client.ready();
+    expect(server.connections[0]?.socket).toMatchObject({ servername: name });
   });
 
   it("never sends it either where NODE_TLS_REJECT_UNAUTHORIZED=0 has switched verification off", async () => {

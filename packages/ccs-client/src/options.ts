@@ -40,7 +40,7 @@ export interface CcsTransportOptions {
    * @defaultValue those Node believes
    */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** Name the server's certificate has to be for. @defaultValue the host */
+  /** Name the server's certificate has to be for, also sent as SNI; or an address, which is not. @defaultValue the host */
   readonly serverName?: string;
   /**
    * The whole SASL login name.
