@@ -204,6 +204,37 @@ describe("the answer to a message", () => {
     expect(upstream).toEqual([]);
   });
 
+  it.each([
+    ["an empty id", ""],
+    ["an id of the server's own", "s-1"],
+  ])("may be a stanza error with %s, which finds its message by what it echoes", async (_, stanzaId) => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    connection.write(
+      `<message id="${stanzaId}" type="error"><gcm xmlns="google:mobile:data">{"to":"tok-a","message_id":"${idOf(connection)}"}</gcm><error code="400" type="modify"><bad-request xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></message>`,
+    );
+    expect(await only(sending)).toMatchObject({ kind: "rejected", code: "stanza-error" });
+    expect(client.connections).toMatchObject([{ pending: 0 }]);
+  });
+
+  it("may be a stanza error that passes: the message goes again", async () => {
+    await using parts = await online();
+    const { client, connection, clock } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    const retried = nextRetry();
+    connection.write(
+      `<message id="${idOf(connection)}" type="error"><error code="503" type="wait"><service-unavailable xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></message>`,
+    );
+    await retried;
+    await clock.advance(2_000);
+    await arrived(connection, 2);
+    connection.ack(idOf(connection, 1));
+    expect(await only(sending)).toMatchObject({ kind: "accepted", attempts: 2 });
+  });
+
   it("comes by position for messages to many tokens, each with an ID of its own", async () => {
     await using parts = await online();
     const { client, connection } = parts;

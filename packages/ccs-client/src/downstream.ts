@@ -17,7 +17,14 @@ import {
 } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { Connection } from "./connection.ts";
-import { ackOutcome, downstreamJsonWriter, nackCode, nackOutcome, stanzaErrorOutcome } from "./downstream-codec.ts";
+import {
+  type AnsweredWrite,
+  ackOutcome,
+  downstreamJsonWriter,
+  nackCode,
+  nackOutcome,
+  stanzaErrorOutcome,
+} from "./downstream-codec.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
 import { type Outgoing, type Outlet, SendInProgress } from "./outgoing.ts";
 import type { PendingSlot } from "./pending-window.ts";
@@ -153,20 +160,14 @@ export class Downstream {
       }
     } else {
       connection.markAnswered();
-      // pending on another connection by now: that copy is still to be answered, and may be accepted
-      if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
-        const outcome = nackOutcome(this.#withoutSecrets(nack), code, {
-          recipient: entry.recipient,
-          sentAt: slot.writtenAt,
-        });
-        this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
-      }
+      this.#turnedDown(connection, slot, (write) => nackOutcome(this.#withoutSecrets(nack), code, write));
     }
     this.pump();
   }
 
   stanzaError(connection: Connection<Outgoing>, error: StanzaError): void {
-    const slot = error.messageId === undefined ? undefined : connection.window.settle(error.messageId);
+    const id = error.messageIds.find((messageId) => connection.window.has(messageId));
+    const slot = id === undefined ? undefined : connection.window.settle(id);
     if (slot === undefined) {
       // 406: CCS did not like one of our acknowledgements. Nothing can be done about it, and somebody should know.
       publish("cloud-messaging:notice", () => ({
@@ -176,11 +177,8 @@ export class Downstream {
       }));
       return;
     }
-    const entry = this.#unsettled.get(slot.id);
-    if (slot.expired) this.#doubtResolved(slot.id, entry);
-    if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
-      this.#settle(entry, stanzaErrorOutcome(error, { recipient: entry.recipient, sentAt: slot.writtenAt }));
-    }
+    if (slot.expired) this.#doubtResolved(slot.id, this.#unsettled.get(slot.id));
+    this.#turnedDown(connection, slot, (write) => stanzaErrorOutcome(error, write));
     this.pump();
   }
 
@@ -271,6 +269,19 @@ export class Downstream {
     }
     if (again > 0) this.#publishResend(connection, again, reason);
     this.pump();
+  }
+
+  /** Ends a message with an answer that is no ack. */
+  #turnedDown(
+    connection: Connection<Outgoing>,
+    { id, writtenAt }: PendingSlot<Outgoing>,
+    outcomeOf: (write: AnsweredWrite) => RecipientOutcome,
+  ): void {
+    const entry = this.#unsettled.get(id);
+    // pending on another connection by now: that copy is still to be answered, and may be accepted
+    if (entry === undefined || (entry.connection !== connection && entry.connection !== undefined)) return;
+    const outcome = outcomeOf({ recipient: entry.recipient, sentAt: writtenAt });
+    this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
   }
 
   #lineUp(entry: Outgoing): void {

@@ -220,7 +220,10 @@ const OptionsSchema = z.strictObject({
     }, "must be a certificate in PEM that can be read, or an array of them")
     .optional(),
   serverName: text().optional(),
-  login: text().optional(),
+  // what the library's base64 can write; CCS knows digits and host names only
+  login: text()
+    .regex(/^[\x21-\x7e]+$/, "must be the login name: printable ASCII characters without spaces")
+    .optional(),
   domain: text().default("gcm.googleapis.com"),
   resource: text().optional(),
   connections: whole(1, 1_000, 1),
