@@ -19,7 +19,10 @@ import {
 
 const to = (token: string) => parseDownstreamMessage({ target: { token } });
 
-afterEach(() => vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.useRealTimers();
+});
 
 /** Resolves with the reason once a connection has ended. */
 function nextEnd(): Promise<string | undefined> {
@@ -349,6 +352,22 @@ describe("logging in to CCS", () => {
       },
     ],
   ];
+  it("waits for a slow server as long as it was told to, be that longer than the library would", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    await using server = await startScriptedServer(async (connection) => {
+      const { write } = connection;
+      connection.write = (text) => {
+        // asked to bind: a minute goes by
+        if (text.toString().includes("<jid>")) vi.advanceTimersByTime(60_000);
+        write.call(connection, text);
+      };
+      await login(connection);
+    });
+    await using client = createCcsClient({ ...server.options(), clock: createManualClock(), loginTimeoutMs: 90_000 });
+    await client.ready();
+    expect(server.connections).toHaveLength(1);
+  });
+
   it.each(silentAt)("gives up a server that falls silent %s, and connects again", async (_, script) => {
     const clock = createManualClock();
     await using server = await startScriptedServer(script);
