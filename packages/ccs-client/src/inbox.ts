@@ -23,6 +23,8 @@ export interface InboxItem {
 /** How an inbox works. */
 export interface InboxOptions<T extends InboxItem> {
   readonly type: "upstream" | "receipt";
+  /** What makes an item this one and no other: the same again is a redelivery. */
+  identity(item: T): string;
   /** Items with the same key are handled one after the other. */
   orderKey(item: T): string;
   readonly concurrency: number;
@@ -105,9 +107,8 @@ export class Inbox<T extends InboxItem> {
   /** Takes a delivery. */
   deliver(item: T, source: DeliverySource): void {
     if (this.#closed) return;
-    const { type, maxQueued, orderKey, now } = this.#options;
-    // a device chooses its IDs; only together with the sender of the message they are unique
-    const key = `${type}\n${item.from}\n${item.messageId}`;
+    const { type, maxQueued, identity, orderKey, now } = this.#options;
+    const key = `${type}\n${identity(item)}`;
     const known = this.#tasks.get(key);
     if (known !== undefined) {
       known.sources = known.sources.filter((other) => other !== source && !other.ended);

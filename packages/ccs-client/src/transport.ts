@@ -80,12 +80,17 @@ class Ccs implements CcsTransport {
     this.#upstream = new Inbox<UpstreamMessage>({
       ...inbox,
       type: "upstream",
+      // a device chooses its IDs; only together with the sender of the message they are unique
+      identity: ({ from, messageId }) => `${from}\n${messageId}`,
       orderKey: ({ from }) => from,
       giveUp: async (message, tries, error) => onGivenUp?.({ type: "upstream", message, tries, error }),
     });
     this.#receipts = new Inbox<DeliveryReceipt>({
       ...inbox,
       type: "receipt",
+      // the devices of a group, and later messages under a used ID, have receipts that come from the same and are called the same
+      identity: ({ from, messageId, deviceRegistrationId = "", sentAt = "" }) =>
+        [from, messageId, deviceRegistrationId, sentAt].join("\n"),
       // all receipts come from the service itself: what keeps an order is the message they are about. Not the device: a receipt
       // that nobody takes would hold up all others of it.
       orderKey: ({ originalMessageId }) => originalMessageId,
