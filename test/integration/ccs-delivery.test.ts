@@ -734,6 +734,45 @@ describe("a message that is refused after its time was up", () => {
     expect(await only(sending)).toMatchObject({ kind: "ambiguous", refused: true, attempts: 2, detail });
   });
 
+  it("is not sent again when the late ack of an earlier copy comes between two attempts", async () => {
+    await using parts = await online({ ackTimeoutMs: 20_000, drainTimeoutMs: 500_000 });
+    const { server, client, connection, clock } = parts;
+    const sending = client.send(message());
+    await arrived(connection, 1);
+    await clock.advance(20_000);
+    const second = await server.next();
+    await arrived(second, 1);
+    const retried = nextRetry();
+    second.nack(idOf(second), "SERVICE_UNAVAILABLE");
+    await retried;
+    connection.ack(idOf(connection), { registration_id: "tok-new" });
+    connection.write('<iq type="get" id="read" from="gcm.googleapis.com"><query xmlns="jabber:iq:version"/></iq>');
+    await connection.until(() => connection.iqs.length > 0);
+    await clock.advance(2_000);
+    expect(await only(sending)).toMatchObject({ kind: "accepted", canonicalRegistrationId: "tok-new", attempts: 2 });
+    expect(second.messages).toHaveLength(1);
+  });
+
+  it("leaves nothing to a later message under its ID", async () => {
+    await using parts = await online({ ackTimeoutMs: 20_000, retry: false, drainTimeoutMs: 500_000 });
+    const { server, client, connection, clock } = parts;
+    const first = client.send({ ...message(), messageId: "mine" });
+    await arrived(connection, 1);
+    await clock.advance(20_000);
+    const second = await server.next();
+    await arrived(second, 1);
+    second.nack("mine", "SERVICE_UNAVAILABLE");
+    expect(await only(first)).toMatchObject({ kind: "ambiguous", refused: true });
+    connection.ack("mine");
+    connection.write('<iq type="get" id="read" from="gcm.googleapis.com"><query xmlns="jabber:iq:version"/></iq>');
+    await connection.until(() => connection.iqs.length > 0);
+    await clock.advance(1);
+    const later = client.send({ ...message(), messageId: "mine" });
+    await arrived(second, 2);
+    second.nack("mine", "SERVICE_UNAVAILABLE");
+    expect(await only(later)).toMatchObject({ kind: "retryable" });
+  });
+
   it("may have been accepted when a copy is still unanswered", async () => {
     expect(await answered(["second"])).toMatchObject({ kind: "ambiguous", code: "unavailable", refused: true, detail });
   });
