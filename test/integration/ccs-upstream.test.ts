@@ -375,6 +375,56 @@ describe("an upstream message", () => {
     expect(clock.scheduled).toBe(0);
     await server.close();
   });
+
+  it("whose handling close() cut short was not tried: nobody gives it up, and it may come again", async () => {
+    const touched: string[] = [];
+    let signal: AbortSignal | undefined;
+    const parts = await online({
+      closeTimeoutMs: 4_000,
+      maxHandlerTries: 1,
+      onGivenUp: () => void touched.push("given up"),
+      handledMessages: { has: () => false, add: () => void touched.push("remembered") },
+      onUpstream: (_, context) =>
+        new Promise((_, reject) => {
+          signal = context.signal;
+          signal.addEventListener("abort", () => reject(signal?.reason));
+        }),
+    });
+    const { client, connection, clock, server } = parts;
+    deliver(connection, "u-1");
+    while (signal === undefined) await clock.advance(0);
+    const closing = client.close();
+    await clock.advance(4_000);
+    await closing;
+    expect([touched, connection.acks]).toEqual([[], []]);
+    await server.close();
+  });
+
+  it("that the store knows nothing of before the client has closed is not handled any more", async () => {
+    const asked = later();
+    const handled: string[] = [];
+    let has = (): Promise<boolean> => Promise.resolve(false);
+    const parts = await online({
+      closeTimeoutMs: 4_000,
+      handledMessages: { has: () => has(), add: () => undefined },
+      onUpstream: ({ messageId }) => void handled.push(messageId),
+    });
+    const { client, connection, clock, server } = parts;
+    const began = later();
+    has = () => {
+      began.resolve();
+      return asked.promise.then(() => false);
+    };
+    deliver(connection, "u-1");
+    await began.promise;
+    const closing = client.close();
+    await clock.advance(4_000);
+    await closing;
+    asked.resolve();
+    await clock.advance(0);
+    expect(handled).toEqual([]);
+    await server.close();
+  });
 });
 
 describe("a loop over upstream messages", () => {

@@ -228,6 +228,8 @@ export class Inbox<T extends InboxItem> {
       this.#acknowledge(task, "duplicate");
       return;
     }
+    // asked for too long: nobody waits for handlers any more
+    if (this.#closing.signal.aborted) throw new NotTaken();
     task.tries = this.#anyFailed ? (this.#tries.get(task.key) ?? 0) + 1 : 1;
     const { id } = task.sources[0] as DeliverySource;
     const context = { connectionId: id, tries: task.tries, receivedAt: task.receivedAt, signal: this.#closing.signal };
@@ -241,6 +243,11 @@ export class Inbox<T extends InboxItem> {
 
   async #failed(task: Task<T>, error: unknown): Promise<void> {
     const { key, item, tries } = task;
+    // cut short by close(), which says nothing about the message
+    if (this.#closing.signal.aborted) {
+      this.#publish(task, "failed");
+      return;
+    }
     // 0: the store could not say whether it had been handled, so the handler has not seen it
     if (tries > 0) {
       this.#anyFailed = true;
