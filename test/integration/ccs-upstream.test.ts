@@ -297,6 +297,16 @@ describe("an upstream message", () => {
     expect(handled).toEqual(["u-1"]);
   });
 
+  it("is not given to what is no handler: that is refused, and the message waits on", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    deliver(connection, "u-1");
+    expect(() => client.onUpstream(undefined as never)).toThrow(/onUpstream.*function/);
+    expect(() => client.onReceipt({} as never)).toThrow(/onReceipt.*function/);
+    client.onUpstream(() => undefined);
+    await acked(connection, 1);
+  });
+
   it("of one device is handled after the one before it, those of several devices at once, and no more than allowed", async () => {
     const running = new Map<string, ReturnType<typeof later>>();
     const started: string[] = [];

@@ -37,13 +37,13 @@ export interface CcsPeer {
    * Sets who handles upstream messages; they are acknowledged when its promise fulfils. What came before is handed over now.
    * Returns how to take it off again. Do not await `close()` in a handler: it waits for the handler, up to `closeTimeoutMs`.
    *
-   * @throws {InvalidOptionsError} there is a handler already, or somebody iterates over `upstream()`.
+   * @throws {InvalidOptionsError} it is no function, there is a handler already, or somebody iterates over `upstream()`.
    */
   onUpstream(handler: UpstreamHandler): () => void;
   /**
    * Sets who handles delivery receipts, likewise.
    *
-   * @throws {InvalidOptionsError} there is a handler already.
+   * @throws {InvalidOptionsError} it is no function, or there is a handler already.
    */
   onReceipt(handler: ReceiptHandler): () => void;
   /**

@@ -179,6 +179,7 @@ class Ccs implements CcsTransport {
   }
 
   onUpstream(handler: UpstreamHandler): () => void {
+    assertHandler("onUpstream", handler);
     if (this.#upstream.handler !== undefined) throw alreadyHandled("onUpstream");
     // a function of its own: the same handler may be taken off and set again
     const wrapped: UpstreamHandler = (message, context) => handler(message, context);
@@ -189,6 +190,7 @@ class Ccs implements CcsTransport {
   }
 
   onReceipt(handler: ReceiptHandler): () => void {
+    assertHandler("onReceipt", handler);
     if (this.#receipts.handler !== undefined) throw alreadyHandled("onReceipt");
     const wrapped: ReceiptHandler = (receipt, context) => handler(receipt, context);
     this.#receipts.handleWith(wrapped);
@@ -313,6 +315,11 @@ export function messageIdInUse(): InvalidMessageError {
   return new InvalidMessageError([
     { path: "messageId", problem: "belongs to a message that is still pending: use another one" },
   ]);
+}
+
+/** What is none would fail with every message, until all of them are given up. */
+function assertHandler(path: string, handler: unknown): void {
+  if (typeof handler !== "function") throw new InvalidOptionsError([{ path, problem: "must be a function" }]);
 }
 
 function alreadyHandled(path: string): InvalidOptionsError {
