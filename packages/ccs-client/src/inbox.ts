@@ -104,6 +104,12 @@ export class Inbox<T extends InboxItem> {
     this.#run();
   }
 
+  /** Sets how many may be handled at once, from now on. */
+  limit(concurrency: number): void {
+    this.#concurrency = concurrency;
+    this.#run();
+  }
+
   /** Takes a delivery. */
   deliver(item: T, source: DeliverySource): void {
     if (this.#closed) return;
