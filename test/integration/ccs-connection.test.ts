@@ -19,7 +19,10 @@ import {
 
 const to = (token: string) => parseDownstreamMessage({ target: { token } });
 
-afterEach(() => vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.useRealTimers();
+});
 
 /** Resolves with the reason once a connection has ended. */
 function nextEnd(): Promise<string | undefined> {
@@ -190,6 +193,7 @@ describe("logging in to CCS", () => {
     for (const options of [
       { ...server.options(), ca: undefined },
       { ...server.options(), serverName: "example.com" },
+      { ...server.options(), serverName: "127.0.0.2" },
     ]) {
       const { ca, ...rest } = options;
       const ended = nextEnd();
@@ -211,6 +215,19 @@ describe("logging in to CCS", () => {
     }
     expect(server.connections.every(({ credentials }) => credentials === undefined)).toBe(true);
     await other.close();
+  });
+
+  it.each<[object, string | false]>([
+    [{}, false],
+    [{ host: "localhost" }, "localhost"],
+    [{ host: "localhost", serverName: "gcm.googleapis.com" }, "gcm.googleapis.com"],
+    // an address stands in certificates, and is no name to ask for
+    [{ host: "localhost", serverName: "127.0.0.1" }, false],
+  ])("with %j has %j as SNI", async (options, name) => {
+    await using server = await startScriptedServer();
+    await using client = createCcsClient({ ...server.options(), ...options });
+    await client.ready();
+    expect(server.connections[0]?.socket).toMatchObject({ servername: name });
   });
 
   it("never sends it either where NODE_TLS_REJECT_UNAUTHORIZED=0 has switched verification off", async () => {
@@ -335,6 +352,22 @@ describe("logging in to CCS", () => {
       },
     ],
   ];
+  it("waits for a slow server as long as it was told to, be that longer than the library would", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    await using server = await startScriptedServer(async (connection) => {
+      const { write } = connection;
+      connection.write = (text) => {
+        // asked to bind: a minute goes by
+        if (text.toString().includes("<jid>")) vi.advanceTimersByTime(60_000);
+        write.call(connection, text);
+      };
+      await login(connection);
+    });
+    await using client = createCcsClient({ ...server.options(), clock: createManualClock(), loginTimeoutMs: 90_000 });
+    await client.ready();
+    expect(server.connections).toHaveLength(1);
+  });
+
   it.each(silentAt)("gives up a server that falls silent %s, and connects again", async (_, script) => {
     const clock = createManualClock();
     await using server = await startScriptedServer(script);

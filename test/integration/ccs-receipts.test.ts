@@ -71,6 +71,31 @@ describe("a delivery receipt", () => {
     ]);
   });
 
+  it("of each device of a group reaches the handler, though the service names them all alike", async () => {
+    const seen: (string | undefined)[] = [];
+    await using parts = await online({
+      onReceipt: ({ deviceRegistrationId }: DeliveryReceipt) => void seen.push(deviceRegistrationId),
+    });
+    const { connection } = parts;
+    const of = (device: string, sentAt: string): void =>
+      connection.write(
+        upstreamStanza({
+          data: { original_message_id: "m-1", device_registration_id: device, message_sent_timestamp: sentAt },
+          message_id: "dr2:m-1",
+          message_type: "receipt",
+          from: "gcm.googleapis.com",
+        }),
+      );
+    of("tok-a", "1430277821658");
+    of("tok-b", "1430277821658");
+    await acked(connection, 2);
+    // the same again, and then one of a later message with that ID
+    of("tok-b", "1430277821658");
+    of("tok-b", "1430277999999");
+    await acked(connection, 4);
+    expect(seen).toEqual(["tok-a", "tok-b", "tok-b"]);
+  });
+
   it("can be waited for with the send, which asks for it", async () => {
     await using parts = await online();
     const { client, connection } = parts;

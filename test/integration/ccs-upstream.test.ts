@@ -209,6 +209,26 @@ describe("an upstream message", () => {
     expect(seen.seen).toEqual(["u-1 failed", "u-1 handled"]);
   });
 
+  it("is remembered in a store whose promises are of another make, which work only once they are awaited", async () => {
+    const keys = new Set<string>();
+    const lazy = <T>(work: () => T) =>
+      // biome-ignore lint/suspicious/noThenProperty: as query builders are
+      ({ then: (done: (value: T) => void) => done(work()) }) as unknown as Promise<T>;
+    const handled: string[] = [];
+    await using parts = await online({
+      handledMessages: {
+        has: (key) => lazy(() => keys.has(key)),
+        add: (key) => lazy(() => void keys.add(key)),
+      },
+      onUpstream: ({ messageId }) => void handled.push(messageId),
+    });
+    deliver(parts.connection, "u-1");
+    await acked(parts.connection, 1);
+    deliver(parts.connection, "u-1");
+    await acked(parts.connection, 2);
+    expect([handled, keys.size]).toEqual([["u-1"], 1]);
+  });
+
   it("is acked on the connection it came on, and never on another: there it is handled once and acked when it comes again", async () => {
     const work = later();
     const handled: string[] = [];
@@ -275,6 +295,16 @@ describe("an upstream message", () => {
     deliver(connection, "u-2");
     await clock.advance(1_000);
     expect(handled).toEqual(["u-1"]);
+  });
+
+  it("is not given to what is no handler: that is refused, and the message waits on", async () => {
+    await using parts = await online();
+    const { client, connection } = parts;
+    deliver(connection, "u-1");
+    expect(() => client.onUpstream(undefined as never)).toThrow(/onUpstream.*function/);
+    expect(() => client.onReceipt({} as never)).toThrow(/onReceipt.*function/);
+    client.onUpstream(() => undefined);
+    await acked(connection, 1);
   });
 
   it("of one device is handled after the one before it, those of several devices at once, and no more than allowed", async () => {
@@ -353,6 +383,56 @@ describe("an upstream message", () => {
     await clock.advance(0);
     expect(connection.acks).toEqual([]);
     expect(clock.scheduled).toBe(0);
+    await server.close();
+  });
+
+  it("whose handling close() cut short was not tried: nobody gives it up, and it may come again", async () => {
+    const touched: string[] = [];
+    let signal: AbortSignal | undefined;
+    const parts = await online({
+      closeTimeoutMs: 4_000,
+      maxHandlerTries: 1,
+      onGivenUp: () => void touched.push("given up"),
+      handledMessages: { has: () => false, add: () => void touched.push("remembered") },
+      onUpstream: (_, context) =>
+        new Promise((_, reject) => {
+          signal = context.signal;
+          signal.addEventListener("abort", () => reject(signal?.reason));
+        }),
+    });
+    const { client, connection, clock, server } = parts;
+    deliver(connection, "u-1");
+    while (signal === undefined) await clock.advance(0);
+    const closing = client.close();
+    await clock.advance(4_000);
+    await closing;
+    expect([touched, connection.acks]).toEqual([[], []]);
+    await server.close();
+  });
+
+  it("that the store knows nothing of before the client has closed is not handled any more", async () => {
+    const asked = later();
+    const handled: string[] = [];
+    let has = (): Promise<boolean> => Promise.resolve(false);
+    const parts = await online({
+      closeTimeoutMs: 4_000,
+      handledMessages: { has: () => has(), add: () => undefined },
+      onUpstream: ({ messageId }) => void handled.push(messageId),
+    });
+    const { client, connection, clock, server } = parts;
+    const began = later();
+    has = () => {
+      began.resolve();
+      return asked.promise.then(() => false);
+    };
+    deliver(connection, "u-1");
+    await began.promise;
+    const closing = client.close();
+    await clock.advance(4_000);
+    await closing;
+    asked.resolve();
+    await clock.advance(0);
+    expect(handled).toEqual([]);
     await server.close();
   });
 });
@@ -439,12 +519,12 @@ describe("a loop over upstream messages", () => {
     await using parts = await online();
     const { client, connection } = parts;
     const loop = client.upstream();
-    // a second loop, so that two messages may be in hand
-    const other = client.upstream();
     const both = Promise.all([loop.next(), loop.next()]);
     deliver(connection, "u-1", "tok-a");
     deliver(connection, "u-2", "tok-b");
     await both;
+    expect(connection.acks).toEqual([]);
+    const other = client.upstream();
     const third = loop.next();
     await acked(connection, 1);
     deliver(connection, "u-3", "tok-c");

@@ -233,7 +233,7 @@ let certificates: ReturnType<typeof createTestCertificates> | undefined;
 
 /** Starts on a free loopback port. */
 export async function startScriptedServer(script: Script = login): Promise<ScriptedServer> {
-  certificates ??= createTestCertificates(["127.0.0.1", "gcm.googleapis.com"]);
+  certificates ??= createTestCertificates(["127.0.0.1", "localhost", "gcm.googleapis.com"]);
   const { ca, server: identity } = await certificates;
   const connections: ScriptedConnection[] = [];
   const arrived: ScriptedConnection[] = [];

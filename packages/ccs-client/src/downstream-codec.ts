@@ -73,7 +73,7 @@ export function nackOutcome(nack: NackFrame, code: ErrorCode, { recipient, sentA
 
 /** What a stanza error means for the recipient of the message it is about. */
 export function stanzaErrorOutcome(error: StanzaError, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
-  return failureOutcome(narrowErrorCode("stanza-error", error.text), {
+  return failureOutcome(error.passing ? "unavailable" : narrowErrorCode("stanza-error", error.text), {
     recipient,
     sentAt,
     service: {

@@ -19,19 +19,24 @@ import {
 } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { Connection } from "./connection.ts";
-import { ackOutcome, downstreamJsonWriter, nackCode, nackOutcome, stanzaErrorOutcome } from "./downstream-codec.ts";
+import { Doubts } from "./doubts.ts";
+import {
+  type AnsweredWrite,
+  ackOutcome,
+  downstreamJsonWriter,
+  nackCode,
+  nackOutcome,
+  stanzaErrorOutcome,
+} from "./downstream-codec.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
 import { type Outgoing, type Outlet, SendInProgress } from "./outgoing.ts";
 import type { PendingSlot } from "./pending-window.ts";
-import { RecentMap } from "./recent-map.ts";
 import { messageStanza, type StanzaError } from "./stanza.ts";
 import { Waiters } from "./waiters.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** Shortest time between two looks at the deadlines. Unit: milliseconds. */
 const MIN_SWEEP_MS = 10;
-/** How many messages with a doubtful copy are remembered between two attempts. */
-const MAX_REMEMBERED_DOUBTS = 10_000;
 
 /**
  * Downstream messages from `send` to their outcome: in line for room on a connection, pending on one, in line again when it was lost.
@@ -46,9 +51,8 @@ export class Downstream {
   /** Every message without an outcome, by ID. */
   readonly #unsettled = new ChurningMap<Outgoing>();
   readonly #idleWaiters = new Waiters();
-  /** Messages of earlier attempts of which so many copies may have been accepted. */
-  readonly #doubtfulIds = new RecentMap<number>(MAX_REMEMBERED_DOUBTS);
-  #anyDoubtful = false;
+  /** What is to be remembered of messages between two attempts. */
+  readonly #doubts = new Doubts();
   /** Set once nothing can be written any more. */
   #refusal: string | undefined;
   #sequence = 0;
@@ -134,9 +138,9 @@ export class Downstream {
     connection.markAnswered();
     // also one that was given up on this connection and is pending on another by now: accepted is accepted
     const entry = this.#unsettled.get(ack.messageId);
-    if (entry !== undefined) {
-      this.#settle(entry, ackOutcome(ack, { recipient: entry.recipient, sentAt: slot.writtenAt }));
-    }
+    const sentAt = slot.writtenAt;
+    if (entry !== undefined) this.#settle(entry, ackOutcome(ack, { recipient: entry.recipient, sentAt }));
+    else this.#doubts.accepted(ack.messageId, { ack, sentAt });
     this.pump();
   }
 
@@ -157,20 +161,14 @@ export class Downstream {
       }
     } else {
       connection.markAnswered();
-      // pending on another connection by now: that copy is still to be answered, and may be accepted
-      if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
-        const outcome = nackOutcome(this.#withoutSecrets(nack), code, {
-          recipient: entry.recipient,
-          sentAt: slot.writtenAt,
-        });
-        this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
-      }
+      this.#turnedDown(connection, slot, (write) => nackOutcome(this.#withoutSecrets(nack), code, write));
     }
     this.pump();
   }
 
   stanzaError(connection: Connection<Outgoing>, error: StanzaError): void {
-    const slot = error.messageId === undefined ? undefined : connection.window.settle(error.messageId);
+    const id = error.messageIds.find((messageId) => connection.window.has(messageId));
+    const slot = id === undefined ? undefined : connection.window.settle(id);
     if (slot === undefined) {
       // 406: CCS did not like one of our acknowledgements. Nothing can be done about it, and somebody should know.
       publish("cloud-messaging:notice", () => ({
@@ -180,11 +178,8 @@ export class Downstream {
       }));
       return;
     }
-    const entry = this.#unsettled.get(slot.id);
-    if (slot.expired) this.#doubtResolved(slot.id, entry);
-    if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
-      this.#settle(entry, stanzaErrorOutcome(error, { recipient: entry.recipient, sentAt: slot.writtenAt }));
-    }
+    if (slot.expired) this.#doubtResolved(slot.id, this.#unsettled.get(slot.id));
+    this.#turnedDown(connection, slot, (write) => stanzaErrorOutcome(error, write));
     this.pump();
   }
 
@@ -234,6 +229,11 @@ export class Downstream {
         send.settle(position, failureOutcome("invalid-argument", { recipient, detail }));
         continue;
       }
+      const doubt = this.#doubts.take(id, send.deadlineAt);
+      if (doubt?.accepted !== undefined) {
+        send.settle(position, ackOutcome(doubt.accepted.ack, { recipient, sentAt: doubt.accepted.sentAt }));
+        continue;
+      }
       const entry: Outgoing = {
         id,
         json: toJson(recipient, id),
@@ -244,7 +244,7 @@ export class Downstream {
         settled: false,
         connection: undefined,
         sentAt: undefined,
-        doubts: this.#takeDoubts(id),
+        doubts: doubt?.copies ?? 0,
         waiting: false,
         previous: undefined,
         next: undefined,
@@ -277,6 +277,19 @@ export class Downstream {
     this.pump();
   }
 
+  /** Ends a message with an answer that is no ack. */
+  #turnedDown(
+    connection: Connection<Outgoing>,
+    { id, writtenAt }: PendingSlot<Outgoing>,
+    outcomeOf: (write: AnsweredWrite) => RecipientOutcome,
+  ): void {
+    const entry = this.#unsettled.get(id);
+    // pending on another connection by now: that copy is still to be answered, and may be accepted
+    if (entry === undefined || (entry.connection !== connection && entry.connection !== undefined)) return;
+    const outcome = outcomeOf({ recipient: entry.recipient, sentAt: writtenAt });
+    this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
+  }
+
   #lineUp(entry: Outgoing): void {
     entry.connection = undefined;
     this.#line.add(entry);
@@ -285,27 +298,18 @@ export class Downstream {
   /** This copy was refused for now, an earlier one may have been accepted: that must not be forgotten when it is tried again. */
   #keepDoubt(entry: Outgoing, outcome: RecipientOutcome): RecipientOutcome {
     if (outcome.kind !== "retryable") return outcome;
-    this.#doubtfulIds.set(entry.id, entry.doubts);
-    this.#anyDoubtful = true;
-    return { ...outcome, detail: "an earlier copy went out on a connection that was lost, and may have been accepted" };
-  }
-
-  #takeDoubts(id: string): number {
-    if (!this.#anyDoubtful) return 0;
-    const doubts = this.#doubtfulIds.get(id) ?? 0;
-    // an ID may be used again: its new message starts without
-    if (doubts > 0) this.#doubtfulIds.delete(id);
-    return doubts;
+    const { deadlineAt } = entry.send;
+    // without a deadline it was not withRetry that sent it: there is no next attempt, or none that could be told from another send
+    if (deadlineAt !== Number.POSITIVE_INFINITY) this.#doubts.keep(entry.id, { deadlineAt, copies: entry.doubts });
+    const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
+    const detail = "an earlier copy was not answered, and may have been accepted";
+    return { ...rest, kind: "ambiguous", refused: true, detail };
   }
 
   /** A copy that was given up has been refused after all, so it was not accepted. The message may be between two attempts. */
   #doubtResolved(id: string, entry: Outgoing | undefined): void {
     if (entry !== undefined) entry.doubts = Math.max(0, entry.doubts - 1);
-    else {
-      const doubts = this.#doubtfulIds.get(id) ?? 0;
-      if (doubts > 1) this.#doubtfulIds.set(id, doubts - 1);
-      else if (doubts === 1) this.#doubtfulIds.delete(id);
-    }
+    else this.#doubts.refused(id);
   }
 
   /** No answer is waited for any more. */

@@ -10,6 +10,7 @@ interface Item {
 function createInbox(maxQueued = 10): Inbox<Item> {
   return new Inbox<Item>({
     type: "upstream",
+    identity: ({ from, messageId }) => `${from}\n${messageId}`,
     orderKey: ({ from }) => from,
     concurrency: 1,
     maxTries: 5,

@@ -23,6 +23,8 @@ export interface InboxItem {
 /** How an inbox works. */
 export interface InboxOptions<T extends InboxItem> {
   readonly type: "upstream" | "receipt";
+  /** What makes an item this one and no other: the same again is a redelivery. */
+  identity(item: T): string;
   /** Items with the same key are handled one after the other. */
   orderKey(item: T): string;
   readonly concurrency: number;
@@ -102,12 +104,17 @@ export class Inbox<T extends InboxItem> {
     this.#run();
   }
 
+  /** Sets how many may be handled at once, from now on. */
+  limit(concurrency: number): void {
+    this.#concurrency = concurrency;
+    this.#run();
+  }
+
   /** Takes a delivery. */
   deliver(item: T, source: DeliverySource): void {
     if (this.#closed) return;
-    const { type, maxQueued, orderKey, now } = this.#options;
-    // a device chooses its IDs; only together with the sender of the message they are unique
-    const key = `${type}\n${item.from}\n${item.messageId}`;
+    const { type, maxQueued, identity, orderKey, now } = this.#options;
+    const key = `${type}\n${identity(item)}`;
     const known = this.#tasks.get(key);
     if (known !== undefined) {
       known.sources = known.sources.filter((other) => other !== source && !other.ended);
@@ -223,10 +230,12 @@ export class Inbox<T extends InboxItem> {
   async #handle(task: Task<T>, handler: ItemHandler<T>): Promise<void> {
     // a store in memory need not make anybody wait
     const known = this.#options.handled.has(task.key);
-    if (known instanceof Promise ? await known : known) {
+    if (typeof known === "boolean" ? known : await known) {
       this.#acknowledge(task, "duplicate");
       return;
     }
+    // asked for too long: nobody waits for handlers any more
+    if (this.#closing.signal.aborted) throw new NotTaken();
     task.tries = this.#anyFailed ? (this.#tries.get(task.key) ?? 0) + 1 : 1;
     const { id } = task.sources[0] as DeliverySource;
     const context = { connectionId: id, tries: task.tries, receivedAt: task.receivedAt, signal: this.#closing.signal };
@@ -240,6 +249,11 @@ export class Inbox<T extends InboxItem> {
 
   async #failed(task: Task<T>, error: unknown): Promise<void> {
     const { key, item, tries } = task;
+    // cut short by close(), which says nothing about the message
+    if (this.#closing.signal.aborted) {
+      this.#publish(task, "failed");
+      return;
+    }
     // 0: the store could not say whether it had been handled, so the handler has not seen it
     if (tries > 0) {
       this.#anyFailed = true;
@@ -268,7 +282,8 @@ export class Inbox<T extends InboxItem> {
       this.#notice("handled-messages-failed", error instanceof Error ? error.name : "not an Error");
     try {
       const added = this.#options.handled.add(storeKey);
-      return added instanceof Promise ? added.catch(failed) : undefined;
+      // not every promise is one of Node's, and some do nothing until they are awaited
+      return added === undefined ? undefined : Promise.resolve(added).catch(failed);
     } catch (error) {
       failed(error);
       return undefined;

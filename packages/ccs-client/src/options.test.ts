@@ -46,6 +46,8 @@ describe("the options of the CCS client", () => {
     ["a sender ID that is a number", { ...good, senderId: 123 }, "senderId", /string of digits/],
     ["a sender ID that is a name", { ...good, senderId: "my-project" }, "senderId", /digits/],
     ["a missing key", { senderId: "1" }, "apiKey", /missing/],
+    ["a login name that ends where another begins", { ...good, login: "a\0b" }, "login", /printable ASCII/],
+    ["a login name in another script", { ...good, login: "端末" }, "login", /printable ASCII/],
     ["a host with a scheme", { ...good, host: "xmpps://gcm.googleapis.com" }, "host", /no scheme/],
     ["a host with a port", { ...good, host: "127.0.0.1:5235" }, "host", /no port/],
     ["an address in brackets", { ...good, host: "[::1]" }, "host", /alone/],

@@ -40,7 +40,7 @@ export interface CcsTransportOptions {
    * @defaultValue those Node believes
    */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** Name the server's certificate has to be for. @defaultValue the host */
+  /** Name the server's certificate has to be for, also sent as SNI; or an address, which is not. @defaultValue the host */
   readonly serverName?: string;
   /**
    * The whole SASL login name.
@@ -220,7 +220,10 @@ const OptionsSchema = z.strictObject({
     }, "must be a certificate in PEM that can be read, or an array of them")
     .optional(),
   serverName: text().optional(),
-  login: text().optional(),
+  // what the library's base64 can write; CCS knows digits and host names only
+  login: text()
+    .regex(/^[\x21-\x7e]+$/, "must be the login name: printable ASCII characters without spaces")
+    .optional(),
   domain: text().default("gcm.googleapis.com"),
   resource: text().optional(),
   connections: whole(1, 1_000, 1),

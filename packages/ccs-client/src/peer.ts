@@ -48,7 +48,8 @@ export interface CcsPeer {
   onReceipt(handler: ReceiptHandler): () => void;
   /**
    * Upstream messages one by one. A message is acknowledged when the next one is asked for; after `break` or a throw it is not, and
-   * CCS delivers it again. Ends when the client closes. Several loops share the messages. Do not await `close()` in a loop: it waits
+   * CCS delivers it again. Ends when the client closes. Several loops share the messages. Who asks for several at once with `next()` gets
+   * those of different devices: of one device, a message comes after the one before it. Do not await `close()` in a loop: it waits
    * for the message in hand, up to `closeTimeoutMs`; leave the loop first, or call it without `await`.
    *
    * @throws {InvalidOptionsError} there is a handler already.

@@ -27,6 +27,17 @@ describe("the receipt book", () => {
     expect(await book.wait("m-9", 1_000, undefined)).toBeUndefined();
   });
 
+  it("joins the receipt of a message to another device, though an earlier one under its ID never got its own", async () => {
+    const book = new ReceiptBook(createManualClock());
+    const later = { recipient: "tok-b", sentAt: 2 };
+    book.expect("m-1", sent, true);
+    book.expect("m-1", later, true);
+    const arrived = { ...receipt("m-1"), deviceRegistrationId: "tok-b" };
+    book.arrived(arrived);
+    expect(book.sentFor(arrived)).toEqual(later);
+    expect(await book.wait("m-1", 1_000, undefined)).toEqual(arrived);
+  });
+
   it.each<
     [
       string,

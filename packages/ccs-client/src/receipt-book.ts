@@ -27,7 +27,8 @@ export class ReceiptBook {
   expect(messageId: string, sent: SentMessage, toToken: boolean): void {
     const known = this.#entries.get(messageId);
     // an ID may be used again: the receipt of the earlier message is not an answer to the later one
-    if (known === undefined || known.receipt !== undefined) this.#entries.set(messageId, { sent, toToken });
+    const again = known !== undefined && known.receipt === undefined && known.sent.recipient === sent.recipient;
+    if (!again) this.#entries.set(messageId, { sent, toToken });
   }
 
   /** Joins a receipt to its message, and wakes who waits for it. */

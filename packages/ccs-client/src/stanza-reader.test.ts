@@ -49,7 +49,8 @@ describe("the stanza reader", () => {
     );
     expect(messages[0]?.type).toBe("error");
     expect(readStanzaError(messages[0] as MessageStanza, String)).toEqual({
-      messageId: "3",
+      messageIds: ["3", "9"],
+      passing: false,
       code: 400,
       condition: "bad-request",
       text: "InvalidJson: Missing Required Field: message_id",
@@ -58,10 +59,10 @@ describe("the stanza reader", () => {
 
   it("finds the message of a stanza error without an id by the message that is echoed, and not by an echoed ack", () => {
     const errorOf = (json: string): unknown =>
-      readStanzaError({ id: "", type: "error", gcm: json, error: undefined }, String).messageId;
-    expect(errorOf('{"to":"tok-a","message_id":"m-1"}')).toBe("m-1");
-    expect(errorOf('{"to":"tok-a","message_id":"u-1","message_type":"ack"}')).toBeUndefined();
-    expect(errorOf("{")).toBeUndefined();
+      readStanzaError({ id: "", type: "error", gcm: json, error: undefined }, String).messageIds;
+    expect(errorOf('{"to":"tok-a","message_id":"m-1"}')).toEqual(["m-1"]);
+    expect(errorOf('{"to":"tok-a","message_id":"u-1","message_type":"ack"}')).toEqual([]);
+    expect(errorOf("{")).toEqual([]);
   });
 
   it("tells the end of the stream", () => {

@@ -4,8 +4,10 @@ import { escapeXmlAttribute, xmlSafeString } from "./xml-text.ts";
 
 /** What a stanza error says. */
 export interface StanzaError {
-  /** ID of the message it is about, where that can be found out. */
-  readonly messageId: string | undefined;
+  /** IDs of the message it may be about, the likelier one first: that of the stanza, and that of what it echoes. */
+  readonly messageIds: readonly string[];
+  /** It says of itself that it passes. Source: RFC 6120, section 8.3.2 */
+  readonly passing: boolean;
   /** The old numeric code, `400` or `406` in captures. */
   readonly code: number | undefined;
   /** The condition's name, for example `bad-request`. */
@@ -50,7 +52,8 @@ export function readStanzaError(stanza: MessageStanza, withoutSecrets: (text: st
   );
   const text = error === undefined ? undefined : childOf(error, "text", NAMESPACE.stanzaErrors)?.text.trim();
   return {
-    messageId: stanza.id || echoedMessageId(stanza.gcm),
+    messageIds: [stanza.id, echoedMessageId(stanza.gcm)].flatMap((id) => id || []),
+    passing: error?.attributes["type"] === "wait",
     code: Number.isInteger(code) ? code : undefined,
     condition: withoutSecrets(condition?.name ?? "undefined-condition"),
     text: text ? withoutSecrets(text).slice(0, MAX_DESCRIPTION_CHARS) : undefined,

@@ -1,11 +1,12 @@
+import { isIP } from "node:net";
 import { StringDecoder } from "node:string_decoder";
-import { connect, type TLSSocket } from "node:tls";
+import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
 
 /** Where to connect to, and what to believe. */
 export interface TextStreamTarget {
   readonly host: string;
   readonly port: number;
-  /** Name the certificate has to be for, also sent as SNI. Default: the host. */
+  /** Name or address the certificate has to be for; a name is also sent as SNI. Default: the host. */
   readonly serverName: string | undefined;
   /** Certificate authorities to believe instead of Node's, PEM. */
   readonly ca: string | Buffer | readonly (string | Buffer)[] | undefined;
@@ -43,13 +44,16 @@ export class TextStream {
   #ended = false;
 
   constructor(target: TextStreamTarget, events: TextStreamEvents) {
-    const { host, port, serverName, ca } = target;
+    const { host, port, ca } = target;
+    const serverName = target.serverName ?? host;
     const socket = connect({
       host,
       port,
       // said, since NODE_TLS_REJECT_UNAUTHORIZED=0 would turn it off: the API key goes to whoever is believed here
       rejectUnauthorized: true,
-      ...(serverName === undefined ? {} : { servername: serverName }),
+      // said too, since Node sends no SNI of its own accord. An address is no name for SNI, and newer Nodes refuse it
+      ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+      checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
       ...(ca === undefined ? {} : { ca: Array.isArray(ca) ? [...ca] : (ca as string | Buffer) }),
     });
     this.#socket = socket;

@@ -5,7 +5,6 @@ import {
   type CcsFrame,
   ClosedError,
   type CloudMessagingError,
-  type DeliveryReceipt,
   type DownstreamMessage,
   failureOutcome,
   InvalidMessageError,
@@ -15,19 +14,18 @@ import {
   recipientsOf,
   refuseV1Only,
   type SendReport,
-  tokensOf,
   type UpstreamMessage,
   wait,
 } from "@cloud-messaging/core";
 import type { Connection } from "./connection.ts";
 import { Downstream } from "./downstream.ts";
 import { atEmulator } from "./emulator-environment.ts";
-import { type DeliverySource, Inbox, NotTaken } from "./inbox.ts";
+import { type DeliverySource, Inbox } from "./inbox.ts";
 import { CCS_RETRY_POLICY, type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { CcsConnectionInfo, CcsTransport } from "./peer.ts";
 import { ConnectionPool } from "./pool.ts";
-import { ReceiptBook } from "./receipt-book.ts";
+import { Receipts } from "./receipts.ts";
 import type { ReceiptHandler, UpstreamHandler } from "./upstream.ts";
 import { createUpstreamIterable } from "./upstream-iterable.ts";
 
@@ -52,12 +50,10 @@ class Ccs implements CcsTransport {
   readonly #pool: ConnectionPool;
   readonly #downstream: Downstream;
   readonly #upstream: Inbox<UpstreamMessage>;
-  readonly #receipts: Inbox<DeliveryReceipt>;
-  readonly #book: ReceiptBook;
+  readonly #receipts: Receipts;
   readonly #sources = new WeakMap<Connection<Outgoing>, DeliverySource>();
   readonly #readyWaiters = new Set<(error?: Error) => void>();
   readonly #iterable: ReturnType<typeof createUpstreamIterable>;
-  #onReceipt: ReceiptHandler | undefined;
   #resolveClosed: (error: CloudMessagingError | undefined) => void = () => undefined;
   #refused: AuthenticationError | undefined;
   #closing: Promise<void> | undefined;
@@ -81,22 +77,14 @@ class Ccs implements CcsTransport {
     this.#upstream = new Inbox<UpstreamMessage>({
       ...inbox,
       type: "upstream",
+      // a device chooses its IDs; only together with the sender of the message they are unique
+      identity: ({ from, messageId }) => `${from}\n${messageId}`,
       orderKey: ({ from }) => from,
       giveUp: async (message, tries, error) => onGivenUp?.({ type: "upstream", message, tries, error }),
     });
-    this.#receipts = new Inbox<DeliveryReceipt>({
-      ...inbox,
-      type: "receipt",
-      // all receipts come from the service itself: what keeps an order is the message they are about. Not the device: a receipt
-      // that nobody takes would hold up all others of it.
-      orderKey: ({ originalMessageId }) => originalMessageId,
-      giveUp: async (receipt, tries, error) => onGivenUp?.({ type: "receipt", receipt, tries, error }),
-    });
+    this.#receipts = new Receipts(resolved, inbox);
     this.#iterable = createUpstreamIterable(this.#upstream);
-    this.#book = new ReceiptBook(clock);
-    this.#onReceipt = resolved.onReceipt;
     if (resolved.onUpstream !== undefined) this.onUpstream(resolved.onUpstream);
-    this.#handleReceipts();
     this.#pool = new ConnectionPool(resolved, {
       frame: (connection, frame) => this.#frame(connection, frame),
       stanzaError: (connection, error) => this.#downstream.stanzaError(connection, error),
@@ -156,15 +144,13 @@ class Ccs implements CcsTransport {
       return Promise.resolve({ outcomes });
     }
     if (!message.deliveryReceiptRequested) return this.#downstream.send(message, options);
-    return this.#downstream.send(message, {
-      ...options,
-      messageIds: this.#expectReceipts(message, options.messageIds),
-    });
+    const messageIds = this.#messageIdsFor(message, options.messageIds);
+    this.#receipts.expect(message, messageIds);
+    return this.#downstream.send(message, { ...options, messageIds });
   }
 
   receiptFor(messageId: string, options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}) {
-    if (this.#closing !== undefined) return Promise.resolve(undefined);
-    return this.#book.wait(messageId, options.timeoutMs ?? this.#options.receiptTimeoutMs, options.signal);
+    return this.#receipts.waitFor(messageId, options);
   }
 
   ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -212,13 +198,11 @@ class Ccs implements CcsTransport {
 
   onReceipt(handler: ReceiptHandler): () => void {
     assertHandler("onReceipt", handler);
-    if (this.#onReceipt !== undefined) throw alreadyHandled("onReceipt");
-    this.#onReceipt = handler;
-    this.#handleReceipts();
+    if (this.#receipts.handler !== undefined) throw alreadyHandled("onReceipt");
+    const wrapped: ReceiptHandler = (receipt, context) => handler(receipt, context);
+    this.#receipts.handleWith(wrapped);
     return () => {
-      if (this.#onReceipt !== handler) return;
-      this.#onReceipt = undefined;
-      this.#handleReceipts();
+      if (this.#receipts.handler === wrapped) this.#receipts.handleWith(undefined);
     };
   }
 
@@ -250,7 +234,6 @@ class Ccs implements CcsTransport {
     this.#downstream.failAll("closed", "the client was closed");
     this.#upstream.abort(error);
     this.#receipts.abort(error);
-    this.#book.close();
     await this.#pool.close();
     this.#resolveClosed(this.#refused);
   }
@@ -261,17 +244,11 @@ class Ccs implements CcsTransport {
     return false;
   }
 
-  /** Returns the ID of each recipient's message, made here where the caller did not. */
-  #expectReceipts(message: DownstreamMessage, messageIds: readonly string[] | undefined): string[] {
-    const sentAt = this.#options.clock.now();
-    const toToken = tokensOf(message.target) !== undefined;
+  /** The ID of each recipient's message, made here where nobody has made it. */
+  #messageIdsFor(message: DownstreamMessage, messageIds: readonly string[] | undefined): string[] {
     const recipients = recipientsOf(message.target);
     const ownId = recipients.length === 1 ? message.messageId : undefined;
-    return recipients.map((recipient, position) => {
-      const id = messageIds?.[position] ?? ownId ?? this.#downstream.createMessageId();
-      this.#book.expect(id, { recipient, sentAt }, toToken);
-      return id;
-    });
+    return recipients.map((_, position) => messageIds?.[position] ?? ownId ?? this.#downstream.createMessageId());
   }
 
   #frame(connection: Connection<Outgoing>, frame: CcsFrame): void {
@@ -288,8 +265,6 @@ class Ccs implements CcsTransport {
         break;
       case "receipt":
         connection.markAnswered();
-        // before it queues: who waits for it does not depend on what is ahead of it
-        this.#book.arrived(frame.receipt);
         this.#receipts.deliver(frame.receipt, this.#sourceOf(connection));
         break;
       case "control":
@@ -328,16 +303,6 @@ class Ccs implements CcsTransport {
     return source;
   }
 
-  /** A receipt has two takers: who waits for it, and the handler. Without either it stays unacknowledged, and CCS keeps it. */
-  #handleReceipts(): void {
-    this.#receipts.handleWith(async (receipt, context) => {
-      const sent = this.#book.sentFor(receipt);
-      if (this.#onReceipt !== undefined)
-        await this.#onReceipt(receipt, sent === undefined ? context : { ...context, sent });
-      else if (sent === undefined) throw new NotTaken();
-    });
-  }
-
   #tellReady(): void {
     for (const done of [...this.#readyWaiters]) done();
   }
@@ -359,10 +324,9 @@ export function messageIdInUse(): InvalidMessageError {
   ]);
 }
 
-/** What is no function would fail at every message, until each was given up. */
+/** What is none would fail with every message, until all of them are given up. */
 function assertHandler(path: string, handler: unknown): void {
-  if (typeof handler === "function") return;
-  throw new InvalidOptionsError([{ path, problem: "must be a function" }]);
+  if (typeof handler !== "function") throw new InvalidOptionsError([{ path, problem: "must be a function" }]);
 }
 
 function alreadyHandled(path: string): InvalidOptionsError {

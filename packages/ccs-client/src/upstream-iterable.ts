@@ -35,8 +35,15 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
       else loop.serve(handed);
     });
 
+  /** As many messages are in hand as were asked for, and one more is at hand for each loop that asks for none. */
+  function concurrency(): number {
+    let messages = 0;
+    for (const { asked } of loops) messages += Math.max(1, asked);
+    return Math.max(1, messages);
+  }
+
   function loopsChanged(): void {
-    inbox.handleWith(loops.size === 0 ? undefined : handler, Math.max(1, loops.size));
+    inbox.handleWith(loops.size === 0 ? undefined : handler, concurrency());
     if (loops.size === 0) for (const handed of served.splice(0)) handed.notTaken();
   }
 
@@ -44,6 +51,11 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
     /** Messages in its hands, oldest first: several when several were asked for at once. */
     readonly #held: Handed[] = [];
     #waiting: ((result: IteratorResult<UpstreamMessage>) => void)[] = [];
+
+    /** Messages asked for and not settled: in its hands, or still to come. */
+    get asked(): number {
+      return this.#held.length + this.#waiting.length;
+    }
 
     serve(handed: Handed): void {
       const resolve = this.#waiting.shift();
@@ -63,6 +75,7 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
         const handed = served.shift();
         if (handed === undefined) hungry.push(this);
         else this.serve(handed);
+        inbox.limit(concurrency());
       });
     }
 

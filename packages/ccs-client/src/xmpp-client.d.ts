@@ -21,7 +21,10 @@ declare module "@xmpp/client" {
     transports: Transport[];
     readonly reconnect: { stop(): void };
     /** Requests waiting for their answer. */
-    readonly iqCaller: { readonly handlers: Map<string, { reject(reason: Error): void }> };
+    readonly iqCaller: {
+      readonly handlers: Map<string, { reject(reason: Error): void }>;
+      request(stanza: Element, timeoutMs?: number): Promise<Element>;
+    };
     on(event: "error", listener: (error: Error) => void): this;
     on(event: "online", listener: (jid: { toString(): string }) => void): this;
     emit(event: "error", error: Error): boolean;

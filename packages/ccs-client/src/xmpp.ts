@@ -58,7 +58,8 @@ const MAX_ERROR_CHARS = 300;
 /** How many stanzas of full length they may have together. */
 const MAX_EARLY_FULL_STANZAS = 4;
 /**
- * The library's own limit on opening a stream, which cannot be switched off. Ours, on the caller's clock, is meant to end the wait.
+ * The library's own limit on opening a stream and on requests, which cannot be switched off. Ours, on the caller's clock, is meant to
+ * end the wait.
  * Unit: milliseconds.
  */
 const LIBRARY_TIMEOUT_MS = 600_000;
@@ -159,6 +160,8 @@ export class XmppStream {
     });
     // reconnecting is the pool's, which knows about back-off and about what is pending
     entity.reconnect.stop();
+    const request = entity.iqCaller.request.bind(entity.iqCaller);
+    entity.iqCaller.request = (stanza) => request(stanza, LIBRARY_TIMEOUT_MS);
     entity.on("error", (error) => this.#failNegotiation(error));
     entity.on("online", (jid) => this.#bound(jid.toString()));
     const Base = entity.transports.find((transport) => {

@@ -67,6 +67,11 @@ export interface RetryableOutcome extends OutcomeBase {
 export interface AmbiguousOutcome extends OutcomeBase {
   readonly kind: "ambiguous";
   readonly code: ErrorCode;
+  /**
+   * The latest copy was refused for now, as `code` says; an earlier one was not answered. CCS alone: `withRetry` tries it again as it
+   * would a `retryable` one.
+   */
+  readonly refused?: true;
   /** What happened on our side of the wire, in words: how the connection ended, for example. */
   readonly detail?: string;
 }

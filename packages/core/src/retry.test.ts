@@ -251,6 +251,37 @@ describe("an unknown fate", () => {
     expect(kinds(report)).toEqual(["ambiguous"]);
     expect(transport.attempts).toHaveLength(1);
   });
+
+  it("is tried again where the transport settles it and the latest copy was refused, and ends as the transport last knew it", async () => {
+    const clock = createManualClock(0);
+    const refused = { ambiguous: "unavailable", refused: true } as const;
+    const transport = scriptedTransport(
+      { a: [refused], b: [refused, "unavailable"], c: [refused, "ok"] },
+      { clock, settlesAmbiguous: true },
+    );
+    const sending = withRetry(transport, { clock, random: NO_JITTER, maxAttempts: 2 }).send(
+      parseDownstreamMessage({ target: { tokens: ["a", "b", "c"] } }),
+    );
+    await clock.advance(60_000);
+    const { outcomes } = await sending;
+    expect(outcomes).toMatchObject([
+      { kind: "ambiguous", attempts: 2 },
+      { kind: "retryable", attempts: 2 },
+      { kind: "accepted", attempts: 2 },
+    ]);
+    expect(transport.attempts).toHaveLength(2);
+  });
+
+  it("is not tried again, refused or not, where the caller said report", async () => {
+    const clock = createManualClock(0);
+    const transport = scriptedTransport(
+      { a: [{ ambiguous: "unavailable", refused: true }] },
+      { clock, settlesAmbiguous: true },
+    );
+    const message = parseDownstreamMessage({ target: { token: "a" } });
+    await withRetry(transport, { clock }).send(message, { ambiguous: "report" });
+    expect(transport.attempts).toHaveLength(1);
+  });
 });
 
 describe("withRetry", () => {

@@ -78,9 +78,8 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
       const endsAt = toSteady(clock, deadlineAt);
       // no async function here: what it would hold is held once per pending message, and nearly every send ends with its first answer
       return transport.send(message, options).then((first) => {
-        const resend =
-          (options.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend" && !transport.settlesAmbiguous;
-        return first.outcomes.some((outcome) => wantsAnother(outcome, resend))
+        const resend = (options.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend";
+        return first.outcomes.some((outcome) => wantsAnother(outcome, resend, transport))
           ? retry(message, options, endsAt, resend, first)
           : first;
       });
@@ -139,9 +138,10 @@ const POLICY_RANGES: Readonly<Record<keyof BackoffPolicy, { holds(value: number)
 // an attempt that the caller's signal or close() ended before anything was written is no answer of the service
 const NOT_MADE: ReadonlySet<ErrorCode> = new Set(["aborted", "closed"]);
 
-function wantsAnother(outcome: RecipientOutcome, resend: boolean): boolean {
+function wantsAnother(outcome: RecipientOutcome, resend: boolean, transport: DownstreamTransport): boolean {
   if (outcome.kind === "retryable") return !NOT_MADE.has(outcome.code);
-  return outcome.kind === "ambiguous" && resend && !NOT_MADE.has(outcome.code);
+  if (outcome.kind !== "ambiguous" || !resend || NOT_MADE.has(outcome.code)) return false;
+  return outcome.refused || !transport.settlesAmbiguous;
 }
 
 interface Parts {
@@ -252,8 +252,9 @@ class Retries {
     const groups = new Map<string, { rateLimited: boolean; retryAfterMs: number | undefined; positions: number[] }>();
     for (const position of positions) {
       const outcome = this.#outcomes[position];
-      if (outcome === undefined || !wantsAnother(outcome, this.#resend)) continue;
-      if (outcome.kind === "ambiguous") this.#doubtful.add(position);
+      if (outcome === undefined || !wantsAnother(outcome, this.#resend, this.#parts.transport)) continue;
+      // a transport that settles it remembers it too, and may still learn better
+      if (outcome.kind === "ambiguous" && !this.#parts.transport.settlesAmbiguous) this.#doubtful.add(position);
       const rateLimited = errorRow((outcome as Unsettled).code).verdict === "back-off";
       const retryAfterMs = outcome.kind === "retryable" ? outcome.retryAfterMs : undefined;
       const key = `${rateLimited} ${retryAfterMs}`;

@@ -21,7 +21,7 @@ export type Answer =
   | "ok"
   | ErrorCode
   | { readonly canonical: string }
-  | { readonly ambiguous: ErrorCode }
+  | { readonly ambiguous: ErrorCode; readonly refused?: true }
   | { readonly code: ErrorCode; readonly retryAfterMs: number };
 
 export interface ScriptedTransport extends DownstreamTransport {
@@ -80,7 +80,9 @@ export function scriptedTransport(
         canonicalRegistrationId,
       };
     }
-    if ("ambiguous" in answer) return ambiguousOutcome(answer.ambiguous, facts);
+    if ("ambiguous" in answer) {
+      return { ...ambiguousOutcome(answer.ambiguous, facts), ...(answer.refused ? { refused: true } : {}) };
+    }
     return failureOutcome(answer.code, { ...facts, retryAfterMs: answer.retryAfterMs });
   }
 }

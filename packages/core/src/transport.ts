@@ -39,7 +39,10 @@ export interface DownstreamTransport extends AsyncDisposable {
   readonly retries?: true;
   /** The wire carries our message IDs (CCS). Core then makes one per recipient. */
   readonly usesMessageIds?: true;
-  /** It has itself done what can be done about an unknown fate (CCS): `withRetry` leaves its `ambiguous` outcomes alone. */
+  /**
+   * It has itself done what can be done about an unknown fate (CCS), and remembers it from one attempt to the next: `withRetry` leaves
+   * its `ambiguous` outcomes alone, but for those that are `refused`.
+   */
   readonly settlesAmbiguous?: true;
   /** How many tokens `sendAll` should hand over at once. Default 1. */
   readonly preferredBatchSize?: number;

@@ -100,6 +100,11 @@ describe("what CCS writes inside <gcm>", () => {
     ]);
   });
 
+  it("is malformed when its data is deeper than can be written again", () => {
+    const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+    expect(parseCcsFrame(`{"from":"tok-a","message_id":"u-1","data":{"x":${deep}}}`).type).toBe("malformed");
+  });
+
   it("never makes the reader throw", () => {
     fc.assert(
       fc.property(

@@ -149,6 +149,8 @@ function upstreamFrame(upstream: JsonRecord): CcsFrame {
   const from = text(upstream["from"]);
   if (messageId === undefined) return missing("message_id");
   if (from === undefined) return missing("from");
+  const data = dataOf(upstream["data"]);
+  if (data === undefined) return { type: "malformed", problem: "data: too deep to be read" };
   const category = text(upstream["category"]);
   const timeToLiveSec = numberOf(upstream["time_to_live"]);
   return {
@@ -156,22 +158,27 @@ function upstreamFrame(upstream: JsonRecord): CcsFrame {
     message: {
       from,
       messageId,
-      data: dataOf(upstream["data"]),
+      data,
       ...(category === undefined ? {} : { category }),
       ...(timeToLiveSec === undefined ? {} : { timeToLiveSec }),
     },
   };
 }
 
-/** The app's data: strings, as devices send them. Anything else is given as its JSON. */
-function dataOf(data: unknown): Readonly<Record<string, string>> {
+/** The app's data: strings, as devices send them. Anything else is given as its JSON; `undefined` when that is too deep to be written. */
+function dataOf(data: unknown): Readonly<Record<string, string>> | undefined {
   if (!isRecord(data)) return {};
-  const entries = Object.entries(data).map(([key, value]) => [
-    key,
-    typeof value === "string" ? value : JSON.stringify(value),
-  ]);
-  // defines own keys, __proto__ among them
-  return Object.fromEntries(entries) as Record<string, string>;
+  try {
+    const entries = Object.entries(data).map(([key, value]) => [
+      key,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]);
+    // defines own keys, __proto__ among them
+    return Object.fromEntries(entries) as Record<string, string>;
+  } catch {
+    // JSON.parse bears more than JSON.stringify does
+    return undefined;
+  }
 }
 
 function receiptFrame(receipt: JsonRecord): CcsFrame {
