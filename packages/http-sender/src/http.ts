@@ -5,6 +5,7 @@ import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } 
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
 import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
+import { textOf } from "./http-text.ts";
 import { environmentNamesProxy } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
 
@@ -305,10 +306,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   }
 
   #text(): string {
-    const bytes = this.#more === undefined ? this.#body : Buffer.concat(this.#more);
-    const text = bytes?.toString("utf8") ?? "";
-    // a byte order mark is no part of the text, and no JSON
-    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+    return textOf(this.#more === undefined ? this.#body : Buffer.concat(this.#more));
   }
 }
 
