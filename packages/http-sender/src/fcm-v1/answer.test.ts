@@ -62,6 +62,12 @@ describe("reading an error answer of FCM v1", () => {
       "invalid-argument",
     ],
     [
+      "a bad token, beside a list of fields that names none",
+      400,
+      error(400, "INVALID_ARGUMENT", BAD_TOKEN, { "@type": "type.googleapis.com/google.rpc.BadRequest" }),
+      "invalid-registration",
+    ],
+    [
       "a bad token by its plainest words",
       400,
       error(400, "INVALID_ARGUMENT", "Invalid registration token", fcm("INVALID_ARGUMENT")),
@@ -155,6 +161,32 @@ describe("reading an error answer of FCM v1", () => {
     ["a front end's 413", 413, "<html>Too Large</html>", "request-too-big"],
   ])("%s", (_name, status, body, code) => {
     expect(readFailure(status, body, "device").code).toBe(code);
+  });
+
+  it.each<[string, unknown]>([
+    ["a detail that is no object", { details: [null, "x", fcm("UNREGISTERED")] }],
+    ["a detail of another kind with the same names", { details: [{ "@type": "x", reason: 5 }, fcm("UNREGISTERED")] }],
+    ["an FcmError without a code before it", { details: [{ ...fcm("x"), errorCode: null }, fcm("UNREGISTERED")] }],
+    ["a code that is text", { code: "404", details: [fcm("UNREGISTERED")] }],
+    ["a message and status that are none", { message: null, status: 5, details: [fcm("UNREGISTERED")] }],
+    [
+      "field violations that are none",
+      {
+        details: [{ "@type": "type.googleapis.com/google.rpc.BadRequest", fieldViolations: {} }, fcm("UNREGISTERED")],
+      },
+    ],
+  ])("reads UNREGISTERED beside %s", (_name, error) => {
+    expect(readFailure(404, JSON.stringify({ error }), "device").code).toBe("not-registered");
+  });
+
+  it("keeps the words where the details are no list", () => {
+    const { code, service } = readFailure(
+      404,
+      JSON.stringify({ error: { status: "NOT_FOUND", message: "Gone.", details: null } }),
+      "device",
+    );
+    expect(code).toBe("endpoint-gone");
+    expect(service).toEqual({ status: 404, error: "NOT_FOUND", description: "Gone." });
   });
 
   it.each<RecipientKind>(["topic", "group"])("never takes a bad %s for a bad token", (kind) => {

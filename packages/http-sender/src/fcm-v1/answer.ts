@@ -41,7 +41,7 @@ const TOKEN_FIELD = /^message\.(?:token|fid)$/;
 export function readFailure(status: number, body: string, recipient: RecipientKind, secret = ""): FcmV1Failure {
   const error = readError(secret === "" ? body : body.replaceAll(secret, "…"));
   const details = error.details;
-  const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE)?.errorCode;
+  const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE && detail.errorCode !== undefined)?.errorCode;
   const apns = details.find((detail) => detail["@type"] === APNS_ERROR_TYPE);
   const word = fcm ?? error.status;
   const service: ServiceAnswer = {
@@ -118,11 +118,11 @@ function knownCode(word: string | undefined): ErrorCode | undefined {
 
 function isAboutToken(message: string | undefined, details: readonly FcmV1ErrorDetail[]): boolean {
   // where the service names fields, they say what its words can only suggest
-  const named = details.filter((detail) => detail["@type"] === BAD_REQUEST_TYPE);
-  if (named.length === 0) return message !== undefined && ABOUT_TOKEN.test(message);
-  return named.some(({ fieldViolations }) =>
-    fieldViolations?.some(({ field }) => field !== undefined && TOKEN_FIELD.test(field)),
-  );
+  const fields = details
+    .filter((detail) => detail["@type"] === BAD_REQUEST_TYPE)
+    .flatMap(({ fieldViolations = [] }) => fieldViolations.flatMap(({ field }) => field ?? []));
+  if (fields.length === 0) return message !== undefined && ABOUT_TOKEN.test(message);
+  return fields.some((field) => TOKEN_FIELD.test(field));
 }
 
 function describe(message: string | undefined, apns: FcmV1ErrorDetail | undefined): { description?: string } {
