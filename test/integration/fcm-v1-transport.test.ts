@@ -185,17 +185,29 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
       const { outcomes } = await sender.send({ target: { token: "tok-a" } });
       expect(kinds(outcomes)).toEqual(["rejected authentication-failed"]);
       expect(server.requests).toHaveLength(2);
-      const second = sender.send({ target: { token: "tok-a" } });
-      await server.arrived(3);
-      expect(fetched.count).toBe(2);
-      let settled = false;
-      void second.then(() => {
-        settled = true;
-      });
-      while (!settled) await clock.advance(1_000);
-      expect(kinds((await second).outcomes)).toEqual(["rejected authentication-failed"]);
-      expect(fetched.count).toBe(3);
+      // while a new one would be no better, nobody waits for one
+      expect(kinds((await sender.send({ target: { token: "tok-a" } })).outcomes)).toEqual([
+        "rejected authentication-failed",
+      ]);
+      expect([server.requests.length, fetched.count]).toEqual([3, 2]);
+      await clock.advance(10_000);
+      expect(kinds((await sender.send({ target: { token: "tok-a" } })).outcomes)).toEqual([
+        "rejected authentication-failed",
+      ]);
+      expect([server.requests.length, fetched.count]).toEqual([5, 3]);
       expect(changes).toEqual([]);
+    });
+
+    it("that is refused for good ends the whole of a big send as rejected, in one pass", async () => {
+      const server = await aServer();
+      server.otherwise = v1Error(401, "UNAUTHENTICATED");
+      const { sender, fetched, clock } = aSender(server, httpVersion);
+      const tokens = Array.from({ length: 1_000 }, (_, i) => `tok-${i}`);
+      const startedAt = clock.now();
+      const { outcomes } = await sender.send({ target: { tokens } });
+      expect(new Set(kinds(outcomes))).toEqual(new Set(["rejected authentication-failed"]));
+      expect(fetched.count).toBe(2);
+      expect(clock.now()).toBe(startedAt);
     });
 
     it("that expires twice within seconds costs no message: it is sent again once there may be a new token", async () => {

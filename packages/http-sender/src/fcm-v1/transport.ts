@@ -25,7 +25,17 @@ import type { RecipientKind } from "./answer.ts";
 import { addressesOf, createFcmV1Encoder, type FcmV1Address, withoutV1Meaning } from "./codec.ts";
 import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
 import type { FcmNotice, FcmV1TransportOptions } from "./options.ts";
-import { type NotSent, notSent, type RequestFacts, readResult, refusedToken, TOKEN_REFUSED } from "./outcome.ts";
+import {
+  isPastAuthentication,
+  type NotSent,
+  notSent,
+  type RequestFacts,
+  readResult,
+  refusedToken,
+  TOKEN_REFUSED,
+  tooSoon,
+  WITHOUT_QUOTA,
+} from "./outcome.ts";
 import { ProjectLookup, projectOfEnvironment } from "./project.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
 
@@ -306,16 +316,23 @@ class FcmV1 implements DownstreamTransport {
     if (first.kind === "failure") return notSent(request, first);
     const result = await this.#post(project, request, first.token, options);
     const outcome = readResult(result, request, first.token, clock.now());
-    if (outcome !== TOKEN_REFUSED) return outcome;
+    if (outcome !== TOKEN_REFUSED) {
+      if (isPastAuthentication(result)) tokens.accepted(first.token);
+      return outcome;
+    }
     // it may have expired on its way, or have been revoked: a new one gets one try
-    if (!tokens.refuse(first.token)) return notSent(request, tooSoon(tokens.replaceableInMs));
+    const refusal = tokens.refuse(first.token);
+    if (refusal === "hopeless") return refusedToken(result as HttpAnswer, request, first.token);
+    if (refusal === "later") return notSent(request, tooSoon(tokens.replaceableInMs));
     const second = await tokens.get(options);
     if (second.kind === "failure") return notSent(request, second);
     // a source of tokens that has no other one
     if (second.token === first.token) return refusedToken(result as HttpAnswer, request, first.token);
     const again = await this.#post(project, request, second.token, options);
     const final = readResult(again, request, second.token, clock.now());
-    return final === TOKEN_REFUSED ? refusedToken(again as HttpAnswer, request, second.token) : final;
+    if (final === TOKEN_REFUSED) return refusedToken(again as HttpAnswer, request, second.token);
+    if (isPastAuthentication(again)) tokens.accepted(second.token);
+    return final;
   }
 
   #post(
@@ -370,17 +387,6 @@ function callListener(onNotice: (notice: FcmNotice) => void, notice: FcmNotice):
 }
 
 const ABORTED: NotSent = { code: "aborted", detail: "the signal was aborted" };
-
-/** A token that was replaced a moment ago is refused too: that may be a revocation, and a new one is not asked for all the time. */
-function tooSoon(retryAfterMs: number): NotSent {
-  const detail = "the service refused the access token, and it was replaced only seconds ago";
-  return { code: "unavailable", detail, retryAfterMs };
-}
-
-const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed", NotSent>> = {
-  timeout: { code: "timeout", detail: "the project's quota left no room in time" },
-  closed: { code: "closed", detail: "the sender was closed while the message waited for the project's quota" },
-};
 
 function kindOf(target: Target): RecipientKind {
   if ("topic" in target || "condition" in target) return "topic";
