@@ -36,14 +36,25 @@ export function createApplicationDefaultProvider(options: ServiceAccountOptions)
       if (named) return named;
       const provider = await file.load();
       if (provider !== undefined) return provider.projectId;
+      const auth = await createGoogleAuth();
       try {
-        return await (await createGoogleAuth()).getProjectId();
+        return await auth.getProjectId();
       } catch {
-        return undefined;
+        return await explainMissingProject(auth);
       }
     },
     close: () => file.close(),
   };
+}
+
+/** Where there are no credentials at all, that they are missing is what has to be said, and not the project. */
+async function explainMissingProject(auth: GoogleAuth): Promise<undefined> {
+  try {
+    await auth.getClient();
+  } catch (error) {
+    const explained = asTokenError(error);
+    if (explained instanceof AuthenticationError) throw explained;
+  }
 }
 
 async function createGoogleAuth(): Promise<GoogleAuth> {
