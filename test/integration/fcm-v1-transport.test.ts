@@ -141,6 +141,31 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
     expect(most).toBeGreaterThan(5);
   });
 
+  it("streams on past those that wait for a second attempt", async () => {
+    const server = await aServer();
+    const failed = new Set<string>();
+    server.otherwise = (exchange) => {
+      const { body } = exchange.request;
+      if (!/"tok-\d*00"/.test(body) || failed.has(body)) return acceptV1(exchange);
+      failed.add(body);
+      v1Error(500, "INTERNAL", { errorCode: "INTERNAL" })(exchange);
+    };
+    const { sender, clock } = aSender(server, httpVersion);
+    const tokens = Array.from({ length: 2_000 }, (_, i) => `tok-${i + 1}`);
+    let settled = 0;
+    let over = false;
+    const reading = (async () => {
+      for await (const { kind } of sender.sendAll({ data: { n: "1" } }, tokens)) if (kind === "accepted") settled++;
+      over = true;
+    })();
+    // the clock stands still: nobody has been sent to twice, and everybody once
+    await server.arrived(2_000);
+    while (!over) await clock.advance(1_000);
+    await reading;
+    expect(settled).toBe(2_000);
+    expect(server.requests).toHaveLength(2_020);
+  });
+
   it("sends to topics, conditions, groups and installation IDs", async () => {
     const server = await aServer();
     const { sender } = aSender(server, httpVersion);

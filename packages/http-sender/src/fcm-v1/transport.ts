@@ -57,8 +57,12 @@ export const FCM_V1_RETRY_POLICY: BackoffPolicy = {
 const DEFAULT_REQUESTS = { "2": 500, "1.1": 256 } as const;
 const DEFAULT_KEEP_ALIVE_MS = { "2": 120_000, "1.1": 30_000 } as const;
 const DEFAULT_HTTP2_CONNECTIONS = 8;
-/** Tokens that `sendAll` hands over at once: few enough that one slow answer holds up few others. */
-const BATCH_SIZE = 100;
+/** Tokens that `sendAll` hands over at once: few, since one that has to be sent again, after ten seconds or more, holds up the others. */
+const BATCH_SIZE = 10;
+/** Tokens of `sendAll` under way or waiting for their next attempt, for each request there can be. Bounded by memory. */
+const TOKENS_PER_REQUEST = 16;
+/** Batches under way, unless more are needed to keep the connections full. */
+const MAX_BATCHES = 1_000;
 
 /**
  * Sends over FCM HTTP v1: one request per recipient, over long-lived connections. Makes one attempt per call; put `withRetry`
@@ -188,8 +192,11 @@ class FcmV1 implements DownstreamTransport {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    // enough batches that the requests of all of them together keep the connections full
-    this.preferredConcurrency = Math.max(4, Math.ceil((2 * parts.maxRequests) / BATCH_SIZE));
+    // enough batches to keep the connections full, also while some of them wait for a second attempt
+    this.preferredConcurrency = Math.max(
+      Math.ceil((2 * parts.maxRequests) / BATCH_SIZE),
+      Math.min(MAX_BATCHES, Math.ceil((TOKENS_PER_REQUEST * parts.maxRequests) / BATCH_SIZE)),
+    );
     if (parts.projectId !== undefined) this.#project = this.#join(parts.projectId);
   }
 
