@@ -205,6 +205,14 @@ describe("reading an error answer of FCM v1", () => {
     expect(readFailure(502, "<html><b>Bad</b>\n Gateway</html>", "device").service.description).toBe("Bad Gateway");
   });
 
+  it("takes the access token out of what it shows, and reads the answer with it", () => {
+    const { code, service } = readFailure(400, error(400, "INVALID_ARGUMENT", BAD_TOKEN), "device", "token");
+    expect(code).toBe("invalid-registration");
+    expect(service.description).toBe("The registration … is not a valid FCM registration …");
+    const page = readFailure(502, "<p>Authorization: Bearer ya29.SECRET</p>", "device", "ya29.SECRET");
+    expect(JSON.stringify(page)).not.toContain("SECRET");
+  });
+
   it("says of a bare 404 that no token was removed", () => {
     const failure = readFailure(404, "", "device");
     expect(outcomeKindFor(failure.code)).toBe("rejected");

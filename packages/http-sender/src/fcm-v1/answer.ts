@@ -39,15 +39,17 @@ const TOKEN_FIELD = /^message\.(?:token|fid)$/;
  * @param secret Taken out wherever it stands in the service's words: a proxy's error page may repeat the request.
  */
 export function readFailure(status: number, body: string, recipient: RecipientKind, secret = ""): FcmV1Failure {
-  const error = readError(secret === "" ? body : body.replaceAll(secret, "…"));
+  const error = readError(body);
+  // where it is shown, and not where it is read: a short secret may be a word of the service's own
+  const shown = (text: string): string => (secret === "" ? text : text.replaceAll(secret, "…"));
   const details = error.details;
   const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE && detail.errorCode !== undefined)?.errorCode;
   const apns = details.find((detail) => detail["@type"] === APNS_ERROR_TYPE);
   const word = fcm ?? error.status;
   const service: ServiceAnswer = {
     status,
-    ...(word === undefined ? {} : { error: word }),
-    ...describe(error.message, apns),
+    ...(word === undefined ? {} : { error: shown(word) }),
+    ...describe(error.message, apns, shown),
   };
   const code = codeOf(fcm, error.status, status);
 
@@ -125,9 +127,13 @@ function isAboutToken(message: string | undefined, details: readonly FcmV1ErrorD
   return fields.some((field) => TOKEN_FIELD.test(field));
 }
 
-function describe(message: string | undefined, apns: FcmV1ErrorDetail | undefined): { description?: string } {
+function describe(
+  message: string | undefined,
+  apns: FcmV1ErrorDetail | undefined,
+  shown: (text: string) => string,
+): { description?: string } {
   const said = apns === undefined ? undefined : `APNs: ${[apns.statusCode, apns.reason].filter(Boolean).join(" ")}`;
-  const text = [message, said].filter(Boolean).join(" – ");
+  const text = shown([message, said].filter(Boolean).join(" – "));
   if (text === "") return {};
   return { description: text.length <= MAX_DESCRIPTION ? text : `${text.slice(0, MAX_DESCRIPTION)}…` };
 }
