@@ -299,7 +299,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#resolve(result);
     if (hadSlot) {
       if (this.#status === 429 || this.#status === 503) slots.overloaded(this.#epoch);
-      else if (this.#status >= 200 && this.#status < 300) slots.healthy();
+      else if (this.#status >= 200 && this.#status < 500) slots.healthy();
       slots.release();
     } else slots.withdraw(this);
     if (pending.size === 0) onIdle();

@@ -581,6 +581,20 @@ describe("HTTP/2: the life of a connection", () => {
     expect(client.concurrency).toBe(9);
   });
 
+  it("comes back by refusals too: a service that says no to a message has the time to say so", async () => {
+    let status = 503;
+    const { origin } = await aServer((stream) => {
+      stream.respond({ ":status": status });
+      stream.end();
+    });
+    const client = aClient(origin, { maxConcurrent: 2 });
+    await post(client, "a");
+    expect(client.concurrency).toBe(1);
+    status = 404;
+    await post(client, "b");
+    expect(client.concurrency).toBe(2);
+  });
+
   it("falls too when the service has become slow, and comes back when it is quick again", async () => {
     const clock = createManualClock();
     let slow = false;

@@ -332,7 +332,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     const { slots, slowdown, clock } = this.#pool;
     if (status === 429 || status === 503) slots.overloaded(this.#epoch);
     else if (slowdown.observe(clock.now() - this.#sentAt)) slots.overloaded(this.#epoch);
-    else if (status >= 200 && status < 300) slots.healthy();
+    else if (status >= 200 && status < 500) slots.healthy();
     this.#finish({
       kind: "answer",
       status,
