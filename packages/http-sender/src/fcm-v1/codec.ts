@@ -127,7 +127,8 @@ function encodeAndroid(message: MessageContent): FcmV1Android {
   const android: FcmV1Android = {};
   if (collapseKey !== undefined) android.collapse_key = collapseKey;
   // stated even where the caller left it open: the default of v1 is not that of GCM
-  android.priority = (own?.priority ?? priorityOf(message)) === "high" ? "HIGH" : "NORMAL";
+  const shows = own?.notification !== undefined;
+  android.priority = (own?.priority ?? priorityOf(message, shows)) === "high" ? "HIGH" : "NORMAL";
   if (timeToLiveSec !== undefined) android.ttl = durationOf(timeToLiveSec);
   if (packageName !== undefined) android.restricted_package_name = packageName;
   if (notification !== undefined || own?.notification !== undefined) {
@@ -146,9 +147,13 @@ function encodeAndroid(message: MessageContent): FcmV1Android {
   return android;
 }
 
-/** The priority a message has: as GCM took it where none is given, normal for data and high for notifications. */
-function priorityOf(message: MessageContent): "normal" | "high" {
-  return message.priority ?? (message.notification === undefined ? "normal" : "high");
+/**
+ * The priority a message has: as GCM took it where none is given, normal for data and high for notifications.
+ *
+ * @param shows The platform's own block makes it a notification there.
+ */
+function priorityOf(message: MessageContent, shows: boolean): "normal" | "high" {
+  return message.priority ?? (message.notification === undefined && !shows ? "normal" : "high");
 }
 
 function encodeGeneralForAndroid(notification: Notification): FcmV1AndroidNotification {
@@ -189,7 +194,9 @@ const PROXIES = { allow: "ALLOW", deny: "DENY", "if-priority-lowered": "IF_PRIOR
 
 function encodeApns(message: MessageContent, now: number): FcmV1Apns {
   const { timeToLiveSec, collapseKey, apns: own } = message;
-  const headers: Record<string, string> = { "apns-priority": priorityOf(message) === "high" ? "10" : "5" };
+  const { alert, badge, sound } = own?.payload?.aps ?? {};
+  const shows = alert !== undefined || badge !== undefined || sound !== undefined;
+  const headers: Record<string, string> = { "apns-priority": priorityOf(message, shows) === "high" ? "10" : "5" };
   if (timeToLiveSec !== undefined) {
     headers["apns-expiration"] = timeToLiveSec === 0 ? "0" : String(Math.floor(now / 1000) + timeToLiveSec);
   }
@@ -247,7 +254,7 @@ function encodeAlert(notification: Notification): object | undefined {
 
 function encodeWebpush(message: MessageContent): FcmV1Webpush {
   const { notification, timeToLiveSec, collapseKey, webpush: own } = message;
-  const headers: Record<string, string> = { Urgency: priorityOf(message) };
+  const headers: Record<string, string> = { Urgency: priorityOf(message, own?.notification !== undefined) };
   if (timeToLiveSec !== undefined) headers["TTL"] = String(timeToLiveSec);
   if (collapseKey !== undefined) headers["Topic"] = WEB_TOPIC.test(collapseKey) ? collapseKey : shortened(collapseKey);
   const webpush: FcmV1Webpush = { headers: withOwnHeaders(headers, own?.headers) };
