@@ -289,31 +289,37 @@ describe("the façade over FCM HTTP v1", () => {
 });
 
 describe("the façade over FCM HTTP v1, where some get no answer", () => {
-  it.each([[["lost", "a-2", "a-3"]], [["a-1", "lost", "a-3"]], [["a-1", "gone", "lost"]], [["lost", "gone", "a-3"]]])(
-    "tells of each of %j by its position",
-    async (tokens) => {
-      const server = await startV1Server();
-      cleanups.push(() => server.close());
-      server.otherwise = byToken({
-        lost: ({ reset }) => reset(),
-        gone: v1Error(404, "NOT_FOUND", { errorCode: "UNREGISTERED" }),
-      });
-      const sender = new gcm.Sender(async () => "ya29.t", {
-        projectId: "demo",
-        endpoint: server.origin,
-        connect: { ca: server.ca },
-      });
-      cleanups.push(() => sender.close());
-      const { error, response } = await call((callback) => sender.send(aMessage(gcm), tokens, 0, callback));
-      expect(error).toBeNull();
-      const expected = { lost: { error: "Unavailable" }, gone: { error: "NotRegistered" } };
-      expect(response?.results).toEqual(
-        tokens.map((token) => expected[token as "lost"] ?? { message_id: `0:${token}` }),
-      );
-      expect(response?.success).toBe(tokens.filter((token) => token.startsWith("a-")).length);
-      expect(response?.failure).toBe(3 - (response?.success ?? 0));
-    },
-  );
+  it.each([
+    [["lost", "a-2", "a-3"]],
+    [["a-1", "lost", "a-3"]],
+    [["a-1", "gone", "lost"]],
+    [["lost", "gone", "a-3"]],
+    [["a-1", "big", "gone"]],
+  ])("tells of each of %j by its position", async (tokens) => {
+    const server = await startV1Server();
+    cleanups.push(() => server.close());
+    server.otherwise = byToken({
+      lost: ({ reset }) => reset(),
+      gone: v1Error(404, "NOT_FOUND", { errorCode: "UNREGISTERED" }),
+      big: v1Error(400, "INVALID_ARGUMENT", { errorCode: "INVALID_ARGUMENT", message: "Android message is too big" }),
+    });
+    const sender = new gcm.Sender(async () => "ya29.t", {
+      projectId: "demo",
+      endpoint: server.origin,
+      connect: { ca: server.ca },
+    });
+    cleanups.push(() => sender.close());
+    const { error, response } = await call((callback) => sender.send(aMessage(gcm), tokens, 0, callback));
+    expect(error).toBeNull();
+    const expected = {
+      lost: { error: "Unavailable" },
+      gone: { error: "NotRegistered" },
+      big: { error: "MessageTooBig" },
+    };
+    expect(response?.results).toEqual(tokens.map((token) => expected[token as "lost"] ?? { message_id: `0:${token}` }));
+    expect(response?.success).toBe(tokens.filter((token) => token.startsWith("a-")).length);
+    expect(response?.failure).toBe(3 - (response?.success ?? 0));
+  });
 });
 
 describe("what node-gcm's users send, and the service made of it", () => {

@@ -77,7 +77,7 @@ describe("reading an error answer of FCM v1", () => {
       "a message that is too big",
       400,
       error(400, "INVALID_ARGUMENT", "Android message is too big", fcm("INVALID_ARGUMENT")),
-      "invalid-argument",
+      "message-too-big",
     ],
     [
       "an APNs token that is gone",

@@ -7,6 +7,8 @@ import {
   FCM_ERROR_TYPE,
   type FcmV1ErrorDetail,
   FcmV1ErrorResponseSchema,
+  narrowErrorCode,
+  outcomeKindFor,
   type ServiceAnswer,
 } from "@cloud-messaging/core";
 
@@ -59,6 +61,7 @@ export function readFailure(status: number, body: string, recipient: RecipientKi
   if (code === "invalid-argument" && recipient === "device" && isAboutToken(error.message, details)) {
     return { code: "invalid-registration", service };
   }
+  if (code === "invalid-argument") return { code: narrowed(error.message), service };
   if (code === "not-registered" && recipient === "topic") return { code: "invalid-argument", service };
   if (code === "endpoint-gone") {
     return {
@@ -69,6 +72,12 @@ export function readFailure(status: number, body: string, recipient: RecipientKi
     };
   }
   return { code, service };
+}
+
+/** What of the message is wrong, where the words say it. Never that the token is: that takes more than words anywhere in a text. */
+function narrowed(message: string | undefined): ErrorCode {
+  const code = narrowErrorCode("invalid-argument", message);
+  return outcomeKindFor(code) === "rejected" ? code : "invalid-argument";
 }
 
 /** Whether an answer says that the access token, and nothing else, is no longer good: a new one may do. */
