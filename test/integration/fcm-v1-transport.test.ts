@@ -609,6 +609,21 @@ describe("FCM v1: options and notices", () => {
     expect(await warned).toMatchObject({ name: "CloudMessagingWarning", code: "no-v1-equivalent" });
   });
 
+  it("lets a message live as long as it may from when it is sent, and not from when it began to wait for quota", async () => {
+    const server = await aServer();
+    const { transport, clock } = aTransport(server, "2", { quota: { perMinute: 60 } });
+    const startedAt = clock.now() / 1000;
+    const report = transport.send({ ...toMany(60), timeToLiveSec: 30 });
+    while (server.requests.length < 60) await clock.advance(1_000);
+    expect((await report).outcomes.every(({ kind }) => kind === "accepted")).toBe(true);
+    const expirations = server.requests.map(({ body }) => {
+      const { message } = JSON.parse(body) as { message: { apns: { headers: Record<string, string> } } };
+      return Number(message.apns.headers["apns-expiration"]) - startedAt;
+    });
+    expect(expirations[0]).toBe(30);
+    expect(expirations.at(-1)).toBeGreaterThan(85);
+  });
+
   it("keeps to the quota, and says what waited too long as not sent", async () => {
     const server = await aServer();
     const { transport, clock } = aTransport(server, "2", { quota: { perMinute: 60 } });

@@ -28,7 +28,7 @@ describe("the v1 codec", () => {
         },
       },
     });
-    const body = createFcmV1Encoder(message, NOW).bodyFor({ token: 'tok-"a"' });
+    const body = createFcmV1Encoder(message, () => NOW).bodyFor({ token: 'tok-"a"' });
     const request = FcmV1SendRequestSchema.parse(JSON.parse(body));
     expect(request.validate_only).toBe(true);
     expect(request.message.token).toBe('tok-"a"');

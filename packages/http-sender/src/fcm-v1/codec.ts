@@ -33,15 +33,30 @@ export interface FcmV1Encoder {
 /**
  * Prepares a message for `messages:send`.
  *
- * @param now Milliseconds since the epoch: `apns-expiration` is a point in time.
+ * @param now Milliseconds since the epoch. Asked again for each body: `apns-expiration` is a point in time, and the last of many
+ * recipients may be written to minutes after the first.
  */
-export function createFcmV1Encoder(message: MessageContent, now: number): FcmV1Encoder {
+export function createFcmV1Encoder(message: MessageContent, now: () => number): FcmV1Encoder {
+  const { timeToLiveSec = 0 } = message;
+  let secondOfTail = Number.NaN;
+  let tail = "";
+  return {
+    bodyFor(address) {
+      const second = timeToLiveSec === 0 ? 0 : Math.floor(now() / 1000);
+      if (second !== secondOfTail) {
+        tail = encodeTail(message, second * 1000);
+        secondOfTail = second;
+      }
+      return `{"message":${JSON.stringify(address).slice(0, -1)}${tail}`;
+    },
+  };
+}
+
+/** The body from behind the address on. */
+function encodeTail(message: MessageContent, now: number): string {
   const content = JSON.stringify(encodeFcmV1Content(message, now));
   const rest = content === "{}" ? "" : `,${content.slice(1, -1)}`;
-  const tail = `${rest}}${message.dryRun ? ',"validate_only":true' : ""}}`;
-  return {
-    bodyFor: (address) => `{"message":${JSON.stringify(address).slice(0, -1)}${tail}`,
-  };
+  return `${rest}}${message.dryRun ? ',"validate_only":true' : ""}}`;
 }
 
 /** Where each recipient of a target is, in order. A device group's key travels as a token, and an installation ID as `fid`. */

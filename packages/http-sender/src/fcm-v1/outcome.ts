@@ -13,7 +13,8 @@ import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts
 export interface RequestFacts {
   readonly recipient: string;
   readonly kind: RecipientKind;
-  readonly body: string;
+  /** Written when it goes out. */
+  readonly body: () => string;
 }
 
 /** Why nothing was sent. */

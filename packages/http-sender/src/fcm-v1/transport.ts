@@ -22,9 +22,10 @@ import { createHttp2Client } from "../http2.ts";
 import { fcmV1OptionsSchema, parseOptions } from "../options-schema.ts";
 import { type AccessTokenProvider, type AccessTokenSource, createAccessTokenSource } from "./access-token.ts";
 import type { RecipientKind } from "./answer.ts";
-import { addressesOf, createFcmV1Encoder, type FcmV1Address, withoutV1Meaning } from "./codec.ts";
+import { addressesOf, createFcmV1Encoder, type FcmV1Address } from "./codec.ts";
 import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
-import type { FcmNotice, FcmV1TransportOptions } from "./options.ts";
+import { createNotices } from "./notices.ts";
+import type { FcmV1TransportOptions } from "./options.ts";
 import {
   isPastAuthentication,
   type NotSent,
@@ -119,7 +120,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
     quota: settings.quota as FcmV1TransportOptions["quota"],
     tokens: createAccessTokenSource({ provider, clock, timeoutMs: settings.timeoutMs, transport: NAME }),
     closeTimeoutMs: settings.closeTimeoutMs,
-    onNotice: settings.onNotice as FcmV1TransportOptions["onNotice"],
+    notice: createNotices(NAME, settings.onNotice as FcmV1TransportOptions["onNotice"]),
   });
 }
 
@@ -168,7 +169,7 @@ interface Parts {
   readonly quota: QuotaOptions | false | undefined;
   readonly maxRequests: number;
   readonly closeTimeoutMs: number;
-  readonly onNotice: ((notice: FcmNotice) => void) | undefined;
+  readonly notice: (message: DownstreamMessage) => void;
 }
 
 /** The project, once it is known. */
@@ -183,7 +184,6 @@ class FcmV1 implements DownstreamTransport {
   readonly preferredBatchSize = BATCH_SIZE;
   readonly preferredConcurrency: number;
   readonly #parts: Parts;
-  readonly #noticed = new Set<string>();
   #project: Project | undefined;
   #header: { readonly token: string; readonly headers: readonly string[] } | undefined;
   #pending = 0;
@@ -203,20 +203,20 @@ class FcmV1 implements DownstreamTransport {
   async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
     if (this.#closing !== undefined) return closedReport(recipients);
-    this.#notice(message);
+    this.#parts.notice(message);
     this.#pending++;
     try {
       const project = this.#project ?? (await this.#findProject(options));
       if ("code" in project) {
         return { outcomes: recipients.map((recipient) => failureOutcome(project.code, { recipient, ...project })) };
       }
-      const encoder = createFcmV1Encoder(message, this.#parts.clock.now());
+      const encoder = createFcmV1Encoder(message, () => this.#parts.clock.now());
       const addresses = addressesOf(message.target);
       const kind = kindOf(message.target);
       const requestTo = (position: number): RequestFacts => ({
         recipient: recipients[position] as string,
         kind,
-        body: encoder.bodyFor(addresses[position] as FcmV1Address),
+        body: () => encoder.bodyFor(addresses[position] as FcmV1Address),
       });
       if (recipients.length === 1) return { outcomes: [await this.#sendOne(project, requestTo(0), options)] };
       return { outcomes: await this.#sendAll(project, recipients.length, requestTo, options) };
@@ -269,26 +269,6 @@ class FcmV1 implements DownstreamTransport {
     if (typeof found !== "string") return found;
     this.#project ??= this.#join(found);
     return this.#project;
-  }
-
-  /** What the message asks for in vain is told once per sender: it would be the same at every send. */
-  #notice(message: DownstreamMessage): void {
-    for (const notice of withoutV1Meaning(message)) {
-      if (this.#noticed.has(notice.field)) continue;
-      this.#noticed.add(notice.field);
-      publish("cloud-messaging:notice", () => ({
-        transport: NAME,
-        notice: "no-v1-equivalent",
-        detail: `${notice.field} ${notice.detail}`,
-      }));
-      if (this.#parts.onNotice !== undefined) callListener(this.#parts.onNotice, notice);
-      else {
-        process.emitWarning(`FCM HTTP v1 has no ${notice.field}, and the message is sent without: ${notice.detail}`, {
-          type: "CloudMessagingWarning",
-          code: "no-v1-equivalent",
-        });
-      }
-    }
   }
 
   /** As many at a time as there can be requests, so that a send to very many needs little memory. */
@@ -358,7 +338,7 @@ class FcmV1 implements DownstreamTransport {
       method: "POST",
       path: project.path,
       headers: this.#header.headers,
-      body,
+      body: body(),
       signal,
       deadlineAt,
     });
@@ -377,19 +357,6 @@ class FcmV1 implements DownstreamTransport {
       durationMs: clock.now() - startedAt,
     }));
     return result;
-  }
-}
-
-/** What a listener throws is the program's own: it is told, and costs no message. */
-function callListener(onNotice: (notice: FcmNotice) => void, notice: FcmNotice): void {
-  try {
-    onNotice(notice);
-  } catch (error) {
-    publish("cloud-messaging:notice", () => ({
-      transport: NAME,
-      notice: "listener-failed",
-      detail: `onNotice threw ${error instanceof Error ? error.name : typeof error}`,
-    }));
   }
 }
 
