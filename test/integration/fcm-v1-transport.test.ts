@@ -1,5 +1,7 @@
 import { getEventListeners } from "node:events";
+import { createServer } from "node:http";
 import { constants } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { inspect } from "node:util";
 import {
@@ -599,6 +601,24 @@ describe("FCM v1: options and notices", () => {
       await transport.send(toOne);
     }
     expect(server.requests.map(({ httpVersion }) => httpVersion)).toEqual(["1.1", "2.0"]);
+  });
+
+  it("keeps an unused connection no longer than it is told to, whatever longer time the server names", async () => {
+    const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
+      request.resume().on("end", () => response.end('{"name":"projects/demo/messages/1"}'));
+    });
+    const gone = new Promise((resolve) => server.on("connection", (socket) => socket.on("close", resolve)));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)));
+    const { port } = server.address() as AddressInfo;
+    await using transport = createFcmV1Transport({
+      endpoint: `http://127.0.0.1:${port}`,
+      projectId: "demo",
+      credential: aToken,
+      keepAliveMs: 10,
+    });
+    expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
+    await gone;
   });
 
   it("warns on process where nobody listens to notices", async () => {

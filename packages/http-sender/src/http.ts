@@ -98,6 +98,8 @@ function createDispatcher(options: HttpClientOptions, sockets: Set<Socket>): Dis
     pipelining: 1,
     allowH2: false,
     keepAliveTimeout: keepAliveMs,
+    // a server may name a shorter time, and not a longer one
+    keepAliveMaxTimeout: keepAliveMs,
     headersTimeout: 0,
     bodyTimeout: 0,
   };
