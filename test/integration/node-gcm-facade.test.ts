@@ -530,6 +530,62 @@ describe("senders and messages can be extended", () => {
   });
 });
 
+describe("a sender per message, as many programs make them", () => {
+  async function aV1Server() {
+    const server = await startV1Server();
+    cleanups.push(() => server.close());
+    const options = { projectId: "demo", endpoint: server.origin, connect: { ca: server.ca } };
+    let fetched = 0;
+    const credential = async (): Promise<string> => `ya29.${++fetched}`;
+    return { server, options, credential, fetched: () => fetched };
+  }
+
+  it("shares connections and access token with those made alike", async () => {
+    const { server, options, credential, fetched } = await aV1Server();
+    const senders = [];
+    for (let i = 0; i < 20; i++) {
+      const circular: Record<string, unknown> = { ...options, httpsAgent: {} };
+      circular["httpsAgent"] = circular;
+      const sender = new gcm.Sender(credential, circular);
+      senders.push(sender);
+      expect(await sender.send(aMessage(gcm), `a-${i}`, 0)).toMatchObject({ success: 1 });
+    }
+    expect(fetched()).toBe(1);
+    // undici opens another one while the last answer is still being put away
+    expect(server.connections).toBeLessThan(5);
+    for (const sender of senders) await sender.close();
+  });
+
+  it("is not closed by closing another, and is itself closed for good", async () => {
+    const { server, options, credential, fetched } = await aV1Server();
+    const [one, two] = [new gcm.Sender(credential, options), new gcm.Sender(credential, options)];
+    await one.send(aMessage(gcm), "a-1", 0);
+    await two.send(aMessage(gcm), "a-2", 0);
+    await one.close();
+    await one.close();
+    await expect(one.send(aMessage(gcm), "a-1", 0)).rejects.toMatchObject({ code: "closed" });
+    expect(await two.send(aMessage(gcm), "a-2", 0)).toMatchObject({ success: 1 });
+    await two.close();
+    expect(server.requests).toHaveLength(3);
+    const third = new gcm.Sender(credential, options);
+    cleanups.push(() => third.close());
+    await third.send(aMessage(gcm), "a-3", 0);
+    expect(fetched()).toBe(2);
+  });
+
+  it("shares nothing with one that is told otherwise", async () => {
+    const { options, credential, fetched } = await aV1Server();
+    for (const other of [credential, async () => "ya29.other"]) {
+      for (const timeout of [1_000, 2_000]) {
+        const sender = new gcm.Sender(other, { ...options, timeout });
+        await sender.send(aMessage(gcm), "a-1", 0);
+        cleanups.push(() => sender.close());
+      }
+    }
+    expect(fetched()).toBe(2);
+  });
+});
+
 describe("text given to a sender without an address", () => {
   it.each([
     ["a path with a separator", () => "/nonexistent/key-file", /`credential` names cannot be read \(ENOENT\)/],

@@ -18,6 +18,7 @@ import { Constants } from "./constants.ts";
 import { contentOf, isMalformed, type Recipient, type Target, targetOf, tokensGiven } from "./convert.ts";
 import type { Message } from "./message.ts";
 import { type Failure, type Response, responseOf, SendError } from "./response.ts";
+import { type SharedTransport, shareTransport } from "./shared-transport.ts";
 
 /** How often, and how patiently, to try again. */
 export interface RetryOptions {
@@ -67,7 +68,10 @@ export interface Sender {
   send(message: Message, recipient: Recipient, options: RetryOptions | number, callback?: Callback): Promise<Response>;
   /** Makes one attempt. */
   sendNoRetry(message: Message, recipient: Recipient, callback?: Callback): Promise<Response>;
-  /** Ends its connections. Programs written for node-gcm need not: unused connections keep no process alive. */
+  /**
+   * Ends its connections, which it shares with senders made alike, once the last of those is closed. Programs written for node-gcm need
+   * not: unused connections keep no process alive.
+   */
   close(): Promise<void>;
 }
 
@@ -91,7 +95,8 @@ type Settled =
 class GcmSender implements Sender {
   readonly options: SenderOptions;
   readonly #credential: FcmCredential | string | undefined;
-  #transport: DownstreamTransport | undefined;
+  #shared: SharedTransport | undefined;
+  #closed = false;
 
   constructor(credential: FcmCredential | string | undefined, options: SenderOptions) {
     this.#credential = credential;
@@ -119,7 +124,8 @@ class GcmSender implements Sender {
   }
 
   async close(): Promise<void> {
-    await this.#transport?.close();
+    this.#closed = true;
+    await this.#shared?.release();
   }
 
   async #attempt(
@@ -157,8 +163,9 @@ class GcmSender implements Sender {
     backoff: number | undefined,
   ): Promise<readonly RecipientOutcome[]> {
     const parsed = parseDownstreamMessage({ ...content, target });
-    this.#transport ??= this.#connect();
-    const transport = this.#transport;
+    if (this.#closed) throw new SendError("closed", "the sender is closed");
+    this.#shared ??= shareTransport(this.#likeness(), () => this.#connect());
+    const { transport } = this.#shared;
     transport.check?.(parsed);
     const way = retries <= 0 ? transport : withRetry(transport, this.#policy(transport, retries, backoff));
     return (await way.send(parsed)).outcomes;
@@ -184,6 +191,13 @@ class GcmSender implements Sender {
 
   get #isV1(): boolean {
     return this.options.uri === undefined || typeof this.#credential !== "string" || !isServerKey(this.#credential);
+  }
+
+  /** What makes two senders alike: of the options those that are understood, since the others may hold anything. */
+  #likeness(): unknown[] {
+    const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion } = this.options;
+    const options = { uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion };
+    return [this.#credential, options];
   }
 
   #connect(): DownstreamTransport {
