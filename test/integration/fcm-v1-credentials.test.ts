@@ -109,6 +109,22 @@ describe("a service account", () => {
     expect(server.tokenRequests).toHaveLength(2);
   });
 
+  it.each([
+    ["text", '"600"', 600],
+    ["null", "null", 3_600],
+  ])("is exchanged for a token whose life is %s too", async (_name, life, seconds) => {
+    const server = await aServer();
+    server.token = ({ answer }) => answer(200, `{"access_token":"ya29.x","expires_in":${life}}`);
+    const { transport, clock } = aTransport(server);
+    expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
+    await clock.advance(seconds * 1_000 - 31_000 - 5 * 60_000);
+    await transport.send(toOne);
+    expect(server.tokenRequests).toHaveLength(1);
+    await clock.advance(6 * 60_000);
+    await transport.send(toOne);
+    expect(server.tokenRequests).toHaveLength(2);
+  });
+
   it("is read from its file, with line ends spelled out as environment variables leave them", async () => {
     const server = await aServer();
     const path = await aFile(JSON.stringify({ ...keyFor(server), private_key: privateKey.replaceAll("\n", "\\n") }));

@@ -1,5 +1,7 @@
 import { getEventListeners } from "node:events";
+import { createServer } from "node:http";
 import { constants } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { inspect } from "node:util";
 import {
@@ -141,6 +143,31 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
     expect(most).toBeGreaterThan(5);
   });
 
+  it("streams on past those that wait for a second attempt", async () => {
+    const server = await aServer();
+    const failed = new Set<string>();
+    server.otherwise = (exchange) => {
+      const { body } = exchange.request;
+      if (!/"tok-\d*00"/.test(body) || failed.has(body)) return acceptV1(exchange);
+      failed.add(body);
+      v1Error(500, "INTERNAL", { errorCode: "INTERNAL" })(exchange);
+    };
+    const { sender, clock } = aSender(server, httpVersion);
+    const tokens = Array.from({ length: 2_000 }, (_, i) => `tok-${i + 1}`);
+    let settled = 0;
+    let over = false;
+    const reading = (async () => {
+      for await (const { kind } of sender.sendAll({ data: { n: "1" } }, tokens)) if (kind === "accepted") settled++;
+      over = true;
+    })();
+    // the clock stands still: nobody has been sent to twice, and everybody once
+    await server.arrived(2_000);
+    while (!over) await clock.advance(1_000);
+    await reading;
+    expect(settled).toBe(2_000);
+    expect(server.requests).toHaveLength(2_020);
+  });
+
   it("sends to topics, conditions, groups and installation IDs", async () => {
     const server = await aServer();
     const { sender } = aSender(server, httpVersion);
@@ -185,17 +212,29 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
       const { outcomes } = await sender.send({ target: { token: "tok-a" } });
       expect(kinds(outcomes)).toEqual(["rejected authentication-failed"]);
       expect(server.requests).toHaveLength(2);
-      const second = sender.send({ target: { token: "tok-a" } });
-      await server.arrived(3);
-      expect(fetched.count).toBe(2);
-      let settled = false;
-      void second.then(() => {
-        settled = true;
-      });
-      while (!settled) await clock.advance(1_000);
-      expect(kinds((await second).outcomes)).toEqual(["rejected authentication-failed"]);
-      expect(fetched.count).toBe(3);
+      // while a new one would be no better, nobody waits for one
+      expect(kinds((await sender.send({ target: { token: "tok-a" } })).outcomes)).toEqual([
+        "rejected authentication-failed",
+      ]);
+      expect([server.requests.length, fetched.count]).toEqual([3, 2]);
+      await clock.advance(10_000);
+      expect(kinds((await sender.send({ target: { token: "tok-a" } })).outcomes)).toEqual([
+        "rejected authentication-failed",
+      ]);
+      expect([server.requests.length, fetched.count]).toEqual([5, 3]);
       expect(changes).toEqual([]);
+    });
+
+    it("that is refused for good ends the whole of a big send as rejected, in one pass", async () => {
+      const server = await aServer();
+      server.otherwise = v1Error(401, "UNAUTHENTICATED");
+      const { sender, fetched, clock } = aSender(server, httpVersion);
+      const tokens = Array.from({ length: 1_000 }, (_, i) => `tok-${i}`);
+      const startedAt = clock.now();
+      const { outcomes } = await sender.send({ target: { tokens } });
+      expect(new Set(kinds(outcomes))).toEqual(new Set(["rejected authentication-failed"]));
+      expect(fetched.count).toBe(2);
+      expect(clock.now()).toBe(startedAt);
     });
 
     it("that expires twice within seconds costs no message: it is sent again once there may be a new token", async () => {
@@ -564,12 +603,45 @@ describe("FCM v1: options and notices", () => {
     expect(server.requests.map(({ httpVersion }) => httpVersion)).toEqual(["1.1", "2.0"]);
   });
 
+  it("keeps an unused connection no longer than it is told to, whatever longer time the server names", async () => {
+    const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
+      request.resume().on("end", () => response.end('{"name":"projects/demo/messages/1"}'));
+    });
+    const gone = new Promise((resolve) => server.on("connection", (socket) => socket.on("close", resolve)));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)));
+    const { port } = server.address() as AddressInfo;
+    await using transport = createFcmV1Transport({
+      endpoint: `http://127.0.0.1:${port}`,
+      projectId: "demo",
+      credential: aToken,
+      keepAliveMs: 10,
+    });
+    expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
+    await gone;
+  });
+
   it("warns on process where nobody listens to notices", async () => {
     const server = await aServer();
     const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
     const { sender } = aSender(server, "2");
     await sender.send({ target: { token: "tok-a" }, delayWhileIdle: true });
     expect(await warned).toMatchObject({ name: "CloudMessagingWarning", code: "no-v1-equivalent" });
+  });
+
+  it("lets a message live as long as it may from when it is sent, and not from when it began to wait for quota", async () => {
+    const server = await aServer();
+    const { transport, clock } = aTransport(server, "2", { quota: { perMinute: 60 } });
+    const startedAt = clock.now() / 1000;
+    const report = transport.send({ ...toMany(60), timeToLiveSec: 30 });
+    while (server.requests.length < 60) await clock.advance(1_000);
+    expect((await report).outcomes.every(({ kind }) => kind === "accepted")).toBe(true);
+    const expirations = server.requests.map(({ body }) => {
+      const { message } = JSON.parse(body) as { message: { apns: { headers: Record<string, string> } } };
+      return Number(message.apns.headers["apns-expiration"]) - startedAt;
+    });
+    expect(expirations[0]).toBe(30);
+    expect(expirations.at(-1)).toBeGreaterThan(85);
   });
 
   it("keeps to the quota, and says what waited too long as not sent", async () => {

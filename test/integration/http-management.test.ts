@@ -397,6 +397,25 @@ describe("topics over Instance ID", () => {
     }
   });
 
+  it("do not repeat an access token that an answer about topic subscriptions repeats", async () => {
+    await using server = await startFaultServer();
+    await using topics = createTopics({
+      backend: "topic-subscriptions",
+      projectId: "demo",
+      endpoint: server.origin,
+      credential: async () => "ya29.EXAMPLE-secret",
+      ...ONCE,
+    });
+    server.otherwise = answer(502, "<p>Authorization: Bearer ya29.EXAMPLE-secret</p>");
+    const results = [
+      await topics.subscribe("news", ["tok-a"]),
+      await topics.unsubscribe("news", ["tok-a"]),
+      await topics.info("tok-a"),
+    ];
+    expect(JSON.stringify(results)).toContain("Authorization: Bearer …");
+    expect(inspect(results, { depth: 20 })).not.toContain("secret");
+  });
+
   it("leave in doubt what an answer says nothing about", async () => {
     await using server = await startFaultServer();
     await using topics = topicsOf(server);

@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { inspect, promisify } from "node:util";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
@@ -82,6 +84,18 @@ describe("node-gcm and the façade, against the same server, call back with the 
       { notificationKey: "APA91-key" },
       [json({ success: 2, failure: 1, failed_registration_ids: ["a-3"] })],
     ],
+    [
+      "a device group that nobody of could be reached",
+      { notificationKey: "APA91-key" },
+      [json({ success: 0, failure: 2, failed_registration_ids: ["a-3", "a-4"] })],
+    ],
+    [
+      "a device group by its key alone, likewise",
+      "APA91-key",
+      [json({ success: 0, failure: 1, failed_registration_ids: ["a-3"] })],
+    ],
+    ["a word that nobody documented", ["a-1", "a-2"], [multicast({ error: "Strange" }, { message_id: "0:2" })]],
+    ["a topic, by a number", { topic: "/topics/news" }, [json({ message_id: 10 })]],
     ["a topic over its rate", { topic: "/topics/news" }, [json({ error: "TopicsMessageRateExceeded" })]],
     ["a bad key", ["a-1", "a-2"], [answer(401, "<html>Unauthorized</html>")]],
     ["a bad request", ["a-1", "a-2"], [answer(400, "reason\n")]],
@@ -252,10 +266,13 @@ describe("the façade over FCM HTTP v1", () => {
     });
   });
 
-  it("says how to get credentials where there is a server key alone", async () => {
+  it.each([
+    ["", '"AIza-SECRET"'],
+    [", also where the project is known", '"AIza-SECRET", { projectId: "demo" }'],
+  ])("says how to get credentials where there is a server key alone%s", async (_name, given) => {
     const program = `
       const gcm = require("@cloud-messaging/node-gcm");
-      new gcm.Sender("AIza-SECRET").send(new gcm.Message({}), "token-a", 0, (error, response) => {
+      new gcm.Sender(${given}).send(new gcm.Message({}), "token-a", 0, (error, response) => {
         console.log(JSON.stringify({ code: error.code, message: error.message, response }));
       });`;
     const environment = { PATH: process.env["PATH"], HOME: "/nonexistent", METADATA_SERVER_DETECTION: "none" };
@@ -272,31 +289,177 @@ describe("the façade over FCM HTTP v1", () => {
 });
 
 describe("the façade over FCM HTTP v1, where some get no answer", () => {
-  it.each([[["lost", "a-2", "a-3"]], [["a-1", "lost", "a-3"]], [["a-1", "gone", "lost"]], [["lost", "gone", "a-3"]]])(
-    "tells of each of %j by its position",
-    async (tokens) => {
-      const server = await startV1Server();
-      cleanups.push(() => server.close());
-      server.otherwise = byToken({
-        lost: ({ reset }) => reset(),
-        gone: v1Error(404, "NOT_FOUND", { errorCode: "UNREGISTERED" }),
-      });
-      const sender = new gcm.Sender(async () => "ya29.t", {
-        projectId: "demo",
-        endpoint: server.origin,
-        connect: { ca: server.ca },
-      });
-      cleanups.push(() => sender.close());
-      const { error, response } = await call((callback) => sender.send(aMessage(gcm), tokens, 0, callback));
-      expect(error).toBeNull();
-      const expected = { lost: { error: "Unavailable" }, gone: { error: "NotRegistered" } };
-      expect(response?.results).toEqual(
-        tokens.map((token) => expected[token as "lost"] ?? { message_id: `0:${token}` }),
+  it.each([
+    [["lost", "a-2", "a-3"]],
+    [["a-1", "lost", "a-3"]],
+    [["a-1", "gone", "lost"]],
+    [["lost", "gone", "a-3"]],
+    [["a-1", "big", "gone"]],
+  ])("tells of each of %j by its position", async (tokens) => {
+    const server = await startV1Server();
+    cleanups.push(() => server.close());
+    server.otherwise = byToken({
+      lost: ({ reset }) => reset(),
+      gone: v1Error(404, "NOT_FOUND", { errorCode: "UNREGISTERED" }),
+      big: v1Error(400, "INVALID_ARGUMENT", { errorCode: "INVALID_ARGUMENT", message: "Android message is too big" }),
+    });
+    const sender = new gcm.Sender(async () => "ya29.t", {
+      projectId: "demo",
+      endpoint: server.origin,
+      connect: { ca: server.ca },
+    });
+    cleanups.push(() => sender.close());
+    const { error, response } = await call((callback) => sender.send(aMessage(gcm), tokens, 0, callback));
+    expect(error).toBeNull();
+    const expected = {
+      lost: { error: "Unavailable" },
+      gone: { error: "NotRegistered" },
+      big: { error: "MessageTooBig" },
+    };
+    expect(response?.results).toEqual(tokens.map((token) => expected[token as "lost"] ?? { message_id: `0:${token}` }));
+    expect(response?.success).toBe(tokens.filter((token) => token.startsWith("a-")).length);
+    expect(response?.failure).toBe(3 - (response?.success ?? 0));
+  });
+});
+
+describe("what node-gcm's users send, and the service made of it", () => {
+  it("dates and IDs of databases reach the app as the text they are in JSON, functions not at all", async () => {
+    class ObjectId {
+      toJSON(): string {
+        return "507f1f77bcf86cd799439011";
+      }
+    }
+    const data = {
+      at: new Date(0),
+      id: new ObjectId(),
+      run: () => 1,
+      none: Number.NaN,
+      list: [new Date(0), 2],
+      big: 7n,
+    };
+    const received: unknown[] = [];
+    for (const library of [original, gcm]) {
+      const { big, ...common } = data;
+      const emulator = await anEmulator();
+      const device = emulator.createDevice();
+      const { apiKey, endpoint } = emulator.httpOptions();
+      const sender = new library.Sender(apiKey, { uri: endpoint });
+      const given = library === gcm ? { ...common, big } : { ...common, big: "7" };
+      await call((callback) => sender.sendNoRetry(new library.Message({ data: given }), device.token, callback));
+      received.push((await device.waitFor(() => true)).data);
+      if (library === gcm) await sender.close();
+    }
+    expect(received[1]).toEqual({
+      at: "1970-01-01T00:00:00.000Z",
+      id: "507f1f77bcf86cd799439011",
+      list: '["1970-01-01T00:00:00.000Z",2]',
+      big: "7",
+    });
+    expect(received[0]).toMatchObject(received[1] as object);
+  });
+
+  it("arguments of texts may be numbers, empty text is as good as none, and what is put in params later is dropped", async () => {
+    const server = await aServer(multicast({ message_id: "1" }), multicast({ message_id: "1" }));
+    const message = new gcm.Message({
+      collapseKey: "",
+      restrictedPackageName: "",
+      notification: { body_loc_key: "k", body_loc_args: [5, "a"], title_loc_key: "t", title_loc_args: "5" },
+    });
+    (message.params as Record<string, unknown>)["mine"] = "x";
+    expect(message.toJson()).not.toHaveProperty("undefined");
+    expect(Object.keys(message.toJson())).toEqual(["collapse_key", "restricted_package_name", "notification"]);
+    const { error } = await call((callback) => aSender(gcm, server).sendNoRetry(message, "a-1", callback));
+    expect(error).toBeNull();
+    expect(JSON.parse(server.requests[0]?.body ?? "")).toEqual({
+      registration_ids: ["a-1"],
+      notification: { body_loc_key: "k", body_loc_args: '["5","a"]', title_loc_key: "t", title_loc_args: '["5"]' },
+    });
+  });
+
+  it("a token that can be none is refused in its place, and the others are sent to", async () => {
+    const emulator = await anEmulator();
+    const { credential, ...options } = emulator.fcmOptions();
+    const sender = new gcm.Sender(credential, options);
+    cleanups.push(() => sender.close());
+    const tokens = ["cut off", emulator.createDevice().token, "", emulator.createDevice().token];
+    const { error, response, attempted } = await new Promise<{
+      error: unknown;
+      response: Response | undefined;
+      attempted: readonly string[] | undefined;
+    }>((resolve) => {
+      void sender.send(aMessage(gcm), tokens, 0, (error, response, attempted) =>
+        resolve({ error, response, attempted }),
       );
-      expect(response?.success).toBe(tokens.filter((token) => token.startsWith("a-")).length);
-      expect(response?.failure).toBe(3 - (response?.success ?? 0));
-    },
-  );
+    });
+    expect(error).toBeNull();
+    expect(attempted).toEqual(tokens);
+    expect(response).toMatchObject({ success: 2, failure: 2 });
+    expect(response?.results?.map((result) => result.error)).toEqual([
+      "InvalidRegistration",
+      undefined,
+      "InvalidRegistration",
+      undefined,
+    ]);
+    expect(await sender.send(aMessage(gcm), "cut off", 0)).toMatchObject({
+      failure: 1,
+      results: [{ error: "InvalidRegistration" }],
+    });
+    await expect(sender.send(new gcm.Message({ data: { from: "x" } }), "cut off", 0)).rejects.toMatchObject({
+      code: "ERR_INVALID_MESSAGE",
+    });
+    expect(emulator.inbox.messages).toHaveLength(2);
+  });
+
+  it("all of node-gcm's constants are there", () => {
+    expect(gcm.Constants).toMatchObject(original.Constants);
+  });
+});
+
+describe("where a sender made for one protocol is told the address of another", () => {
+  it.each<[string, ConstructorParameters<typeof gcm.Sender>[0]]>([
+    ["nothing in the place of the key", undefined],
+    ["a service account", async () => "ya29.t"],
+  ])("it sends nothing anywhere, and says so: %s", async (_name, credential) => {
+    const server = await aServer();
+    const sender = new gcm.Sender(credential, { uri: `${server.origin}/fcm/send`, projectId: "demo" });
+    cleanups.push(() => sender.close());
+    const { error } = await call((callback) => sender.send(aMessage(gcm), "a-1", 0, callback));
+    expect(error).toMatchObject({ code: 401, message: expect.stringContaining("options.uri") });
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
+describe("options of node-gcm's HTTP library", () => {
+  it("a time limit of 0 is none", async () => {
+    const server = await aServer(multicast({ message_id: "1" }));
+    const sender = new gcm.Sender("AIza-EXAMPLE", { uri: `${server.origin}/fcm/send`, timeout: 0 });
+    cleanups.push(() => sender.close());
+    expect(await sender.send(aMessage(gcm), "a-1", 0)).toMatchObject({ success: 1 });
+  });
+
+  it("a proxy may be given in parts", async () => {
+    const proxy = createServer();
+    const asked: unknown[] = [];
+    proxy.on("connect", ({ url, headers }, socket) => {
+      asked.push([url, headers["proxy-authorization"]]);
+      socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+    });
+    proxy.on("request", ({ url, headers }, response) => {
+      asked.push([url, headers["proxy-authorization"]]);
+      response.writeHead(403).end();
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => new Promise((resolve) => proxy.close(resolve)));
+    const { port } = proxy.address() as AddressInfo;
+    const sender = new gcm.Sender("AIza-EXAMPLE", {
+      uri: "https://gcm.example/fcm/send",
+      proxy: { host: "127.0.0.1", port, auth: { username: "me", password: "p:w" } },
+    });
+    cleanups.push(() => sender.close());
+    const { error } = await call((callback) => sender.send(aMessage(gcm), "a-1", 0, callback));
+    expect(error).not.toBeNull();
+    expect(asked).toEqual([["gcm.example:443", `Basic ${btoa("me:p:w")}`]]);
+  });
 });
 
 describe("what cannot even become a message", () => {
@@ -364,6 +527,62 @@ describe("senders and messages can be extended", () => {
       data: { kind: "news" },
       notification: { title: "t" },
     });
+  });
+});
+
+describe("a sender per message, as many programs make them", () => {
+  async function aV1Server() {
+    const server = await startV1Server();
+    cleanups.push(() => server.close());
+    const options = { projectId: "demo", endpoint: server.origin, connect: { ca: server.ca } };
+    let fetched = 0;
+    const credential = async (): Promise<string> => `ya29.${++fetched}`;
+    return { server, options, credential, fetched: () => fetched };
+  }
+
+  it("shares connections and access token with those made alike", async () => {
+    const { server, options, credential, fetched } = await aV1Server();
+    const senders = [];
+    for (let i = 0; i < 20; i++) {
+      const circular: Record<string, unknown> = { ...options, httpsAgent: {} };
+      circular["httpsAgent"] = circular;
+      const sender = new gcm.Sender(credential, circular);
+      senders.push(sender);
+      expect(await sender.send(aMessage(gcm), `a-${i}`, 0)).toMatchObject({ success: 1 });
+    }
+    expect(fetched()).toBe(1);
+    // undici opens another one while the last answer is still being put away
+    expect(server.connections).toBeLessThan(5);
+    for (const sender of senders) await sender.close();
+  });
+
+  it("is not closed by closing another, and is itself closed for good", async () => {
+    const { server, options, credential, fetched } = await aV1Server();
+    const [one, two] = [new gcm.Sender(credential, options), new gcm.Sender(credential, options)];
+    await one.send(aMessage(gcm), "a-1", 0);
+    await two.send(aMessage(gcm), "a-2", 0);
+    await one.close();
+    await one.close();
+    await expect(one.send(aMessage(gcm), "a-1", 0)).rejects.toMatchObject({ code: "closed" });
+    expect(await two.send(aMessage(gcm), "a-2", 0)).toMatchObject({ success: 1 });
+    await two.close();
+    expect(server.requests).toHaveLength(3);
+    const third = new gcm.Sender(credential, options);
+    cleanups.push(() => third.close());
+    await third.send(aMessage(gcm), "a-3", 0);
+    expect(fetched()).toBe(2);
+  });
+
+  it("shares nothing with one that is told otherwise", async () => {
+    const { options, credential, fetched } = await aV1Server();
+    for (const other of [credential, async () => "ya29.other"]) {
+      for (const timeout of [1_000, 2_000]) {
+        const sender = new gcm.Sender(other, { ...options, timeout });
+        await sender.send(aMessage(gcm), "a-1", 0);
+        cleanups.push(() => sender.close());
+      }
+    }
+    expect(fetched()).toBe(2);
   });
 });
 

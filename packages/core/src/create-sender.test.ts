@@ -3,9 +3,12 @@ import { createManualClock } from "./clock.ts";
 import { createSender } from "./create-sender.ts";
 import { InvalidMessageError } from "./errors.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
+import { refuseV1Only } from "./message/downstream.ts";
 import { withRetry } from "./retry.ts";
 import { type Answer, scriptedTransport } from "./scripted-transport.test-support.ts";
 import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
+
+const FID = "cTEST0123456789abcdefg";
 
 function setup(script: Record<string, readonly Answer[]> = {}, options: Partial<CreateSenderOptions> = {}) {
   const clock = createManualClock(1_000);
@@ -44,6 +47,21 @@ describe("a sender", () => {
       sentTo: "new",
       canonicalRegistrationId: "new",
     });
+  });
+
+  it("sends no installation ID of the store's over a service that knows tokens only", async () => {
+    const { sender, registrations, transport, sentTo } = setup({ [FID]: ["invalid-registration"] });
+    transport.check = (message) => refuseV1Only(message, "GCM HTTP");
+    registrations.register("ann", `${FID}:old`);
+    registrations.register("ann", FID);
+    await expect(sender.sendToUser("ann", {})).rejects.toMatchObject({
+      code: "ERR_INVALID_MESSAGE",
+      problems: [{ path: "target.fid" }],
+    });
+    const { outcomes } = await sender.send({ target: { tokens: ["x", `${FID}:old`] } });
+    expect(outcomes).toMatchObject([{ recipient: "x" }, { recipient: `${FID}:old` }]);
+    expect(sentTo()).toEqual([`x,${FID}:old`]);
+    expect(registrations.registrationsOf("ann").map(({ token }) => token)).toEqual([FID]);
   });
 
   it("leaves alone what the caller listed twice, superseded or not", async () => {

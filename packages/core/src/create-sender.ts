@@ -9,6 +9,7 @@ import {
   parseDownstreamMessage,
   parseMessageContent,
 } from "./message/downstream.ts";
+import { isFid } from "./message/fid.ts";
 import { tokensOf } from "./message/target.ts";
 import type { RegistrationToken } from "./message/token.ts";
 import { createMessageIds } from "./message-id.ts";
@@ -73,11 +74,12 @@ export function createSender(options: CreateSenderOptions): Sender {
       const given = tokensOf(message.target);
       let substitution: Substitution | undefined;
       if (given !== undefined) {
-        const resolved = askStore(
+        const asked = askStore(
           () => registrations.resolve(given),
           () => storeWait(sendOptions, begunAt),
         );
-        substitution = substitute(message, given, isPromiseLike(resolved) ? await resolved : resolved);
+        const resolved = isPromiseLike(asked) ? await asked : asked;
+        substitution = substitute(message, given, resolved === given ? given : withoutForeignIds(given, resolved));
       }
       const sent = await transport.send(
         substitution?.message ?? message,
@@ -93,6 +95,28 @@ export function createSender(options: CreateSenderOptions): Sender {
     } finally {
       gate.leave();
     }
+  }
+
+  /** A service that knows tokens only is sent to by the token, also where the app has reported an installation ID since. */
+  function withoutForeignIds(
+    given: readonly RegistrationToken[],
+    resolved: readonly RegistrationToken[],
+  ): readonly RegistrationToken[] {
+    const isNew = (token: RegistrationToken, position: number): boolean => token !== given[position] && isFid(token);
+    const fid = resolved.find(isNew);
+    if (fid === undefined) return resolved;
+    try {
+      checkIds([fid]);
+      return resolved;
+    } catch {
+      return resolved.map((token, position) => (isNew(token, position) ? (given[position] ?? token) : token));
+    }
+  }
+
+  /** @throws {InvalidMessageError} there are installation IDs among what the store has, and the service knows none. */
+  function checkIds(tokens: readonly RegistrationToken[]): void {
+    const fid = tokens.find(isFid);
+    if (fid !== undefined) transport.check?.({ target: { fid } });
   }
 
   function attemptOptions(
@@ -182,6 +206,7 @@ export function createSender(options: CreateSenderOptions): Sender {
           found.map(({ token }) => token),
         );
         if (found.length > 0) transport.check?.(message);
+        checkIds(found.map(({ token }) => token));
         assertCanStart(sendOptions.signal);
         if (found.length === 0) {
           gate.leave();

@@ -5,6 +5,7 @@ import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } 
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
 import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
+import { textOf } from "./http-text.ts";
 import { environmentNamesProxy } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
 
@@ -97,6 +98,8 @@ function createDispatcher(options: HttpClientOptions, sockets: Set<Socket>): Dis
     pipelining: 1,
     allowH2: false,
     keepAliveTimeout: keepAliveMs,
+    // a server may name a shorter time, and not a longer one
+    keepAliveMaxTimeout: keepAliveMs,
     headersTimeout: 0,
     bodyTimeout: 0,
   };
@@ -297,17 +300,14 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#resolve(result);
     if (hadSlot) {
       if (this.#status === 429 || this.#status === 503) slots.overloaded(this.#epoch);
-      else if (this.#status >= 200 && this.#status < 300) slots.healthy();
+      else if (this.#status >= 200 && this.#status < 500) slots.healthy();
       slots.release();
     } else slots.withdraw(this);
     if (pending.size === 0) onIdle();
   }
 
   #text(): string {
-    const bytes = this.#more === undefined ? this.#body : Buffer.concat(this.#more);
-    const text = bytes?.toString("utf8") ?? "";
-    // a byte order mark is no part of the text, and no JSON
-    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+    return textOf(this.#more === undefined ? this.#body : Buffer.concat(this.#more));
   }
 }
 

@@ -114,6 +114,11 @@ export class Http2Connection implements StreamHost {
     return this.#streams;
   }
 
+  /** It has carried a request. */
+  get used(): boolean {
+    return this.#used;
+  }
+
   /** Nothing has been heard since. Milliseconds since the epoch. */
   get heardAt(): number {
     return this.#heardAt;
@@ -201,7 +206,7 @@ export class Http2Connection implements StreamHost {
     this.#streams--;
     if (outcome === "refused") {
       // the server wants fewer than it said; room comes back stream by stream
-      this.#limit = Math.max(1, Math.min(this.#limit, this.#streams));
+      this.#limit = Math.min(this.#allowed, Math.max(1, Math.min(this.#limit, this.#streams)));
       this.#succeeded = 0;
     } else if (outcome === "answered" && this.#limit < this.#allowed && ++this.#succeeded >= this.#limit) {
       this.#limit++;

@@ -126,6 +126,14 @@ describe("HTTP/2: one connection for many requests", () => {
     expect(client.pending).toBe(0);
   });
 
+  it("reads an answer behind a byte order mark", async () => {
+    const { origin } = await aServer((stream) => {
+      stream.respond({ ":status": 200 });
+      stream.end('\ufeff{"name":"x"}');
+    });
+    expect(await post(aClient(origin), "a")).toMatchObject({ kind: "answer", body: '{"name":"x"}' });
+  });
+
   it("opens no more streams than SETTINGS allow, takes a second connection for the rest, and never a third", async () => {
     const waiting: ServerHttp2Stream[] = [];
     const mostBySession = new Map<ServerHttp2Session, number>();
@@ -165,6 +173,55 @@ describe("HTTP/2: one connection for many requests", () => {
       stream.end();
     }
     expect(kindsOf(await results)).toEqual(Array(5).fill("200"));
+  });
+});
+
+describe("HTTP/2: a server that takes fewer", () => {
+  it("streams than it has refused is asked for none, and what waits is unsent when its time is up", async () => {
+    const clock = createManualClock();
+    const { origin, bodies } = await aServer((stream, _body, session) => {
+      session.settings({ maxConcurrentStreams: 0 }, () => stream.close(constants.NGHTTP2_REFUSED_STREAM));
+    });
+    const client = aClient(origin, { clock, maxConnections: 1 });
+    const results = [post(client, "a"), post(client, "b")];
+    await until(() => bodies.length === 2);
+    while (client.pending > 0) await clock.advance(1_000);
+    expect(kindsOf(await Promise.all(results))).toEqual(["timeout false", "timeout false"]);
+    expect(bodies).toHaveLength(2);
+  });
+
+  it("connections than we may have is not asked for another all the time while the one it took is busy", async () => {
+    const clock = createManualClock();
+    const held: ServerHttp2Stream[] = [];
+    const { origin } = await aServer((stream) => held.push(stream), { maxConcurrentStreams: 1 });
+    let asked = 0;
+    const door = createTcpServer((near) => {
+      near.on("error", () => {});
+      if (++asked > 1) return near.destroy();
+      const far = connect(Number(new URL(origin).port), "127.0.0.1");
+      far.on("error", () => {});
+      cleanups.push(() => void near.destroy());
+      near.pipe(far).pipe(near);
+    });
+    await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => void door.close());
+    const client = aClient(`http://127.0.0.1:${(door.address() as AddressInfo).port}`, { clock, maxConnections: 4 });
+    const results = Promise.all(Array.from({ length: 30 }, (_, i) => post(client, `m${i}`)));
+    const answerNext = async (): Promise<void> => {
+      await until(() => held.length > 0);
+      const stream = held.shift() as ServerHttp2Stream;
+      stream.respond({ ":status": 200 });
+      stream.end();
+    };
+    for (let answered = 0; answered < 10; answered++) await answerNext();
+    expect(asked).toBe(2);
+    // it is asked again after a while, and then after a longer one
+    await clock.advance(100);
+    for (let answered = 0; answered < 10; answered++) await answerNext();
+    await clock.advance(100);
+    for (let answered = 0; answered < 10; answered++) await answerNext();
+    expect(kindsOf(await results)).toEqual(Array(30).fill("200"));
+    expect(asked).toBe(3);
   });
 });
 
@@ -522,6 +579,20 @@ describe("HTTP/2: the life of a connection", () => {
     overloaded = false;
     for (let i = 0; i < 8; i++) await post(client, `n${i}`);
     expect(client.concurrency).toBe(9);
+  });
+
+  it("comes back by refusals too: a service that says no to a message has the time to say so", async () => {
+    let status = 503;
+    const { origin } = await aServer((stream) => {
+      stream.respond({ ":status": status });
+      stream.end();
+    });
+    const client = aClient(origin, { maxConcurrent: 2 });
+    await post(client, "a");
+    expect(client.concurrency).toBe(1);
+    status = 404;
+    await post(client, "b");
+    expect(client.concurrency).toBe(2);
   });
 
   it("falls too when the service has become slow, and comes back when it is quick again", async () => {

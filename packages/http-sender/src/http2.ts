@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import { type CancelTimer, type Clock, onAbort, steadyNow, systemClock, toSteady } from "@cloud-messaging/core";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
+import { textOf } from "./http-text.ts";
 import { Http2Connection } from "./http2-connection.ts";
 import type { AnswerProblem, Cancellable, Http2Request } from "./http2-stream.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
@@ -30,6 +31,9 @@ const MAX_MOVES = 5;
 const MOVE_DELAYS_MS = [0, 20, 80, 320, 1_000] as const;
 /** Requests that wait for one connection to open before another one is opened too. */
 const WAITING_PER_CONNECTION = 100;
+/** While others work, one that came to nothing is not followed by the next for so long; doubles each time. Unit: milliseconds. */
+const REOPEN_MS = 100;
+const MAX_REOPEN_MS = 10_000;
 
 /**
  * A client of one origin over HTTP/2: few long-lived connections, shared by all requests. What the server provably has not processed
@@ -72,6 +76,9 @@ class Http2Pool {
   /** Those that can take requests, or will. */
   readonly #active = new Set<Http2Connection>();
   readonly #all = new Set<Http2Connection>();
+  /** Connections in a row that came to nothing. */
+  #failedOpens = 0;
+  #noOpenBefore = Number.NEGATIVE_INFINITY;
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
   #onGone: (() => void) | undefined;
@@ -182,6 +189,8 @@ class Http2Pool {
   }
 
   #openIfNeeded(): void {
+    // a server that takes no more connections is not asked again and again by those that wait for one it has taken
+    if (this.#active.size > 0 && this.clock.now() < this.#noOpenBefore) return;
     let connecting = 0;
     for (const connection of this.#active) if (connection.connecting) connecting++;
     const room = this.options.maxConnections - this.#active.size;
@@ -200,7 +209,10 @@ class Http2Pool {
         pingTimeoutMs: PING_TIMEOUT_MS,
       },
       {
-        onCapacity: () => this.#serve(connection),
+        onCapacity: () => {
+          if (connection.room > 0 && !connection.used) this.#failedOpens = 0;
+          this.#serve(connection);
+        },
         onRetired: () => {
           this.#active.delete(connection);
           if (this.#waiting.size > 0) this.#openIfNeeded();
@@ -224,6 +236,10 @@ class Http2Pool {
   #onClosed(connection: Http2Connection, reason: string | undefined, used: boolean): void {
     this.#active.delete(connection);
     this.#all.delete(connection);
+    if (!used) {
+      const delayMs = Math.min(MAX_REOPEN_MS, REOPEN_MS * 2 ** Math.min(this.#failedOpens++, 10));
+      this.#noOpenBefore = this.clock.now() + delayMs;
+    }
     if (this.#all.size === 0) this.#onGone?.();
     if (this.#waiting.size === 0) return;
     if (used || this.#active.size > 0) {
@@ -316,12 +332,12 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     const { slots, slowdown, clock } = this.#pool;
     if (status === 429 || status === 503) slots.overloaded(this.#epoch);
     else if (slowdown.observe(clock.now() - this.#sentAt)) slots.overloaded(this.#epoch);
-    else if (status >= 200 && status < 300) slots.healthy();
+    else if (status >= 200 && status < 500) slots.healthy();
     this.#finish({
       kind: "answer",
       status,
       headers,
-      body: body.toString("utf8"),
+      body: textOf(body),
       ...(problem === undefined ? {} : { incomplete: problem }),
       sentAt: this.#sentAt,
     });

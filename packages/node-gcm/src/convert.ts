@@ -1,4 +1,4 @@
-import type { DownstreamMessageInput, MessageContent } from "@cloud-messaging/core";
+import { type DownstreamMessageInput, type MessageContent, tokenProblem } from "@cloud-messaging/core";
 
 /** Whom to send to: a token or `/topics/name` as text, tokens as an array, or one of the named kinds. */
 export type Recipient =
@@ -11,7 +11,8 @@ export type Recipient =
   | { readonly registrationIds: readonly string[] }
   | { readonly registrationTokens: readonly string[] };
 
-type Target = DownstreamMessageInput["target"];
+/** Where a message goes, as our model has it. */
+export type Target = DownstreamMessageInput["target"];
 
 /** A recipient as our model has it, or node-gcm's way of saying why it is none: text, or an `Error`. */
 export function targetOf(recipient: unknown): { readonly target: Target } | { readonly error: string | Error } {
@@ -53,19 +54,30 @@ function tokensTarget(tokens: readonly string[]): { readonly target: Target } | 
   return tokens.length === 0 ? { error: "No recipient provided!" } : { target: { tokens } };
 }
 
+/** The tokens of a target; `undefined` for a topic, a condition or a group. */
+export function tokensGiven(target: Target): readonly string[] | undefined {
+  return target.tokens ?? (target.token === undefined ? undefined : [target.token]);
+}
+
+/** Text that can be no token. What is no text at all makes the whole request unreadable, and is told so. */
+export function isMalformed(token: unknown): boolean {
+  return typeof token === "string" && tokenProblem(token) !== undefined;
+}
+
 /** A message's JSON as our model has it. Values are made to fit as the service made them fit: this façade is the one place that does. */
 export function contentOf(json: Readonly<Record<string, unknown>>): MessageContent {
   const content: Record<string, unknown> = {};
   const put = (name: string, value: unknown): void => {
     if (value !== undefined && value !== null) content[name] = value;
   };
-  put("collapseKey", json["collapse_key"]);
+  // empty text is as good as none to the service
+  put("collapseKey", json["collapse_key"] || undefined);
   put("priority", typeof json["priority"] === "string" ? json["priority"].toLowerCase() : json["priority"]);
   put("contentAvailable", json["content_available"]);
   put("mutableContent", json["mutable_content"]);
   put("delayWhileIdle", json["delay_while_idle"]);
   put("timeToLiveSec", json["time_to_live"]);
-  put("restrictedPackageName", json["restricted_package_name"]);
+  put("restrictedPackageName", json["restricted_package_name"] || undefined);
   put("dryRun", json["dry_run"]);
   put("analyticsLabel", (json["fcm_options"] as { analytics_label?: unknown } | undefined)?.analytics_label);
   if (isObject(json["data"])) content["data"] = stringData(json["data"]);
@@ -77,10 +89,19 @@ export function contentOf(json: Readonly<Record<string, unknown>>): MessageConte
 function stringData(data: Readonly<Record<string, unknown>>): Record<string, string> {
   const entries: [string, string][] = [];
   for (const [key, value] of Object.entries(data)) {
-    if (value === null || value === undefined) continue;
-    entries.push([key, typeof value === "object" ? JSON.stringify(value) : String(value)]);
+    const text = textOf(value);
+    if (text !== undefined) entries.push([key, text]);
   }
   return Object.fromEntries(entries);
+}
+
+/** What reached the app of a value that went through JSON: a date or an ID of a database is text there, a function nothing. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  if (typeof value === "bigint") return String(value);
+  const json = JSON.stringify(value) as string | undefined;
+  if (json === undefined || json === "null") return undefined;
+  return json.startsWith('"') ? (JSON.parse(json) as string) : json;
 }
 
 /** Name on the wire → name in our model. */
@@ -115,13 +136,18 @@ function notificationOf(wire: Readonly<Record<string, unknown>>): Record<string,
   return notification;
 }
 
-/** A real array, or one written as JSON text: clients did both. */
+/** A real array, or one written as JSON text: clients did both. Its elements are text in the end. */
 function locArgs(value: unknown): unknown {
-  if (typeof value !== "string") return value;
+  const args = typeof value === "string" ? readArray(value) : value;
+  return Array.isArray(args) ? args.map((arg: unknown) => textOf(arg) ?? "") : args;
+}
+
+function readArray(text: string): unknown[] {
   try {
-    return JSON.parse(value);
+    const json: unknown = JSON.parse(text);
+    return Array.isArray(json) ? json : [text];
   } catch {
-    return [value];
+    return [text];
   }
 }
 

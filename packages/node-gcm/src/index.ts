@@ -8,7 +8,14 @@ export { Constants } from "./constants.ts";
 export type { Recipient } from "./convert.ts";
 export { Message, type MessageConstructor, type MessageParams } from "./message.ts";
 export { type Failure, type Response, type Result, SendError } from "./response.ts";
-export { type Callback, type RetryOptions, Sender, type SenderConstructor, type SenderOptions } from "./sender.ts";
+export {
+  type Callback,
+  type ProxyParts,
+  type RetryOptions,
+  Sender,
+  type SenderConstructor,
+  type SenderOptions,
+} from "./sender.ts";
 
 /** For `import gcm from "@cloud-messaging/node-gcm"`. */
 const gcm = { Constants, Message, Sender };

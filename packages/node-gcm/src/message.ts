@@ -73,7 +73,10 @@ class GcmMessage implements Message {
 
   toJson(): Record<string, unknown> {
     return Object.fromEntries(
-      Object.entries(this.params).map(([name, value]) => [WIRE_NAMES[name as keyof MessageParams], value]),
+      Object.entries(this.params)
+        // put there later, past the constructor
+        .filter(([name]) => Object.hasOwn(WIRE_NAMES, name))
+        .map(([name, value]) => [WIRE_NAMES[name as keyof MessageParams], value]),
     );
   }
 

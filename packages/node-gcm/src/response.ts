@@ -18,8 +18,8 @@ export interface Response {
   readonly failure?: number;
   readonly canonical_ids?: number;
   readonly results?: readonly Result[];
-  /** To a topic or condition. */
-  readonly message_id?: string;
+  /** To a topic or condition. Over the legacy protocol a number, or text where a number cannot hold every digit of it. */
+  readonly message_id?: number | string;
   readonly error?: string;
   /** To a device group. */
   readonly failed_registration_ids?: readonly string[];
@@ -55,9 +55,11 @@ export function responseOf(
   const failure = failureOfWhole(outcomes, toTokens, perRecipient);
   if (failure !== undefined) return { failure };
   const [first] = outcomes;
-  if (!toTokens) return { response: singleResponse(first) };
-  if (first?.kind === "accepted" && first.group !== undefined) return { response: groupResponse(first.group) };
-  return { response: multicastResponse(outcomes) };
+  if (first !== undefined && "group" in first && first.group !== undefined) {
+    return { response: groupResponse(first.group) };
+  }
+  if (!toTokens) return { response: singleResponse(first, perRecipient) };
+  return { response: multicastResponse(outcomes, perRecipient) };
 }
 
 function failureOfWhole(
@@ -79,8 +81,8 @@ function failureOfWhole(
   return status === 200 ? undefined : status;
 }
 
-function multicastResponse(outcomes: readonly RecipientOutcome[]): Response {
-  const results = outcomes.map(resultOf);
+function multicastResponse(outcomes: readonly RecipientOutcome[], perRecipient: boolean): Response {
+  const results = outcomes.map((outcome) => resultOf(outcome, perRecipient));
   const success = results.filter(({ error }) => error === undefined).length;
   return {
     multicast_id: multicastIdOf(outcomes),
@@ -91,8 +93,8 @@ function multicastResponse(outcomes: readonly RecipientOutcome[]): Response {
   };
 }
 
-function resultOf(outcome: RecipientOutcome): Result {
-  if (outcome.kind !== "accepted") return { error: wordOf(outcome.code) };
+function resultOf(outcome: RecipientOutcome, perRecipient: boolean): Result {
+  if (outcome.kind !== "accepted") return { error: wordOf(outcome, perRecipient) };
   const { messageId, canonicalRegistrationId } = outcome;
   return {
     // v1 names a message by its whole path
@@ -101,8 +103,9 @@ function resultOf(outcome: RecipientOutcome): Result {
   };
 }
 
-/** The word that GCM had for it; what it had none for, and may pass, was `Unavailable` to node-gcm's users. */
-function wordOf(code: ErrorCode): string {
+/** The service's own word, or the one that GCM had for it; what it had none for, and may pass, was `Unavailable` to node-gcm's users. */
+function wordOf({ code, service }: Exclude<RecipientOutcome, { kind: "accepted" }>, perRecipient: boolean): string {
+  if (!perRecipient && service?.status === 200 && service.error !== undefined) return service.error;
   return wireStringFor("gcmHttp", code) ?? OTHER_WORDS[code] ?? "Unavailable";
 }
 
@@ -117,7 +120,7 @@ function multicastIdOf(outcomes: readonly RecipientOutcome[]): number | string {
   const given = outcomes.find(({ service }) => service?.multicastId !== undefined)?.service?.multicastId;
   // v1 has none; programs log it, and expect one
   if (given === undefined) return randomInt(2 ** 47);
-  return Number.isSafeInteger(Number(given)) ? Number(given) : given;
+  return numberOrText(given);
 }
 
 function groupResponse(group: {
@@ -129,10 +132,16 @@ function groupResponse(group: {
   return { success, failure, ...(failed.length === 0 ? {} : { failed_registration_ids: failed }) };
 }
 
-function singleResponse(outcome: RecipientOutcome | undefined): Response {
+function singleResponse(outcome: RecipientOutcome | undefined, perRecipient: boolean): Response {
   if (outcome === undefined) return {};
-  if (outcome.kind !== "accepted") return { error: wordOf(outcome.code) };
-  if (outcome.group !== undefined) return groupResponse(outcome.group);
+  if (outcome.kind !== "accepted") return { error: wordOf(outcome, perRecipient) };
   const { messageId } = outcome;
-  return messageId === undefined ? {} : { message_id: messageId.slice(messageId.lastIndexOf("/") + 1) };
+  if (messageId === undefined) return {};
+  if (perRecipient) return { message_id: messageId.slice(messageId.lastIndexOf("/") + 1) };
+  return { message_id: /^\d+$/.test(messageId) ? numberOrText(messageId) : messageId };
+}
+
+/** As node-gcm's JSON had it, but for the digits that it lost. */
+function numberOrText(digits: string): number | string {
+  return String(Number(digits)) === digits && Number.isSafeInteger(Number(digits)) ? Number(digits) : digits;
 }

@@ -1,9 +1,11 @@
 import {
   type BackoffPolicy,
   type DownstreamTransport,
+  failureOutcome,
+  type MessageContent,
   parseDownstreamMessage,
-  recipientsOf,
-  tokensOf,
+  parseMessageContent,
+  type RecipientOutcome,
   withRetry,
 } from "@cloud-messaging/core";
 import {
@@ -13,9 +15,10 @@ import {
   type FcmV1TransportOptions,
 } from "@cloud-messaging/http-sender";
 import { Constants } from "./constants.ts";
-import { contentOf, type Recipient, targetOf } from "./convert.ts";
+import { contentOf, isMalformed, type Recipient, type Target, targetOf, tokensGiven } from "./convert.ts";
 import type { Message } from "./message.ts";
 import { type Failure, type Response, responseOf, SendError } from "./response.ts";
+import { type SharedTransport, shareTransport } from "./shared-transport.ts";
 
 /** How often, and how patiently, to try again. */
 export interface RetryOptions {
@@ -32,15 +35,24 @@ export type Callback = (
   tokens?: readonly string[],
 ) => void;
 
+/** A proxy as node-gcm's HTTP library took it. */
+export interface ProxyParts {
+  /** @defaultValue "http" */
+  readonly protocol?: string;
+  readonly host: string;
+  readonly port?: number | string;
+  readonly auth?: { readonly username: string; readonly password: string };
+}
+
 /** What a sender can be told. Other options of node-gcm's HTTP library are ignored. */
 export interface SenderOptions
   extends Pick<FcmV1TransportOptions, "projectId" | "endpoint" | "connect" | "httpVersion"> {
   /** Speaks the legacy protocol to this address: an emulator, a relay. */
   readonly uri?: string;
-  /** Unit: milliseconds. */
+  /** Unit: milliseconds; 0 for none. */
   readonly timeout?: number;
-  /** URL of an HTTP proxy; `false` for none. */
-  readonly proxy?: string | false;
+  /** URL of an HTTP proxy, or its parts; `false` for none. */
+  readonly proxy?: string | false | ProxyParts;
   /** Most connections. */
   readonly maxSockets?: number;
 }
@@ -56,7 +68,10 @@ export interface Sender {
   send(message: Message, recipient: Recipient, options: RetryOptions | number, callback?: Callback): Promise<Response>;
   /** Makes one attempt. */
   sendNoRetry(message: Message, recipient: Recipient, callback?: Callback): Promise<Response>;
-  /** Ends its connections. Programs written for node-gcm need not: unused connections keep no process alive. */
+  /**
+   * Ends its connections, which it shares with senders made alike, once the last of those is closed. Programs written for node-gcm need
+   * not: unused connections keep no process alive.
+   */
   close(): Promise<void>;
 }
 
@@ -80,7 +95,8 @@ type Settled =
 class GcmSender implements Sender {
   readonly options: SenderOptions;
   readonly #credential: FcmCredential | string | undefined;
-  #transport: DownstreamTransport | undefined;
+  #shared: SharedTransport | undefined;
+  #closed = false;
 
   constructor(credential: FcmCredential | string | undefined, options: SenderOptions) {
     this.#credential = credential;
@@ -108,7 +124,8 @@ class GcmSender implements Sender {
   }
 
   async close(): Promise<void> {
-    await this.#transport?.close();
+    this.#closed = true;
+    await this.#shared?.release();
   }
 
   async #attempt(
@@ -124,37 +141,82 @@ class GcmSender implements Sender {
         return { failure: new SendError(400, "there is no message: give one made with new Message(…), or an object") };
       }
       const json = typeof message.toJson === "function" ? message.toJson() : { ...(message as object) };
-      const parsed = parseDownstreamMessage({ ...contentOf(json), target: to.target });
-      this.#transport ??= this.#connect();
-      const transport = this.#transport;
-      transport.check?.(parsed);
-      const tokens = tokensOf(parsed.target);
-      const way = retries <= 0 ? transport : withRetry(transport, this.#policy(transport, retries, backoff));
-      const { outcomes } = await way.send(parsed);
+      const content = contentOf(json);
+      const tokens = tokensGiven(to.target);
+      const outcomes =
+        tokens?.some(isMalformed) === true
+          ? await this.#sendToGood(content, tokens, retries, backoff)
+          : await this.#sendTo(content, to.target, retries, backoff);
       const result = responseOf(outcomes, tokens !== undefined, this.#isV1);
       if ("failure" in result) return { failure: this.#explain(result.failure) };
-      return { response: result.response, tokens: recipientsOf(parsed.target) };
+      return { response: result.response, tokens: outcomes.map(({ recipient }) => recipient) };
     } catch (error) {
       // whatever it is, the callback is called: data that cannot be written as JSON, a toJson() of the program's that throws …
       return { failure: error instanceof Error ? error : new Error(String(error)) };
     }
   }
 
+  async #sendTo(
+    content: MessageContent,
+    target: Target,
+    retries: number,
+    backoff: number | undefined,
+  ): Promise<readonly RecipientOutcome[]> {
+    const parsed = parseDownstreamMessage({ ...content, target });
+    if (this.#closed) throw new SendError("closed", "the sender is closed");
+    this.#shared ??= shareTransport(this.#likeness(), () => this.#connect());
+    const { transport } = this.#shared;
+    transport.check?.(parsed);
+    const way = retries <= 0 ? transport : withRetry(transport, this.#policy(transport, retries, backoff));
+    return (await way.send(parsed)).outcomes;
+  }
+
+  /** One token that cannot be one is told by its position, as the service told it, and keeps the message from no other. */
+  async #sendToGood(
+    content: MessageContent,
+    tokens: readonly string[],
+    retries: number,
+    backoff: number | undefined,
+  ): Promise<readonly RecipientOutcome[]> {
+    const good = tokens.filter((token) => !isMalformed(token));
+    if (good.length === 0) parseMessageContent(content);
+    const sent = good.length === 0 ? [] : await this.#sendTo(content, { tokens: good }, retries, backoff);
+    let next = 0;
+    return tokens.map((recipient) =>
+      isMalformed(recipient)
+        ? failureOutcome("invalid-registration", { recipient, attempts: 0, service: { status: 200 } })
+        : (sent[next++] as RecipientOutcome),
+    );
+  }
+
   get #isV1(): boolean {
     return this.options.uri === undefined || typeof this.#credential !== "string" || !isServerKey(this.#credential);
+  }
+
+  /** What makes two senders alike: of the options those that are understood, since the others may hold anything. */
+  #likeness(): unknown[] {
+    const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion } = this.options;
+    const options = { uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion };
+    return [this.#credential, options];
   }
 
   #connect(): DownstreamTransport {
     const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion } = this.options;
     const shared = {
-      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-      ...(typeof proxy === "string" || proxy === false ? { proxy } : {}),
+      ...(timeout === undefined ? {} : { timeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout }),
+      ...(proxy === undefined || proxy === null ? {} : { proxy: proxyOf(proxy) }),
       ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxSockets }),
       ...(connect === undefined ? {} : { connect }),
     };
     const credential = this.#credential;
     if (typeof credential === "string" && uri !== undefined && !this.#isV1) {
       return createGcmHttpTransport({ ...shared, apiKey: credential, endpoint: uri });
+    }
+    if (uri !== undefined) {
+      throw new SendError(
+        401,
+        "options.uri is an address of the legacy protocol, which takes a server key: give one, or leave uri out. Over FCM HTTP v1 the address is options.endpoint.",
+      );
     }
     return createFcmV1Transport({
       ...shared,
@@ -187,6 +249,16 @@ class GcmSender implements Sender {
       `Server keys have not been accepted since Google ended GCM and the legacy FCM API: pass a service account, new Sender(require("./service-account.json")), or provide default credentials. ${failure.message}`,
     );
   }
+}
+
+/** `timeout: 0` means no limit; this is the longest there is, 24 days. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
+function proxyOf(proxy: string | false | ProxyParts): string | false {
+  if (typeof proxy !== "object") return proxy;
+  const { protocol = "http", host, port, auth } = proxy;
+  const user = auth === undefined ? "" : `${encodeURIComponent(auth.username)}:${encodeURIComponent(auth.password)}@`;
+  return `${protocol.replace(/:$/, "")}://${user}${host}${port === undefined ? "" : `:${port}`}`;
 }
 
 /** Whether a credential is a legacy server key, or nothing at all, and not something v1 can use: a key file's text or path. */

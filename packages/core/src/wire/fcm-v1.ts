@@ -134,18 +134,21 @@ export const APNS_ERROR_TYPE = "type.googleapis.com/google.firebase.fcm.v1.ApnsE
 /** `@type` of the detail that names bad fields. */
 export const BAD_REQUEST_TYPE = "type.googleapis.com/google.rpc.BadRequest";
 
+/** A field that is not what it should be counts as left out: what the others say must not be lost with it. */
+const lenient = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefined);
+/** Likewise an element of a list, which keeps its place. */
+const objects = <T extends z.ZodType>(schema: T) => z.array(schema.catch({} as never));
+
 /** One of `error.details`. Any of Google's detail types may be among them. */
 export const FcmV1ErrorDetailSchema = z.looseObject({
-  "@type": z.string().optional(),
+  "@type": lenient(z.string()),
   /** `FcmError`. */
-  errorCode: z.string().optional(),
+  errorCode: lenient(z.string()),
   /** `ApnsError`: what APNs answered. */
-  statusCode: z.number().optional(),
-  reason: z.string().optional(),
+  statusCode: lenient(z.number()),
+  reason: lenient(z.string()),
   /** `BadRequest`. */
-  fieldViolations: z
-    .array(z.looseObject({ field: z.string().optional(), description: z.string().optional() }))
-    .optional(),
+  fieldViolations: lenient(objects(z.looseObject({ field: lenient(z.string()), description: lenient(z.string()) }))),
 });
 export type FcmV1ErrorDetail = z.output<typeof FcmV1ErrorDetailSchema>;
 
@@ -158,10 +161,10 @@ export const FcmV1ErrorResponseSchema = z.looseObject({
   error: z.union([
     z.string(),
     z.looseObject({
-      code: z.number().optional(),
-      message: z.string().optional(),
-      status: z.string().optional(),
-      details: z.array(FcmV1ErrorDetailSchema).optional(),
+      code: lenient(z.number()),
+      message: lenient(z.string()),
+      status: lenient(z.string()),
+      details: lenient(objects(FcmV1ErrorDetailSchema)),
     }),
   ]),
 });

@@ -26,8 +26,11 @@ export type ServiceAccountKey = z.output<typeof ServiceAccountKeySchema>;
 /** The token endpoint's answer. */
 export const OAuthTokenResponseSchema = z.looseObject({
   access_token: z.string().min(1),
-  /** Unit: seconds. */
-  expires_in: z.number().optional(),
+  /** Unit: seconds. Some endpoints write it as text; one that cannot be read says nothing, and loses no token. */
+  expires_in: z
+    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
+    .optional()
+    .catch(undefined),
   token_type: z.string().optional(),
 });
 export type OAuthTokenResponse = z.output<typeof OAuthTokenResponseSchema>;

@@ -83,15 +83,29 @@ describe("the access token", () => {
   it("is replaced when the service refuses it, once, and not again for a refusal of the replaced one", async () => {
     const { clock, source, asked } = aSource();
     await source.get();
-    expect(source.refuse("token-1")).toBe(true);
+    expect(source.refuse("token-1")).toBe("replaced");
     expect(await source.get()).toEqual({ kind: "token", token: "token-2" });
-    expect(source.refuse("token-1")).toBe(true);
+    expect(source.refuse("token-1")).toBe("replaced");
+    source.accepted("token-2");
     expect(source.get()).toEqual({ kind: "token", token: "token-2" });
-    expect(source.refuse("token-2")).toBe(false);
+    expect(source.refuse("token-2")).toBe("later");
     expect(source.replaceableInMs).toBe(10_000);
     expect(asked).toHaveLength(2);
     await clock.advance(10_000);
-    expect(source.refuse("token-2")).toBe(true);
+    expect(source.refuse("token-2")).toBe("replaced");
+  });
+
+  it("that is new and refused at once is given up until a new one may be asked for", async () => {
+    const { clock, source, asked } = aSource();
+    await source.get();
+    source.accepted("token-1");
+    source.refuse("token-1");
+    await source.get();
+    source.accepted("token-1");
+    expect(source.refuse("token-2")).toBe("hopeless");
+    expect(asked).toHaveLength(2);
+    await clock.advance(10_000);
+    expect(source.refuse("token-2")).toBe("replaced");
   });
 
   it("that is refused for good is not asked for again for half a minute", async () => {

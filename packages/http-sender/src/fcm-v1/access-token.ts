@@ -89,13 +89,22 @@ export type AccessTokenResult =
 export interface AccessTokenSource {
   /** The token at once where there is a good one; else a promise of the next one. Never rejects. Giving up a wait disturbs nobody else. */
   get(options?: AccessTokenWait): AccessTokenResult | Promise<AccessTokenResult>;
-  /** The service refused this token: it is forgotten. `false`: there is no point in trying another one now. */
-  refuse(token: string): boolean;
+  /** The service answered a request with this token, and not that it is no good. */
+  accepted(token: string): void;
+  /** The service refused this token: it is forgotten where another one may do. */
+  refuse(token: string): TokenRefusal;
   /** How long until another one can be asked for in the place of a refused one. Unit: milliseconds; 0: at once. */
   readonly replaceableInMs: number;
   /** Ends a fetch that is under way. Every call returns the same promise. */
   close(): Promise<void>;
 }
+
+/**
+ * What can be done about a refused token.
+ * `"replaced"`: the next one may do. `"later"`: it was good, and was replaced only seconds ago, so the next one is not asked for yet.
+ * `"hopeless"`: it was new and never any good, so that another one will not be either.
+ */
+export type TokenRefusal = "replaced" | "later" | "hopeless";
 
 /** How long a caller waits for a token. */
 export interface AccessTokenWait {
@@ -135,6 +144,8 @@ interface Current {
   readonly token: string;
   readonly renewAt: number;
   readonly unusableAt: number;
+  /** The service has taken it at least once. */
+  proven: boolean;
 }
 
 /**
@@ -171,6 +182,7 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
         token,
         renewAt: now + lifeMs - Math.min(RENEW_EARLY_MS, lifeMs / 4),
         unusableAt: now + lifeMs - Math.min(UNUSABLE_MS, lifeMs / 10),
+        proven: current?.token === token && current.proven,
       };
       lastFailure = undefined;
       return { kind: "token", token };
@@ -212,13 +224,16 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
       }
       return waitFor(fetchOnce(), wait, clock);
     },
+    accepted(token) {
+      if (current?.token === token) current.proven = true;
+    },
     refuse(token) {
-      if (current?.token !== token) return true;
+      if (current?.token !== token) return "replaced";
       // two refusals in a row are not about the token's age
-      if (clock.now() < noReplacementBefore) return false;
+      if (clock.now() < noReplacementBefore) return current.proven ? "later" : "hopeless";
       noReplacementBefore = clock.now() + PAUSE_MS;
       current = undefined;
-      return true;
+      return "replaced";
     },
     get replaceableInMs() {
       return Math.max(0, noReplacementBefore - clock.now());

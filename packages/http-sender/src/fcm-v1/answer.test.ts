@@ -62,6 +62,12 @@ describe("reading an error answer of FCM v1", () => {
       "invalid-argument",
     ],
     [
+      "a bad token, beside a list of fields that names none",
+      400,
+      error(400, "INVALID_ARGUMENT", BAD_TOKEN, { "@type": "type.googleapis.com/google.rpc.BadRequest" }),
+      "invalid-registration",
+    ],
+    [
       "a bad token by its plainest words",
       400,
       error(400, "INVALID_ARGUMENT", "Invalid registration token", fcm("INVALID_ARGUMENT")),
@@ -71,7 +77,7 @@ describe("reading an error answer of FCM v1", () => {
       "a message that is too big",
       400,
       error(400, "INVALID_ARGUMENT", "Android message is too big", fcm("INVALID_ARGUMENT")),
-      "invalid-argument",
+      "message-too-big",
     ],
     [
       "an APNs token that is gone",
@@ -157,6 +163,32 @@ describe("reading an error answer of FCM v1", () => {
     expect(readFailure(status, body, "device").code).toBe(code);
   });
 
+  it.each<[string, unknown]>([
+    ["a detail that is no object", { details: [null, "x", fcm("UNREGISTERED")] }],
+    ["a detail of another kind with the same names", { details: [{ "@type": "x", reason: 5 }, fcm("UNREGISTERED")] }],
+    ["an FcmError without a code before it", { details: [{ ...fcm("x"), errorCode: null }, fcm("UNREGISTERED")] }],
+    ["a code that is text", { code: "404", details: [fcm("UNREGISTERED")] }],
+    ["a message and status that are none", { message: null, status: 5, details: [fcm("UNREGISTERED")] }],
+    [
+      "field violations that are none",
+      {
+        details: [{ "@type": "type.googleapis.com/google.rpc.BadRequest", fieldViolations: {} }, fcm("UNREGISTERED")],
+      },
+    ],
+  ])("reads UNREGISTERED beside %s", (_name, error) => {
+    expect(readFailure(404, JSON.stringify({ error }), "device").code).toBe("not-registered");
+  });
+
+  it("keeps the words where the details are no list", () => {
+    const { code, service } = readFailure(
+      404,
+      JSON.stringify({ error: { status: "NOT_FOUND", message: "Gone.", details: null } }),
+      "device",
+    );
+    expect(code).toBe("endpoint-gone");
+    expect(service).toEqual({ status: 404, error: "NOT_FOUND", description: "Gone." });
+  });
+
   it.each<RecipientKind>(["topic", "group"])("never takes a bad %s for a bad token", (kind) => {
     const failure = readFailure(400, error(400, "INVALID_ARGUMENT", BAD_TOKEN, fcm("INVALID_ARGUMENT")), kind);
     expect(failure.code).toBe("invalid-argument");
@@ -171,6 +203,14 @@ describe("reading an error answer of FCM v1", () => {
     });
     expect(readFailure(500, "x".repeat(10_000), "device").service.description).toHaveLength(301);
     expect(readFailure(502, "<html><b>Bad</b>\n Gateway</html>", "device").service.description).toBe("Bad Gateway");
+  });
+
+  it("takes the access token out of what it shows, and reads the answer with it", () => {
+    const { code, service } = readFailure(400, error(400, "INVALID_ARGUMENT", BAD_TOKEN), "device", "token");
+    expect(code).toBe("invalid-registration");
+    expect(service.description).toBe("The registration … is not a valid FCM registration …");
+    const page = readFailure(502, "<p>Authorization: Bearer ya29.SECRET</p>", "device", "ya29.SECRET");
+    expect(JSON.stringify(page)).not.toContain("SECRET");
   });
 
   it("says of a bare 404 that no token was removed", () => {

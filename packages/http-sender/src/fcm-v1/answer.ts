@@ -7,6 +7,8 @@ import {
   FCM_ERROR_TYPE,
   type FcmV1ErrorDetail,
   FcmV1ErrorResponseSchema,
+  narrowErrorCode,
+  outcomeKindFor,
   type ServiceAnswer,
 } from "@cloud-messaging/core";
 
@@ -39,15 +41,17 @@ const TOKEN_FIELD = /^message\.(?:token|fid)$/;
  * @param secret Taken out wherever it stands in the service's words: a proxy's error page may repeat the request.
  */
 export function readFailure(status: number, body: string, recipient: RecipientKind, secret = ""): FcmV1Failure {
-  const error = readError(secret === "" ? body : body.replaceAll(secret, "…"));
+  const error = readError(body);
+  // where it is shown, and not where it is read: a short secret may be a word of the service's own
+  const shown = (text: string): string => (secret === "" ? text : text.replaceAll(secret, "…"));
   const details = error.details;
-  const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE)?.errorCode;
+  const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE && detail.errorCode !== undefined)?.errorCode;
   const apns = details.find((detail) => detail["@type"] === APNS_ERROR_TYPE);
   const word = fcm ?? error.status;
   const service: ServiceAnswer = {
     status,
-    ...(word === undefined ? {} : { error: word }),
-    ...describe(error.message, apns),
+    ...(word === undefined ? {} : { error: shown(word) }),
+    ...describe(error.message, apns, shown),
   };
   const code = codeOf(fcm, error.status, status);
 
@@ -57,6 +61,7 @@ export function readFailure(status: number, body: string, recipient: RecipientKi
   if (code === "invalid-argument" && recipient === "device" && isAboutToken(error.message, details)) {
     return { code: "invalid-registration", service };
   }
+  if (code === "invalid-argument") return { code: narrowed(error.message), service };
   if (code === "not-registered" && recipient === "topic") return { code: "invalid-argument", service };
   if (code === "endpoint-gone") {
     return {
@@ -67,6 +72,12 @@ export function readFailure(status: number, body: string, recipient: RecipientKi
     };
   }
   return { code, service };
+}
+
+/** What of the message is wrong, where the words say it. Never that the token is: that takes more than words anywhere in a text. */
+function narrowed(message: string | undefined): ErrorCode {
+  const code = narrowErrorCode("invalid-argument", message);
+  return outcomeKindFor(code) === "rejected" ? code : "invalid-argument";
 }
 
 /** Whether an answer says that the access token, and nothing else, is no longer good: a new one may do. */
@@ -118,16 +129,20 @@ function knownCode(word: string | undefined): ErrorCode | undefined {
 
 function isAboutToken(message: string | undefined, details: readonly FcmV1ErrorDetail[]): boolean {
   // where the service names fields, they say what its words can only suggest
-  const named = details.filter((detail) => detail["@type"] === BAD_REQUEST_TYPE);
-  if (named.length === 0) return message !== undefined && ABOUT_TOKEN.test(message);
-  return named.some(({ fieldViolations }) =>
-    fieldViolations?.some(({ field }) => field !== undefined && TOKEN_FIELD.test(field)),
-  );
+  const fields = details
+    .filter((detail) => detail["@type"] === BAD_REQUEST_TYPE)
+    .flatMap(({ fieldViolations = [] }) => fieldViolations.flatMap(({ field }) => field ?? []));
+  if (fields.length === 0) return message !== undefined && ABOUT_TOKEN.test(message);
+  return fields.some((field) => TOKEN_FIELD.test(field));
 }
 
-function describe(message: string | undefined, apns: FcmV1ErrorDetail | undefined): { description?: string } {
+function describe(
+  message: string | undefined,
+  apns: FcmV1ErrorDetail | undefined,
+  shown: (text: string) => string,
+): { description?: string } {
   const said = apns === undefined ? undefined : `APNs: ${[apns.statusCode, apns.reason].filter(Boolean).join(" ")}`;
-  const text = [message, said].filter(Boolean).join(" – ");
+  const text = shown([message, said].filter(Boolean).join(" – "));
   if (text === "") return {};
   return { description: text.length <= MAX_DESCRIPTION ? text : `${text.slice(0, MAX_DESCRIPTION)}…` };
 }

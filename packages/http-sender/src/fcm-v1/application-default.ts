@@ -40,28 +40,26 @@ export function createApplicationDefaultProvider(options: ServiceAccountOptions)
       try {
         return await auth.getProjectId();
       } catch {
-        // where there are no credentials, the project is not what is missing
-        await assertCredentials(auth);
-        return undefined;
+        return await explainMissingProject(auth);
       }
     },
     close: () => file.close(),
   };
 }
 
-async function createGoogleAuth(): Promise<GoogleAuth> {
-  const library = await import("google-auth-library");
-  return new library.GoogleAuth({ scopes: [MESSAGING_SCOPE] });
-}
-
-/** @throws {AuthenticationError} there are no default credentials, or they are no good. */
-async function assertCredentials(auth: GoogleAuth): Promise<void> {
+/** Where there are no credentials at all, that they are missing is what has to be said, and not the project. */
+async function explainMissingProject(auth: GoogleAuth): Promise<undefined> {
   try {
     await auth.getClient();
   } catch (error) {
-    const reason = asTokenError(error);
-    if (reason instanceof AuthenticationError) throw reason;
+    const explained = asTokenError(error);
+    if (explained instanceof AuthenticationError) throw explained;
   }
+}
+
+async function createGoogleAuth(): Promise<GoogleAuth> {
+  const library = await import("google-auth-library");
+  return new library.GoogleAuth({ scopes: [MESSAGING_SCOPE] });
 }
 
 const NAMED_FILE = "the file that GOOGLE_APPLICATION_CREDENTIALS names";

@@ -28,7 +28,7 @@ describe("the v1 codec", () => {
         },
       },
     });
-    const body = createFcmV1Encoder(message, NOW).bodyFor({ token: 'tok-"a"' });
+    const body = createFcmV1Encoder(message, () => NOW).bodyFor({ token: 'tok-"a"' });
     const request = FcmV1SendRequestSchema.parse(JSON.parse(body));
     expect(request.validate_only).toBe(true);
     expect(request.message.token).toBe('tok-"a"');
@@ -52,6 +52,22 @@ describe("the v1 codec", () => {
       apns: { headers: { "apns-priority": "5" } },
       webpush: { headers: { Urgency: "normal" } },
     });
+  });
+
+  it("states a high one where only a platform's own block makes it a notification, and there alone", () => {
+    const priorities = (message: object): unknown[] => {
+      const { android, apns, webpush } = encode(message);
+      return [android?.priority, apns?.headers?.["apns-priority"], webpush?.headers?.["Urgency"]];
+    };
+    expect(priorities({ android: { notification: { title: "t" } } })).toEqual(["HIGH", "5", "normal"]);
+    expect(priorities({ apns: { payload: { aps: { alert: "t" } } } })).toEqual(["NORMAL", "10", "normal"]);
+    expect(priorities({ webpush: { notification: { title: "t" } } })).toEqual(["NORMAL", "5", "high"]);
+    expect(priorities({ apns: { payload: { aps: { "content-available": 1 } } } })).toEqual(["NORMAL", "5", "normal"]);
+    expect(priorities({ priority: "normal", android: { notification: { title: "t" } } })).toEqual([
+      "NORMAL",
+      "5",
+      "normal",
+    ]);
   });
 
   it.each([0, 1, 108, 2_419_200])("turns a time to live of %i into what each platform reads", (timeToLiveSec) => {

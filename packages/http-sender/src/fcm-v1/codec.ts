@@ -33,15 +33,30 @@ export interface FcmV1Encoder {
 /**
  * Prepares a message for `messages:send`.
  *
- * @param now Milliseconds since the epoch: `apns-expiration` is a point in time.
+ * @param now Milliseconds since the epoch. Asked again for each body: `apns-expiration` is a point in time, and the last of many
+ * recipients may be written to minutes after the first.
  */
-export function createFcmV1Encoder(message: MessageContent, now: number): FcmV1Encoder {
+export function createFcmV1Encoder(message: MessageContent, now: () => number): FcmV1Encoder {
+  const { timeToLiveSec = 0 } = message;
+  let secondOfTail = Number.NaN;
+  let tail = "";
+  return {
+    bodyFor(address) {
+      const second = timeToLiveSec === 0 ? 0 : Math.floor(now() / 1000);
+      if (second !== secondOfTail) {
+        tail = encodeTail(message, second * 1000);
+        secondOfTail = second;
+      }
+      return `{"message":${JSON.stringify(address).slice(0, -1)}${tail}`;
+    },
+  };
+}
+
+/** The body from behind the address on. */
+function encodeTail(message: MessageContent, now: number): string {
   const content = JSON.stringify(encodeFcmV1Content(message, now));
   const rest = content === "{}" ? "" : `,${content.slice(1, -1)}`;
-  const tail = `${rest}}${message.dryRun ? ',"validate_only":true' : ""}}`;
-  return {
-    bodyFor: (address) => `{"message":${JSON.stringify(address).slice(0, -1)}${tail}`,
-  };
+  return `${rest}}${message.dryRun ? ',"validate_only":true' : ""}}`;
 }
 
 /** Where each recipient of a target is, in order. A device group's key travels as a token, and an installation ID as `fid`. */
@@ -127,7 +142,8 @@ function encodeAndroid(message: MessageContent): FcmV1Android {
   const android: FcmV1Android = {};
   if (collapseKey !== undefined) android.collapse_key = collapseKey;
   // stated even where the caller left it open: the default of v1 is not that of GCM
-  android.priority = (own?.priority ?? priorityOf(message)) === "high" ? "HIGH" : "NORMAL";
+  const shows = own?.notification !== undefined;
+  android.priority = (own?.priority ?? priorityOf(message, shows)) === "high" ? "HIGH" : "NORMAL";
   if (timeToLiveSec !== undefined) android.ttl = durationOf(timeToLiveSec);
   if (packageName !== undefined) android.restricted_package_name = packageName;
   if (notification !== undefined || own?.notification !== undefined) {
@@ -146,9 +162,13 @@ function encodeAndroid(message: MessageContent): FcmV1Android {
   return android;
 }
 
-/** The priority a message has: as GCM took it where none is given, normal for data and high for notifications. */
-function priorityOf(message: MessageContent): "normal" | "high" {
-  return message.priority ?? (message.notification === undefined ? "normal" : "high");
+/**
+ * The priority a message has: as GCM took it where none is given, normal for data and high for notifications.
+ *
+ * @param shows The platform's own block makes it a notification there.
+ */
+function priorityOf(message: MessageContent, shows: boolean): "normal" | "high" {
+  return message.priority ?? (message.notification === undefined && !shows ? "normal" : "high");
 }
 
 function encodeGeneralForAndroid(notification: Notification): FcmV1AndroidNotification {
@@ -189,7 +209,9 @@ const PROXIES = { allow: "ALLOW", deny: "DENY", "if-priority-lowered": "IF_PRIOR
 
 function encodeApns(message: MessageContent, now: number): FcmV1Apns {
   const { timeToLiveSec, collapseKey, apns: own } = message;
-  const headers: Record<string, string> = { "apns-priority": priorityOf(message) === "high" ? "10" : "5" };
+  const { alert, badge, sound } = own?.payload?.aps ?? {};
+  const shows = alert !== undefined || badge !== undefined || sound !== undefined;
+  const headers: Record<string, string> = { "apns-priority": priorityOf(message, shows) === "high" ? "10" : "5" };
   if (timeToLiveSec !== undefined) {
     headers["apns-expiration"] = timeToLiveSec === 0 ? "0" : String(Math.floor(now / 1000) + timeToLiveSec);
   }
@@ -247,7 +269,7 @@ function encodeAlert(notification: Notification): object | undefined {
 
 function encodeWebpush(message: MessageContent): FcmV1Webpush {
   const { notification, timeToLiveSec, collapseKey, webpush: own } = message;
-  const headers: Record<string, string> = { Urgency: priorityOf(message) };
+  const headers: Record<string, string> = { Urgency: priorityOf(message, own?.notification !== undefined) };
   if (timeToLiveSec !== undefined) headers["TTL"] = String(timeToLiveSec);
   if (collapseKey !== undefined) headers["Topic"] = WEB_TOPIC.test(collapseKey) ? collapseKey : shortened(collapseKey);
   const webpush: FcmV1Webpush = { headers: withOwnHeaders(headers, own?.headers) };

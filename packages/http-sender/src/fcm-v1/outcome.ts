@@ -13,7 +13,8 @@ import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts
 export interface RequestFacts {
   readonly recipient: string;
   readonly kind: RecipientKind;
-  readonly body: string;
+  /** Written when it goes out. */
+  readonly body: () => string;
 }
 
 /** Why nothing was sent. */
@@ -79,8 +80,12 @@ function readAccepted({ body, incomplete, sentAt, status }: HttpAnswer, recipien
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
     return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail: "the answer is not an object" });
   }
+  const { name, error } = answer as { name?: unknown; error?: unknown };
+  if (name === undefined && error !== undefined) {
+    const detail = "the answer's status says that the message was taken, and its text that it was not";
+    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail });
+  }
   // a device group may be answered with an empty object
-  const { name } = answer as { name?: unknown };
   const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service } as const;
   return typeof name === "string" ? { ...accepted, messageId: name } : accepted;
 }
@@ -96,6 +101,23 @@ export function refusedToken(
     "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
   return failureOutcome(code, { recipient, sentAt, service, detail });
 }
+
+/** Whether an answer that does not refuse the token shows that it is good: an overloaded front end has not looked at it. */
+export function isPastAuthentication(result: HttpResult): boolean {
+  return result.kind === "answer" && result.status < 429;
+}
+
+/** A token that was replaced a moment ago is refused too: that may be a revocation, and a new one is not asked for all the time. */
+export function tooSoon(retryAfterMs: number): NotSent {
+  const detail = "the service refused the access token, and it was replaced only seconds ago";
+  return { code: "unavailable", detail, retryAfterMs };
+}
+
+/** What ended a wait for the project's quota. */
+export const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed", NotSent>> = {
+  timeout: { code: "timeout", detail: "the project's quota left no room in time" },
+  closed: { code: "closed", detail: "the sender was closed while the message waited for the project's quota" },
+};
 
 function retryAfterOf({ headers }: HttpAnswer): string | undefined {
   const value = headers["retry-after"];

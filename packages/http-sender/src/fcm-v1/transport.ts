@@ -22,10 +22,21 @@ import { createHttp2Client } from "../http2.ts";
 import { fcmV1OptionsSchema, parseOptions } from "../options-schema.ts";
 import { type AccessTokenProvider, type AccessTokenSource, createAccessTokenSource } from "./access-token.ts";
 import type { RecipientKind } from "./answer.ts";
-import { addressesOf, createFcmV1Encoder, type FcmV1Address, withoutV1Meaning } from "./codec.ts";
+import { addressesOf, createFcmV1Encoder, type FcmV1Address } from "./codec.ts";
 import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
-import type { FcmNotice, FcmV1TransportOptions } from "./options.ts";
-import { type NotSent, notSent, type RequestFacts, readResult, refusedToken, TOKEN_REFUSED } from "./outcome.ts";
+import { createNotices } from "./notices.ts";
+import type { FcmV1TransportOptions } from "./options.ts";
+import {
+  isPastAuthentication,
+  type NotSent,
+  notSent,
+  type RequestFacts,
+  readResult,
+  refusedToken,
+  TOKEN_REFUSED,
+  tooSoon,
+  WITHOUT_QUOTA,
+} from "./outcome.ts";
 import { ProjectLookup, projectOfEnvironment } from "./project.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
 
@@ -47,8 +58,12 @@ export const FCM_V1_RETRY_POLICY: BackoffPolicy = {
 const DEFAULT_REQUESTS = { "2": 500, "1.1": 256 } as const;
 const DEFAULT_KEEP_ALIVE_MS = { "2": 120_000, "1.1": 30_000 } as const;
 const DEFAULT_HTTP2_CONNECTIONS = 8;
-/** Tokens that `sendAll` hands over at once: few enough that one slow answer holds up few others. */
-const BATCH_SIZE = 100;
+/** Tokens that `sendAll` hands over at once: few, since one that has to be sent again, after ten seconds or more, holds up the others. */
+const BATCH_SIZE = 10;
+/** Tokens of `sendAll` under way or waiting for their next attempt, for each request there can be. Bounded by memory. */
+const TOKENS_PER_REQUEST = 16;
+/** Batches under way, unless more are needed to keep the connections full. */
+const MAX_BATCHES = 1_000;
 
 /**
  * Sends over FCM HTTP v1: one request per recipient, over long-lived connections. Makes one attempt per call; put `withRetry`
@@ -105,7 +120,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
     quota: settings.quota as FcmV1TransportOptions["quota"],
     tokens: createAccessTokenSource({ provider, clock, timeoutMs: settings.timeoutMs, transport: NAME }),
     closeTimeoutMs: settings.closeTimeoutMs,
-    onNotice: settings.onNotice as FcmV1TransportOptions["onNotice"],
+    notice: createNotices(NAME, settings.onNotice as FcmV1TransportOptions["onNotice"]),
   });
 }
 
@@ -154,7 +169,7 @@ interface Parts {
   readonly quota: QuotaOptions | false | undefined;
   readonly maxRequests: number;
   readonly closeTimeoutMs: number;
-  readonly onNotice: ((notice: FcmNotice) => void) | undefined;
+  readonly notice: (message: DownstreamMessage) => void;
 }
 
 /** The project, once it is known. */
@@ -169,7 +184,6 @@ class FcmV1 implements DownstreamTransport {
   readonly preferredBatchSize = BATCH_SIZE;
   readonly preferredConcurrency: number;
   readonly #parts: Parts;
-  readonly #noticed = new Set<string>();
   #project: Project | undefined;
   #header: { readonly token: string; readonly headers: readonly string[] } | undefined;
   #pending = 0;
@@ -178,28 +192,31 @@ class FcmV1 implements DownstreamTransport {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    // enough batches that the requests of all of them together keep the connections full
-    this.preferredConcurrency = Math.max(4, Math.ceil((2 * parts.maxRequests) / BATCH_SIZE));
+    // enough batches to keep the connections full, also while some of them wait for a second attempt
+    this.preferredConcurrency = Math.max(
+      Math.ceil((2 * parts.maxRequests) / BATCH_SIZE),
+      Math.min(MAX_BATCHES, Math.ceil((TOKENS_PER_REQUEST * parts.maxRequests) / BATCH_SIZE)),
+    );
     if (parts.projectId !== undefined) this.#project = this.#join(parts.projectId);
   }
 
   async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
     if (this.#closing !== undefined) return closedReport(recipients);
-    this.#notice(message);
+    this.#parts.notice(message);
     this.#pending++;
     try {
       const project = this.#project ?? (await this.#findProject(options));
       if ("code" in project) {
         return { outcomes: recipients.map((recipient) => failureOutcome(project.code, { recipient, ...project })) };
       }
-      const encoder = createFcmV1Encoder(message, this.#parts.clock.now());
+      const encoder = createFcmV1Encoder(message, () => this.#parts.clock.now());
       const addresses = addressesOf(message.target);
       const kind = kindOf(message.target);
       const requestTo = (position: number): RequestFacts => ({
         recipient: recipients[position] as string,
         kind,
-        body: encoder.bodyFor(addresses[position] as FcmV1Address),
+        body: () => encoder.bodyFor(addresses[position] as FcmV1Address),
       });
       if (recipients.length === 1) return { outcomes: [await this.#sendOne(project, requestTo(0), options)] };
       return { outcomes: await this.#sendAll(project, recipients.length, requestTo, options) };
@@ -254,26 +271,6 @@ class FcmV1 implements DownstreamTransport {
     return this.#project;
   }
 
-  /** What the message asks for in vain is told once per sender: it would be the same at every send. */
-  #notice(message: DownstreamMessage): void {
-    for (const notice of withoutV1Meaning(message)) {
-      if (this.#noticed.has(notice.field)) continue;
-      this.#noticed.add(notice.field);
-      publish("cloud-messaging:notice", () => ({
-        transport: NAME,
-        notice: "no-v1-equivalent",
-        detail: `${notice.field} ${notice.detail}`,
-      }));
-      if (this.#parts.onNotice !== undefined) callListener(this.#parts.onNotice, notice);
-      else {
-        process.emitWarning(`FCM HTTP v1 has no ${notice.field}, and the message is sent without: ${notice.detail}`, {
-          type: "CloudMessagingWarning",
-          code: "no-v1-equivalent",
-        });
-      }
-    }
-  }
-
   /** As many at a time as there can be requests, so that a send to very many needs little memory. */
   async #sendAll(
     project: Project,
@@ -306,16 +303,23 @@ class FcmV1 implements DownstreamTransport {
     if (first.kind === "failure") return notSent(request, first);
     const result = await this.#post(project, request, first.token, options);
     const outcome = readResult(result, request, first.token, clock.now());
-    if (outcome !== TOKEN_REFUSED) return outcome;
+    if (outcome !== TOKEN_REFUSED) {
+      if (isPastAuthentication(result)) tokens.accepted(first.token);
+      return outcome;
+    }
     // it may have expired on its way, or have been revoked: a new one gets one try
-    if (!tokens.refuse(first.token)) return notSent(request, tooSoon(tokens.replaceableInMs));
+    const refusal = tokens.refuse(first.token);
+    if (refusal === "hopeless") return refusedToken(result as HttpAnswer, request, first.token);
+    if (refusal === "later") return notSent(request, tooSoon(tokens.replaceableInMs));
     const second = await tokens.get(options);
     if (second.kind === "failure") return notSent(request, second);
     // a source of tokens that has no other one
     if (second.token === first.token) return refusedToken(result as HttpAnswer, request, first.token);
     const again = await this.#post(project, request, second.token, options);
     const final = readResult(again, request, second.token, clock.now());
-    return final === TOKEN_REFUSED ? refusedToken(again as HttpAnswer, request, second.token) : final;
+    if (final === TOKEN_REFUSED) return refusedToken(again as HttpAnswer, request, second.token);
+    if (isPastAuthentication(again)) tokens.accepted(second.token);
+    return final;
   }
 
   #post(
@@ -334,7 +338,7 @@ class FcmV1 implements DownstreamTransport {
       method: "POST",
       path: project.path,
       headers: this.#header.headers,
-      body,
+      body: body(),
       signal,
       deadlineAt,
     });
@@ -356,31 +360,7 @@ class FcmV1 implements DownstreamTransport {
   }
 }
 
-/** What a listener throws is the program's own: it is told, and costs no message. */
-function callListener(onNotice: (notice: FcmNotice) => void, notice: FcmNotice): void {
-  try {
-    onNotice(notice);
-  } catch (error) {
-    publish("cloud-messaging:notice", () => ({
-      transport: NAME,
-      notice: "listener-failed",
-      detail: `onNotice threw ${error instanceof Error ? error.name : typeof error}`,
-    }));
-  }
-}
-
 const ABORTED: NotSent = { code: "aborted", detail: "the signal was aborted" };
-
-/** A token that was replaced a moment ago is refused too: that may be a revocation, and a new one is not asked for all the time. */
-function tooSoon(retryAfterMs: number): NotSent {
-  const detail = "the service refused the access token, and it was replaced only seconds ago";
-  return { code: "unavailable", detail, retryAfterMs };
-}
-
-const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed", NotSent>> = {
-  timeout: { code: "timeout", detail: "the project's quota left no room in time" },
-  closed: { code: "closed", detail: "the sender was closed while the message waited for the project's quota" },
-};
 
 function kindOf(target: Target): RecipientKind {
   if ("topic" in target || "condition" in target) return "topic";

@@ -95,7 +95,7 @@ function oauth(options: AuthorizationOptions): Authorization {
         kind: "headers",
         headers: ["authorization", `Bearer ${token}`, ...bearerHeaders],
         secret: token,
-        refuse: () => tokens.refuse(token),
+        refuse: () => tokens.refuse(token) === "replaced",
       };
     },
     projectId: provider.projectId,

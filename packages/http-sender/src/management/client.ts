@@ -63,8 +63,10 @@ export type CallResult =
     }
   | {
       readonly kind: "failed";
-      /** The answer, where there was one. */
+      /** The answer, where there was one, as it came. */
       readonly answer?: HttpAnswer;
+      /** The credentials of the call, to be taken out of what is shown of the answer. */
+      readonly secret: string;
       readonly outcomeFor: (recipient: string) => FailedOutcome;
     };
 
@@ -177,7 +179,7 @@ export class ManagementClient {
     const unread = (code: ErrorCode, detail: string): CallResult => {
       const description = describeBody(text, secret);
       const service = { status, ...(description === undefined ? {} : { description }) };
-      return failed((recipient) => ambiguousOutcome(code, { recipient, detail, sentAt, service }), result);
+      return failed((recipient) => ambiguousOutcome(code, { recipient, detail, sentAt, service }), result, secret);
     };
     if (status !== 200) return unread("unexpected-status", `status ${status} is none that this service answers with`);
     if (incomplete !== undefined) return unread(incomplete.code, incomplete.detail);
@@ -212,7 +214,11 @@ export class ManagementClient {
     const gone = code === "endpoint-gone" && !isGoogleHost(this.#parts.host);
     const action = gone ? `Nothing answers at this address of ${this.#parts.host}.` : errorRow(code).action;
     const detail = description === undefined ? action : `${description} – ${action}`;
-    return failed((recipient) => failureOutcome(code, { recipient, detail, sentAt, service, retryAfterMs }), answer);
+    return failed(
+      (recipient) => failureOutcome(code, { recipient, detail, sentAt, service, retryAfterMs }),
+      answer,
+      secret,
+    );
   }
 
   #codeOf(status: number, word: string | undefined): ErrorCode {
@@ -232,9 +238,10 @@ interface Attempt {
   readonly refuse: () => boolean;
 }
 
-function failed(outcomeFor: (recipient: string) => RecipientOutcome, answer?: HttpAnswer): CallResult {
+function failed(outcomeFor: (recipient: string) => RecipientOutcome, answer?: HttpAnswer, secret = ""): CallResult {
   return {
     kind: "failed",
+    secret,
     outcomeFor: outcomeFor as (recipient: string) => FailedOutcome,
     ...(answer === undefined ? {} : { answer }),
   };

@@ -114,10 +114,10 @@ interface Page {
 /** Failures are written as FCM v1 writes them. */
 function failureOf(result: CallResult, recipient: string): FailedOutcome {
   if (result.kind === "ok") throw new TypeError("not a failure");
-  const { answer } = result;
+  const { answer, secret } = result;
   const outcome = result.outcomeFor(recipient);
   if (answer === undefined || (answer.status >= 200 && answer.status < 300)) return outcome;
-  const { code, service, detail } = readFailure(answer.status, answer.body, "device");
+  const { code, service, detail } = readFailure(answer.status, answer.body, "device", secret);
   const retryAfterMs = outcome.kind === "retryable" ? outcome.retryAfterMs : undefined;
   return failureOutcome(code, { recipient, sentAt: answer.sentAt, service, detail, retryAfterMs }) as FailedOutcome;
 }

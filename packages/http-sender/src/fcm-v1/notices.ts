@@ -1,0 +1,42 @@
+import { type DownstreamMessage, publish } from "@cloud-messaging/core";
+import { withoutV1Meaning } from "./codec.ts";
+import type { FcmNotice } from "./options.ts";
+
+/** What a message asks for in vain is told once per sender: it would be the same at every send. */
+export function createNotices(
+  transport: string,
+  onNotice: ((notice: FcmNotice) => void) | undefined,
+): (message: DownstreamMessage) => void {
+  const told = new Set<string>();
+  return (message) => {
+    for (const notice of withoutV1Meaning(message)) {
+      if (told.has(notice.field)) continue;
+      told.add(notice.field);
+      publish("cloud-messaging:notice", () => ({
+        transport,
+        notice: "no-v1-equivalent",
+        detail: `${notice.field} ${notice.detail}`,
+      }));
+      if (onNotice !== undefined) callListener(transport, onNotice, notice);
+      else {
+        process.emitWarning(`FCM HTTP v1 has no ${notice.field}, and the message is sent without: ${notice.detail}`, {
+          type: "CloudMessagingWarning",
+          code: "no-v1-equivalent",
+        });
+      }
+    }
+  };
+}
+
+/** What a listener throws is the program's own: it is told, and costs no message. */
+function callListener(transport: string, onNotice: (notice: FcmNotice) => void, notice: FcmNotice): void {
+  try {
+    onNotice(notice);
+  } catch (error) {
+    publish("cloud-messaging:notice", () => ({
+      transport,
+      notice: "listener-failed",
+      detail: `onNotice threw ${error instanceof Error ? error.name : typeof error}`,
+    }));
+  }
+}
