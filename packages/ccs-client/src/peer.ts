@@ -5,6 +5,7 @@ import type { ReceiptHandler, UpstreamHandler } from "./upstream.ts";
 export interface CcsConnectionInfo {
   /** Counts up from 1 over the life of the client; events and handlers name it too. */
   readonly id: number;
+  /** `open` takes new messages; `draining` and `closing` do not. */
   readonly phase: "connecting" | "open" | "draining" | "closing";
   /** Messages written and not answered. */
   readonly pending: number;
@@ -60,7 +61,9 @@ export interface CcsPeer {
 /** CCS as a transport: one attempt per `send`, over connections that are kept up. */
 export interface CcsTransport extends DownstreamTransport, CcsPeer {
   readonly name: "ccs";
+  /** Each recipient's message has an ID, given before the first attempt. */
   readonly usesMessageIds: true;
+  /** It writes again by itself what a lost connection left unanswered. */
   readonly settlesAmbiguous: true;
   /** Messages written and not answered, over all connections. */
   readonly pending: number;

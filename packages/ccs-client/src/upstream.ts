@@ -36,9 +36,23 @@ export type UpstreamHandler = (message: UpstreamMessage, context: DeliveryContex
 export type ReceiptHandler = (receipt: DeliveryReceipt, context: ReceiptContext) => MaybePromise<void>;
 
 /** What was given up. */
-export type GivenUp =
-  | { readonly type: "upstream"; readonly message: UpstreamMessage; readonly tries: number; readonly error: unknown }
-  | { readonly type: "receipt"; readonly receipt: DeliveryReceipt; readonly tries: number; readonly error: unknown };
+export type GivenUp = {
+  /** How often it was handed to the handler. */
+  readonly tries: number;
+  /** What the last try failed with. */
+  readonly error: unknown;
+} & (
+  | {
+      readonly type: "upstream";
+      /** What could not be handled. */
+      readonly message: UpstreamMessage;
+    }
+  | {
+      readonly type: "receipt";
+      /** What could not be handled. */
+      readonly receipt: DeliveryReceipt;
+    }
+);
 
 /** Keeps a message that no try could handle. It is acknowledged once this has fulfilled; when it rejects, CCS delivers it again. */
 export type GivenUpHandler = (givenUp: GivenUp) => MaybePromise<void>;

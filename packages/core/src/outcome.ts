@@ -23,6 +23,7 @@ export interface OutcomeBase {
   readonly sentAt?: number;
   /** The token really sent to, where a canonical ID known from before took the place of `recipient`. */
   readonly sentTo?: RegistrationToken;
+  /** What the service said, as far as it said anything. */
   readonly service?: ServiceAnswer;
 }
 
@@ -30,6 +31,7 @@ export interface OutcomeBase {
 export interface GroupResult {
   /** Members that the service accepted the message for. */
   readonly success: number;
+  /** Members that it did not accept it for. */
   readonly failure: number;
   /** Members it failed for, where the service lists them. */
   readonly failedRegistrationIds: readonly string[];
@@ -42,18 +44,21 @@ export interface AcceptedOutcome extends OutcomeBase {
   readonly messageId?: string;
   /** Use this token from now on; the store has been told. */
   readonly canonicalRegistrationId?: RegistrationToken;
+  /** To a device group: how many of its members. */
   readonly group?: GroupResult;
 }
 
 /** The token is no good and never will be: it was removed from the store. */
 export interface UnregisteredOutcome extends OutcomeBase {
   readonly kind: "unregistered";
+  /** How the service said so. */
   readonly code: ErrorCode;
 }
 
 /** Not accepted, and worth another try: attempts, time or patience ran out first. Sending again cannot duplicate it. */
 export interface RetryableOutcome extends OutcomeBase {
   readonly kind: "retryable";
+  /** What stood in the way. */
   readonly code: ErrorCode;
   /** How long the service asked to wait, from `sentAt`. Unit: milliseconds. */
   readonly retryAfterMs?: number;
@@ -66,6 +71,7 @@ export interface RetryableOutcome extends OutcomeBase {
 /** It was written and nothing was heard: the service may have accepted it. Sending again may duplicate it. */
 export interface AmbiguousOutcome extends OutcomeBase {
   readonly kind: "ambiguous";
+  /** What kept the answer away. */
   readonly code: ErrorCode;
   /**
    * The latest copy was refused for now, as `code` says; an earlier one was not answered. CCS alone: `withRetry` tries it again as it
@@ -79,6 +85,7 @@ export interface AmbiguousOutcome extends OutcomeBase {
 /** Refused for good: trying the same again gives the same answer. */
 export interface RejectedOutcome extends OutcomeBase {
   readonly kind: "rejected";
+  /** Why. */
   readonly code: ErrorCode;
   /** What was wrong, and what to do about it. */
   readonly detail?: string;
@@ -99,6 +106,7 @@ export type OutcomeKind = RecipientOutcome["kind"];
 
 /** What became of one send: one outcome per recipient, in the order the caller gave them, duplicates included. */
 export interface SendReport {
+  /** One per recipient, by position. */
   readonly outcomes: readonly RecipientOutcome[];
   /** The registration store failed to take what this report says, or took more than 30 s; the outcomes stand all the same. */
   readonly storeError?: unknown;
@@ -130,10 +138,15 @@ export function outcomeKindFor(code: ErrorCode): Exclude<OutcomeKind, "ambiguous
 
 /** What is known of a failure, beside its code. */
 export interface FailureFacts {
+  /** As the caller named it. */
   readonly recipient: string;
+  /** Milliseconds since the epoch; absent when nothing left. */
   readonly sentAt?: number | undefined;
+  /** What the service said. */
   readonly service?: ServiceAnswer | undefined;
+  /** In words, for people. */
   readonly detail?: string | undefined;
+  /** How long the service asked to wait. Unit: milliseconds. */
   readonly retryAfterMs?: number | undefined;
   /** Default 1: what a transport makes. */
   readonly attempts?: number | undefined;

@@ -7,7 +7,9 @@ export type RemovalReason = "not-registered" | "invalid-registration" | "by-call
 
 /** One registration of one user. */
 export interface Registration {
+  /** Whose it is: a key of the app server's own. */
   readonly userId: string;
+  /** What to send to. */
   readonly token: RegistrationToken;
   /** When the app last reported it, or the service last vouched for it as canonical. Milliseconds since the epoch. */
   readonly registeredAt: number;
@@ -17,25 +19,36 @@ export interface Registration {
 export type RegistrationChange =
   | {
       readonly type: "replaced";
+      /** Counts up by one from change to change. */
       readonly sequence: number;
+      /** The one that was superseded. */
       readonly token: RegistrationToken;
+      /** The one that took its place. */
       readonly canonicalRegistrationId: RegistrationToken;
       /** Users whose registration it was. Empty: the token was not stored, and the rewrite is remembered all the same. */
       readonly userIds: readonly string[];
     }
   | {
       readonly type: "removed";
+      /** Counts up by one from change to change. */
       readonly sequence: number;
+      /** The one that is no more. */
       readonly token: RegistrationToken;
+      /** Who or what removed it. */
       readonly reason: RemovalReason;
+      /** Users whose registration it was. */
       readonly userIds: readonly string[];
     }
   | {
       /** Refused in a way that does not prove the token dead: nothing was removed, somebody should look. */
       readonly type: "suspect";
+      /** Counts up by one from change to change. */
       readonly sequence: number;
+      /** The doubtful one. */
       readonly token: RegistrationToken;
+      /** How the service refused it. */
       readonly reason: SuspectCode;
+      /** Users whose registration it is. */
       readonly userIds: readonly string[];
     };
 

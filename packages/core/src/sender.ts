@@ -46,10 +46,15 @@ export interface SendAllOptions extends SendOptions {
 export interface SendAllProgress {
   /** Outcomes so far. */
   readonly settled: number;
+  /** Of them, by kind: taken by the service. */
   readonly accepted: number;
+  /** Tokens that were dead. */
   readonly unregistered: number;
+  /** Not accepted, worth another try later. */
   readonly retryable: number;
+  /** Written, never answered. */
   readonly ambiguous: number;
+  /** Refused for good. */
   readonly rejected: number;
 }
 
@@ -121,5 +126,6 @@ export interface SenderOptions {
 
 /** A transport, and the rest. */
 export interface CreateSenderOptions extends SenderOptions {
+  /** What makes the attempts. Without retries of its own: the sender adds them. */
   readonly transport: DownstreamTransport;
 }

@@ -17,6 +17,7 @@ export const CcsDownstreamSchema = z.looseObject({
   message_id: z.string(),
   delivery_receipt_requested: z.boolean().optional(),
 });
+/** What `CcsDownstreamSchema` reads. */
 export type CcsDownstream = z.output<typeof CcsDownstreamSchema>;
 
 /** The app server's acknowledgement of an upstream message or receipt. */
@@ -25,6 +26,7 @@ export const CcsClientAckSchema = z.looseObject({
   message_id: z.string(),
   message_type: z.literal("ack"),
 });
+/** What `CcsClientAckSchema` reads. */
 export type CcsClientAck = z.output<typeof CcsClientAckSchema>;
 
 /** CCS took the message named. Not delivery. */

@@ -56,6 +56,7 @@ export const FcmV1AndroidNotificationSchema = z.strictObject({
   image: z.string().optional(),
   proxy: upper(["PROXY_UNSPECIFIED", "ALLOW", "DENY", "IF_PRIORITY_LOWERED"]).optional(),
 });
+/** What `FcmV1AndroidNotificationSchema` reads. */
 export type FcmV1AndroidNotification = z.output<typeof FcmV1AndroidNotificationSchema>;
 
 const LabelOptionsSchema = z.strictObject({ analytics_label: z.string().optional() });
@@ -73,6 +74,7 @@ export const FcmV1AndroidSchema = z.strictObject({
   bandwidth_constrained_ok: z.boolean().optional(),
   restricted_satellite_ok: z.boolean().optional(),
 });
+/** What `FcmV1AndroidSchema` reads. */
 export type FcmV1Android = z.output<typeof FcmV1AndroidSchema>;
 
 /** `message.apns`. The payload is Apple's business. */
@@ -82,6 +84,7 @@ export const FcmV1ApnsSchema = z.strictObject({
   fcm_options: z.strictObject({ analytics_label: z.string().optional(), image: z.string().optional() }).optional(),
   live_activity_token: z.string().optional(),
 });
+/** What `FcmV1ApnsSchema` reads. */
 export type FcmV1Apns = z.output<typeof FcmV1ApnsSchema>;
 
 /** `message.webpush`. The notification is the browser's business. */
@@ -91,6 +94,7 @@ export const FcmV1WebpushSchema = z.strictObject({
   notification: z.record(z.string(), z.unknown()).optional(),
   fcm_options: z.strictObject({ link: z.string().optional(), analytics_label: z.string().optional() }).optional(),
 });
+/** What `FcmV1WebpushSchema` reads. */
 export type FcmV1Webpush = z.output<typeof FcmV1WebpushSchema>;
 
 /** `message`: exactly one of `token`, `fid`, `topic` and `condition`, which is checked apart from the shape. */
@@ -110,6 +114,7 @@ export const FcmV1MessageSchema = z.strictObject({
   webpush: FcmV1WebpushSchema.optional(),
   fcm_options: LabelOptionsSchema.optional(),
 });
+/** What `FcmV1MessageSchema` reads. */
 export type FcmV1Message = z.output<typeof FcmV1MessageSchema>;
 
 /**
@@ -121,10 +126,12 @@ export const FcmV1SendRequestSchema = z.strictObject({
   message: FcmV1MessageSchema,
   validate_only: z.boolean().optional(),
 });
+/** What `FcmV1SendRequestSchema` reads. */
 export type FcmV1SendRequest = z.output<typeof FcmV1SendRequestSchema>;
 
 /** The answer to a message that was taken. Legacy device groups were answered with an empty object. */
 export const FcmV1SendResponseSchema = z.looseObject({ name: z.string().optional() });
+/** What `FcmV1SendResponseSchema` reads. */
 export type FcmV1SendResponse = z.output<typeof FcmV1SendResponseSchema>;
 
 /** `@type` of the detail that holds the error code. */
@@ -150,6 +157,7 @@ export const FcmV1ErrorDetailSchema = z.looseObject({
   /** `BadRequest`. */
   fieldViolations: lenient(objects(z.looseObject({ field: lenient(z.string()), description: lenient(z.string()) }))),
 });
+/** What `FcmV1ErrorDetailSchema` reads. */
 export type FcmV1ErrorDetail = z.output<typeof FcmV1ErrorDetailSchema>;
 
 /**
@@ -168,6 +176,7 @@ export const FcmV1ErrorResponseSchema = z.looseObject({
     }),
   ]),
 });
+/** What `FcmV1ErrorResponseSchema` reads. */
 export type FcmV1ErrorResponse = z.output<typeof FcmV1ErrorResponseSchema>;
 
 // keys under these belong to the app, to Apple or to the browser, and are left as they are

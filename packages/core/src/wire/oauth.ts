@@ -21,6 +21,7 @@ export const ServiceAccountKeySchema = z.looseObject({
   /** Where the grant is exchanged for a token. */
   token_uri: z.string().min(1).optional(),
 });
+/** What `ServiceAccountKeySchema` reads. */
 export type ServiceAccountKey = z.output<typeof ServiceAccountKeySchema>;
 
 /** The token endpoint's answer. */
@@ -33,6 +34,7 @@ export const OAuthTokenResponseSchema = z.looseObject({
     .catch(undefined),
   token_type: z.string().optional(),
 });
+/** What `OAuthTokenResponseSchema` reads. */
 export type OAuthTokenResponse = z.output<typeof OAuthTokenResponseSchema>;
 
 /** The token endpoint's refusal. */
@@ -40,4 +42,5 @@ export const OAuthErrorResponseSchema = z.looseObject({
   error: z.string(),
   error_description: z.string().optional(),
 });
+/** What `OAuthErrorResponseSchema` reads. */
 export type OAuthErrorResponse = z.output<typeof OAuthErrorResponseSchema>;
