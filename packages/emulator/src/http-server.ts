@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { createSecureServer, type Http2SecureServer } from "node:http2";
+import { constants, createSecureServer, type Http2SecureServer, type Http2ServerRequest } from "node:http2";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { GOOGLE_HOSTS } from "./certificates.ts";
 import { type SpoiledKind, spoil } from "./servers/spoil.ts";
@@ -188,10 +188,21 @@ function tlsServer(
   });
   server.on("sessionError", () => {});
   // the compatibility layer's request and response are what the router takes
-  server.on("request", (request, response) =>
-    app.routing(request as unknown as IncomingMessage, response as unknown as ServerResponse),
-  );
+  server.on("request", (request, response) => {
+    if (request.httpVersionMajor === 2) limitBody(request, limits.requestTimeout);
+    app.routing(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+  });
   return server;
+}
+
+/** Node's time limit for whole requests is for HTTP/1.1 alone: a stream whose body does not end in time is reset. */
+function limitBody(request: Http2ServerRequest, timeoutMs: number): void {
+  const { stream } = request;
+  if (stream.endAfterHeaders) return;
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), timeoutMs).unref();
+  const done = (): void => clearTimeout(timer);
+  request.once("end", done);
+  stream.once("close", done);
 }
 
 /** Tells that a request was answered. */
