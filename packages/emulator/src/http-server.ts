@@ -8,13 +8,12 @@ import {
 import { constants, createSecureServer, type Http2SecureServer, type Http2ServerRequest } from "node:http2";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { GOOGLE_HOSTS } from "./certificates.ts";
+import { LiveStreams } from "./live-streams.ts";
 import { type SpoiledKind, spoil } from "./servers/spoil.ts";
 import { SocketGuard } from "./socket-guard.ts";
 
 /** Largest body taken unless a route says otherwise: about what the service's front end took. Unit: bytes. */
 export const MAX_BODY_BYTES = 1_048_576;
-/** A reader of live events that leaves more unread is let go; a page connects again and catches up. Unit: bytes. Ours. */
-const MAX_UNREAD_EVENT_BYTES = 8 * 1_048_576;
 
 /** A request as the doors see it. */
 export interface HttpRequest {
@@ -105,13 +104,13 @@ export async function createHttpApp(routes: readonly HttpRoute[], options: HttpA
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 8192, ignoreDuplicateSlashes: false },
     logger: false,
   });
-  const streams = new Set<() => void>();
+  const streams = new LiveStreams();
   install(app, routes, options, streams);
   await app.ready();
   return {
     listen: (where) => listen(app, where, options.patienceMs),
     async close() {
-      for (const end of streams) end();
+      streams.endAll();
       await app.close();
     },
   };
@@ -212,7 +211,7 @@ function install(
   app: FastifyInstance,
   routes: readonly HttpRoute[],
   options: HttpAppOptions,
-  streams: Set<() => void>,
+  streams: LiveStreams,
 ): void {
   const { onAnswer } = options;
   app.removeAllContentTypeParsers();
@@ -258,29 +257,11 @@ function install(
         if (!("stream" in answer)) return write(answer, request, reply, report);
         reply.hijack();
         report(request, 200);
-        startStream(answer, reply.raw as ServerResponse, streams);
+        streams.start(answer, reply.raw as ServerResponse);
         return reply;
       },
     });
   }
-}
-
-function startStream(answer: HttpStream, raw: ServerResponse, streams: Set<() => void>): void {
-  raw.writeHead(200, { "content-type": answer.contentType, "cache-control": "no-store" });
-  raw.write("\n");
-  const stop = answer.stream((text) => {
-    // a listener that does not read is cut off rather than waited for
-    if (raw.writableLength > MAX_UNREAD_EVENT_BYTES) raw.destroy();
-    else raw.write(text);
-  });
-  const end = (): void => {
-    streams.delete(end);
-    stop();
-    raw.end();
-  };
-  streams.add(end);
-  raw.on("close", end);
-  raw.on("error", () => {});
 }
 
 async function write(
