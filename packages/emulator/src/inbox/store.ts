@@ -13,7 +13,9 @@ type Entry = Writable<Omit<CapturedMessage, "timeline">> & { timeline: TimelineE
 
 /** What a message costs; what it shares with the one before (one request, many recipients) is counted once. */
 function weigh(message: CapturedMessage, before: CapturedMessage | undefined): number {
-  let weight = 500 + (message.wire === before?.wire ? 0 : message.wire.length);
+  const { to, messageId, collapseKey, wire } = message;
+  let weight = 500 + to.length + (messageId?.length ?? 0) + (collapseKey?.length ?? 0);
+  if (wire !== before?.wire) weight += wire.length;
   if (message.data !== before?.data)
     for (const key in message.data) weight += key.length + (message.data[key]?.length ?? 0);
   return weight;

@@ -49,8 +49,8 @@ export class ReceivedMessages {
   }
 }
 
-function weigh({ data, notification }: DeviceMessage): number {
-  let weight = 500;
+function weigh({ data, notification, messageId, collapseKey, from, token }: DeviceMessage): number {
+  let weight = 500 + from.length + token.length + (messageId?.length ?? 0) + (collapseKey?.length ?? 0);
   for (const key in data) weight += key.length + (data[key]?.length ?? 0);
   for (const key in notification) weight += key.length + String(notification[key]).length;
   return weight;

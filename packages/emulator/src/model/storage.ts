@@ -40,6 +40,7 @@ export class MessageStorage<T> {
   readonly #random: Random;
   readonly #limit: number;
   #deleted = 0;
+  #markerUntil = Number.POSITIVE_INFINITY;
 
   constructor(eviction: EvictionRule, random: Random, limit: number = MAX_STORED) {
     this.#eviction = eviction;
@@ -49,6 +50,16 @@ export class MessageStorage<T> {
 
   get size(): number {
     return this.#slots.size + this.#list.length;
+  }
+
+  /** Messages without a collapse key that are stored at most. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Until when the app would be told of the marker. The service's time, milliseconds since the epoch. */
+  get markerUntil(): number {
+    return this.#markerUntil;
   }
 
   /** How many messages the marker stands for; 0 when there is none. */
@@ -93,16 +104,24 @@ export class MessageStorage<T> {
     return taken;
   }
 
-  /** The marker's count, once; counting starts again from 0. */
-  takeDeleted(): number {
-    const deleted = this.#deleted;
+  /** A message was discarded without being stored; the marker counts it, and is not given to the app after that time. */
+  countDiscarded(markerUntil: number): void {
+    this.#deleted++;
+    this.#markerUntil = markerUntil;
+  }
+
+  /** The marker's count, once, 0 when its time has passed; counting starts again from 0. */
+  takeDeleted(now: number): number {
+    const deleted = now <= this.#markerUntil ? this.#deleted : 0;
     this.#deleted = 0;
+    this.#markerUntil = Number.POSITIVE_INFINITY;
     return deleted;
   }
 
   /** Puts a saved marker back. */
-  restoreDeleted(count: number): void {
+  restoreDeleted(count: number, markerUntil: number): void {
     this.#deleted = count;
+    this.#markerUntil = markerUntil;
   }
 
   /** What is stored, without taking it. */

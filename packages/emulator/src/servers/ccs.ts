@@ -5,8 +5,9 @@ import { SocketGuard } from "../socket-guard.ts";
 import { CcsConnection, type CcsPhase } from "./ccs-connection.ts";
 import type { CcsContext } from "./ccs-context.ts";
 
-/** `message_id`s remembered, to tell a repeated one. Ours. */
+/** `message_id`s remembered, to tell a repeated one, and their text together (in characters). Ours. */
 const MAX_REMEMBERED = 100_000;
+const MAX_REMEMBERED_TEXT = 8 * 1_048_576;
 
 /** One connection of an app server. */
 export interface EmulatedConnection {
@@ -99,6 +100,7 @@ export async function startCcsServer(
   const all = new Set<CcsConnection>();
   const waiters = new Set<() => void>();
   const remembered = new Set<string>();
+  let rememberedText = 0;
   let closed = false;
   let count = 0;
 
@@ -124,8 +126,12 @@ export async function startCcsServer(
       const key = `${senderId}\n${messageId}`;
       if (remembered.has(key)) return true;
       remembered.add(key);
+      rememberedText += key.length;
       // all at once: dropping the oldest one by one makes a set slow
-      if (remembered.size > MAX_REMEMBERED) remembered.clear();
+      if (remembered.size > MAX_REMEMBERED || rememberedText > MAX_REMEMBERED_TEXT) {
+        remembered.clear();
+        rememberedText = 0;
+      }
       return false;
     },
   };
