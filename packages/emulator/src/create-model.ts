@@ -40,13 +40,13 @@ export function createModel(settings: ResolvedOptions): Model {
     maxDevices: settings.maxDevices,
   });
   const isKnown = (token: string, senderId: string): boolean => {
-    const app = registry.byToken(token);
+    const app = service.appOf(token);
     return app !== undefined && (app.senderIds.size === 0 || app.senderIds.has(senderId));
   };
   const groups = new DeviceGroups(() => ids.notificationKey(), isKnown, settings.maxDevices);
   const { upstreamWindow: window, upstreamResendMs: resendMs } = settings.ccs;
   const upstream = new UpstreamQueues({ clock, networkClock, window, resendMs, events, counters });
-  const service = new CloudService({
+  const service: CloudService = new CloudService({
     clock,
     ids,
     profile: PROFILES[settings.profile],

@@ -83,6 +83,18 @@ describe("tokens", () => {
     expect([...registry.apps()]).toEqual([]);
   });
 
+  it("registers no member of a group that is gone for a dry run, and counts it as reached", () => {
+    const { device, send, groups, registry, service } = testWorld({ autoRegister: true });
+    const app = device({ token: "token-a" });
+    const made = groups.create("1234567890", "g", ["token-a"]);
+    const key = "group" in made ? (made.group.keys[0] as string) : "";
+    service.remove(app);
+    expect(send(key, { dryRun: true })).toMatchObject({ kind: "accepted", group: { success: 1, failure: 0 } });
+    expect([...registry.apps()]).toEqual([]);
+    expect(send(key)).toMatchObject({ kind: "accepted", group: { success: 1, failure: 0 } });
+    expect(registry.byToken("token-a")?.received).toHaveLength(1);
+  });
+
   it("registers no more by itself than maxDevices allows", () => {
     const { send } = testWorld({ autoRegister: true, maxDevices: 2 });
     expect(["tok-1", "tok-2", "tok-3"].map((token) => send(token).kind)).toEqual(["accepted", "accepted", "refused"]);

@@ -100,6 +100,11 @@ export class CloudService {
     return undefined;
   }
 
+  /** The app that a token belongs to; with `autoRegister` a well-formed one that nobody has becomes a new device's. */
+  appOf(token: string): AppInstance | undefined {
+    return this.#parts.registry.byToken(token) ?? this.#autoRegistered(token);
+  }
+
   /** Captures a message and decides on it at once. */
   send(incoming: IncomingMessage): Decision {
     return this.decide(this.receive(incoming), incoming);
@@ -255,19 +260,25 @@ export class CloudService {
     if (fault !== undefined) return fault;
     const failed: string[] = [];
     const meant: { app: AppInstance; token: string }[] = [];
+    let unregistered = 0;
     for (const token of group.members) {
+      if (message.dryRun && this.#wouldRegister(token)) {
+        unregistered++; // as above: no trace
+        continue;
+      }
       const app = this.#findApp(token, message);
       if ("kind" in app || this.#refusalOf(message, app, MAX_PAYLOAD_BYTES, [token]) !== undefined) failed.push(token);
       else meant.push({ app, token });
     }
     const decision = this.#newDecision(message);
     this.#parts.inbox.name(captured, decision.messageId);
-    if (meant.length === 0) {
+    const success = meant.length + unregistered;
+    if (success === 0) {
       this.#parts.inbox.note(captured, this.#parts.clock.now(), "discarded", {
         detail: "no member of the group could be sent to",
       });
     } else this.#dispatch(captured, message, meant);
-    return { ...decision, group: { success: meant.length, failure: failed.length, failed } };
+    return { ...decision, group: { success, failure: failed.length, failed } };
   }
 
   #findApp(token: string, message: IncomingMessage): AppInstance | Refusal {
@@ -278,7 +289,7 @@ export class CloudService {
         detail: `Invalid token on 'to' field: ${token.slice(0, 100)}`,
       };
     }
-    const app = this.#parts.registry.byToken(token) ?? this.#autoRegistered(token);
+    const app = this.appOf(token);
     if (app === undefined) return { kind: "refused", code: "not-registered" };
     if (!admits(app, message.senderId))
       return { kind: "refused", code: "mismatch-sender-id", detail: "SenderId mismatch" };

@@ -28,7 +28,8 @@ export const topicSubscriptionsDoor: HttpDoor = (context) => {
         const registration = request.params["registration"] ?? "";
         const fault = context.faults.takeRefusal("instance-id", [registration]);
         if (fault !== undefined) return refusalAnswer(fault);
-        const app = context.registry.byToken(registration);
+        const creates = method === "POST" || method === "PATCH";
+        const app = creates ? context.service.appOf(registration) : context.registry.byToken(registration);
         return app === undefined ? notFound() : handle(request, app);
       }),
   });
