@@ -105,6 +105,22 @@ describe("the control API", () => {
     expect(emulator.faults.armed).toEqual([]);
   });
 
+  it("arms no fault that could not be answered as it says, and says when there is none to disarm", async () => {
+    await using emulator = await startEmulator();
+    for (const [body, said] of [
+      [{ kind: "request", status: 503, retryAfter: "a\r\nb" }, /retryAfter: must be text of printable ASCII/],
+      [{ kind: "request", status: 503, contentType: "text/☃" }, /contentType: must be text of printable ASCII/],
+      [{ kind: "next", error: "unavailable", retryAfter: { date: 1e300 } }, /retryAfter: must be a date/],
+      [{ kind: "next", error: "unavailable", times: 1.5 }, /times: must be a whole number/],
+    ] as const) {
+      const { status, json } = await api(emulator, "POST", "/faults", body);
+      expect(status).toBe(400);
+      expect(json.error).toMatch(said);
+    }
+    expect(emulator.faults.armed).toEqual([]);
+    expect((await api(emulator, "DELETE", "/faults/7")).status).toBe(404);
+  });
+
   it("moves the clock, drains, cuts, acks, nacks and resets", async () => {
     await using emulator = await startEmulator();
     const device = emulator.createDevice({ token: "token-a", connected: false });
@@ -318,6 +334,40 @@ describe("a saved state", () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it("is refused with its reason: from a newer emulator, cut short, with a field of another type, with a name twice", async () => {
+    await using source = await busy();
+    await using emulator = await startEmulator({ httpsPort: false, ccsPort: false });
+    const state = JSON.parse(JSON.stringify(source.saveState())) as Json;
+    const [device] = state.devices;
+    const put = async (changed: unknown): Promise<Json> => (await api(emulator, "PUT", "/state", changed)).json?.error;
+    expect(await put({ ...state, version: 3, somethingNew: 1 })).toMatch(
+      /version: is 3, and this emulator reads 2: .*newer/,
+    );
+    expect(await put(JSON.stringify(state).slice(0, -20))).toMatch(/not JSON/);
+    expect(await put({ ...state, messages: [{ ...state.messages[0], messageId: 5 }] })).toMatch(/messageId/);
+    expect(await put({ ...state, messages: [{ ...state.messages[0], at: 1e300 }] })).toMatch(/at: /);
+    expect(await put({ ...state, devices: [device, device] })).toMatch(/twice/);
+    const [app] = device.apps;
+    expect(await put({ ...state, devices: [{ ...device, apps: [{ ...app, canonicalToken: "other" }] }] })).toMatch(
+      /canonicalToken that is none of its tokens/,
+    );
+    expect(emulator.devices).toEqual([]);
+    expect(await put(state)).toBeUndefined();
+    expect((await api(emulator, "GET", "/messages?search=token")).status).toBe(200);
+  });
+
+  it("leaves a token with the app that has it now, whoever had it before", async () => {
+    await using source = await startEmulator();
+    const now = source.createDevice({ token: "token-now" });
+    const before = source.createDevice({ token: "token-moved" });
+    before.unregister();
+    now.reregister("token-moved");
+    await using emulator = await startEmulator();
+    emulator.loadState(source.saveState());
+    expect(emulator.deviceOf("token-moved")?.id).toBe(now.id);
+    expect(emulator.device(before.id)?.toJSON()).toMatchObject({ registered: false });
   });
 
   it("that is none changes nothing", async () => {

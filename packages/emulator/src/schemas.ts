@@ -102,7 +102,7 @@ export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
 }
 
 /** zod's issues as ours, with what to say of a field that nobody knows. */
-function problemsIn(error: z.ZodError, unknownField: string): FieldProblem[] {
+export function problemsIn(error: z.ZodError, unknownField: string): FieldProblem[] {
   return problemsOf(error).map(({ path, problem }) => ({
     path,
     problem: problem === "is not a field of a message" ? unknownField : problem,
@@ -267,89 +267,4 @@ function withoutUndefined(value: object): unknown {
 export function jsonSchemaOf(kind: BodyKind): unknown {
   const { $schema: _dialect, ...schema } = z.toJSONSchema(ControlBodies[kind], { io: "input" });
   return schema;
-}
-
-// a saved state
-
-const timelineEntry = z.strictObject({
-  at: z.number(),
-  event: z.string(),
-  deviceId: z.string().optional(),
-  detail: z.string().optional(),
-});
-const savedMessage = z.looseObject({
-  id: z.int().min(1),
-  at: z.number(),
-  door: z.string(),
-  kind: z.string(),
-  to: z.string(),
-  data: wireText,
-  timeToLiveSec: z.number(),
-  state: z.string(),
-  /** Where its text is in `wires`. */
-  wire: z.int().min(0),
-  timeline: z.array(timelineEntry),
-});
-
-const EmulatorStateSchema = z.strictObject({
-  version: z.literal(2),
-  clockOffsetMs: z.number().min(0),
-  devices: z.array(
-    z.strictObject({
-      id: text,
-      name: z.string(),
-      connected: z.boolean(),
-      idle: z.boolean(),
-      awaySince: z.number().optional(),
-      apps: z.array(
-        z.strictObject({
-          id: text,
-          packageName: z.string(),
-          senderIds: z.array(z.string()),
-          tokens: z.array(text),
-          /** When superseded ones stop working. Milliseconds since the epoch. */
-          tokenExpiries: z.record(z.string(), z.number()),
-          canonicalToken: text,
-          installed: z.boolean(),
-          confirmReceipts: z.enum(["auto", "manual"]),
-          topics: z.record(z.string(), z.number()),
-          deletedMessages: z.int().min(0),
-          stored: z.array(
-            z.strictObject({
-              /** The ID of a captured message, or all of one that is not listed any more. */
-              message: z.union([z.int().min(1), savedMessage]),
-              token: text,
-              from: z.string(),
-              expiresAt: z.number(),
-              waitingFor: z.enum(["connection", "activity", "throttle"]),
-            }),
-          ),
-        }),
-      ),
-    }),
-  ),
-  groups: z.array(
-    z.strictObject({ name: text, senderId: z.string(), keys: z.array(text).min(1), members: z.array(text) }),
-  ),
-  total: z.int().min(0),
-  /** What came over the wire: once for all messages of a request. */
-  wires: z.array(z.string()),
-  messages: z.array(savedMessage),
-});
-
-/** A saved state: devices, groups, messages that wait, captured messages. Connections and upstream messages are not part of it. */
-export type EmulatorState = z.output<typeof EmulatorStateSchema>;
-
-/** @throws {InvalidOptionsError} naming what is not as it was written. */
-export function readState(value: unknown): EmulatorState {
-  const parsed = EmulatorStateSchema.safeParse(value);
-  if (!parsed.success) throw new InvalidOptionsError(problemsIn(parsed.error, "is not part of a state").slice(0, 5));
-  let last = 0;
-  for (const { id } of parsed.data.messages) {
-    if (id <= last) throw new InvalidOptionsError([{ path: "messages", problem: "must have IDs that count up" }]);
-    last = id;
-  }
-  if (parsed.data.total < last)
-    throw new InvalidOptionsError([{ path: "total", problem: `must be at least ${last}, the last message's ID` }]);
-  return parsed.data;
 }

@@ -1,6 +1,6 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { InvalidOptionsError } from "@cloud-messaging/core";
-import { type EmulatorState, readState } from "./schemas.ts";
+import { type EmulatorState, readState } from "./state-schema.ts";
 
 /**
  * Reads a saved state; `undefined` when there is no such file yet.

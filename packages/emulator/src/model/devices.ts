@@ -107,6 +107,8 @@ export interface NewApp {
   readonly token: string;
   readonly packageName: string;
   readonly senderIds: readonly string[];
+  /** Whether the service knows that the app is gone, so that the token does not work. Default `false`. */
+  readonly unregistered?: boolean;
 }
 
 /** All devices, their apps and tokens. */
@@ -141,7 +143,7 @@ export class DeviceRegistry {
     return device;
   }
 
-  addApp(device: Device, { id, token, packageName, senderIds }: NewApp): AppInstance {
+  addApp(device: Device, { id, token, packageName, senderIds, unregistered = false }: NewApp): AppInstance {
     const { eviction, random, storageLimit, collapsible, nonCollapsible } = this.#rules;
     const app: AppInstance = {
       id,
@@ -149,7 +151,7 @@ export class DeviceRegistry {
       packageName,
       senderIds: new Set(senderIds),
       canonicalToken: token,
-      tokens: new Set([token]),
+      tokens: new Set(unregistered ? [] : [token]),
       tokenExpiries: new Map(),
       installed: true,
       topics: new Map(),
@@ -163,7 +165,7 @@ export class DeviceRegistry {
     };
     device.apps.add(app);
     this.#apps.set(id, app);
-    this.#tokens.set(token, app);
+    if (!unregistered) this.#tokens.set(token, app);
     return app;
   }
 

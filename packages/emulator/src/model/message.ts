@@ -64,24 +64,28 @@ export interface Refusal {
   readonly retryAfter?: string | undefined;
 }
 
+/** Every {@link MessageState}. */
+export const MESSAGE_STATES = [
+  "held",
+  "accepted",
+  "validated",
+  "stored",
+  "throttled",
+  "delivered",
+  "collapsed",
+  "expired",
+  "discarded",
+  "rejected",
+  "unanswered",
+] as const;
+
 /**
  * Where a captured message stands.
  * `held`: read, and not decided on yet (CCS without automatic acks). `accepted`: taken, no device is meant. `validated`: a dry run.
  * `stored`: waits for its device. `throttled`: waits for the next grant. `collapsed`: a newer one took its place.
  * `expired`, `discarded`, `rejected`: gone; the timeline says why. `unanswered`: its connection ended before the answer.
  */
-export type MessageState =
-  | "held"
-  | "accepted"
-  | "validated"
-  | "stored"
-  | "throttled"
-  | "delivered"
-  | "collapsed"
-  | "expired"
-  | "discarded"
-  | "rejected"
-  | "unanswered";
+export type MessageState = (typeof MESSAGE_STATES)[number];
 
 /** One thing that happened to a message. */
 export interface TimelineEntry {

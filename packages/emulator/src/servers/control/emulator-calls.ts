@@ -1,5 +1,5 @@
 import { liveEvents } from "../../inbox/live.ts";
-import { readState } from "../../schemas.ts";
+import { readState } from "../../state-schema.ts";
 import { parseBoundedJson } from "../json-guard.ts";
 import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
