@@ -121,6 +121,33 @@ describe("the control API", () => {
     expect((await api(emulator, "DELETE", "/faults/7")).status).toBe(404);
   });
 
+  it("shows and changes quotas and tokens, and sets quotas back at a reset", async () => {
+    await using emulator = await startEmulator({ quotas: { concurrentFanOuts: 5 } });
+    const { json } = await api(emulator, "GET", "/settings");
+    expect(json).toMatchObject({
+      quotas: { messagesPerMinute: null, retryAfter: "seconds", concurrentFanOuts: 5 },
+      fcm: { tokenLifetimeSec: 3599, acceptForeignTokens: true },
+    });
+    const changed = await api(emulator, "PATCH", "/settings", {
+      quotas: { messagesPerMinute: 600_000, concurrentFanOuts: null },
+      fcm: { acceptForeignTokens: false },
+    });
+    expect(changed.json).toMatchObject({
+      quotas: { messagesPerMinute: 600_000, concurrentFanOuts: null },
+      fcm: { acceptForeignTokens: false },
+    });
+    expect(emulator.quotas).toMatchObject({ messagesPerMinute: 600_000, concurrentFanOuts: Number.POSITIVE_INFINITY });
+    expect(emulator.fcm.quotaPerMinute).toBe(600_000);
+    expect((await api(emulator, "PATCH", "/settings", { quotas: { messagesPerMinute: 0 } })).status).toBe(400);
+    expect((await api(emulator, "PATCH", "/settings", { quotas: { messages: 1 } })).status).toBe(400);
+    await api(emulator, "POST", "/reset");
+    expect(emulator.quotas).toMatchObject({ messagesPerMinute: Number.POSITIVE_INFINITY, concurrentFanOuts: 5 });
+    const account = emulator.fcm.serviceAccount();
+    expect((await api(emulator, "POST", "/service-account/revoke")).status).toBe(204);
+    expect(emulator.fcm.serviceAccount().private_key_id).not.toBe(account.private_key_id);
+    expect((await api(emulator, "POST", "/access-tokens/expire")).status).toBe(204);
+  });
+
   it("moves the clock, drains, cuts, acks, nacks and resets", async () => {
     await using emulator = await startEmulator();
     const device = emulator.createDevice({ token: "token-a", connected: false });

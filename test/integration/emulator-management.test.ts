@@ -191,6 +191,21 @@ describe("Instance ID", () => {
   });
 });
 
+it("more changes of topics in a second than a project may make are RESOURCE_EXHAUSTED at every door", async () => {
+  await using emulator = await startEmulator({ quotas: { topicChangesPerSecond: 2 } });
+  for (const token of ["tok-a", "tok-b", "tok-c"]) emulator.createDevice({ token });
+  const body = { to: "/topics/news", registration_tokens: ["tok-a", "tok-b", "tok-c"] };
+  const batch = await call(emulator, "/iid/v1:batchAdd", { body });
+  expect(batch.json).toEqual({ results: [{}, {}, { error: "RESOURCE_EXHAUSTED" }] });
+  expect((await call(emulator, "/iid/v1/tok-c/rel/topics/news")).status).toBe(429);
+  const bearer = { headers: { authorization: "Bearer t" }, body: {} };
+  const path = (token: string) => `/v1/projects/1234567890/registrations/${token}/topicSubscriptions?topic_name=a`;
+  const over = await call(emulator, path("tok-a"), bearer);
+  expect(over).toMatchObject({ status: 429, json: { error: { status: "RESOURCE_EXHAUSTED" } } });
+  emulator.advance(1000);
+  expect((await call(emulator, path("tok-a"), bearer)).status).toBe(200);
+});
+
 describe("an emulator that registers unknown tokens by itself", () => {
   it("does so for groups and topics too, so that a first try with them works", async () => {
     await using emulator = await startEmulator({ autoRegister: true });

@@ -8,6 +8,7 @@ import {
   systemClock,
 } from "@cloud-messaging/core";
 import { z } from "zod";
+import { NO_QUOTAS } from "./model/quotas.ts";
 import type { EmulatorOptions } from "./options.ts";
 import type { ApiKey } from "./servers/credentials.ts";
 
@@ -16,6 +17,8 @@ export type { EmulatorOptions } from "./options.ts";
 const port = z.int("must be a whole number from 0 to 65535").min(0).max(65_535);
 const durationMs = z.number().min(0, "must be 0 or more milliseconds");
 const positiveMs = z.number().positive("must be more than 0 milliseconds");
+const countOrNoLimit = z.int().min(1).or(z.literal(Number.POSITIVE_INFINITY));
+const retryAfterForm = z.enum(["seconds", "date", "absent"]);
 const bucket = z.strictObject({ capacity: z.int().min(1), refillEveryMs: positiveMs });
 const apiKey = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
 const senderId = z.string().regex(/^\d{1,20}$/, "must be 1 to 20 digits");
@@ -39,6 +42,8 @@ const CcsOptionsSchema = z.strictObject({
   keepAliveMs: positiveMs.or(z.literal(Number.POSITIVE_INFINITY)).default(60_000),
   drainTimeoutMs: positiveMs.default(10_000),
   drainQuietMs: durationMs.default(250),
+  maxConnectionsPerSender: countOrNoLimit.default(Number.POSITIVE_INFINITY),
+  newConnectionsPerMinute: countOrNoLimit.default(Number.POSITIVE_INFINITY),
   loginTimeoutMs: positiveMs.default(10_000),
   elementStyle: z.enum(["data:gcm", "gcm"]).default("data:gcm"),
   resourceSuffix: z.boolean().default(true),
@@ -50,6 +55,15 @@ const ThrottlingSchema = z.strictObject({
   perDevice: z
     .union([z.strictObject({ perMinute: z.int().min(1), perHour: z.int().min(1) }), z.literal(false)])
     .default(false),
+});
+
+const QuotasSchema = z.strictObject({
+  messagesPerMinute: countOrNoLimit.default(NO_QUOTAS.messagesPerMinute),
+  retryAfter: retryAfterForm.default(NO_QUOTAS.retryAfter),
+  messagesPerTopicPerMinute: countOrNoLimit.default(NO_QUOTAS.messagesPerTopicPerMinute),
+  topicChangesPerSecond: countOrNoLimit.default(NO_QUOTAS.topicChangesPerSecond),
+  fanOutPerSecond: countOrNoLimit.default(NO_QUOTAS.fanOutPerSecond),
+  concurrentFanOuts: countOrNoLimit.default(NO_QUOTAS.concurrentFanOuts),
 });
 
 const EmulatorOptionsSchema = z.strictObject({
@@ -76,8 +90,10 @@ const EmulatorOptionsSchema = z.strictObject({
   lenientNumbers: z.boolean().default(false),
   groupFailureCounts: z.boolean().default(false),
   eviction: z.enum(["oldest", "random"]).default("oldest"),
+  collapseKeyLimit: z.int().min(1).max(100).default(4),
   storageLimit: z.int().min(1).max(10_000).default(100),
   throttling: ThrottlingSchema.prefault({}),
+  quotas: QuotasSchema.prefault({}),
   uninstallDetectionDelayMs: durationMs.default(0),
   supersededLifetimeMs: durationMs.or(z.literal(Number.POSITIVE_INFINITY)).default(Number.POSITIVE_INFINITY),
   maxMessages: z.int().min(1).max(1_000_000).default(10_000),
@@ -139,6 +155,9 @@ const retryAfter = z.union([
 const times = z.number().min(1).describe("How often. Default 1").optional();
 const faultDoor = z.enum(["gcm-http", "ccs", "fcm-v1", "instance-id"]);
 const httpFaultDoor = z.enum(["gcm-http", "fcm-v1", "instance-id", "device-groups"]);
+
+/** `null`: no limit. JSON has no infinity. */
+const limit = z.int().min(1).nullable().optional();
 
 /** Bodies of the control API, by what they are for. */
 export const ControlBodies = {
@@ -241,6 +260,27 @@ export const ControlBodies = {
   ack: z.strictObject({ messageId: text.describe("Default: every held message").optional() }),
   nack: z.strictObject({ messageId: text, error: text, detail: z.string().optional() }),
   autoAck: z.strictObject({ autoAck: z.boolean() }),
+  settings: z.strictObject({
+    quotas: z
+      .strictObject({
+        messagesPerMinute: limit.describe("Messages per project over v1. FCM published 600000"),
+        retryAfter: retryAfterForm.describe("Whether that 429 has a Retry-After, and in which form").optional(),
+        messagesPerTopicPerMinute: limit,
+        topicChangesPerSecond: limit.describe("Per project. FCM published 3000"),
+        fanOutPerSecond: limit.describe("Deliveries of topic messages per project. FCM published about 10000"),
+        concurrentFanOuts: limit.describe("Topic messages of a project under way at the same time. FCM published 1000"),
+      })
+      .optional(),
+    fcm: z
+      .strictObject({
+        tokenLifetimeSec: z.int().min(1).describe("How long new access tokens are good").optional(),
+        acceptForeignTokens: z
+          .boolean()
+          .describe("Whether access tokens that the emulator has not given out are good")
+          .optional(),
+      })
+      .optional(),
+  }),
 } as const;
 
 /** What a body of the control API is for. */

@@ -80,6 +80,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     ccs: ccs ?? noCcs(host),
     inbox,
     faults,
+    quotas: model.quotas.limits,
     fcm,
     events,
     stats: counters,
@@ -127,6 +128,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     reset() {
       clearModel(model);
       faults.clear();
+      model.quotas.reset();
       emulator.ccs.autoAck = settings.ccs.autoAck;
       Object.assign(counters, createCounters());
       events.violations.length = 0;
@@ -142,7 +144,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         try {
           if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
         } finally {
-          service.deviceUpstream.reset();
+          service.reset();
           upstream.reset();
           clock.close();
           events.close();
@@ -204,8 +206,9 @@ async function listen(
     ccsPort === false
       ? undefined
       : await start("CCS", "ccsPort", ccsPort, () => {
-          const { keepAliveMs, ...behaviour } = settings.ccs;
-          const options = { host, port: ccsPort, ...tls, handshakeTimeoutMs: patienceMs, keepAliveMs };
+          const { keepAliveMs, maxConnectionsPerSender, newConnectionsPerMinute, ...behaviour } = settings.ccs;
+          const limits = { maxConnectionsPerSender, newConnectionsPerMinute };
+          const options = { host, port: ccsPort, ...tls, handshakeTimeoutMs: patienceMs, keepAliveMs, ...limits };
           const clock: Clock = settings.clock;
           const { lenientNumbers, groupFailureCounts } = settings;
           return startCcsServer(options, { ...model, ...behaviour, clock, lenientNumbers, groupFailureCounts });

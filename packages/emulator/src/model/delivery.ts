@@ -53,6 +53,15 @@ export class DeliveryEngine {
   deliver(delivery: Delivery): void {
     const { app, captured } = delivery;
     const nowOrNever = captured.timeToLiveSec === 0;
+    // on its way to many it may have taken its time
+    if (this.#rules.registry.app(app.id) !== app) {
+      this.#discard(delivery, "the device was removed");
+      return;
+    }
+    if (!nowOrNever && delivery.expiresAt <= this.#rules.clock.now()) {
+      this.#end(delivery, "expired", "its time to live has passed");
+      return;
+    }
     if (!app.device.connected) {
       if (nowOrNever) {
         this.#discard(delivery, "time to live 0, and the device is not connected");
@@ -187,7 +196,11 @@ export class DeliveryEngine {
       this.#end(collapsed.message, "collapsed", "a newer message with the same collapse key took its place");
     }
     if (evicted !== undefined) {
-      this.#end(evicted.message, "discarded", "more than 4 collapse keys are stored for the app");
+      this.#end(
+        evicted.message,
+        "discarded",
+        `more than ${app.storage.maxCollapseKeys} collapse keys are stored for the app`,
+      );
     }
     for (const other of discarded ?? []) {
       this.#discard(other.message, `the limit of ${app.storage.limit} stored messages was reached: all were discarded`);

@@ -95,6 +95,7 @@ export interface DeviceRules {
   readonly random: Random;
   readonly eviction: EvictionRule;
   readonly storageLimit: number;
+  readonly collapseKeyLimit: number;
   readonly collapsible: BucketRules | undefined;
   readonly nonCollapsible: BucketRules | undefined;
   readonly deviceRate: DeviceRateRules | undefined;
@@ -144,7 +145,7 @@ export class DeviceRegistry {
   }
 
   addApp(device: Device, { id, token, packageName, senderIds, unregistered = false }: NewApp): AppInstance {
-    const { eviction, random, storageLimit, collapsible, nonCollapsible } = this.#rules;
+    const { eviction, random, storageLimit, collapseKeyLimit, collapsible, nonCollapsible } = this.#rules;
     const app: AppInstance = {
       id,
       device,
@@ -155,7 +156,7 @@ export class DeviceRegistry {
       tokenExpiries: new Map(),
       installed: true,
       topics: new Map(),
-      storage: new MessageStorage(eviction, random, storageLimit),
+      storage: new MessageStorage(eviction, random, storageLimit, collapseKeyLimit),
       throttle: new Throttle(collapsible, nonCollapsible),
       cancelGrant: undefined,
       confirmReceipts: "auto",

@@ -20,6 +20,8 @@ export interface IncomingMessage {
   readonly to: string;
   /** On whose behalf; `undefined` when the credentials do not say, and then every token's sender is the right one. */
   readonly senderId?: string | undefined;
+  /** The project whose quota it counts for, where that is not its sender's (v1). */
+  readonly project?: string | undefined;
   /** The sender's own ID of it (CCS). */
   readonly messageId?: string | undefined;
   readonly data: Readonly<Record<string, string>>;

@@ -2,6 +2,7 @@ import { parseCondition } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { testWorld } from "../../../../test/support/emulator-world.ts";
 import { clearModel } from "../create-model.ts";
+import { checkMessage } from "./check-message.ts";
 import type { DeviceGroup } from "./device-groups.ts";
 
 describe("tokens", () => {
@@ -152,12 +153,12 @@ describe("validation", () => {
   it.each(["from", "message_type", "google.x", "googlex", "gcm", "gcm.n"])(
     "refuses the reserved data key %s",
     (key) => {
-      expect(testWorld().service.check({ [key]: "x" }, undefined)).toMatchObject({ code: "invalid-data-key" });
+      expect(checkMessage({ [key]: "x" }, undefined)).toMatchObject({ code: "invalid-data-key" });
     },
   );
 
   it.each([-1, 2_419_201, 1.5, Number.NaN])("refuses a time to live of %d", (ttl) => {
-    expect(testWorld().service.check({}, ttl)).toMatchObject({ code: "invalid-ttl" });
+    expect(checkMessage({}, ttl)).toMatchObject({ code: "invalid-ttl" });
   });
 
   it("validates a dry run in full, answers a placeholder, and leaves no trace on devices, buckets or storage", () => {

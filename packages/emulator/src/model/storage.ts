@@ -39,13 +39,20 @@ export class MessageStorage<T> {
   readonly #eviction: EvictionRule;
   readonly #random: Random;
   readonly #limit: number;
+  readonly #maxCollapseKeys: number;
   #deleted = 0;
   #markerUntil = Number.POSITIVE_INFINITY;
 
-  constructor(eviction: EvictionRule, random: Random, limit: number = MAX_STORED) {
+  constructor(
+    eviction: EvictionRule,
+    random: Random,
+    limit: number = MAX_STORED,
+    maxCollapseKeys: number = MAX_COLLAPSE_KEYS,
+  ) {
     this.#eviction = eviction;
     this.#random = random;
     this.#limit = limit;
+    this.#maxCollapseKeys = maxCollapseKeys;
   }
 
   get size(): number {
@@ -55,6 +62,11 @@ export class MessageStorage<T> {
   /** Messages without a collapse key that are stored at most. */
   get limit(): number {
     return this.#limit;
+  }
+
+  /** Collapse keys that are stored at most. */
+  get maxCollapseKeys(): number {
+    return this.#maxCollapseKeys;
   }
 
   /** Until when the app would be told of the marker. The service's time, milliseconds since the epoch. */
@@ -85,7 +97,7 @@ export class MessageStorage<T> {
       this.#slots.set(key, stored);
       return { collapsed: older };
     }
-    const evicted = this.#slots.size < MAX_COLLAPSE_KEYS ? undefined : this.#evict();
+    const evicted = this.#slots.size < this.#maxCollapseKeys ? undefined : this.#evict();
     this.#slots.set(key, stored);
     return evicted === undefined ? {} : { evicted };
   }

@@ -3,6 +3,7 @@ import { AbortedError, ClosedError, ERROR_CODES, type ErrorCode, InvalidOptionsE
 import type { Refusal } from "../model/message.ts";
 import { SocketGuard } from "../socket-guard.ts";
 import { CcsConnection, type CcsPhase } from "./ccs-connection.ts";
+import { createConnectionLimits } from "./ccs-connection-limits.ts";
 import type { CcsContext } from "./ccs-context.ts";
 
 /** `message_id`s remembered, to tell a repeated one, and their text together (in characters). Ours. */
@@ -83,6 +84,8 @@ export interface CcsServerOptions {
   readonly key: string;
   readonly handshakeTimeoutMs: number;
   readonly keepAliveMs: number;
+  readonly maxConnectionsPerSender: number;
+  readonly newConnectionsPerMinute: number;
 }
 
 /** The emulator's own side of the CCS server. */
@@ -93,7 +96,7 @@ export interface CcsServer extends EmulatedCcs {
 /** Starts the XMPP server; rejects with the system's error when the port cannot be had. */
 export async function startCcsServer(
   options: CcsServerOptions,
-  shared: Omit<CcsContext, "onOnline" | "onClosed" | "seenBefore">,
+  shared: Omit<CcsContext, "onOnline" | "onClosed" | "seenBefore" | "refuseConnection">,
 ): Promise<CcsServer> {
   const guard = new SocketGuard();
   const online = new Map<CcsConnection, EmulatedConnection>();
@@ -101,6 +104,7 @@ export async function startCcsServer(
   const waiters = new Set<() => void>();
   const remembered = new Set<string>();
   let rememberedText = 0;
+  const limits = createConnectionLimits(options, shared);
   let closed = false;
   let count = 0;
 
@@ -118,8 +122,9 @@ export async function startCcsServer(
       shared.upstream.attach(connection.senderId, connection.traffic);
       for (const check of [...waiters]) check();
     },
+    refuseConnection: (senderId) => limits.refuse(senderId),
     onClosed(connection) {
-      online.delete(connection);
+      if (online.delete(connection)) limits.closed(connection.senderId);
       all.delete(connection);
     },
     seenBefore(senderId, messageId) {

@@ -88,10 +88,11 @@ function changeTopic(
   add: boolean,
   senderId: string | undefined,
 ): string | undefined {
-  const { registry, service, faults, clock, events } = context;
+  const { registry, service, faults, quotas, settings, clock, events } = context;
   const fault = faults.takeRefusal("instance-id", [token]);
   if (fault !== undefined) return fault.word ?? wireStringFor("instanceId", fault.code) ?? "INTERNAL";
   if (isMalformed(token)) return "INVALID_ARGUMENT";
+  if (!quotas.spendTopicChange(senderId ?? settings.senderId)) return "RESOURCE_EXHAUSTED";
   const app = service.appOf(token);
   if (app === undefined) return "NOT_FOUND";
   if (!admits(app, senderId)) return "PERMISSION_DENIED";
