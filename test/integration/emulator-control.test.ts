@@ -251,6 +251,10 @@ describe("the control API", () => {
     expect(await ask({ origin: "null" })).toBe(403);
     expect(await ask({ host: "evil.example" })).toBe(403);
     expect(await ask({ origin: emulator.httpUrl })).toBe(200);
+    expect(await ask({ "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" })).toBe(403);
+    expect(await ask({ "sec-fetch-site": "same-site", "sec-fetch-mode": "cors" })).toBe(403);
+    expect(await ask({ "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" })).toBe(200); // a link was followed
+    expect(await ask({ "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors" })).toBe(200);
     expect(await ask({ host: "push.example.com" })).toBe(200);
     expect(await ask({ host: "emulator" })).toBe(200);
   });
