@@ -81,6 +81,13 @@ describe("the control API", () => {
       timeline: [{ event: "accepted" }, { event: "delivered" }],
     });
     expect((await api(emulator, "GET", "/messages/latest")).json.to).toBe("nobody");
+    expect((await api(emulator, "GET", "/messages/latest?to=token-a")).json).toMatchObject({
+      id: 1,
+      wire: expect.stringContaining("needle"),
+    });
+    expect((await api(emulator, "GET", "/messages/latest?state=delivered&search=needle")).json.id).toBe(1);
+    expect((await api(emulator, "GET", "/messages/latest?to=token")).json.error).toBe("no captured message matches");
+    expect((await api(emulator, "GET", "/messages?to=nobody")).json.messages).toHaveLength(1);
     await api(emulator, "DELETE", "/messages");
     expect((await api(emulator, "GET", "/messages/latest")).status).toBe(404);
   });
