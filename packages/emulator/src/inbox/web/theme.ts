@@ -1,4 +1,4 @@
-import { useEffect, useState } from "./preact.ts";
+import { useLayoutEffect, useState } from "./preact.ts";
 
 /** Which colours: those of the system, or as chosen. */
 export type Theme = "auto" | "light" | "dark";
@@ -8,7 +8,8 @@ const KEY = "cloud-messaging-emulator.theme";
 /** The chosen theme, remembered in this browser. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const [theme, setTheme] = useState<Theme>(readTheme);
-  useEffect(() => {
+  // before it is drawn: the button does not say dark while the page is light
+  useLayoutEffect(() => {
     if (theme === "auto") delete document.documentElement.dataset["theme"];
     else document.documentElement.dataset["theme"] = theme;
     try {
