@@ -213,10 +213,10 @@ describe("storage", () => {
     const { device, send, service, inbox } = testWorld({ maxMessages: 20_000 });
     const apps = Array.from({ length: 200 }, () => device({ connected: false }));
     const first: number[] = [];
-    // each its own text, 2 MB per round
+    // each its own text, 4 MB per round
     for (let n = 0; n < 60; n++) {
       for (const app of apps) {
-        send(app.canonicalToken, { data: { n: `${n}` }, wire: `${n} ${app.id} ${"x".repeat(10_000)}` });
+        send(app.canonicalToken, { data: { n: `${n}` }, wire: `${n} ${app.id} ${"x".repeat(20_000)}` });
         if (n === 0) first.push(inbox.total);
       }
     }

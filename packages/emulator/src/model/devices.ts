@@ -62,6 +62,8 @@ export interface AppInstance {
   cancelGrant: (() => void) | undefined;
   confirmReceipts: "auto" | "manual";
   readonly received: DeviceMessage[];
+  /** The number of each among all that devices received. */
+  readonly receivedAs: number[];
   /** All it ever received, those no longer listed included. */
   receivedTotal: number;
   /** Messages that it got and that asked for a receipt not yet confirmed, by inbox ID. */
@@ -161,6 +163,7 @@ export class DeviceRegistry {
       cancelGrant: undefined,
       confirmReceipts: "auto",
       received: [],
+      receivedAs: [],
       receivedTotal: 0,
       unconfirmed: new Map(),
     };

@@ -110,6 +110,8 @@ export interface Delivery {
   /** Milliseconds since the epoch, in the service's time. */
   readonly expiresAt: number;
   cancelExpiry?: (() => void) | undefined;
+  /** Its number among the messages that wait, while it does. */
+  waitingAs?: number | undefined;
 }
 
 /** A message as the service captured it: what came, what was answered, and what became of it. */
