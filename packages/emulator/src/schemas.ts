@@ -8,6 +8,7 @@ import {
   systemClock,
 } from "@cloud-messaging/core";
 import { z } from "zod";
+import { MESSAGE_STATES } from "./model/message.ts";
 import { NO_QUOTAS } from "./model/quotas.ts";
 import type { EmulatorOptions } from "./options.ts";
 import type { ApiKey } from "./servers/credentials.ts";
@@ -308,3 +309,93 @@ export function jsonSchemaOf(kind: BodyKind): unknown {
   const { $schema: _dialect, ...schema } = z.toJSONSchema(ControlBodies[kind], { io: "input" });
   return schema;
 }
+
+// a saved state
+
+/** The form of the states written now. */
+export const STATE_VERSION = 2;
+/** Milliseconds since the epoch, within what a `Date` can hold. */
+const time = z.number().min(-8.64e15).max(8.64e15);
+const timelineEntry = z.strictObject({
+  at: time,
+  event: z.string(),
+  deviceId: z.string().optional(),
+  detail: z.string().optional(),
+});
+const savedMessage = z.strictObject({
+  id: z.int().min(1),
+  at: time,
+  door: z.enum(["gcm-http", "ccs", "fcm-v1"]),
+  kind: z.enum(["token", "topic", "condition", "group"]),
+  to: z.string(),
+  senderId: z.string().optional(),
+  messageId: z.string().optional(),
+  data: wireText,
+  notification: z.record(z.string(), z.unknown()).optional(),
+  collapseKey: z.string().optional(),
+  timeToLiveSec: z.number(),
+  priority: z.string().optional(),
+  delayWhileIdle: z.boolean(),
+  dryRun: z.boolean(),
+  receiptRequested: z.boolean(),
+  state: z.enum(MESSAGE_STATES),
+  reason: z.string().optional(),
+  code: z.string().optional(),
+  devices: z.int().min(0),
+  delivered: z.int().min(0),
+  /** Where its text is in `wires`. */
+  wire: z.int().min(0),
+  timeline: z.array(timelineEntry),
+});
+
+/** A saved state, each field as it was written. */
+export const EmulatorStateSchema = z.strictObject({
+  version: z.literal(STATE_VERSION),
+  clockOffsetMs: z.number().min(0),
+  devices: z.array(
+    z.strictObject({
+      id: text,
+      name: z.string(),
+      connected: z.boolean(),
+      idle: z.boolean(),
+      awaySince: time.optional(),
+      apps: z.array(
+        z.strictObject({
+          id: text,
+          packageName: z.string(),
+          senderIds: z.array(z.string()),
+          tokens: z.array(text),
+          /** When superseded ones stop working. Milliseconds since the epoch. */
+          tokenExpiries: z.record(z.string(), time),
+          canonicalToken: text,
+          installed: z.boolean(),
+          confirmReceipts: z.enum(["auto", "manual"]),
+          topics: z.record(z.string(), time),
+          deletedMessages: z.int().min(0),
+          /** Until when the app would be told of them, where there is an end. Milliseconds since the epoch. */
+          markerUntil: time.optional(),
+          stored: z.array(
+            z.strictObject({
+              /** The ID of a captured message, or all of one that is not listed any more. */
+              message: z.union([z.int().min(1), savedMessage]),
+              token: text,
+              from: z.string(),
+              expiresAt: time,
+              waitingFor: z.enum(["connection", "activity", "throttle"]),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+  groups: z.array(
+    z.strictObject({ name: text, senderId: z.string(), keys: z.array(text).min(1), members: z.array(text) }),
+  ),
+  total: z.int().min(0),
+  /** What came over the wire: once for all messages of a request. */
+  wires: z.array(z.string()),
+  messages: z.array(savedMessage),
+});
+
+/** A saved state: devices, groups, messages that wait, captured messages. Connections and upstream messages are not part of it. */
+export type EmulatorState = z.output<typeof EmulatorStateSchema>;

@@ -6,13 +6,13 @@ import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
 import { type Emulator, ProtocolViolationError } from "./emulator.ts";
 import { createHttpApp, type HttpApp, type HttpRoute, type HttpServer } from "./http-server.ts";
 import type { EmulatorOptions } from "./options.ts";
-import { type ResolvedOptions, resolveOptions } from "./schemas.ts";
+import { readState } from "./read-state.ts";
+import { type EmulatorState, type ResolvedOptions, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
 import { controlRoutes } from "./servers/control/control-api.ts";
 import { inboxPageRoutes } from "./servers/inbox-page.ts";
 import { restoreState, type StateParts, takeState } from "./state.ts";
 import { checkStateFile, loadStateFile, saveStateFile } from "./state-file.ts";
-import { type EmulatorState, readState } from "./state-schema.ts";
 import { createCounters } from "./stats.ts";
 
 export type { Emulator } from "./emulator.ts";

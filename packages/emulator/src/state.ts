@@ -5,7 +5,7 @@ import type { DeviceGroups } from "./model/device-groups.ts";
 import type { DeviceRegistry } from "./model/devices.ts";
 import type { CapturedMessage } from "./model/message.ts";
 import type { CloudService } from "./model/service.ts";
-import type { EmulatorState } from "./state-schema.ts";
+import type { EmulatorState } from "./schemas.ts";
 
 /** What a state is taken from and put back into. */
 export interface StateParts {

@@ -1,6 +1,6 @@
 import type { Emulator } from "../../emulator.ts";
 import { liveEvents } from "../../inbox/live.ts";
-import { readState } from "../../state-schema.ts";
+import { readState } from "../../read-state.ts";
 import { parseBoundedJson } from "../json-guard.ts";
 import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
