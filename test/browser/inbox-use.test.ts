@@ -54,6 +54,7 @@ describeInBrowser("using the inbox", (open) => {
     await page.getByText("1 shown").waitFor();
     await page.keyboard.press("Escape"); // out of the search
     await page.keyboard.press("2");
+    await page.getByRole("button", { name: "Add a device" }).waitFor(); // the list of messages names the phone as well
     await page.locator(".row", { hasText: /Pixel/ }).waitFor();
     await page.keyboard.press("j");
     await detail.getByRole("heading", { name: "Pixel" }).waitFor();
@@ -190,6 +191,62 @@ describeInBrowser("using the inbox", (open) => {
     expect(await top()).toBe(before);
     // on a machine that is slow enough the page loses its event stream and connects again: it has caught up, as was just seen
     expect(complaints.filter((text) => !text.includes("ERR_INCOMPLETE_CHUNKED_ENCODING"))).toEqual([]);
+  });
+
+  it("marks what comes in as new until it is looked at, and counts it in the title", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice({ name: "Pixel" });
+    await sendOverHttp(emulator, { to: phone.token, notification: { title: "Before" } });
+    await using inbox = await open(emulator);
+    const { page, complaints } = inbox;
+    await page.locator(".row", { hasText: "Before" }).waitFor();
+    expect(await page.locator(".row .new").count()).toBe(0);
+    for (const title of ["First", "Second"]) await sendOverHttp(emulator, { to: phone.token, notification: { title } });
+    await page.locator(".foot", { hasText: "2 new" }).waitFor();
+    expect(await page.title()).toBe("(2) Cloud messaging emulator");
+    await page.locator(".row", { hasText: "Second" }).click();
+    await page.locator(".foot", { hasText: "1 new" }).waitFor();
+    expect(await page.locator(".row", { hasText: "Second" }).locator(".new").count()).toBe(0);
+    await page.getByRole("button", { name: "Mark as seen" }).click();
+    await page.locator(".row .new").waitFor({ state: "detached" });
+    expect(await page.title()).toBe("Cloud messaging emulator");
+    expect(complaints).toEqual([]);
+  });
+
+  it("keeps what narrows the list down in the address, for a reload and for others", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice();
+    for (const title of ["One", "Two words", "Three"])
+      await sendOverHttp(emulator, { to: phone.token, notification: { title } });
+    await sendOverHttp(emulator, { to: "nobody", notification: { title: "Lost words" } });
+    await using inbox = await open(emulator, '#/messages?q="two words"');
+    const { page } = inbox;
+    await page.getByText("1 shown").waitFor();
+    expect(await page.locator("#search").inputValue()).toBe('"two words"');
+    await page.locator("#search").fill("words -state:delivered");
+    await page.getByRole("button", { name: "Failed" }).click();
+    await page.waitForURL(/#\/messages\?q=words\+-state%3Adelivered&show=bad$/);
+    await page.locator(".row", { hasText: "not-registered" }).click();
+    await page.waitForURL(/#\/messages\/4\?q=/);
+    await page.reload();
+    await page.getByRole("article").getByRole("heading", { name: "Lost words" }).waitFor();
+    await page.getByText("1 shown").waitFor();
+    // elsewhere and back: it stays
+    await page.getByRole("link", { name: /Devices/ }).click();
+    await page.getByRole("link", { name: /Messages/ }).click();
+    await page.waitForURL(/#\/messages\?q=words/);
+    await page.getByText("1 shown").waitFor();
+  });
+
+  it("shows at #/messages/latest whichever message came last", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice();
+    await sendOverHttp(emulator, { to: phone.token, notification: { title: "First" } });
+    await using inbox = await open(emulator, "#/messages/latest");
+    const article = inbox.page.getByRole("article");
+    await article.getByRole("heading", { name: "First" }).waitFor();
+    await sendOverHttp(emulator, { to: phone.token, notification: { title: "Second" } });
+    await article.getByRole("heading", { name: "Second" }).waitFor();
   });
 
   it("keeps showing the message that is open when the emulator has made room for newer ones", async () => {

@@ -73,8 +73,12 @@ export class CcsPeer {
   }
 
   auth(name: string, password: string): void {
-    const text = Buffer.from(`\0${name}\0${password}`).toString("base64");
-    this.write(`<auth mechanism="PLAIN" xmlns="urn:ietf:params:xml:ns:xmpp-sasl">${text}</auth>`);
+    this.authBy("PLAIN", name, password);
+  }
+
+  authBy(mechanism: string, name: string, secret: string): void {
+    const text = Buffer.from(`\0${name}\0${secret}`).toString("base64");
+    this.write(`<auth mechanism="${mechanism}" xmlns="urn:ietf:params:xml:ns:xmpp-sasl">${text}</auth>`);
   }
 
   /** Sends a message. */

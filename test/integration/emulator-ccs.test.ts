@@ -40,6 +40,54 @@ describe("login to CCS", () => {
     expect(emulator.stats.failedLogins).toBe(1);
   });
 
+  it("takes an access token by X-OAUTH2, and no token of ClientLogin, which nobody gives out any more", async () => {
+    await using emulator = await startEmulator();
+    const login = async (mechanism: string, secret: string): Promise<string> => {
+      await using peer = await CcsPeer.connect(emulator.ccsOptions());
+      peer.open();
+      await peer.until("</stream:features>");
+      peer.authBy(mechanism, "1234567890@gcm.googleapis.com", secret);
+      const answer = await peer.until(">");
+      return answer.startsWith("<success") ? "success" : ((await peer.until("/>")).match(/<([a-z-]+)/)?.[1] ?? "");
+    };
+    expect(await login("X-OAUTH2", "ya29.from-elsewhere")).toBe("success");
+    emulator.fcm.acceptForeignTokens = false;
+    expect(await login("X-OAUTH2", "ya29.from-elsewhere")).toBe("not-authorized");
+    expect(await login("X-GOOGLE-TOKEN", "DQAAAL")).toBe("not-authorized");
+    expect(await login("SCRAM-SHA-1", "x")).toBe("invalid-mechanism");
+  });
+
+  it("refuses to bind more connections of a sender than it may have, and takes one again when another has ended", async () => {
+    await using emulator = await startEmulator({ ccs: { maxConnectionsPerSender: 1 } });
+    const one = await CcsPeer.login(emulator.ccsOptions());
+    await using other = await CcsPeer.login({ ...emulator.ccsOptions(), senderId: "222" });
+    await using refused = await CcsPeer.login(emulator.ccsOptions());
+    expect(refused.text).toMatch(/<iq [^>]*id="b1" type="error"><error type="wait"><resource-constraint/);
+    await refused.ended();
+    expect(emulator.ccs.connections).toHaveLength(2);
+    await one[Symbol.asyncDispose]();
+    await new Promise<void>((resolve) => {
+      if (emulator.ccs.connections.length === 1) resolve();
+      emulator.events.subscribe((event) => {
+        if (event.type === "connection" && event.change === "closed") resolve();
+      });
+    });
+    await using again = await CcsPeer.login(emulator.ccsOptions());
+    expect([other, again].map(({ text }) => text.includes("<jid>"))).toEqual([true, true]);
+  });
+
+  it("refuses to bind more new connections of a sender than it may make in a minute", async () => {
+    const clock = createManualClock();
+    await using emulator = await startEmulator({ clock, ccs: { newConnectionsPerMinute: 2 } });
+    const bound = async (): Promise<boolean> => {
+      await using peer = await CcsPeer.login(emulator.ccsOptions());
+      return peer.text.includes("<jid>");
+    };
+    expect([await bound(), await bound(), await bound()]).toEqual([true, true, false]);
+    await clock.advance(60_000);
+    expect(await bound()).toBe(true);
+  });
+
   it("accepts the FCM domain", async () => {
     await using emulator = await startEmulator();
     await using peer = await CcsPeer.connect(emulator.ccsOptions());
@@ -212,6 +260,24 @@ describe("downstream over CCS", () => {
     await clock.advance(1000);
     const answers = [await peer.next(), await peer.next(), await peer.next()];
     expect(answers.map(({ message_type }) => message_type)).toEqual(["ack", "ack", "nack"]);
+  });
+
+  it("delays each ack by as much, and a receipt until after its message's ack", async () => {
+    const clock = createManualClock();
+    await using emulator = await startEmulator({ clock, ccs: { ackDelayMs: 1000 } });
+    const { token: to } = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to, message_id: "m-1" });
+    await emulator.inbox.waitFor({ count: 1 });
+    await clock.advance(600);
+    peer.gcm({ to, message_id: "m-2", delivery_receipt_requested: true });
+    await emulator.inbox.waitFor({ count: 2 });
+    await clock.advance(400);
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-1" });
+    expect(emulator.ccs.connections[0]?.pending).toBe(1);
+    await clock.advance(600);
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-2" });
+    expect(await peer.next()).toMatchObject({ message_type: "receipt", message_id: "dr2:m-2" });
   });
 
   it("answers a refusal that was scripted for a token, then the token works", async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -79,8 +79,8 @@ describe("npx @cloud-messaging/emulator", () => {
       caFile: expect.stringMatching(/ca\.pem$/),
       env: {
         CLOUD_MESSAGING_EMULATOR_HOST: `127.0.0.1:${port(ready.http)}`,
-        CLOUD_MESSAGING_EMULATOR_HTTPS: `127.0.0.1:${port(ready.https)}`,
-        CLOUD_MESSAGING_EMULATOR_CCS: `127.0.0.1:${ready.ccs.port}`,
+        CLOUD_MESSAGING_EMULATOR_HTTPS: `127.0.0.1:${port(ready.https ?? "")}`,
+        CLOUD_MESSAGING_EMULATOR_CCS: `127.0.0.1:${ready.ccs?.port}`,
         CLOUD_MESSAGING_EMULATOR_CA_FILE: ready.caFile,
       },
     });
@@ -209,15 +209,49 @@ describe("npx @cloud-messaging/emulator", () => {
     await running.ended;
   });
 
+  it("takes every other option from the file that --config names, and the command line goes before it", async () => {
+    const file = join(folder, "config.json");
+    writeFileSync(
+      file,
+      JSON.stringify({
+        httpPort: 1,
+        ccsPort: false,
+        autoRegister: true,
+        apiKeys: ["other"],
+        quotas: { messagesPerMinute: 1 },
+      }),
+    );
+    const running = run(["--json", "--config", file, "--http-port", "0", "--https-port", "0", "--api-key", "good"]);
+    const ready = JSON.parse((await Promise.race([running.printed, running.ended])) as string) as ReadyLine;
+    expect(ready).toMatchObject({ ccs: null });
+    expect(Object.keys(ready.env)).not.toContain("CLOUD_MESSAGING_EMULATOR_CCS");
+    expect(await (await send(ready, "from-my-app", "good")).json()).toMatchObject({ success: 1 });
+    expect((await send(ready, "from-my-app", "other")).status).toBe(401);
+    const settings = await (await fetch(`${ready.http}/emulator/v1/settings`)).json();
+    expect(settings).toMatchObject({ quotas: { messagesPerMinute: 1 } });
+    running.kill("SIGTERM");
+    await running.ended;
+    for (const [text, said] of [
+      ["[]", /--config: .*no JSON object/],
+      ["{", /--config: .*JSON/],
+      ['{"quota":{}}', /quota: is not an option of the emulator/],
+    ] as const) {
+      writeFileSync(file, text);
+      const { status, err } = await run(["--config", file]).ended;
+      expect(status).toBe(2);
+      expect(err).toMatch(said);
+    }
+  });
+
   it("says which port is taken, and what to do", async () => {
     const { ready, running } = await start();
     const { port } = new URL(ready.http);
     const second = await run(["--json", ...ANY_PORTS, "--http-port", port]).ended;
     expect(second).toMatchObject({ status: 1, out: "" });
     expect(second.err).toMatch(new RegExp(`port ${port} .*taken.*--http-port`));
-    const third = await run(["--json", ...ANY_PORTS, "--ccs-port", String(ready.ccs.port)]).ended;
+    const third = await run(["--json", ...ANY_PORTS, "--ccs-port", String(ready.ccs?.port)]).ended;
     expect(third).toMatchObject({ status: 1, out: "" });
-    expect(third.err).toMatch(new RegExp(`port ${ready.ccs.port} .*taken.*--ccs-port`));
+    expect(third.err).toMatch(new RegExp(`port ${ready.ccs?.port} .*taken.*--ccs-port`));
     running.kill("SIGTERM");
     await running.ended;
   });

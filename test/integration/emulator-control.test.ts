@@ -81,6 +81,13 @@ describe("the control API", () => {
       timeline: [{ event: "accepted" }, { event: "delivered" }],
     });
     expect((await api(emulator, "GET", "/messages/latest")).json.to).toBe("nobody");
+    expect((await api(emulator, "GET", "/messages/latest?to=token-a")).json).toMatchObject({
+      id: 1,
+      wire: expect.stringContaining("needle"),
+    });
+    expect((await api(emulator, "GET", "/messages/latest?state=delivered&search=needle")).json.id).toBe(1);
+    expect((await api(emulator, "GET", "/messages/latest?to=token")).json.error).toBe("no captured message matches");
+    expect((await api(emulator, "GET", "/messages?to=nobody")).json.messages).toHaveLength(1);
     await api(emulator, "DELETE", "/messages");
     expect((await api(emulator, "GET", "/messages/latest")).status).toBe(404);
   });
@@ -103,6 +110,49 @@ describe("the control API", () => {
     expect(emulator.faults.armed).toHaveLength(6);
     await api(emulator, "DELETE", "/faults");
     expect(emulator.faults.armed).toEqual([]);
+  });
+
+  it("arms no fault that could not be answered as it says, and says when there is none to disarm", async () => {
+    await using emulator = await startEmulator();
+    for (const [body, said] of [
+      [{ kind: "request", status: 503, retryAfter: "a\r\nb" }, /retryAfter: must be text of printable ASCII/],
+      [{ kind: "request", status: 503, contentType: "text/☃" }, /contentType: must be text of printable ASCII/],
+      [{ kind: "next", error: "unavailable", retryAfter: { date: 1e300 } }, /retryAfter: must be a date/],
+      [{ kind: "next", error: "unavailable", times: 1.5 }, /times: must be a whole number/],
+    ] as const) {
+      const { status, json } = await api(emulator, "POST", "/faults", body);
+      expect(status).toBe(400);
+      expect(json.error).toMatch(said);
+    }
+    expect(emulator.faults.armed).toEqual([]);
+    expect((await api(emulator, "DELETE", "/faults/7")).status).toBe(404);
+  });
+
+  it("shows and changes quotas and tokens, and sets quotas back at a reset", async () => {
+    await using emulator = await startEmulator({ quotas: { concurrentFanOuts: 5 } });
+    const { json } = await api(emulator, "GET", "/settings");
+    expect(json).toMatchObject({
+      quotas: { messagesPerMinute: null, retryAfter: "seconds", concurrentFanOuts: 5 },
+      fcm: { tokenLifetimeSec: 3599, acceptForeignTokens: true },
+    });
+    const changed = await api(emulator, "PATCH", "/settings", {
+      quotas: { messagesPerMinute: 600_000, concurrentFanOuts: null },
+      fcm: { acceptForeignTokens: false },
+    });
+    expect(changed.json).toMatchObject({
+      quotas: { messagesPerMinute: 600_000, concurrentFanOuts: null },
+      fcm: { acceptForeignTokens: false },
+    });
+    expect(emulator.quotas).toMatchObject({ messagesPerMinute: 600_000, concurrentFanOuts: Number.POSITIVE_INFINITY });
+    expect(emulator.fcm.quotaPerMinute).toBe(600_000);
+    expect((await api(emulator, "PATCH", "/settings", { quotas: { messagesPerMinute: 0 } })).status).toBe(400);
+    expect((await api(emulator, "PATCH", "/settings", { quotas: { messages: 1 } })).status).toBe(400);
+    await api(emulator, "POST", "/reset");
+    expect(emulator.quotas).toMatchObject({ messagesPerMinute: Number.POSITIVE_INFINITY, concurrentFanOuts: 5 });
+    const account = emulator.fcm.serviceAccount();
+    expect((await api(emulator, "POST", "/service-account/revoke")).status).toBe(204);
+    expect(emulator.fcm.serviceAccount().private_key_id).not.toBe(account.private_key_id);
+    expect((await api(emulator, "POST", "/access-tokens/expire")).status).toBe(204);
   });
 
   it("moves the clock, drains, cuts, acks, nacks and resets", async () => {
@@ -208,6 +258,10 @@ describe("the control API", () => {
     expect(await ask({ origin: "null" })).toBe(403);
     expect(await ask({ host: "evil.example" })).toBe(403);
     expect(await ask({ origin: emulator.httpUrl })).toBe(200);
+    expect(await ask({ "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" })).toBe(403);
+    expect(await ask({ "sec-fetch-site": "same-site", "sec-fetch-mode": "cors" })).toBe(403);
+    expect(await ask({ "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" })).toBe(200); // a link was followed
+    expect(await ask({ "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors" })).toBe(200);
     expect(await ask({ host: "push.example.com" })).toBe(200);
     expect(await ask({ host: "emulator" })).toBe(200);
   });
@@ -318,6 +372,40 @@ describe("a saved state", () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it("is refused with its reason: from a newer emulator, cut short, with a field of another type, with a name twice", async () => {
+    await using source = await busy();
+    await using emulator = await startEmulator({ httpsPort: false, ccsPort: false });
+    const state = JSON.parse(JSON.stringify(source.saveState())) as Json;
+    const [device] = state.devices;
+    const put = async (changed: unknown): Promise<Json> => (await api(emulator, "PUT", "/state", changed)).json?.error;
+    expect(await put({ ...state, version: 3, somethingNew: 1 })).toMatch(
+      /version: is 3, and this emulator reads 2: .*newer/,
+    );
+    expect(await put(JSON.stringify(state).slice(0, -20))).toMatch(/not JSON/);
+    expect(await put({ ...state, messages: [{ ...state.messages[0], messageId: 5 }] })).toMatch(/messageId/);
+    expect(await put({ ...state, messages: [{ ...state.messages[0], at: 1e300 }] })).toMatch(/at: /);
+    expect(await put({ ...state, devices: [device, device] })).toMatch(/twice/);
+    const [app] = device.apps;
+    expect(await put({ ...state, devices: [{ ...device, apps: [{ ...app, canonicalToken: "other" }] }] })).toMatch(
+      /canonicalToken that is none of its tokens/,
+    );
+    expect(emulator.devices).toEqual([]);
+    expect(await put(state)).toBeUndefined();
+    expect((await api(emulator, "GET", "/messages?search=token")).status).toBe(200);
+  });
+
+  it("leaves a token with the app that has it now, whoever had it before", async () => {
+    await using source = await startEmulator();
+    const now = source.createDevice({ token: "token-now" });
+    const before = source.createDevice({ token: "token-moved" });
+    before.unregister();
+    now.reregister("token-moved");
+    await using emulator = await startEmulator();
+    emulator.loadState(source.saveState());
+    expect(emulator.deviceOf("token-moved")?.id).toBe(now.id);
+    expect(emulator.device(before.id)?.toJSON()).toMatchObject({ registered: false });
   });
 
   it("that is none changes nothing", async () => {

@@ -190,3 +190,49 @@ describe("Instance ID", () => {
     expect(world.emulator.devices[0]).toMatchObject({ packageName: "com.example.ios" });
   });
 });
+
+it("more changes of topics in a second than a project may make are RESOURCE_EXHAUSTED at every door", async () => {
+  await using emulator = await startEmulator({ quotas: { topicChangesPerSecond: 2 } });
+  for (const token of ["tok-a", "tok-b", "tok-c"]) emulator.createDevice({ token });
+  const body = { to: "/topics/news", registration_tokens: ["tok-a", "tok-b", "tok-c"] };
+  const batch = await call(emulator, "/iid/v1:batchAdd", { body });
+  expect(batch.json).toEqual({ results: [{}, {}, { error: "RESOURCE_EXHAUSTED" }] });
+  expect((await call(emulator, "/iid/v1/tok-c/rel/topics/news")).status).toBe(429);
+  const bearer = { headers: { authorization: "Bearer t" }, body: {} };
+  const path = (token: string) => `/v1/projects/1234567890/registrations/${token}/topicSubscriptions?topic_name=a`;
+  const over = await call(emulator, path("tok-a"), bearer);
+  expect(over).toMatchObject({ status: 429, json: { error: { status: "RESOURCE_EXHAUSTED" } } });
+  emulator.advance(1000);
+  expect((await call(emulator, path("tok-a"), bearer)).status).toBe(200);
+});
+
+describe("an emulator that registers unknown tokens by itself", () => {
+  it("does so for groups and topics too, so that a first try with them works", async () => {
+    await using emulator = await startEmulator({ autoRegister: true });
+    const made = await call(emulator, "/fcm/notification", { body: { ...create, registration_ids: ["tok-a", "ABC"] } });
+    expect(made.status).toBe(200);
+    const to = "/topics/news";
+    const added = await call(emulator, "/iid/v1:batchAdd", { body: { to, registration_tokens: ["tok-b", "ABC"] } });
+    expect(added.json).toEqual({ results: [{}, { error: "INVALID_ARGUMENT" }] });
+    const subscribed = await call(emulator, "/v1/projects/p/registrations/tok-c/topicSubscriptions?topic_name=news", {
+      headers: { authorization: "Bearer t" },
+      body: {},
+    });
+    expect(subscribed.status).toBe(200);
+    await call(emulator, "/fcm/send", { body: { to, data: { n: "1" } } });
+    const received = emulator.devices.map(({ token, received }) => [token, received.length]);
+    expect(received).toEqual([
+      ["tok-a", 0],
+      ["tok-b", 1],
+      ["tok-c", 1],
+    ]);
+    // asking registers nothing
+    expect((await call(emulator, "/iid/info/tok-d", { method: "GET" })).status).toBe(404);
+  });
+});
+
+it("Instance ID tells a sender nothing of another sender's tokens", async () => {
+  await using emulator = await startEmulator({ apiKeys: [{ key: "k", senderId: "999" }] });
+  emulator.createDevice({ token: "token-a" });
+  expect((await call(emulator, "/iid/info/token-a", { method: "GET" })).status).toBe(403);
+});

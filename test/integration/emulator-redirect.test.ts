@@ -168,6 +168,14 @@ describe("a program started with the redirect", () => {
       "h2 fcm.googleapis.com fcm.googleapis.com:443 POST /v1/projects/p/messages:send",
     ],
     [
+      "node:http2 with an object for the address, the colon in :scheme repaired there too",
+      `const http2 = require("http2"); ${READ}
+       const session = http2.connect({ protocol: "https:", hostname: "fcm.googleapis.com", port: 443 });
+       const stream = session.request({ ":scheme": "https:", ":path": "/v1/b" });
+       read(stream).then((all) => { console.log(all); session.close(); });`,
+      "h2 fcm.googleapis.com fcm.googleapis.com:443 GET /v1/b",
+    ],
+    [
       "a host name in capitals with the root's dot",
       `import https from "node:https"; ${READ}
        https.get({ host: "WWW.googleapis.com.", path: "/oauth2/v4/token" }, async (r) => console.log(await read(r)));`,

@@ -1,3 +1,4 @@
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
@@ -168,6 +169,35 @@ describe("bad input", () => {
     await Promise.all([headers, body, secureHeaders, ...handshakes].map(ended));
     expect(await login.until("</stream:stream>")).toContain("<connection-timeout");
     await login.ended();
+    await expectGoodService(emulator);
+  });
+
+  it("over HTTP/2 is given up as well: bodies that never end are reset, on every stream, and drip-fed ones too", async () => {
+    await using emulator = await startEmulator({ patienceMs: 200 });
+    const session = connectHttp2(emulator.httpsUrl ?? "", { ca: emulator.caCertificate });
+    const drip = { timer: undefined as NodeJS.Timeout | undefined };
+    const codes = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => {
+        const stream = session.request({
+          ":method": "POST",
+          ":path": "/fcm/send",
+          authorization: "key=k",
+          "content-type": "application/json",
+        });
+        stream.on("error", () => {});
+        stream.write("[".repeat(10_000));
+        if (i === 0) drip.timer = setInterval(() => stream.writable && stream.write(" "), 50);
+        return new Promise((resolve) => stream.once("close", () => resolve(stream.rstCode)));
+      }),
+    );
+    clearInterval(drip.timer);
+    expect(new Set(codes)).toEqual(new Set([8]));
+    // the session goes on
+    const good = session.request({ ":path": "/emulator/v1/stats" });
+    const headers = await new Promise<Record<string, unknown>>((resolve) => good.once("response", resolve));
+    expect(headers[":status"]).toBe(200);
+    good.resume();
+    session.destroy();
     await expectGoodService(emulator);
   });
 

@@ -25,6 +25,7 @@ function aSender(emulator: Emulator, options: Partial<FcmSenderOptions> = {}) {
 }
 
 interface V1Answer {
+  readonly headers: Headers;
   readonly status: number;
   readonly body: {
     readonly name?: string;
@@ -39,7 +40,7 @@ async function send(emulator: Emulator, body: unknown, project = "demo", token =
     headers: { "content-type": "application/json", ...(token === "" ? {} : { authorization: `Bearer ${token}` }) },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
-  return { status: response.status, body: (await response.json()) as V1Answer["body"] };
+  return { status: response.status, headers: response.headers, body: (await response.json()) as V1Answer["body"] };
 }
 
 const errorCodeOf = ({ body }: V1Answer): unknown =>
@@ -282,6 +283,16 @@ describe("the emulator's FCM HTTP v1", () => {
     emulator.advance(60_000);
     statuses.push((await send(emulator, { message: { token } })).status);
     expect(statuses).toEqual([200, 200, 429, 200, 200]);
+  });
+
+  it("tells a client that has used up its quota when to come back", async () => {
+    const emulator = await anEmulator({ throttling: { collapsible: false }, quotas: { messagesPerMinute: 1 } });
+    const { token } = emulator.createDevice();
+    expect((await send(emulator, { message: { token } })).status).toBe(200);
+    const over = await send(emulator, { message: { token } });
+    expect(over).toMatchObject({ status: 429, body: { error: { status: "RESOURCE_EXHAUSTED" } } });
+    expect(errorCodeOf(over)).toBe("QUOTA_EXCEEDED");
+    expect(Number(over.headers.get("retry-after"))).toBeGreaterThan(50);
   });
 });
 

@@ -12,7 +12,10 @@ export type Command =
   | { readonly kind: "wrong"; readonly problem: string }
   | {
       readonly kind: "start";
+      /** What the command line says; it goes before what the file says. */
       readonly options: EmulatorOptions;
+      /** A file with further options. */
+      readonly configFile: string | undefined;
       /** One line of JSON instead of words. */
       readonly json: boolean;
       /** Where to write the CA; a file in a folder of its own under the system's temporary one otherwise. */
@@ -38,6 +41,7 @@ Behaviour
   --profile ERA        gcm-2013, gcm-2015, fcm-legacy or fcm-v1 (default fcm-legacy)
   --validation STYLE   live: as the service answered; documented: as the documentation says (default live)
   --state FILE         load devices and messages from FILE, and save them there at the end
+  --config FILE        every other option, as JSON: throttling, quotas, storage, CCS, …  (see docs/emulator.md)
 
 Output
   --json               print one line of JSON when ready, with the variables to export
@@ -56,24 +60,24 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (values.version) return { kind: "version" };
   const ports: Record<string, number> = {};
   for (const name of ["http-port", "https-port", "ccs-port"] as const) {
-    const value = values[name] ?? String(DEFAULT_PORTS[name.slice(0, -"-port".length) as keyof typeof DEFAULT_PORTS]);
+    const value = values[name];
+    if (value === undefined) continue;
     if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
       return {
         kind: "wrong",
         problem: `--${name} is ${JSON.stringify(value)}: give a port from 1 to 65535, or 0 for any free one`,
       };
     }
-    ports[name] = Number(value);
+    ports[`${name.slice(0, -"-port".length)}Port`] = Number(value);
   }
   const state = values.state;
   return {
     kind: "start",
     json: values.json ?? false,
     caFile: values["ca-file"],
+    configFile: values.config,
     options: {
-      httpPort: ports["http-port"] as number,
-      httpsPort: ports["https-port"] as number,
-      ccsPort: ports["ccs-port"] as number,
+      ...ports,
       ...(values.host === undefined ? {} : { host: values.host }),
       ...(values["api-key"] === undefined ? {} : { apiKeys: values["api-key"] }),
       ...(values["auto-register"] === undefined ? {} : { autoRegister: values["auto-register"] }),
@@ -105,11 +109,25 @@ function read(args: readonly string[]) {
       profile: { type: "string" },
       validation: { type: "string" },
       state: { type: "string" },
+      config: { type: "string" },
       json: { type: "boolean" },
       help: { type: "boolean", short: "h" },
       version: { type: "boolean", short: "v" },
     },
   }).values;
+}
+
+/**
+ * All options: those of the command line, those of the file's text, the command's own ports.
+ *
+ * @throws {Error} when the text is no JSON object, saying so.
+ */
+export function withConfig(options: EmulatorOptions, text: string): EmulatorOptions {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is no JSON object");
+  const { http: httpPort, https: httpsPort, ccs: ccsPort } = DEFAULT_PORTS;
+  // what is in it is for startEmulator() to check
+  return { httpPort, httpsPort, ccsPort, ...(value as EmulatorOptions), ...options };
 }
 
 /** The option of `startEmulator()` and the one of the command line. */

@@ -4,8 +4,10 @@ import type { Emulator } from "./start-emulator.ts";
 /** Where everything is; the line that `--json` prints. */
 export interface ReadyLine {
   readonly http: string;
-  readonly https: string;
-  readonly ccs: { readonly host: string; readonly port: number };
+  /** `null` when there is none. */
+  readonly https: string | null;
+  /** `null` when there is none. */
+  readonly ccs: { readonly host: string; readonly port: number } | null;
   readonly inbox: string;
   /** The CA that clients have to trust. */
   readonly caFile: string;
@@ -16,17 +18,18 @@ export interface ReadyLine {
 /** Gathers where everything is. */
 export function readyLine(emulator: Emulator, caFile: string): ReadyLine {
   const { host, port } = emulator.ccsOptions();
-  const https = emulator.httpsUrl ?? "";
+  const https = emulator.httpsUrl ?? null;
+  const ccs = port === 0 ? null : { host, port };
   return {
     http: emulator.httpUrl,
     https,
-    ccs: { host, port },
+    ccs,
     inbox: `${emulator.httpUrl}/`,
     caFile,
     env: {
       CLOUD_MESSAGING_EMULATOR_HOST: authority(emulator.httpUrl),
-      CLOUD_MESSAGING_EMULATOR_HTTPS: authority(https),
-      CLOUD_MESSAGING_EMULATOR_CCS: `${host.includes(":") ? `[${host}]` : host}:${port}`,
+      ...(https === null ? {} : { CLOUD_MESSAGING_EMULATOR_HTTPS: authority(https) }),
+      ...(ccs === null ? {} : { CLOUD_MESSAGING_EMULATOR_CCS: `${host.includes(":") ? `[${host}]` : host}:${port}` }),
       CLOUD_MESSAGING_EMULATOR_CA_FILE: caFile,
     },
   };
@@ -42,8 +45,8 @@ export function readyText({ http, https, ccs, inbox, caFile, env }: ReadyLine, c
   const addresses: readonly (readonly [name: string, where: string, what: string])[] = [
     ["Inbox", inbox, "open it in a browser"],
     ["HTTP", http, "/fcm/send  /gcm/send  /v1/projects/…  /emulator/v1/"],
-    ["HTTPS", https, "the same, HTTP/1.1 and HTTP/2"],
-    ["CCS", `${ccs.host}:${ccs.port}`, "XMPP over TLS"],
+    ["HTTPS", https ?? "none", "the same, HTTP/1.1 and HTTP/2"],
+    ["CCS", ccs === null ? "none" : `${ccs.host}:${ccs.port}`, "XMPP over TLS"],
     ["CA file", caFile, ""],
   ];
   const width = Math.max(...addresses.slice(0, -1).map(([, where]) => where.length));

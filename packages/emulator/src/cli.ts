@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { CloudMessagingError } from "@cloud-messaging/core";
-import { HELP, inCommandLineWords, parseCommandLine } from "./cli-options.ts";
+import { HELP, inCommandLineWords, parseCommandLine, withConfig } from "./cli-options.ts";
 import { readyLine, readyText } from "./cli-output.ts";
+import type { EmulatorOptions } from "./options.ts";
 import { type Emulator, startEmulator } from "./start-emulator.ts";
 import { draftOf } from "./state-file.ts";
 
@@ -28,7 +29,18 @@ switch (command.kind) {
     await start(command);
 }
 
-async function start({ options, json, caFile }: Extract<typeof command, { kind: "start" }>): Promise<void> {
+async function start({
+  options: given,
+  configFile,
+  json,
+  caFile,
+}: Extract<typeof command, { kind: "start" }>): Promise<void> {
+  let options: EmulatorOptions;
+  try {
+    options = withConfig(given, configFile === undefined ? "{}" : readFileSync(configFile, "utf8"));
+  } catch (error) {
+    return fail(`--config: ${configFile} cannot be used: ${(error as Error).message}`, USAGE);
+  }
   let emulator: Emulator;
   try {
     emulator = await startEmulator(options);

@@ -6,6 +6,7 @@ import { DeviceGroups } from "./model/device-groups.ts";
 import { DeviceRegistry } from "./model/devices.ts";
 import { createServiceIds } from "./model/ids.ts";
 import { PROFILES } from "./model/profile.ts";
+import { Quotas } from "./model/quotas.ts";
 import { CloudService } from "./model/service.ts";
 import { UpstreamQueues } from "./model/upstream.ts";
 import type { ResolvedOptions } from "./schemas.ts";
@@ -34,19 +35,21 @@ export function createModel(settings: ResolvedOptions): Model {
     random,
     eviction: settings.eviction,
     storageLimit: settings.storageLimit,
+    collapseKeyLimit: settings.collapseKeyLimit,
     collapsible: collapsible || undefined,
     nonCollapsible: nonCollapsible || undefined,
     deviceRate: perDevice || undefined,
     maxDevices: settings.maxDevices,
   });
   const isKnown = (token: string, senderId: string): boolean => {
-    const app = registry.byToken(token);
+    const app = service.appOf(token);
     return app !== undefined && (app.senderIds.size === 0 || app.senderIds.has(senderId));
   };
   const groups = new DeviceGroups(() => ids.notificationKey(), isKnown, settings.maxDevices);
+  const quotas = new Quotas(settings.quotas, clock, networkClock);
   const { upstreamWindow: window, upstreamResendMs: resendMs } = settings.ccs;
   const upstream = new UpstreamQueues({ clock, networkClock, window, resendMs, events, counters });
-  const service = new CloudService({
+  const service: CloudService = new CloudService({
     clock,
     ids,
     profile: PROFILES[settings.profile],
@@ -59,10 +62,11 @@ export function createModel(settings: ResolvedOptions): Model {
     upstream,
     inbox,
     faults,
+    quotas,
     events,
     counters,
   });
-  const fcm = new FcmAccounts(clock, ids);
+  const fcm = new FcmAccounts(clock, ids, quotas);
   const credentials = createCredentials(settings.apiKeys, (token) => fcm.check(token));
   return {
     service,
@@ -71,6 +75,7 @@ export function createModel(settings: ResolvedOptions): Model {
     inbox,
     faults,
     credentials,
+    quotas,
     fcm,
     counters,
     events,
@@ -91,7 +96,6 @@ export function clearModel({ registry, groups, service, inbox, upstream }: Model
   for (const group of [...groups.groups()]) {
     groups.remove(group.senderId, group.keys.at(-1) as string, undefined, [...group.members]);
   }
-  service.deviceUpstream.reset();
-  service.delivery.reset();
+  service.reset();
   inbox.reset();
 }

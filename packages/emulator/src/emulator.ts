@@ -3,6 +3,7 @@ import type { DeviceOptions, EmulatedDevice } from "./emulated-device.ts";
 import type { EmulatorEvents } from "./events.ts";
 import type { Faults } from "./faults.ts";
 import type { Inbox } from "./inbox/store.ts";
+import type { QuotaLimits } from "./model/quotas.ts";
 import type { EmulatorState } from "./schemas.ts";
 import type { EmulatedCcs } from "./servers/ccs.ts";
 import type { EmulatedFcm } from "./servers/fcm-accounts.ts";
@@ -33,7 +34,9 @@ export interface Emulator extends AsyncDisposable {
   readonly inbox: Inbox;
   /** What should go wrong. */
   readonly faults: Faults;
-  /** Service accounts, access tokens and quota of FCM HTTP v1. */
+  /** What a project may do, and how fast; set a field, and it holds from then on. `Infinity`: no limit. */
+  readonly quotas: QuotaLimits;
+  /** Service accounts and access tokens of FCM HTTP v1. */
   readonly fcm: EmulatedFcm;
   /** Everything that happens, as it happens. */
   readonly events: EmulatorEvents;
@@ -76,7 +79,7 @@ export interface Emulator extends AsyncDisposable {
    * @throws {InvalidOptionsError} when it is not one: nothing is changed.
    */
   loadState(state: EmulatorState): void;
-  /** Forgets devices, messages, groups and faults; connections stay. */
+  /** Forgets devices, messages, groups and faults, and sets quotas to what they were at the start; connections stay. */
   reset(): void;
   /**
    * Ends every connection and frees the ports; writes the state file, if there is one. Every call returns the same promise.

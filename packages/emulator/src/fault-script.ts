@@ -63,6 +63,7 @@ export class FaultScript implements Faults {
 
   next(spec: NextFault): void {
     requireWord(spec.error);
+    requireRetryAfter(spec.retryAfter);
     this.#arm({ kind: "next", spec }, spec.times);
   }
 
@@ -76,6 +77,8 @@ export class FaultScript implements Faults {
     if (!Number.isInteger(spec.status) || spec.status < 200 || spec.status > 599) {
       throw badFault("status", "must be an HTTP status from 200 to 599");
     }
+    requireRetryAfter(spec.retryAfter);
+    if (spec.contentType !== undefined) requireHeader("contentType", spec.contentType);
     this.#arm({ kind: "request", spec }, spec.times);
   }
 
@@ -103,9 +106,11 @@ export class FaultScript implements Faults {
     this.#arm({ kind: "login", spec }, spec.times);
   }
 
-  clear(id?: number): void {
+  clear(id?: number): boolean {
+    const before = this.#armed.length;
     this.#armed = id === undefined ? [] : this.#armed.filter((fault) => fault.id !== id);
     this.#events.emit({ type: "fault", change: "cleared", fault: id === undefined ? "all" : String(id) });
+    return this.#armed.length < before;
   }
 
   /** The refusal for a recipient, if one is due. */
@@ -184,7 +189,9 @@ export class FaultScript implements Faults {
   }
 
   #arm(fault: AnyFault, times = 1): void {
-    if (!(times >= 1)) throw badFault("times", "must be 1 or more");
+    if (!(times >= 1 && (Number.isInteger(times) || times === Number.POSITIVE_INFINITY))) {
+      throw badFault("times", "must be a whole number from 1, or Infinity");
+    }
     if (this.#armed.length >= MAX_ARMED) {
       throw badFault("", `${MAX_ARMED} faults are armed already: use times, or clear() them`);
     }
@@ -243,6 +250,22 @@ function requireWord(error: string): void {
   ) {
     throw badFault("error", `${error} has no word on any wire: it is not something that the service answers`);
   }
+}
+
+/** It goes into a header: what cannot stand there would spoil the answer in another way than was asked for. */
+function requireHeader(path: string, value: unknown): void {
+  if (typeof value !== "string" || !/^[\x20-\x7e]*$/.test(value)) {
+    throw badFault(path, "must be text of printable ASCII characters, since it goes into a header");
+  }
+}
+
+function requireRetryAfter(value: NextFault["retryAfter"]): void {
+  if (value === undefined) return;
+  if (typeof value === "string") {
+    requireHeader("retryAfter", value);
+    return;
+  }
+  if (Number.isNaN(new Date(value.date).getTime())) throw badFault("retryAfter", "must be a date that there is");
 }
 
 function badFault(path: string, problem: string): InvalidOptionsError {

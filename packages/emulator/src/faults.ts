@@ -171,6 +171,6 @@ export interface Faults {
   login(fault: LoginFault): void;
   /** What is armed. */
   readonly armed: readonly FaultView[];
-  /** Disarms one, or all. */
-  clear(id?: number): void;
+  /** Disarms one, or all. `false`: there was none. */
+  clear(id?: number): boolean;
 }

@@ -5,16 +5,15 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { createSecureServer, type Http2SecureServer } from "node:http2";
+import { constants, createSecureServer, type Http2SecureServer, type Http2ServerRequest } from "node:http2";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { GOOGLE_HOSTS } from "./certificates.ts";
+import { LiveStreams } from "./live-streams.ts";
 import { type SpoiledKind, spoil } from "./servers/spoil.ts";
 import { SocketGuard } from "./socket-guard.ts";
 
 /** Largest body taken unless a route says otherwise: about what the service's front end took. Unit: bytes. */
 export const MAX_BODY_BYTES = 1_048_576;
-/** A reader of live events that leaves more unread is let go; a page connects again and catches up. Unit: bytes. Ours. */
-const MAX_UNREAD_EVENT_BYTES = 8 * 1_048_576;
 
 /** A request as the doors see it. */
 export interface HttpRequest {
@@ -105,13 +104,13 @@ export async function createHttpApp(routes: readonly HttpRoute[], options: HttpA
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 8192, ignoreDuplicateSlashes: false },
     logger: false,
   });
-  const streams = new Set<() => void>();
+  const streams = new LiveStreams();
   install(app, routes, options, streams);
   await app.ready();
   return {
     listen: (where) => listen(app, where, options.patienceMs),
     async close() {
-      for (const end of streams) end();
+      streams.endAll();
       await app.close();
     },
   };
@@ -188,10 +187,21 @@ function tlsServer(
   });
   server.on("sessionError", () => {});
   // the compatibility layer's request and response are what the router takes
-  server.on("request", (request, response) =>
-    app.routing(request as unknown as IncomingMessage, response as unknown as ServerResponse),
-  );
+  server.on("request", (request, response) => {
+    if (request.httpVersionMajor === 2) limitBody(request, limits.requestTimeout);
+    app.routing(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+  });
   return server;
+}
+
+/** Node's time limit for whole requests is for HTTP/1.1 alone: a stream whose body does not end in time is reset. */
+function limitBody(request: Http2ServerRequest, timeoutMs: number): void {
+  const { stream } = request;
+  if (stream.endAfterHeaders) return;
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), timeoutMs).unref();
+  const done = (): void => clearTimeout(timer);
+  request.once("end", done);
+  stream.once("close", done);
 }
 
 /** Tells that a request was answered. */
@@ -201,7 +211,7 @@ function install(
   app: FastifyInstance,
   routes: readonly HttpRoute[],
   options: HttpAppOptions,
-  streams: Set<() => void>,
+  streams: LiveStreams,
 ): void {
   const { onAnswer } = options;
   app.removeAllContentTypeParsers();
@@ -247,29 +257,11 @@ function install(
         if (!("stream" in answer)) return write(answer, request, reply, report);
         reply.hijack();
         report(request, 200);
-        startStream(answer, reply.raw as ServerResponse, streams);
+        streams.start(answer, reply.raw as ServerResponse);
         return reply;
       },
     });
   }
-}
-
-function startStream(answer: HttpStream, raw: ServerResponse, streams: Set<() => void>): void {
-  raw.writeHead(200, { "content-type": answer.contentType, "cache-control": "no-store" });
-  raw.write("\n");
-  const stop = answer.stream((text) => {
-    // a listener that does not read is cut off rather than waited for
-    if (raw.writableLength > MAX_UNREAD_EVENT_BYTES) raw.destroy();
-    else raw.write(text);
-  });
-  const end = (): void => {
-    streams.delete(end);
-    stop();
-    raw.end();
-  };
-  streams.add(end);
-  raw.on("close", end);
-  raw.on("error", () => {});
 }
 
 async function write(

@@ -1,5 +1,6 @@
 import type { Clock, Random } from "@cloud-messaging/core";
 import type { Profile } from "./model/profile.ts";
+import type { QuotaLimits } from "./model/quotas.ts";
 import type { EvictionRule } from "./model/storage.ts";
 import type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
 import type { ElementStyle } from "./servers/ccs-stanzas.ts";
@@ -24,6 +25,10 @@ export interface CcsOptions {
   readonly drainTimeoutMs?: number;
   /** A draining connection with nothing pending ends after so long without traffic. Unit: milliseconds. @defaultValue 250 */
   readonly drainQuietMs?: number;
+  /** Connections that a sender may have; one more is refused when it binds. GCM allowed 1000, FCM 2500. @defaultValue `Infinity` */
+  readonly maxConnectionsPerSender?: number;
+  /** New connections a minute per sender; more are refused likewise. FCM allowed 400. @defaultValue `Infinity` */
+  readonly newConnectionsPerMinute?: number;
   /** Login has to be done in so long. Unit: milliseconds. @defaultValue 10000 */
   readonly loginTimeoutMs?: number;
   /** The element of acks, nacks and control messages. @defaultValue `data:gcm`, as seen live */
@@ -41,6 +46,12 @@ export interface ThrottlingOptions {
   /** Messages to one device, refused beyond; FCM published 240 a minute and 5000 an hour. @defaultValue `false` */
   readonly perDevice?: DeviceRateRules | false;
 }
+
+/**
+ * What a project may do, and how fast. FCM published figures for most of it; nothing is limited unless it is asked for, so that a load
+ * test is possible. All of them can be changed while the emulator runs: `emulator.quotas`.
+ */
+export type QuotaOptions = { readonly [Name in keyof QuotaLimits]?: QuotaLimits[Name] };
 
 /** What to listen on and how to behave. Everything has a default. */
 export interface EmulatorOptions {
@@ -76,10 +87,14 @@ export interface EmulatorOptions {
   readonly groupFailureCounts?: boolean;
   /** Which collapse key goes when a fifth is stored. @defaultValue `oldest` */
   readonly eviction?: EvictionRule;
+  /** Collapse keys stored per app. Range: 1 to 100. @defaultValue 4 */
+  readonly collapseKeyLimit?: number;
   /** Non-collapsible messages stored per app. Range: 1 to 10000. @defaultValue 100 */
   readonly storageLimit?: number;
   /** How deliveries are throttled. @defaultValue collapsible messages as FCM published, nothing else */
   readonly throttling?: ThrottlingOptions;
+  /** What a project may do, and how fast. @defaultValue no limits */
+  readonly quotas?: QuotaOptions;
   /** How long an app found uninstalled still gets messages accepted. Unit: milliseconds. @defaultValue 0 */
   readonly uninstallDetectionDelayMs?: number;
   /** How long superseded tokens work. Unit: milliseconds. @defaultValue `Infinity` */

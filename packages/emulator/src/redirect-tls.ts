@@ -119,7 +119,9 @@ function isObject(value: unknown): value is Wanted["options"] {
   return typeof value === "object" && value !== null;
 }
 
-function authorityHost(authority: unknown): string | undefined {
+function authorityHost(authority: unknown): unknown {
+  // node:http2 takes any object that looks like an address
+  if (isObject(authority) && !(authority instanceof URL)) return authority.hostname ?? authority.host;
   try {
     return new URL(String(authority)).hostname;
   } catch {

@@ -8,6 +8,8 @@ import {
   systemClock,
 } from "@cloud-messaging/core";
 import { z } from "zod";
+import { MESSAGE_STATES } from "./model/message.ts";
+import { NO_QUOTAS } from "./model/quotas.ts";
 import type { EmulatorOptions } from "./options.ts";
 import type { ApiKey } from "./servers/credentials.ts";
 
@@ -16,6 +18,8 @@ export type { EmulatorOptions } from "./options.ts";
 const port = z.int("must be a whole number from 0 to 65535").min(0).max(65_535);
 const durationMs = z.number().min(0, "must be 0 or more milliseconds");
 const positiveMs = z.number().positive("must be more than 0 milliseconds");
+const countOrNoLimit = z.int().min(1).or(z.literal(Number.POSITIVE_INFINITY));
+const retryAfterForm = z.enum(["seconds", "date", "absent"]);
 const bucket = z.strictObject({ capacity: z.int().min(1), refillEveryMs: positiveMs });
 const apiKey = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
 const senderId = z.string().regex(/^\d{1,20}$/, "must be 1 to 20 digits");
@@ -39,6 +43,8 @@ const CcsOptionsSchema = z.strictObject({
   keepAliveMs: positiveMs.or(z.literal(Number.POSITIVE_INFINITY)).default(60_000),
   drainTimeoutMs: positiveMs.default(10_000),
   drainQuietMs: durationMs.default(250),
+  maxConnectionsPerSender: countOrNoLimit.default(Number.POSITIVE_INFINITY),
+  newConnectionsPerMinute: countOrNoLimit.default(Number.POSITIVE_INFINITY),
   loginTimeoutMs: positiveMs.default(10_000),
   elementStyle: z.enum(["data:gcm", "gcm"]).default("data:gcm"),
   resourceSuffix: z.boolean().default(true),
@@ -50,6 +56,15 @@ const ThrottlingSchema = z.strictObject({
   perDevice: z
     .union([z.strictObject({ perMinute: z.int().min(1), perHour: z.int().min(1) }), z.literal(false)])
     .default(false),
+});
+
+const QuotasSchema = z.strictObject({
+  messagesPerMinute: countOrNoLimit.default(NO_QUOTAS.messagesPerMinute),
+  retryAfter: retryAfterForm.default(NO_QUOTAS.retryAfter),
+  messagesPerTopicPerMinute: countOrNoLimit.default(NO_QUOTAS.messagesPerTopicPerMinute),
+  topicChangesPerSecond: countOrNoLimit.default(NO_QUOTAS.topicChangesPerSecond),
+  fanOutPerSecond: countOrNoLimit.default(NO_QUOTAS.fanOutPerSecond),
+  concurrentFanOuts: countOrNoLimit.default(NO_QUOTAS.concurrentFanOuts),
 });
 
 const EmulatorOptionsSchema = z.strictObject({
@@ -76,8 +91,10 @@ const EmulatorOptionsSchema = z.strictObject({
   lenientNumbers: z.boolean().default(false),
   groupFailureCounts: z.boolean().default(false),
   eviction: z.enum(["oldest", "random"]).default("oldest"),
+  collapseKeyLimit: z.int().min(1).max(100).default(4),
   storageLimit: z.int().min(1).max(10_000).default(100),
   throttling: ThrottlingSchema.prefault({}),
+  quotas: QuotasSchema.prefault({}),
   uninstallDetectionDelayMs: durationMs.default(0),
   supersededLifetimeMs: durationMs.or(z.literal(Number.POSITIVE_INFINITY)).default(Number.POSITIVE_INFINITY),
   maxMessages: z.int().min(1).max(1_000_000).default(10_000),
@@ -102,7 +119,7 @@ export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
 }
 
 /** zod's issues as ours, with what to say of a field that nobody knows. */
-function problemsIn(error: z.ZodError, unknownField: string): FieldProblem[] {
+export function problemsIn(error: z.ZodError, unknownField: string): FieldProblem[] {
   return problemsOf(error).map(({ path, problem }) => ({
     path,
     problem: problem === "is not a field of a message" ? unknownField : problem,
@@ -139,6 +156,9 @@ const retryAfter = z.union([
 const times = z.number().min(1).describe("How often. Default 1").optional();
 const faultDoor = z.enum(["gcm-http", "ccs", "fcm-v1", "instance-id"]);
 const httpFaultDoor = z.enum(["gcm-http", "fcm-v1", "instance-id", "device-groups"]);
+
+/** `null`: no limit. JSON has no infinity. */
+const limit = z.int().min(1).nullable().optional();
 
 /** Bodies of the control API, by what they are for. */
 export const ControlBodies = {
@@ -241,6 +261,27 @@ export const ControlBodies = {
   ack: z.strictObject({ messageId: text.describe("Default: every held message").optional() }),
   nack: z.strictObject({ messageId: text, error: text, detail: z.string().optional() }),
   autoAck: z.strictObject({ autoAck: z.boolean() }),
+  settings: z.strictObject({
+    quotas: z
+      .strictObject({
+        messagesPerMinute: limit.describe("Messages per project over v1. FCM published 600000"),
+        retryAfter: retryAfterForm.describe("Whether that 429 has a Retry-After, and in which form").optional(),
+        messagesPerTopicPerMinute: limit,
+        topicChangesPerSecond: limit.describe("Per project. FCM published 3000"),
+        fanOutPerSecond: limit.describe("Deliveries of topic messages per project. FCM published about 10000"),
+        concurrentFanOuts: limit.describe("Topic messages of a project under way at the same time. FCM published 1000"),
+      })
+      .optional(),
+    fcm: z
+      .strictObject({
+        tokenLifetimeSec: z.int().min(1).describe("How long new access tokens are good").optional(),
+        acceptForeignTokens: z
+          .boolean()
+          .describe("Whether access tokens that the emulator has not given out are good")
+          .optional(),
+      })
+      .optional(),
+  }),
 } as const;
 
 /** What a body of the control API is for. */
@@ -271,28 +312,45 @@ export function jsonSchemaOf(kind: BodyKind): unknown {
 
 // a saved state
 
+/** The form of the states written now. */
+export const STATE_VERSION = 2;
+/** Milliseconds since the epoch, within what a `Date` can hold. */
+const time = z.number().min(-8.64e15).max(8.64e15);
 const timelineEntry = z.strictObject({
-  at: z.number(),
+  at: time,
   event: z.string(),
   deviceId: z.string().optional(),
   detail: z.string().optional(),
 });
-const savedMessage = z.looseObject({
+const savedMessage = z.strictObject({
   id: z.int().min(1),
-  at: z.number(),
-  door: z.string(),
-  kind: z.string(),
+  at: time,
+  door: z.enum(["gcm-http", "ccs", "fcm-v1"]),
+  kind: z.enum(["token", "topic", "condition", "group"]),
   to: z.string(),
+  senderId: z.string().optional(),
+  messageId: z.string().optional(),
   data: wireText,
+  notification: z.record(z.string(), z.unknown()).optional(),
+  collapseKey: z.string().optional(),
   timeToLiveSec: z.number(),
-  state: z.string(),
+  priority: z.string().optional(),
+  delayWhileIdle: z.boolean(),
+  dryRun: z.boolean(),
+  receiptRequested: z.boolean(),
+  state: z.enum(MESSAGE_STATES),
+  reason: z.string().optional(),
+  code: z.string().optional(),
+  devices: z.int().min(0),
+  delivered: z.int().min(0),
   /** Where its text is in `wires`. */
   wire: z.int().min(0),
   timeline: z.array(timelineEntry),
 });
 
-const EmulatorStateSchema = z.strictObject({
-  version: z.literal(2),
+/** A saved state, each field as it was written. */
+export const EmulatorStateSchema = z.strictObject({
+  version: z.literal(STATE_VERSION),
   clockOffsetMs: z.number().min(0),
   devices: z.array(
     z.strictObject({
@@ -300,7 +358,7 @@ const EmulatorStateSchema = z.strictObject({
       name: z.string(),
       connected: z.boolean(),
       idle: z.boolean(),
-      awaySince: z.number().optional(),
+      awaySince: time.optional(),
       apps: z.array(
         z.strictObject({
           id: text,
@@ -308,19 +366,21 @@ const EmulatorStateSchema = z.strictObject({
           senderIds: z.array(z.string()),
           tokens: z.array(text),
           /** When superseded ones stop working. Milliseconds since the epoch. */
-          tokenExpiries: z.record(z.string(), z.number()),
+          tokenExpiries: z.record(z.string(), time),
           canonicalToken: text,
           installed: z.boolean(),
           confirmReceipts: z.enum(["auto", "manual"]),
-          topics: z.record(z.string(), z.number()),
+          topics: z.record(z.string(), time),
           deletedMessages: z.int().min(0),
+          /** Until when the app would be told of them, where there is an end. Milliseconds since the epoch. */
+          markerUntil: time.optional(),
           stored: z.array(
             z.strictObject({
               /** The ID of a captured message, or all of one that is not listed any more. */
               message: z.union([z.int().min(1), savedMessage]),
               token: text,
               from: z.string(),
-              expiresAt: z.number(),
+              expiresAt: time,
               waitingFor: z.enum(["connection", "activity", "throttle"]),
             }),
           ),
@@ -339,17 +399,3 @@ const EmulatorStateSchema = z.strictObject({
 
 /** A saved state: devices, groups, messages that wait, captured messages. Connections and upstream messages are not part of it. */
 export type EmulatorState = z.output<typeof EmulatorStateSchema>;
-
-/** @throws {InvalidOptionsError} naming what is not as it was written. */
-export function readState(value: unknown): EmulatorState {
-  const parsed = EmulatorStateSchema.safeParse(value);
-  if (!parsed.success) throw new InvalidOptionsError(problemsIn(parsed.error, "is not part of a state").slice(0, 5));
-  let last = 0;
-  for (const { id } of parsed.data.messages) {
-    if (id <= last) throw new InvalidOptionsError([{ path: "messages", problem: "must have IDs that count up" }]);
-    last = id;
-  }
-  if (parsed.data.total < last)
-    throw new InvalidOptionsError([{ path: "total", problem: `must be at least ${last}, the last message's ID` }]);
-  return parsed.data;
-}

@@ -6,7 +6,8 @@ import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
 import { type Emulator, ProtocolViolationError } from "./emulator.ts";
 import { createHttpApp, type HttpApp, type HttpRoute, type HttpServer } from "./http-server.ts";
 import type { EmulatorOptions } from "./options.ts";
-import { type EmulatorState, type ResolvedOptions, readState, resolveOptions } from "./schemas.ts";
+import { readState } from "./read-state.ts";
+import { type EmulatorState, type ResolvedOptions, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
 import { controlRoutes } from "./servers/control/control-api.ts";
 import { inboxPageRoutes } from "./servers/inbox-page.ts";
@@ -79,6 +80,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     ccs: ccs ?? noCcs(host),
     inbox,
     faults,
+    quotas: model.quotas.limits,
     fcm,
     events,
     stats: counters,
@@ -126,6 +128,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     reset() {
       clearModel(model);
       faults.clear();
+      model.quotas.reset();
       emulator.ccs.autoAck = settings.ccs.autoAck;
       Object.assign(counters, createCounters());
       events.violations.length = 0;
@@ -141,7 +144,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         try {
           if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
         } finally {
-          service.deviceUpstream.reset();
+          service.reset();
           upstream.reset();
           clock.close();
           events.close();
@@ -203,8 +206,9 @@ async function listen(
     ccsPort === false
       ? undefined
       : await start("CCS", "ccsPort", ccsPort, () => {
-          const { keepAliveMs, ...behaviour } = settings.ccs;
-          const options = { host, port: ccsPort, ...tls, handshakeTimeoutMs: patienceMs, keepAliveMs };
+          const { keepAliveMs, maxConnectionsPerSender, newConnectionsPerMinute, ...behaviour } = settings.ccs;
+          const limits = { maxConnectionsPerSender, newConnectionsPerMinute };
+          const options = { host, port: ccsPort, ...tls, handshakeTimeoutMs: patienceMs, keepAliveMs, ...limits };
           const clock: Clock = settings.clock;
           const { lenientNumbers, groupFailureCounts } = settings;
           return startCcsServer(options, { ...model, ...behaviour, clock, lenientNumbers, groupFailureCounts });

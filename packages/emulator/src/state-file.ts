@@ -1,6 +1,7 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { InvalidOptionsError } from "@cloud-messaging/core";
-import { type EmulatorState, readState } from "./schemas.ts";
+import { readState } from "./read-state.ts";
+import type { EmulatorState } from "./schemas.ts";
 
 /**
  * Reads a saved state; `undefined` when there is no such file yet.

@@ -50,6 +50,7 @@ export function takeState({ clock, registry, groups, inbox }: StateParts): Emula
       confirmReceipts: app.confirmReceipts,
       topics: Object.fromEntries(app.topics),
       deletedMessages: app.storage.deleted,
+      ...(Number.isFinite(app.storage.markerUntil) ? { markerUntil: app.storage.markerUntil } : {}),
       stored: [...app.storage].map(({ message, waitingFor }) => ({
         message: inbox.get(message.captured.id) === message.captured ? message.captured.id : saved(message.captured),
         token: message.token,
@@ -81,15 +82,15 @@ export function restoreState(state: EmulatorState, { clock, registry, groups, se
     const device = registry.addDevice(id, name, connected, idle, awaySince);
     for (const saved of apps) {
       const { canonicalToken: token, packageName, senderIds } = saved;
-      const app = registry.addApp(device, { id: saved.id, token, packageName, senderIds });
+      const unregistered = saved.tokens.length === 0;
+      const app = registry.addApp(device, { id: saved.id, token, packageName, senderIds, unregistered });
       for (const superseded of saved.tokens) if (superseded !== token) registry.adoptToken(app, superseded);
       for (const [superseded, at] of Object.entries(saved.tokenExpiries)) service.expireToken(app, superseded, at);
-      if (saved.tokens.length === 0) registry.unregister(app);
       app.installed = saved.installed;
       app.confirmReceipts = saved.confirmReceipts;
       for (const [topic, at] of Object.entries(saved.topics))
         registry.subscribe(app, topic, at, Number.POSITIVE_INFINITY);
-      app.storage.restoreDeleted(saved.deletedMessages);
+      app.storage.restoreDeleted(saved.deletedMessages, saved.markerUntil ?? Number.POSITIVE_INFINITY);
       for (const { message, token: sentTo, from, expiresAt, waitingFor } of saved.stored) {
         const captured = typeof message === "number" ? messages.get(message) : restored(message);
         if (captured === undefined) continue; // more were saved than this emulator keeps

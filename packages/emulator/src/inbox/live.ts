@@ -39,7 +39,7 @@ export function liveEvents(events: EmulatorEvents): HttpStream {
       cancelHeartbeat = clock.schedule(HEARTBEAT_MS, heartbeat);
       write(`event: hello\ndata: {}\n\n`);
       const unsubscribe = events.subscribe((event) => {
-        text += `event: ${event.type}\ndata: ${JSON.stringify(plain(event))}\n\n`;
+        text += linesOf(event);
         cancelFlush ??= clock.schedule(COLLECT_MS, () => {
           cancelFlush = undefined;
           const collected = text;
@@ -54,6 +54,16 @@ export function liveEvents(events: EmulatorEvents): HttpStream {
       };
     },
   };
+}
+
+let written: { readonly event: EmulatorEvent; readonly lines: string } | undefined;
+
+/** An event as it is sent; made once for all who listen, one after the other, while it happens. */
+function linesOf(event: EmulatorEvent): string {
+  if (written?.event !== event) {
+    written = { event, lines: `event: ${event.type}\ndata: ${JSON.stringify(plain(event))}\n\n` };
+  }
+  return written.lines;
 }
 
 function plain(event: EmulatorEvent): unknown {

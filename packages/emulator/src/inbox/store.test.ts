@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { testWorld } from "../../../../test/support/emulator-world.ts";
 
@@ -24,6 +26,30 @@ describe("the inbox", () => {
     expect(inbox.messages).toHaveLength(1000);
     for (let n = 0; n < 100; n++) send("nobody", { wire: `${n}${wire}` });
     expect(inbox.messages.length).toBeLessThan(70);
+  });
+
+  it("counts what requests of equal text hold each for itself", () => {
+    const { device, send, inbox } = testWorld();
+    const { canonicalToken } = device();
+    for (let n = 0; n < 100; n++) send(canonicalToken, { notification: { title: "x".repeat(2_000_000) }, wire: "{}" });
+    expect(inbox.messages.length).toBeLessThan(35);
+  });
+
+  it("lets go of what was cleared", async () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const { device, send, inbox, latest } = testWorld();
+    const { canonicalToken } = device({ connected: false });
+    const wire = (): WeakRef<object> => {
+      send(canonicalToken, { collapseKey: "k", data: { n: "1" } });
+      return new WeakRef(latest().data);
+    };
+    const first = wire();
+    inbox.clear();
+    wire(); // takes the first one's place in storage
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+    expect(first.deref()).toBeUndefined();
   });
 
   it("still delivers what it no longer lists", () => {

@@ -1,7 +1,8 @@
 import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
 import type { CapturedMessage, IncomingMessage, MessageState, TimelineEntry } from "../model/message.ts";
-import { oldestFirst } from "../oldest-first.ts";
+import { weightOf } from "../model/weight.ts";
+import { OldestFirst } from "../oldest-first.ts";
 
 /** Captured text kept at most, whatever the number of messages. Ours. Unit: characters. */
 const MAX_WEIGHT = 64 * 1_048_576;
@@ -13,9 +14,11 @@ type Entry = Writable<Omit<CapturedMessage, "timeline">> & { timeline: TimelineE
 
 /** What a message costs; what it shares with the one before (one request, many recipients) is counted once. */
 function weigh(message: CapturedMessage, before: CapturedMessage | undefined): number {
-  let weight = 500 + (message.wire === before?.wire ? 0 : message.wire.length);
-  if (message.data !== before?.data)
-    for (const key in message.data) weight += key.length + (message.data[key]?.length ?? 0);
+  const { to, messageId, collapseKey, wire, data, notification } = message;
+  let weight = 500 + to.length + (messageId?.length ?? 0) + (collapseKey?.length ?? 0);
+  if (wire !== before?.wire) weight += wire.length;
+  if (data !== before?.data) weight += weightOf(data);
+  if (notification !== before?.notification) weight += weightOf(notification);
   return weight;
 }
 
@@ -64,7 +67,7 @@ interface Waiter {
 /** The captured messages, bounded: the oldest make room. The service writes, everybody else reads and listens. */
 export class InboxStore implements Inbox {
   readonly #entries = new Map<number, Entry>();
-  readonly #nextOldest = oldestFirst(this.#entries);
+  readonly #oldest = new OldestFirst(this.#entries);
   readonly #events: EventHub;
   readonly #maxMessages: number;
   readonly #waiters = new Set<Waiter>();
@@ -203,7 +206,10 @@ export class InboxStore implements Inbox {
     if (incoming.notification !== undefined) entry.notification = incoming.notification;
     if (incoming.collapseKey !== undefined) entry.collapseKey = incoming.collapseKey;
     if (incoming.priority !== undefined) entry.priority = incoming.priority;
-    const weight = weigh(entry, this.#entries.get(entry.id - 1));
+    const before = this.#entries.get(entry.id - 1);
+    // two requests may say the same: what is equal is held once
+    if (before?.wire === entry.wire) entry.wire = before.wire;
+    const weight = weigh(entry, before);
     this.#entries.set(entry.id, entry);
     this.#weights.set(entry.id, weight);
     this.#weight += weight;
@@ -215,7 +221,7 @@ export class InboxStore implements Inbox {
   #prune(): void {
     const before = this.#pruned;
     while (this.#entries.size > this.#maxMessages || (this.#weight > MAX_WEIGHT && this.#entries.size > 1)) {
-      const oldest = this.#nextOldest() as number;
+      const oldest = this.#oldest.next() as number;
       this.#weight -= this.#weights.get(oldest) ?? 0;
       this.#weights.delete(oldest);
       this.#entries.delete(oldest);
@@ -233,6 +239,7 @@ export class InboxStore implements Inbox {
   /** Puts saved messages back. Returns them by ID. */
   restore(messages: readonly CapturedMessage[], total: number): ReadonlyMap<number, CapturedMessage> {
     this.#forgetAll();
+    this.#oldest.startAt(messages[0]?.id ?? 0);
     let before: CapturedMessage | undefined;
     for (const message of messages.slice(-this.#maxMessages)) {
       const weight = weigh(message, before);
@@ -287,6 +294,7 @@ export class InboxStore implements Inbox {
   /** As at the start; waits go on. */
   reset(): void {
     this.#forgetAll();
+    this.#oldest.startAt(0);
     this.#total = 0;
     this.#pruned = 0;
   }

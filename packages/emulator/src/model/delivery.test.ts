@@ -183,6 +183,60 @@ describe("storage", () => {
     expect(app.received).toMatchObject([{ messageType: "deleted_messages", totalDeleted: 1 }]);
   });
 
+  it("tells a device that was away of them only if it is back within four weeks of the last one", () => {
+    const { device, send, service, clock } = testWorld();
+    const app = device();
+    service.setConnected(app, false);
+    clock.advance(31 * DAY);
+    send(app.canonicalToken);
+    clock.advance(20 * DAY);
+    send(app.canonicalToken);
+    clock.advance(27 * DAY);
+    service.setConnected(app, true);
+    expect(app.received).toMatchObject([{ messageType: "deleted_messages", totalDeleted: 2 }]);
+    service.setConnected(app, false);
+    clock.advance(31 * DAY);
+    send(app.canonicalToken);
+    clock.advance(29 * DAY);
+    service.setConnected(app, true);
+    expect(app.received).toHaveLength(1);
+  });
+
+  it("names the limit that was hit, where it is another", () => {
+    const { device, send, latest } = testWorld({ storageLimit: 2 });
+    const app = device({ connected: false });
+    for (let n = 0; n < 3; n++) send(app.canonicalToken);
+    expect(latest().reason).toBe("the limit of 2 stored messages was reached: all were discarded");
+  });
+
+  it("is bounded for all apps together: the oldest make room, and say so", () => {
+    const { device, send, service, inbox } = testWorld({ maxMessages: 20_000 });
+    const apps = Array.from({ length: 200 }, () => device({ connected: false }));
+    const first: number[] = [];
+    // each its own text, 4 MB per round
+    for (let n = 0; n < 60; n++) {
+      for (const app of apps) {
+        send(app.canonicalToken, { data: { n: `${n}` }, wire: `${n} ${app.id} ${"x".repeat(20_000)}` });
+        if (n === 0) first.push(inbox.total);
+      }
+    }
+    const waiting = apps.reduce((sum, { storage }) => sum + storage.size, 0);
+    expect(waiting).toBeGreaterThan(2500);
+    expect(waiting).toBeLessThan(3500);
+    expect(inbox.messages.at(-1)?.state).toBe("stored");
+    // delivered ones make room as well
+    for (const app of apps) service.setConnected(app, true);
+    expect(apps.reduce((sum, { received }) => sum + received.length, 0)).toBe(waiting);
+    expect(texts(apps[0] as never).at(-1)).toBe("59");
+  });
+
+  it("holds one text once, however many recipients wait with it", () => {
+    const { device, send, registry } = testWorld({ maxMessages: 10 });
+    const wire = "x".repeat(1_000_000);
+    for (let n = 0; n < 1000; n++) send(device({ connected: false }).canonicalToken, { wire });
+    expect([...registry.apps()].every(({ storage }) => storage.size === 1)).toBe(true);
+  });
+
   it("counts the month of a device that was never connected from when it was made", () => {
     const { device, send, clock, latest } = testWorld();
     const app = device({ connected: false });
@@ -303,6 +357,16 @@ describe("what devices received", () => {
       expect(texts(app).at(-1)).toBe("299");
       expect(app.receivedTotal).toBe(300);
     }
+  });
+
+  it("is bounded when it is their IDs and keys that are long", () => {
+    const { device, send, inbox } = testWorld();
+    const app = device();
+    for (let n = 0; n < 300; n++) {
+      send(app.canonicalToken, { messageId: `${n}${"i".repeat(300_000)}`, collapseKey: "k".repeat(100_000) });
+    }
+    expect(app.received.length).toBeLessThan(180);
+    expect(inbox.messages.length).toBeLessThan(180);
   });
 
   it("is bounded for each of them", () => {

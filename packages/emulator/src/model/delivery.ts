@@ -8,9 +8,12 @@ import type { ProfileRules } from "./profile.ts";
 import { ReceivedMessages } from "./received.ts";
 import type { Stored, WaitingFor } from "./storage.ts";
 import { type BucketKey, NON_COLLAPSIBLE } from "./throttling.ts";
+import { WaitingMessages } from "./waiting.ts";
 
 /** After so long without its device, FCM takes messages and discards them. Source: docs/emulator-fidelity.md#storage */
 export const MAX_AWAY_MS = 30 * 86_400_000;
+/** The device is told of what was discarded so when it comes back in so long after the last of it. Source: docs/emulator-fidelity.md#storage */
+const MARKER_LIFETIME_MS = 28 * 86_400_000;
 /** Receipts that wait to be confirmed by hand at most. Ours. */
 const MAX_UNCONFIRMED = 10_000;
 
@@ -33,6 +36,7 @@ export class DeliveryEngine {
   readonly #rules: DeliveryRules;
 
   readonly #received: ReceivedMessages;
+  readonly #waiting = new WaitingMessages();
 
   constructor(rules: DeliveryRules) {
     this.#rules = rules;
@@ -42,19 +46,29 @@ export class DeliveryEngine {
   /** All devices are gone. */
   reset(): void {
     this.#received.reset();
+    this.#waiting.reset();
   }
 
   /** Delivers, stores or discards a message that the service has accepted. */
   deliver(delivery: Delivery): void {
     const { app, captured } = delivery;
     const nowOrNever = captured.timeToLiveSec === 0;
+    // on its way to many it may have taken its time
+    if (this.#rules.registry.app(app.id) !== app) {
+      this.#discard(delivery, "the device was removed");
+      return;
+    }
+    if (!nowOrNever && delivery.expiresAt <= this.#rules.clock.now()) {
+      this.#end(delivery, "expired", "its time to live has passed");
+      return;
+    }
     if (!app.device.connected) {
       if (nowOrNever) {
         this.#discard(delivery, "time to live 0, and the device is not connected");
         return;
       }
       if (this.#awayTooLong(app.device)) {
-        app.storage.restoreDeleted(app.storage.deleted + 1);
+        app.storage.countDiscarded(this.#rules.clock.now() + MARKER_LIFETIME_MS);
         this.#discard(delivery, "the device has been away for more than a month");
         return;
       }
@@ -108,7 +122,7 @@ export class DeliveryEngine {
   discardStored(app: AppInstance, why: string): void {
     app.cancelGrant?.();
     app.cancelGrant = undefined;
-    app.storage.takeDeleted();
+    app.storage.takeDeleted(this.#rules.clock.now());
     for (const { message } of app.storage.take()) this.#discard(message, why);
   }
 
@@ -166,6 +180,7 @@ export class DeliveryEngine {
     const stored: Stored<Delivery> = { message: delivery, collapseKey: this.#collapseKeyOf(delivery), waitingFor };
     const { collapsed, evicted, discarded } = app.storage.add(stored);
     if (discarded === undefined) {
+      this.#waiting.add(delivery);
       const detail = { connection: "the device is not connected", activity: "the device is idle", throttle: undefined };
       inbox.note(captured, now, waitingFor === "throttle" ? "throttled" : "stored", {
         deviceId: app.device.id,
@@ -181,10 +196,18 @@ export class DeliveryEngine {
       this.#end(collapsed.message, "collapsed", "a newer message with the same collapse key took its place");
     }
     if (evicted !== undefined) {
-      this.#end(evicted.message, "discarded", "more than 4 collapse keys are stored for the app");
+      this.#end(
+        evicted.message,
+        "discarded",
+        `more than ${app.storage.maxCollapseKeys} collapse keys are stored for the app`,
+      );
     }
     for (const other of discarded ?? []) {
-      this.#discard(other.message, "the limit of 100 stored messages was reached: all were discarded");
+      this.#discard(other.message, `the limit of ${app.storage.limit} stored messages was reached: all were discarded`);
+    }
+    for (let oldest = this.#waiting.takeOverflow(); oldest !== undefined; oldest = this.#waiting.takeOverflow()) {
+      const { message } = oldest.app.storage.take((other) => other.message === oldest)[0] ?? { message: oldest };
+      this.#discard(message, "too much waits for all devices together: the oldest made room");
     }
     this.#rules.events.emit({ type: "device", change: "stored", device: viewOf(app) });
     // a connected device (throttled, idle) is told at once
@@ -194,6 +217,7 @@ export class DeliveryEngine {
   #release(app: AppInstance, matches: (stored: Stored<Delivery>) => boolean): void {
     if (app.storage.size === 0) return;
     for (const { message } of app.storage.take(matches)) {
+      this.#waiting.forget(message);
       message.cancelExpiry?.();
       message.cancelExpiry = undefined;
       this.#handOver(message);
@@ -254,7 +278,7 @@ export class DeliveryEngine {
   }
 
   #deliverMarker(app: AppInstance): void {
-    const totalDeleted = app.storage.takeDeleted();
+    const totalDeleted = app.storage.takeDeleted(this.#rules.clock.now());
     if (totalDeleted === 0 || !app.installed) return;
     this.#received.add(app, {
       from: [...app.senderIds][0] ?? "",
@@ -284,6 +308,7 @@ export class DeliveryEngine {
   }
 
   #end(delivery: Delivery, state: "expired" | "discarded" | "collapsed", detail: string): void {
+    this.#waiting.forget(delivery);
     delivery.cancelExpiry?.();
     delivery.cancelExpiry = undefined;
     this.#rules.inbox.note(delivery.captured, this.#rules.clock.now(), state, {

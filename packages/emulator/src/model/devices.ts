@@ -62,6 +62,8 @@ export interface AppInstance {
   cancelGrant: (() => void) | undefined;
   confirmReceipts: "auto" | "manual";
   readonly received: DeviceMessage[];
+  /** The number of each among all that devices received. */
+  readonly receivedAs: number[];
   /** All it ever received, those no longer listed included. */
   receivedTotal: number;
   /** Messages that it got and that asked for a receipt not yet confirmed, by inbox ID. */
@@ -95,6 +97,7 @@ export interface DeviceRules {
   readonly random: Random;
   readonly eviction: EvictionRule;
   readonly storageLimit: number;
+  readonly collapseKeyLimit: number;
   readonly collapsible: BucketRules | undefined;
   readonly nonCollapsible: BucketRules | undefined;
   readonly deviceRate: DeviceRateRules | undefined;
@@ -107,6 +110,8 @@ export interface NewApp {
   readonly token: string;
   readonly packageName: string;
   readonly senderIds: readonly string[];
+  /** Whether the service knows that the app is gone, so that the token does not work. Default `false`. */
+  readonly unregistered?: boolean;
 }
 
 /** All devices, their apps and tokens. */
@@ -141,29 +146,30 @@ export class DeviceRegistry {
     return device;
   }
 
-  addApp(device: Device, { id, token, packageName, senderIds }: NewApp): AppInstance {
-    const { eviction, random, storageLimit, collapsible, nonCollapsible } = this.#rules;
+  addApp(device: Device, { id, token, packageName, senderIds, unregistered = false }: NewApp): AppInstance {
+    const { eviction, random, storageLimit, collapseKeyLimit, collapsible, nonCollapsible } = this.#rules;
     const app: AppInstance = {
       id,
       device,
       packageName,
       senderIds: new Set(senderIds),
       canonicalToken: token,
-      tokens: new Set([token]),
+      tokens: new Set(unregistered ? [] : [token]),
       tokenExpiries: new Map(),
       installed: true,
       topics: new Map(),
-      storage: new MessageStorage(eviction, random, storageLimit),
+      storage: new MessageStorage(eviction, random, storageLimit, collapseKeyLimit),
       throttle: new Throttle(collapsible, nonCollapsible),
       cancelGrant: undefined,
       confirmReceipts: "auto",
       received: [],
+      receivedAs: [],
       receivedTotal: 0,
       unconfirmed: new Map(),
     };
     device.apps.add(app);
     this.#apps.set(id, app);
-    this.#tokens.set(token, app);
+    if (!unregistered) this.#tokens.set(token, app);
     return app;
   }
 

@@ -20,6 +20,8 @@ export interface IncomingMessage {
   readonly to: string;
   /** On whose behalf; `undefined` when the credentials do not say, and then every token's sender is the right one. */
   readonly senderId?: string | undefined;
+  /** The project whose quota it counts for, where that is not its sender's (v1). */
+  readonly project?: string | undefined;
   /** The sender's own ID of it (CCS). */
   readonly messageId?: string | undefined;
   readonly data: Readonly<Record<string, string>>;
@@ -64,24 +66,28 @@ export interface Refusal {
   readonly retryAfter?: string | undefined;
 }
 
+/** Every {@link MessageState}. */
+export const MESSAGE_STATES = [
+  "held",
+  "accepted",
+  "validated",
+  "stored",
+  "throttled",
+  "delivered",
+  "collapsed",
+  "expired",
+  "discarded",
+  "rejected",
+  "unanswered",
+] as const;
+
 /**
  * Where a captured message stands.
  * `held`: read, and not decided on yet (CCS without automatic acks). `accepted`: taken, no device is meant. `validated`: a dry run.
  * `stored`: waits for its device. `throttled`: waits for the next grant. `collapsed`: a newer one took its place.
  * `expired`, `discarded`, `rejected`: gone; the timeline says why. `unanswered`: its connection ended before the answer.
  */
-export type MessageState =
-  | "held"
-  | "accepted"
-  | "validated"
-  | "stored"
-  | "throttled"
-  | "delivered"
-  | "collapsed"
-  | "expired"
-  | "discarded"
-  | "rejected"
-  | "unanswered";
+export type MessageState = (typeof MESSAGE_STATES)[number];
 
 /** One thing that happened to a message. */
 export interface TimelineEntry {
@@ -104,6 +110,8 @@ export interface Delivery {
   /** Milliseconds since the epoch, in the service's time. */
   readonly expiresAt: number;
   cancelExpiry?: (() => void) | undefined;
+  /** Its number among the messages that wait, while it does. */
+  waitingAs?: number | undefined;
 }
 
 /** A message as the service captured it: what came, what was answered, and what became of it. */

@@ -2,6 +2,7 @@ import { parseCondition } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { testWorld } from "../../../../test/support/emulator-world.ts";
 import { clearModel } from "../create-model.ts";
+import { checkMessage } from "./check-message.ts";
 import type { DeviceGroup } from "./device-groups.ts";
 
 describe("tokens", () => {
@@ -83,6 +84,18 @@ describe("tokens", () => {
     expect([...registry.apps()]).toEqual([]);
   });
 
+  it("registers no member of a group that is gone for a dry run, and counts it as reached", () => {
+    const { device, send, groups, registry, service } = testWorld({ autoRegister: true });
+    const app = device({ token: "token-a" });
+    const made = groups.create("1234567890", "g", ["token-a"]);
+    const key = "group" in made ? (made.group.keys[0] as string) : "";
+    service.remove(app);
+    expect(send(key, { dryRun: true })).toMatchObject({ kind: "accepted", group: { success: 1, failure: 0 } });
+    expect([...registry.apps()]).toEqual([]);
+    expect(send(key)).toMatchObject({ kind: "accepted", group: { success: 1, failure: 0 } });
+    expect(registry.byToken("token-a")?.received).toHaveLength(1);
+  });
+
   it("registers no more by itself than maxDevices allows", () => {
     const { send } = testWorld({ autoRegister: true, maxDevices: 2 });
     expect(["tok-1", "tok-2", "tok-3"].map((token) => send(token).kind)).toEqual(["accepted", "accepted", "refused"]);
@@ -140,12 +153,12 @@ describe("validation", () => {
   it.each(["from", "message_type", "google.x", "googlex", "gcm", "gcm.n"])(
     "refuses the reserved data key %s",
     (key) => {
-      expect(testWorld().service.check({ [key]: "x" }, undefined)).toMatchObject({ code: "invalid-data-key" });
+      expect(checkMessage({ [key]: "x" }, undefined)).toMatchObject({ code: "invalid-data-key" });
     },
   );
 
   it.each([-1, 2_419_201, 1.5, Number.NaN])("refuses a time to live of %d", (ttl) => {
-    expect(testWorld().service.check({}, ttl)).toMatchObject({ code: "invalid-ttl" });
+    expect(checkMessage({}, ttl)).toMatchObject({ code: "invalid-ttl" });
   });
 
   it("validates a dry run in full, answers a placeholder, and leaves no trace on devices, buckets or storage", () => {

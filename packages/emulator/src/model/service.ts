@@ -1,9 +1,7 @@
 import {
   type Clock,
-  isReservedDataKey,
   isTopicName,
   MAX_PAYLOAD_BYTES,
-  MAX_TIME_TO_LIVE_SEC,
   MAX_TOPIC_PAYLOAD_BYTES,
   matchesCondition,
   payloadBytes,
@@ -16,9 +14,11 @@ import { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
 import { DeviceUpstream } from "./device-upstream.ts";
 import { type AppInstance, type DeviceRegistry, viewOf } from "./devices.ts";
+import { FanOuts } from "./fan-outs.ts";
 import type { ServiceIds } from "./ids.ts";
 import type { Address, CapturedMessage, Decision, Delivery, IncomingMessage, Refusal } from "./message.ts";
 import type { ProfileRules } from "./profile.ts";
+import type { Quotas } from "./quotas.ts";
 import { admits, isMalformed } from "./token-rules.ts";
 import type { UpstreamQueues } from "./upstream.ts";
 
@@ -41,8 +41,15 @@ export interface ServiceParts {
   readonly upstream: UpstreamQueues;
   readonly inbox: InboxStore;
   readonly faults: FaultScript;
+  readonly quotas: Quotas;
   readonly events: EventHub;
   readonly counters: Counters;
+}
+
+/** An app that a message is meant for, and the token by which. */
+interface Recipient {
+  readonly app: AppInstance;
+  readonly token: string;
 }
 
 /**
@@ -55,9 +62,11 @@ export class CloudService {
   readonly delivery: DeliveryEngine;
   /** What devices send. */
   readonly deviceUpstream: DeviceUpstream;
+  readonly #fanOuts: FanOuts<Recipient>;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
+    this.#fanOuts = new FanOuts(parts.clock, parts.quotas.limits);
     this.deviceUpstream = new DeviceUpstream({
       ...parts,
       delivery: () => this.delivery,
@@ -80,24 +89,9 @@ export class CloudService {
     return { kind: "token", token: to };
   }
 
-  /** What is wrong with a message whoever it goes to: reserved keys, time to live. */
-  check(data: Readonly<Record<string, unknown>>, timeToLiveSec: number | undefined): Refusal | undefined {
-    for (const key in data) {
-      if (isReservedDataKey(key)) {
-        return { kind: "refused", code: "invalid-data-key", detail: `"data" key "${key}" is a reserved keyword` };
-      }
-    }
-    if (
-      timeToLiveSec !== undefined &&
-      !(Number.isInteger(timeToLiveSec) && timeToLiveSec >= 0 && timeToLiveSec <= MAX_TIME_TO_LIVE_SEC)
-    ) {
-      return {
-        kind: "refused",
-        code: "invalid-ttl",
-        detail: `Invalid value (${timeToLiveSec}) for "time_to_live": must be between 0 and ${MAX_TIME_TO_LIVE_SEC}`,
-      };
-    }
-    return undefined;
+  /** The app that a token belongs to; with `autoRegister` a well-formed one that nobody has becomes a new device's. */
+  appOf(token: string): AppInstance | undefined {
+    return this.#parts.registry.byToken(token) ?? this.#autoRegistered(token);
   }
 
   /** Captures a message and decides on it at once. */
@@ -178,6 +172,13 @@ export class CloudService {
     this.#parts.events.emit({ type: "device", change: "removed", device: viewOf(app) });
   }
 
+  /** All devices are gone: nothing is under way to any of them. */
+  reset(): void {
+    this.#fanOuts.reset();
+    this.deviceUpstream.reset();
+    this.delivery.reset();
+  }
+
   setConnected(app: AppInstance, connected: boolean): void {
     this.delivery.setConnected(app.device, connected);
     if (connected) this.deviceUpstream.flush(app.device);
@@ -227,11 +228,11 @@ export class CloudService {
     }
     const tooBig = this.#tooBig(message, MAX_TOPIC_PAYLOAD_BYTES);
     if (tooBig !== undefined) return tooBig;
-    const fault = faults.takeRefusal(message.door, [message.to]);
-    if (fault !== undefined) return fault;
+    const refusal = faults.takeRefusal(message.door, [message.to]) ?? this.#tooManyToTopics(message);
+    if (refusal !== undefined) return refusal;
     const decision = this.#newDecision(message);
     this.#parts.inbox.name(captured, decision.messageId);
-    const meant: { app: AppInstance; token: string }[] = [];
+    const meant: Recipient[] = [];
     const candidates = address.kind === "topic" ? registry.subscribers(address.topic) : registry.apps();
     for (const app of candidates) {
       if (!admits(app, message.senderId) || app.tokens.size === 0) continue;
@@ -254,20 +255,26 @@ export class CloudService {
     const fault = this.#parts.faults.takeRefusal(message.door, [message.to]);
     if (fault !== undefined) return fault;
     const failed: string[] = [];
-    const meant: { app: AppInstance; token: string }[] = [];
+    const meant: Recipient[] = [];
+    let unregistered = 0;
     for (const token of group.members) {
+      if (message.dryRun && this.#wouldRegister(token)) {
+        unregistered++; // as above: no trace
+        continue;
+      }
       const app = this.#findApp(token, message);
       if ("kind" in app || this.#refusalOf(message, app, MAX_PAYLOAD_BYTES, [token]) !== undefined) failed.push(token);
       else meant.push({ app, token });
     }
     const decision = this.#newDecision(message);
     this.#parts.inbox.name(captured, decision.messageId);
-    if (meant.length === 0) {
+    const success = meant.length + unregistered;
+    if (success === 0) {
       this.#parts.inbox.note(captured, this.#parts.clock.now(), "discarded", {
         detail: "no member of the group could be sent to",
       });
     } else this.#dispatch(captured, message, meant);
-    return { ...decision, group: { success: meant.length, failure: failed.length, failed } };
+    return { ...decision, group: { success, failure: failed.length, failed } };
   }
 
   #findApp(token: string, message: IncomingMessage): AppInstance | Refusal {
@@ -278,7 +285,7 @@ export class CloudService {
         detail: `Invalid token on 'to' field: ${token.slice(0, 100)}`,
       };
     }
-    const app = this.#parts.registry.byToken(token) ?? this.#autoRegistered(token);
+    const app = this.appOf(token);
     if (app === undefined) return { kind: "refused", code: "not-registered" };
     if (!admits(app, message.senderId))
       return { kind: "refused", code: "mismatch-sender-id", detail: "SenderId mismatch" };
@@ -348,11 +355,7 @@ export class CloudService {
     return decision;
   }
 
-  #dispatch(
-    captured: CapturedMessage,
-    message: IncomingMessage,
-    meant: readonly { app: AppInstance; token: string }[],
-  ): void {
+  #dispatch(captured: CapturedMessage, message: IncomingMessage, meant: readonly Recipient[]): void {
     const { inbox, clock } = this.#parts;
     inbox.meantFor(captured, meant.length);
     if (message.dryRun) {
@@ -366,13 +369,33 @@ export class CloudService {
     const now = clock.now();
     const expiresAt = now + message.timeToLiveSec * 1000;
     inbox.note(captured, now, "accepted");
-    for (const { app, token } of meant) {
+    const deliver = ({ app, token }: Recipient): void => {
       const from =
         message.address.kind === "token"
           ? (message.senderId ?? [...app.senderIds][0] ?? this.#parts.defaultSenderId)
           : message.to;
       const delivery: Delivery = { captured, app, token, from, expiresAt };
       this.delivery.deliver(delivery);
+    };
+    const { kind } = message.address;
+    if (kind === "topic" || kind === "condition") this.#fanOuts.start(this.#projectOf(message), meant, deliver);
+    else for (const recipient of meant) deliver(recipient);
+  }
+
+  /** Whose quota a message to a topic counts for. */
+  #projectOf({ project, senderId }: IncomingMessage): string {
+    return project ?? senderId ?? this.#parts.defaultSenderId;
+  }
+
+  #tooManyToTopics(message: IncomingMessage): Refusal | undefined {
+    if (message.dryRun) return undefined;
+    const project = this.#projectOf(message);
+    const code = "topics-message-rate-exceeded";
+    if (this.#fanOuts.isFull(project)) {
+      return { kind: "refused", code, detail: "Too many topic messages are under way for the project" };
     }
+    return this.#parts.quotas.spendTopicMessage(project, message.to)
+      ? undefined
+      : { kind: "refused", code, detail: "Message rate exceeded for this topic" };
   }
 }

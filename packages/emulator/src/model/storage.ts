@@ -39,16 +39,39 @@ export class MessageStorage<T> {
   readonly #eviction: EvictionRule;
   readonly #random: Random;
   readonly #limit: number;
+  readonly #maxCollapseKeys: number;
   #deleted = 0;
+  #markerUntil = Number.POSITIVE_INFINITY;
 
-  constructor(eviction: EvictionRule, random: Random, limit: number = MAX_STORED) {
+  constructor(
+    eviction: EvictionRule,
+    random: Random,
+    limit: number = MAX_STORED,
+    maxCollapseKeys: number = MAX_COLLAPSE_KEYS,
+  ) {
     this.#eviction = eviction;
     this.#random = random;
     this.#limit = limit;
+    this.#maxCollapseKeys = maxCollapseKeys;
   }
 
   get size(): number {
     return this.#slots.size + this.#list.length;
+  }
+
+  /** Messages without a collapse key that are stored at most. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Collapse keys that are stored at most. */
+  get maxCollapseKeys(): number {
+    return this.#maxCollapseKeys;
+  }
+
+  /** Until when the app would be told of the marker. The service's time, milliseconds since the epoch. */
+  get markerUntil(): number {
+    return this.#markerUntil;
   }
 
   /** How many messages the marker stands for; 0 when there is none. */
@@ -74,7 +97,7 @@ export class MessageStorage<T> {
       this.#slots.set(key, stored);
       return { collapsed: older };
     }
-    const evicted = this.#slots.size < MAX_COLLAPSE_KEYS ? undefined : this.#evict();
+    const evicted = this.#slots.size < this.#maxCollapseKeys ? undefined : this.#evict();
     this.#slots.set(key, stored);
     return evicted === undefined ? {} : { evicted };
   }
@@ -93,16 +116,24 @@ export class MessageStorage<T> {
     return taken;
   }
 
-  /** The marker's count, once; counting starts again from 0. */
-  takeDeleted(): number {
-    const deleted = this.#deleted;
+  /** A message was discarded without being stored; the marker counts it, and is not given to the app after that time. */
+  countDiscarded(markerUntil: number): void {
+    this.#deleted++;
+    this.#markerUntil = markerUntil;
+  }
+
+  /** The marker's count, once, 0 when its time has passed; counting starts again from 0. */
+  takeDeleted(now: number): number {
+    const deleted = now <= this.#markerUntil ? this.#deleted : 0;
     this.#deleted = 0;
+    this.#markerUntil = Number.POSITIVE_INFINITY;
     return deleted;
   }
 
   /** Puts a saved marker back. */
-  restoreDeleted(count: number): void {
+  restoreDeleted(count: number, markerUntil: number): void {
     this.#deleted = count;
+    this.#markerUntil = markerUntil;
   }
 
   /** What is stored, without taking it. */

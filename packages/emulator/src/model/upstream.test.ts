@@ -94,6 +94,31 @@ describe("upstream messages", () => {
     expect(results).toEqual([["u-101", "discarded"]]);
   });
 
+  it("are bounded for all app servers together, and make room again as they are acked", () => {
+    const { upstream, port } = sending();
+    const results: string[] = [];
+    const enqueue = (senderId: string, messageId: string): void =>
+      upstream.enqueue({
+        kind: "upstream",
+        senderId,
+        from: "t",
+        messageId,
+        json: "x".repeat(4_000_000),
+        expiresAt: Number.POSITIVE_INFINITY,
+        settle: (result) => results.push(`${messageId} ${result}`),
+      });
+    for (let n = 0; n < 20; n++) enqueue(String(n), `u-${n}`);
+    expect(results).toEqual(["u-16 discarded", "u-17 discarded", "u-18 discarded", "u-19 discarded"]);
+    expect(port("0").items).toHaveLength(1);
+    const one = port("1");
+    upstream.acked("1", one, "t", "u-1");
+    enqueue("1", "u-20");
+    expect(one.items.map(({ messageId }) => messageId)).toEqual(["u-1", "u-20"]);
+    upstream.reset();
+    for (let n = 0; n < 16; n++) enqueue("again", `v-${n}`);
+    expect(upstream.waiting("again")).toBe(16);
+  });
+
   it("are kept up to twenty on a device without a connection, and leave when it is back", () => {
     const { sendUpstream, service, app, port } = sending();
     service.setConnected(app, false);

@@ -6,6 +6,8 @@ import type { Counters } from "../stats.ts";
 const MAX_WHILE_DISCONNECTED = 100;
 /** Upstream messages kept for one that has. Ours. */
 const MAX_WAITING = 10_000;
+/** Text of all that waits or is unacked, whoever it is for; what would exceed it is discarded. Ours. Unit: characters. */
+const MAX_TEXT = 64 * 1_048_576;
 /** Acks of repeats remembered per connection, so that the second ack of a message sent twice is no error. Ours. */
 const MAX_LATE = 1000;
 
@@ -75,6 +77,7 @@ export class UpstreamQueues {
   readonly #rules: UpstreamRules;
   readonly #senders = new Map<string, Sender>();
   readonly #expiries = new Map<UpstreamItem, CancelTimer>();
+  #text = 0;
 
   constructor(rules: UpstreamRules) {
     this.#rules = rules;
@@ -84,8 +87,11 @@ export class UpstreamQueues {
   enqueue(item: UpstreamItem): void {
     const sender = this.#sender(item.senderId);
     this.#report("queued", item);
-    if (sender.waiting.length >= (sender.attached.size === 0 ? MAX_WHILE_DISCONNECTED : MAX_WAITING)) {
+    this.#text += textOf(item);
+    const full = sender.waiting.length >= (sender.attached.size === 0 ? MAX_WHILE_DISCONNECTED : MAX_WAITING);
+    if (full || this.#text > MAX_TEXT) {
       this.#end(item, "discarded");
+      this.#forgetIdle(item.senderId);
       return;
     }
     sender.waiting.push(item);
@@ -96,6 +102,7 @@ export class UpstreamQueues {
       // now or never, and nobody can take it now
       sender.waiting.pop();
       this.#end(item, "expired");
+      this.#forgetIdle(item.senderId);
     }
   }
 
@@ -107,9 +114,9 @@ export class UpstreamQueues {
 
   /** The connection has ended: what it did not see acked goes to others, before what waits already. */
   detach(senderId: string, port: UpstreamPort): void {
-    const sender = this.#sender(senderId);
-    const attached = sender.attached.get(port);
-    if (attached === undefined) return;
+    const sender = this.#senders.get(senderId);
+    const attached = sender?.attached.get(port);
+    if (sender === undefined || attached === undefined) return;
     sender.attached.delete(port);
     const unacked: UpstreamItem[] = [];
     for (const { item, cancelResend } of takeFlights(attached)) {
@@ -120,14 +127,14 @@ export class UpstreamQueues {
     this.#pump(sender);
     const waiting = new Set(sender.waiting);
     for (const item of unacked) if (waiting.has(item)) this.#awaitExpiry(sender, item);
-    if (sender.waiting.length === 0 && sender.attached.size === 0) this.#senders.delete(senderId);
+    this.#forgetIdle(senderId);
   }
 
   /** An ack came in. `false`: nothing of that name was sent over this connection. */
   acked(senderId: string, port: UpstreamPort, to: string, messageId: string): boolean {
-    const sender = this.#sender(senderId);
-    const attached = sender.attached.get(port);
-    if (attached === undefined) return false;
+    const sender = this.#senders.get(senderId);
+    const attached = sender?.attached.get(port);
+    if (sender === undefined || attached === undefined) return false;
     const key = keyOf(to, messageId);
     const flights = attached.flights.get(key);
     const flight = flights?.shift();
@@ -146,6 +153,7 @@ export class UpstreamQueues {
     if (flight.item.kind === "receipt") counters.receiptsAcked++;
     else counters.upstreamAcked++;
     this.#report("acked", flight.item, port.id);
+    this.#text -= textOf(flight.item);
     flight.item.settle("acked");
     this.#pump(sender);
     return true;
@@ -173,6 +181,13 @@ export class UpstreamQueues {
       }
       for (const item of sender.waiting.splice(0)) this.#end(item, "discarded");
     }
+    for (const senderId of [...this.#senders.keys()]) this.#forgetIdle(senderId);
+  }
+
+  /** A sender with no connection and nothing waiting is as good as one never heard of. */
+  #forgetIdle(senderId: string): void {
+    const sender = this.#senders.get(senderId);
+    if (sender?.attached.size === 0 && sender.waiting.length === 0) this.#senders.delete(senderId);
   }
 
   #awaitExpiry(sender: Sender, item: UpstreamItem): void {
@@ -183,6 +198,7 @@ export class UpstreamQueues {
       if (at === -1) return;
       sender.waiting.splice(at, 1);
       this.#end(item, "expired");
+      this.#forgetIdle(item.senderId);
     });
     this.#expiries.set(item, cancel);
   }
@@ -253,6 +269,7 @@ export class UpstreamQueues {
 
   #end(item: UpstreamItem, result: "expired" | "discarded"): void {
     this.#forgetExpiry(item);
+    this.#text -= textOf(item);
     this.#report(result, item);
     item.settle(result);
   }
@@ -289,5 +306,7 @@ function oweAcks({ late }: Attached, key: string, acks: number): void {
   late.set(key, (late.get(key) ?? 0) + acks);
   if (late.size > MAX_LATE) late.delete(late.keys().next().value as string);
 }
+
+const textOf = ({ json, messageId, from }: UpstreamItem): number => json.length + messageId.length + from.length;
 
 const keyOf = (from: string, messageId: string): string => `${from}\n${messageId}`;

@@ -2,8 +2,9 @@ import type { TLSSocket } from "node:tls";
 import type { CancelTimer } from "@cloud-messaging/core";
 import { childOf, createXmlStream, textOf, type XmlElement, type XmlStream } from "../xml-stream.ts";
 import type { CcsContext } from "./ccs-context.ts";
-import { readPlainLogin } from "./ccs-login.ts";
+import { checkLogin } from "./ccs-login.ts";
 import {
+  iqResourceConstraint,
   iqResult,
   iqUnavailable,
   LOGIN_FEATURES,
@@ -213,9 +214,7 @@ export class CcsConnection implements CcsLink {
     const { faults, credentials } = this.#context;
     const fault = faults.takeLogin(["not-authorized", "temporary-auth-failure"]);
     if (fault !== undefined) return fault;
-    if (stanza.attributes["mechanism"] !== "PLAIN") return "invalid-mechanism";
-    const login = readPlainLogin(textOf(stanza));
-    return login !== undefined && credentials.checkFor(login.password, login.senderId) ? login : "not-authorized";
+    return checkLogin(stanza.attributes["mechanism"], textOf(stanza), credentials);
   }
 
   #onIq(iq: XmlElement): void {
@@ -231,6 +230,12 @@ export class CcsConnection implements CcsLink {
   }
 
   #bind(iq: XmlElement, bind: XmlElement, domain: string): void {
+    const refused = this.#context.refuseConnection(this.#senderId);
+    if (refused !== undefined) {
+      this.send(iqResourceConstraint(iq, `${this.#senderId}@${domain}`, domain));
+      this.end(refused);
+      return;
+    }
     const resource = childOf(bind, "resource", NS.bind);
     const asked = resource === undefined ? "" : textOf(resource).slice(0, 256);
     const suffix = this.#context.resourceSuffix || asked === "" ? this.#context.ids.hex(8).toUpperCase() : "";

@@ -32,6 +32,8 @@ export interface CcsContext {
   readonly groupFailureCounts: boolean;
   /** Whether messages are acked by themselves; may change any time. */
   autoAck: boolean;
+  /** Why a sender may have no further connection now; `undefined` when it may. Counts it. */
+  refuseConnection(senderId: string): string | undefined;
   /** The connection has logged in and bound. */
   onOnline(connection: CcsConnection): void;
   onClosed(connection: CcsConnection): void;

@@ -1,4 +1,5 @@
 import { CcsDownstreamSchema, type ErrorCode, wireStringFor } from "@cloud-messaging/core";
+import { checkMessage } from "../model/check-message.ts";
 import type { Decision, IncomingMessage, Refusal } from "../model/message.ts";
 import type { CloudService } from "../model/service.ts";
 import {
@@ -55,7 +56,7 @@ export function readDownstream(
     { ...envelope, receiptRequested: fields.delivery_receipt_requested },
     service,
   );
-  const wrong = service.check(data, fields.time_to_live);
+  const wrong = checkMessage(data, fields.time_to_live);
   if (wrong === undefined) return { message };
   return { message, refusal: { ...wrong, word: "INVALID_JSON", detail: `InvalidJson: ${wrong.detail}` } };
 }

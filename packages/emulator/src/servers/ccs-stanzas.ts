@@ -74,6 +74,12 @@ export function iqResult(iq: XmlElement, to: string, from: string, content = "")
   return content === "" ? `${head}/>` : `${head}>${content}</iq>`;
 }
 
+/** The answer to a request to bind when there are too many connections: RFC 6120, 7.6.2.1. */
+export function iqResourceConstraint(iq: XmlElement, to: string, from: string): string {
+  const id = escapeXml(iq.attributes["id"] ?? "");
+  return `<iq to="${escapeXml(to)}" from="${from}" id="${id}" type="error"><error type="wait"><resource-constraint xmlns="${NS.stanzas}"/></error></iq>`;
+}
+
 /** The answer to an iq that nobody here understands. */
 export function iqUnavailable(iq: XmlElement, to: string, from: string): string {
   const id = escapeXml(iq.attributes["id"] ?? "");

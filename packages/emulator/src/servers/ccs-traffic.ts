@@ -48,6 +48,8 @@ export class CcsTraffic implements UpstreamPort {
   #answers = "";
   #answered: string[] = [];
   #answersDue = false;
+  /** Answers that wait for their time, the oldest first. */
+  readonly #delayed = new Set<() => void>();
   /** While the service decides on a message of this connection: its receipt has to come after its ack. */
   #deciding = false;
   #afterAnswers = "";
@@ -88,7 +90,7 @@ export class CcsTraffic implements UpstreamPort {
     const held = this.#pending.get(messageId)?.held;
     if (held === undefined) return false;
     this.#answer(messageId, held.message.to, this.#decide(held.captured, held.message));
-    this.flush();
+    this.#writeAnswers();
     return true;
   }
 
@@ -97,7 +99,7 @@ export class CcsTraffic implements UpstreamPort {
     const held = this.#pending.get(messageId)?.held;
     if (held === undefined) return false;
     this.#answer(messageId, held.message.to, this.#context.service.refuse(held.captured, refusal));
-    this.flush();
+    this.#writeAnswers();
     return true;
   }
 
@@ -147,11 +149,17 @@ export class CcsTraffic implements UpstreamPort {
 
   /** All that came in one piece has been read: its answers leave together. */
   pieceRead(): void {
-    if (this.#answersDue && this.#context.ackDelayMs === 0) this.flush();
+    if (this.#answersDue) this.#writeAnswers();
   }
 
-  /** Writes the answers that wait. */
+  /** Writes the answers that wait, those included whose time has not come. */
   flush(): void {
+    for (const answer of this.#delayed) answer();
+    this.#delayed.clear();
+    this.#writeAnswers();
+  }
+
+  #writeAnswers(): void {
     this.#answersDue = false;
     const text = this.#answers + this.#afterAnswers;
     if (text === "") return;
@@ -259,10 +267,25 @@ export class CcsTraffic implements UpstreamPort {
   }
 
   #queueAnswer(messageId: string, to: string, decision: Decision): void {
-    this.#answer(messageId, to, decision);
-    if (this.#answersDue) return;
-    this.#answersDue = true;
-    if (this.#context.ackDelayMs > 0) this.#link.later(this.#context.ackDelayMs, () => this.flush());
+    const { ackDelayMs } = this.#context;
+    if (ackDelayMs === 0) {
+      this.#answer(messageId, to, decision);
+      this.#answersDue = true;
+      return;
+    }
+    // its receipt, if there is one already, comes after it
+    const after = this.#afterAnswers;
+    this.#afterAnswers = "";
+    const answer = (): void => {
+      this.#answer(messageId, to, decision);
+      this.#afterAnswers += after;
+    };
+    this.#delayed.add(answer);
+    this.#link.later(ackDelayMs, () => {
+      if (!this.#delayed.delete(answer)) return;
+      answer();
+      this.#writeAnswers();
+    });
   }
 
   #answer(messageId: string, to: string, decided: Decision): void {

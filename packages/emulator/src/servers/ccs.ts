@@ -3,10 +3,12 @@ import { AbortedError, ClosedError, ERROR_CODES, type ErrorCode, InvalidOptionsE
 import type { Refusal } from "../model/message.ts";
 import { SocketGuard } from "../socket-guard.ts";
 import { CcsConnection, type CcsPhase } from "./ccs-connection.ts";
+import { createConnectionLimits } from "./ccs-connection-limits.ts";
 import type { CcsContext } from "./ccs-context.ts";
 
-/** `message_id`s remembered, to tell a repeated one. Ours. */
+/** `message_id`s remembered, to tell a repeated one, and their text together (in characters). Ours. */
 const MAX_REMEMBERED = 100_000;
+const MAX_REMEMBERED_TEXT = 8 * 1_048_576;
 
 /** One connection of an app server. */
 export interface EmulatedConnection {
@@ -82,6 +84,8 @@ export interface CcsServerOptions {
   readonly key: string;
   readonly handshakeTimeoutMs: number;
   readonly keepAliveMs: number;
+  readonly maxConnectionsPerSender: number;
+  readonly newConnectionsPerMinute: number;
 }
 
 /** The emulator's own side of the CCS server. */
@@ -92,13 +96,15 @@ export interface CcsServer extends EmulatedCcs {
 /** Starts the XMPP server; rejects with the system's error when the port cannot be had. */
 export async function startCcsServer(
   options: CcsServerOptions,
-  shared: Omit<CcsContext, "onOnline" | "onClosed" | "seenBefore">,
+  shared: Omit<CcsContext, "onOnline" | "onClosed" | "seenBefore" | "refuseConnection">,
 ): Promise<CcsServer> {
   const guard = new SocketGuard();
   const online = new Map<CcsConnection, EmulatedConnection>();
   const all = new Set<CcsConnection>();
   const waiters = new Set<() => void>();
   const remembered = new Set<string>();
+  let rememberedText = 0;
+  const limits = createConnectionLimits(options, shared);
   let closed = false;
   let count = 0;
 
@@ -116,16 +122,21 @@ export async function startCcsServer(
       shared.upstream.attach(connection.senderId, connection.traffic);
       for (const check of [...waiters]) check();
     },
+    refuseConnection: (senderId) => limits.refuse(senderId),
     onClosed(connection) {
-      online.delete(connection);
+      if (online.delete(connection)) limits.closed(connection.senderId);
       all.delete(connection);
     },
     seenBefore(senderId, messageId) {
       const key = `${senderId}\n${messageId}`;
       if (remembered.has(key)) return true;
       remembered.add(key);
+      rememberedText += key.length;
       // all at once: dropping the oldest one by one makes a set slow
-      if (remembered.size > MAX_REMEMBERED) remembered.clear();
+      if (remembered.size > MAX_REMEMBERED || rememberedText > MAX_REMEMBERED_TEXT) {
+        remembered.clear();
+        rememberedText = 0;
+      }
       return false;
     },
   };

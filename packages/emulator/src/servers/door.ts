@@ -7,6 +7,7 @@ import type { InboxStore } from "../inbox/store.ts";
 import type { DeviceGroups } from "../model/device-groups.ts";
 import type { DeviceRegistry } from "../model/devices.ts";
 import type { ServiceIds } from "../model/ids.ts";
+import type { Quotas } from "../model/quotas.ts";
 import type { CloudService } from "../model/service.ts";
 import type { ResolvedOptions } from "../schemas.ts";
 import type { Counters } from "../stats.ts";
@@ -21,7 +22,8 @@ export interface DoorContext {
   readonly inbox: InboxStore;
   readonly faults: FaultScript;
   readonly credentials: Credentials;
-  /** Service accounts, access tokens and quota of FCM HTTP v1. */
+  readonly quotas: Quotas;
+  /** Service accounts and access tokens of FCM HTTP v1. */
   readonly fcm: FcmAccounts;
   readonly counters: Counters;
   readonly events: EventHub;

@@ -1,12 +1,13 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
 import { type Clock, JWT_BEARER_GRANT, MESSAGING_SCOPE, type ServiceAccountKey } from "@cloud-messaging/core";
 import type { ServiceIds } from "../model/ids.ts";
+import type { Quotas } from "../model/quotas.ts";
 
 /** What can be done to the project, its accounts and their tokens while the emulator runs. */
 export interface EmulatedFcm {
   /** ID of the project that the throw-away account belongs to. Any other project is served too. */
   readonly projectId: string;
-  /** Messages a minute per project; more are answered 429 `QUOTA_EXCEEDED`. Range: 1 or more. @defaultValue `Infinity` */
+  /** The same as `emulator.quotas.messagesPerMinute`. */
   quotaPerMinute: number;
   /** How long new access tokens are good. Unit: seconds. Range: 1 or more. @defaultValue 3599 */
   tokenLifetimeSec: number;
@@ -38,12 +39,10 @@ const MAX_TOKENS = 10_000;
 /** How far a grant's times may lie beside the service's. Unit: seconds. Source: docs/emulator-fidelity.md#oauth */
 const CLOCK_LEEWAY_SEC = 300;
 const MAX_GRANT_LIFE_SEC = 3600;
-const MINUTE_MS = 60_000;
 
-/** The accounts of the project, the access tokens they got, and the project's quota. */
+/** The accounts of the project, and the access tokens they got. */
 export class FcmAccounts implements EmulatedFcm {
   readonly projectId = "emulator-project";
-  quotaPerMinute = Number.POSITIVE_INFINITY;
   tokenLifetimeSec = 3599;
   acceptForeignTokens = true;
   tokensIssued = 0;
@@ -55,12 +54,22 @@ export class FcmAccounts implements EmulatedFcm {
   /** Accounts whose keys were revoked, to be told from those that were never known. */
   readonly #revoked = new Set<string>();
   readonly #tokens = new Map<string, number>();
-  readonly #spent = new Map<string, { readonly since: number; count: number }>();
   #account: ServiceAccountKey | undefined;
 
-  constructor(clock: Clock, ids: ServiceIds) {
+  readonly #quotas: Quotas;
+
+  constructor(clock: Clock, ids: ServiceIds, quotas: Quotas) {
     this.#clock = clock;
     this.#ids = ids;
+    this.#quotas = quotas;
+  }
+
+  get quotaPerMinute(): number {
+    return this.#quotas.limits.messagesPerMinute;
+  }
+
+  set quotaPerMinute(limit: number) {
+    this.#quotas.limits.messagesPerMinute = limit;
   }
 
   serviceAccount(): ServiceAccountKey {
@@ -123,22 +132,6 @@ export class FcmAccounts implements EmulatedFcm {
     }
     this.tokensIssued++;
     return { access_token: token, expires_in: this.tokenLifetimeSec, token_type: "Bearer" };
-  }
-
-  /** Takes one message from the project's quota; `false` when there is none left this minute. */
-  spend(project: string): boolean {
-    if (this.quotaPerMinute === Number.POSITIVE_INFINITY) return true;
-    const now = this.#clock.now();
-    let spent = this.#spent.get(project);
-    if (spent === undefined || now - spent.since >= MINUTE_MS) {
-      spent = { since: now, count: 0 };
-      this.#spent.delete(project);
-      this.#spent.set(project, spent);
-      if (this.#spent.size > MAX_TOKENS) this.#spent.clear();
-    }
-    if (spent.count >= this.quotaPerMinute) return false;
-    spent.count++;
-    return true;
   }
 
   /** As text: `invalid_grant`. */

@@ -24,6 +24,9 @@ interface Failure {
 const INVALID: Omit<Failure, "message"> = { http: 400, status: "INVALID_ARGUMENT", errorCode: "INVALID_ARGUMENT" };
 const QUOTA: Omit<Failure, "message"> = { http: 429, status: "RESOURCE_EXHAUSTED", errorCode: "QUOTA_EXCEEDED" };
 
+const EXPECTED = "Expected OAuth 2 access token, login cookie or other valid authentication credential.";
+const MISSING_TOKEN = "Request is missing required authentication credential";
+
 /** Every failure that has a form of its own; the others are a 400 with v1's word, if it has one, and the reason in words. */
 const FAILURES: Readonly<Partial<Record<ErrorCode, Failure>>> = {
   "invalid-registration": { ...INVALID, message: "The registration token is not a valid FCM registration token" },
@@ -47,8 +50,7 @@ const FAILURES: Readonly<Partial<Record<ErrorCode, Failure>>> = {
   "authentication-failed": {
     http: 401,
     status: "UNAUTHENTICATED",
-    message:
-      "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential.",
+    message: `Request had invalid authentication credentials. ${EXPECTED}`,
   },
   "invalid-apns-credential": {
     http: 401,
@@ -91,8 +93,9 @@ export function refusalAnswer({ code, word, detail, retryAfter }: Refusal): Http
 }
 
 /** 401 of the front end: there is no access token, or no good one. */
-export function unauthenticatedAnswer(): HttpAnswer {
-  return failureAnswer(FAILURES["authentication-failed"] as Failure);
+export function unauthenticatedAnswer(token: "missing" | "invalid"): HttpAnswer {
+  const failure = FAILURES["authentication-failed"] as Failure;
+  return failureAnswer(token === "invalid" ? failure : { ...failure, message: `${MISSING_TOKEN}. ${EXPECTED}` });
 }
 
 /** 400 that names fields, as the front end writes it: without an `FcmError`. */

@@ -7,6 +7,7 @@ import {
   toSnakeCaseFields,
 } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
+import { checkMessage } from "../model/check-message.ts";
 import type { AppInstance } from "../model/devices.ts";
 import type { Address, IncomingMessage } from "../model/message.ts";
 import { bearerOfHeader } from "./credentials.ts";
@@ -28,7 +29,8 @@ export const fcmV1Door: HttpDoor = (context) => [
     hosts: FCM_V1_HOSTS,
     before: ({ headers }) => {
       const token = bearerOfHeader(headers.authorization);
-      return token !== undefined && context.credentials.checkBearer(token) ? undefined : unauthenticatedAnswer();
+      if (token === undefined) return unauthenticatedAnswer("missing");
+      return context.credentials.checkBearer(token) ? undefined : unauthenticatedAnswer("invalid");
     },
     handle: (request) => {
       context.counters.requests++;
@@ -39,7 +41,8 @@ export const fcmV1Door: HttpDoor = (context) => [
 
 function handle(context: DoorContext, request: HttpRequest): HttpAnswer {
   const project = request.params["project"] ?? "";
-  if (!context.fcm.spend(project)) return refusalAnswer({ kind: "refused", code: "quota-exceeded" });
+  const spent = context.quotas.spendMessage(project);
+  if (spent !== undefined) return refusalAnswer({ kind: "refused", code: "quota-exceeded", ...spent });
   let value: unknown;
   try {
     value = toSnakeCaseFields(parseBoundedJson(request.body));
@@ -59,13 +62,14 @@ function handle(context: DoorContext, request: HttpRequest): HttpAnswer {
     to: target.to,
     // a project that is written as its number says which sender it is
     senderId: /^\d+$/.test(project) ? project : undefined,
+    project,
     ...content,
     timeToLiveSec: ttl === undefined ? MAX_TIME_TO_LIVE_SEC : Math.floor(Number.parseFloat(ttl)),
     dryRun: validateOnly,
     payloadBytes: payloadBytes(content.data) + notificationBytes(content.notification),
     wire: request.body,
   };
-  const refusal = context.service.check(incoming.data, ttl === undefined ? undefined : incoming.timeToLiveSec);
+  const refusal = checkMessage(incoming.data, ttl === undefined ? undefined : incoming.timeToLiveSec);
   if (refusal !== undefined) return invalidArgumentAnswer(refusal.detail ?? refusal.code);
   const decision = context.service.send(incoming);
   if (decision.kind === "refused") return refusalAnswer(decision);

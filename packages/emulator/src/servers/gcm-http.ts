@@ -1,5 +1,6 @@
 import { type ErrorCode, GcmHttpRequestSchema } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
+import { checkMessage } from "../model/check-message.ts";
 import type { Decision, Refusal } from "../model/message.ts";
 import { keyOfHeader } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
@@ -105,7 +106,7 @@ function handleJson(sending: Sending): HttpAnswer {
     const envelope = { door: "gcm-http", senderId, wire } as const;
     return service.send(toIncoming(fields, data, recipient, address, envelope, service));
   };
-  const wrong = service.check(data, fields.time_to_live);
+  const wrong = checkMessage(data, fields.time_to_live);
   if (wrong !== undefined) {
     if (settings.validationStyle === "live") return refuse(wrong.detail ?? wrong.code, wrong.code);
     return multicastAnswer(
@@ -139,7 +140,7 @@ function handlePlainText(sending: Sending): HttpAnswer {
   if (token.startsWith("/topics/")) {
     return refuseWhole(sending, token, "invalid-argument", "Topics can be addressed in JSON requests only");
   }
-  const wrong = service.check(data, fields.time_to_live);
+  const wrong = checkMessage(data, fields.time_to_live);
   if (wrong !== undefined) return plainTextAnswer(capture(sending, token, wrong));
   const envelope = { door: "gcm-http", senderId, wire } as const;
   return plainTextAnswer(service.send(toIncoming(fields, data, token, { kind: "token", token }, envelope, service)));

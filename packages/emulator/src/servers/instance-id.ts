@@ -1,8 +1,8 @@
 import { isTopicName, wireStringFor } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
-import { type AppInstance, viewOf } from "../model/devices.ts";
+import { viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
-import { isMalformed } from "../model/token-rules.ts";
+import { admits, isMalformed } from "../model/token-rules.ts";
 import { ImportRequestSchema, TopicBatchSchema } from "../schemas.ts";
 import { unauthorizedManagement } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
@@ -38,11 +38,13 @@ export const instanceIdDoor: HttpDoor = (context) => {
   ];
 };
 
-function info(context: DoorContext, { params, query }: HttpRequest): HttpAnswer {
+function info(context: DoorContext, request: HttpRequest): HttpAnswer {
+  const { params, query } = request;
   const token = params["token"] ?? "";
   if (isMalformed(token)) return jsonAnswer(400, { error: "InvalidToken" });
   const app = context.registry.byToken(token);
   if (app === undefined) return jsonAnswer(404, { error: "No information found about this instance id." });
+  if (!admits(app, senderOf(context, request))) return jsonAnswer(403, { error: "PERMISSION_DENIED" });
   const topics = [...app.topics].map(([name, at]) => [name, { addDate: new Date(at).toISOString().slice(0, 10) }]);
   return jsonAnswer(200, {
     application: app.packageName,
@@ -86,13 +88,14 @@ function changeTopic(
   add: boolean,
   senderId: string | undefined,
 ): string | undefined {
-  const { registry, faults, clock, events } = context;
+  const { registry, service, faults, quotas, settings, clock, events } = context;
   const fault = faults.takeRefusal("instance-id", [token]);
   if (fault !== undefined) return fault.word ?? wireStringFor("instanceId", fault.code) ?? "INTERNAL";
   if (isMalformed(token)) return "INVALID_ARGUMENT";
-  const app: AppInstance | undefined = registry.byToken(token);
+  if (!quotas.spendTopicChange(senderId ?? settings.senderId)) return "RESOURCE_EXHAUSTED";
+  const app = service.appOf(token);
   if (app === undefined) return "NOT_FOUND";
-  if (senderId !== undefined && app.senderIds.size > 0 && !app.senderIds.has(senderId)) return "PERMISSION_DENIED";
+  if (!admits(app, senderId)) return "PERMISSION_DENIED";
   if (!add) registry.unsubscribe(app, topic);
   else if (!registry.subscribe(app, topic, clock.now(), MAX_TOPICS)) return "TOO_MANY_TOPICS";
   events.emit({ type: "device", change: add ? "subscribed" : "unsubscribed", device: viewOf(app) });

@@ -21,14 +21,17 @@ export const topicSubscriptionsDoor: HttpDoor = (context) => {
     hosts: HOSTS,
     before: ({ headers }) => {
       const token = bearerOfHeader(headers.authorization);
-      return token !== undefined && context.credentials.checkBearer(token) ? undefined : unauthenticatedAnswer();
+      if (token === undefined) return unauthenticatedAnswer("missing");
+      return context.credentials.checkBearer(token) ? undefined : unauthenticatedAnswer("invalid");
     },
     handle: (request) =>
       withFaults(context.faults, "instance-id", request, '{"topic_name":"news"}', () => {
         const registration = request.params["registration"] ?? "";
         const fault = context.faults.takeRefusal("instance-id", [registration]);
         if (fault !== undefined) return refusalAnswer(fault);
-        const app = context.registry.byToken(registration);
+        if (method !== "GET" && !context.quotas.spendTopicChange(request.params["project"] ?? "")) return tooMany();
+        const creates = method === "POST" || method === "PATCH";
+        const app = creates ? context.service.appOf(registration) : context.registry.byToken(registration);
         return app === undefined ? notFound() : handle(request, app);
       }),
   });
@@ -86,6 +89,14 @@ function allowsMissing({ query }: HttpRequest): boolean {
 
 function notFound(): HttpAnswer {
   return failureAnswer({ http: 404, status: "NOT_FOUND", message: "Requested entity was not found." });
+}
+
+function tooMany(): HttpAnswer {
+  return failureAnswer({
+    http: 429,
+    status: "RESOURCE_EXHAUSTED",
+    message: "Too many changes of topic subscriptions.",
+  });
 }
 
 function alreadyExists(): HttpAnswer {

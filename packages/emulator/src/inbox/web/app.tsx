@@ -2,13 +2,13 @@ import { type About, createApi } from "./api.ts";
 import { Connections } from "./connections.tsx";
 import { Devices } from "./devices.tsx";
 import { Faults } from "./faults.tsx";
-import { NO_FILTER } from "./filter.ts";
+import { type Filter, filterQuery, readFilterQuery } from "./filter.ts";
 import { fullTime } from "./format.ts";
 import { follow, type Link } from "./live.ts";
 import { MessageDetail } from "./message-detail.tsx";
 import { MessageList } from "./message-list.tsx";
-import { useCallback, useEffect, useMemo, useRef, useState } from "./preact.ts";
-import { goTo, useRoute, type View } from "./route.ts";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./preact.ts";
+import { goTo, parseRoute, type Route, setQuery, useRoute, type View } from "./route.ts";
 import { InboxState } from "./state.ts";
 import { nextTheme, useTheme } from "./theme.ts";
 import { CopyButton, Dialog } from "./ui.tsx";
@@ -30,11 +30,11 @@ export function App() {
   const [, redraw] = useState(0);
   const [link, setLink] = useState<Link>("connecting");
   const [problem, setProblem] = useState("");
-  const [filter, setFilter] = useState(NO_FILTER);
   const [help, setHelp] = useState(false);
   const [about, setAbout] = useState<About>();
   const [theme, setTheme] = useTheme();
   const route = useRoute();
+  const [filter, setFilter] = useFilter(route);
   const narrow = useMedia(NARROW);
   const state = useMemo(() => new InboxState(), []);
   const api = useMemo(() => createApi(setProblem), []);
@@ -86,7 +86,12 @@ export function App() {
     connections: state.connections.length,
     faults: state.faults.length,
   };
-  const messageId = route.view === "messages" && route.id !== undefined ? Number(route.id) : undefined;
+  const messageId = messageIdOf(route, state);
+  if (messageId !== undefined) state.see(messageId);
+  const { newCount } = state;
+  useLayoutEffect(() => {
+    document.title = `${newCount === 0 ? "" : `(${compact(newCount)}) `}Cloud messaging emulator`;
+  }, [newCount]);
   return (
     <div class="app">
       <nav class="rail" aria-label="Views">
@@ -140,6 +145,10 @@ export function App() {
               selected={messageId}
               onSelect={(id, open) => goTo("messages", String(id), !open)}
               onClear={() => void clear()}
+              onSeeAll={() => {
+                state.seeAll();
+                draw();
+              }}
               rowHeight={narrow ? 64 : 40}
               httpUrl={about?.http ?? location.origin}
             />
@@ -172,6 +181,32 @@ export function App() {
       {help ? <Help onClose={() => setHelp(false)} /> : undefined}
     </div>
   );
+}
+
+/** `latest` is whichever came last. */
+function messageIdOf({ view, id }: Route, state: InboxState): number | undefined {
+  if (view !== "messages" || id === undefined) return undefined;
+  return id === "latest" ? state.messages.at(-1)?.id : Number(id);
+}
+
+/** How long the typing has to rest before it is in the address. Unit: milliseconds. */
+const ADDRESS_AFTER_MS = 250;
+
+/** What narrows the list of messages down: as the address says, and written there, so that it can be kept and passed on. */
+function useFilter({ view, query }: Route): [filter: Filter, set: (filter: Filter) => void] {
+  const [filter, set] = useState(() => readFilterQuery(parseRoute(location.hash).query ?? ""));
+  const mine = filterQuery(filter);
+  const there = view === "messages" ? query : undefined;
+  useEffect(() => {
+    if (there !== undefined && there !== mine) set(readFilterQuery(there));
+    // only when the address changes: what was typed since goes there
+  }, [there]);
+  useEffect(() => {
+    if (view !== "messages" || there === mine || (there === undefined && mine === "")) return;
+    const timer = setTimeout(() => setQuery("messages", mine), ADDRESS_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [view, mine, there]);
+  return [filter, set];
 }
 
 function Icon({ path }: { path: string }) {
@@ -236,6 +271,11 @@ function Help({ onClose }: { onClose: () => void }) {
           </div>
         ))}
       </dl>
+      <p class="muted">
+        A search takes words, <kbd>"several words"</kbd> and fields (<kbd>to:</kbd> <kbd>state:</kbd> <kbd>door:</kbd>{" "}
+        <kbd>key:</kbd> <kbd>id:</kbd> <kbd>from:</kbd> <kbd>code:</kbd>); <kbd>-</kbd> in front means without. It stays
+        in the address.
+      </p>
     </Dialog>
   );
 }

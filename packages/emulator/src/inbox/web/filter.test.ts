@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MessageSummary } from "../live.ts";
-import { compileFilter, freeWords, NO_FILTER } from "./filter.ts";
+import { compileFilter, filterQuery, freeWords, NO_FILTER, readFilterQuery } from "./filter.ts";
 
 const message = (facts: Partial<MessageSummary>): MessageSummary => ({
   id: 1,
@@ -41,6 +41,14 @@ describe("the inbox's filter", () => {
     ["code:not-reg", [3]],
     ["to:", []], // a field without a value is a word
     ["http://nowhere", []],
+    ['"grüße aus"', [1]],
+    ['"aus grüße"', []],
+    ["-köln", [2]],
+    ["-state:stored köln", [1, 3]],
+    ['-"grüße aus" to:tok', [2]],
+    ['to:"/topics/news"', [3]],
+    ["-", [1, 2, 3]], // a minus alone is a word: tokens have one
+    ['"köln', [3]], // so is a quotation mark that is not closed
     ["nothing", []],
   ])("shows for %j the messages %j", (text, ids) => {
     expect(shown({ text })).toEqual(ids);
@@ -57,6 +65,13 @@ describe("the inbox's filter", () => {
     expect(shown({ tone: "bad" })).toEqual([3]);
     expect(shown({ tone: "waiting", door: "ccs" })).toEqual([2]);
     expect(shown({ tone: "good", door: "ccs" })).toEqual([]);
+  });
+
+  it("stands in an address and is read from it again; what an address cannot mean is nothing", () => {
+    const filter = { text: 'to:"/topics/a b" -x&y=#', tone: "bad", door: "ccs" } as const;
+    expect(readFilterQuery(filterQuery(filter))).toEqual(filter);
+    expect(filterQuery(NO_FILTER)).toBe("");
+    expect(readFilterQuery("show=<b>&z=1")).toEqual(NO_FILTER);
   });
 
   it("costs nothing when it lets everything through", () => {

@@ -3,7 +3,10 @@ import { type Tone, toneOf } from "./format.ts";
 
 /** What the list shows. */
 export interface Filter {
-  /** Words that all have to occur, and `field:value` pairs: `state:`, `door:`, `to:`, `key:`, `id:`, `from:`, `code:`. */
+  /**
+   * Terms that all have to hold: words, `"several words"`, `field:value` with `state:`, `door:`, `to:`, `key:`, `id:`, `from:`, `code:`.
+   * With `-` in front a term must not hold.
+   */
   readonly text: string;
   readonly tone: Tone | "all";
   readonly door: string;
@@ -38,17 +41,34 @@ function haystack(message: MessageSummary): string {
   return text;
 }
 
-/** The words without a field. What came over the wire is on the server: it is asked for messages that hold them. */
-export function freeWords(text: string): string[] {
-  return text
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== "" && !isField(word));
+interface Term {
+  readonly not: boolean;
+  /** `undefined`: anywhere. */
+  readonly field: string | undefined;
+  readonly value: string;
 }
 
-function isField(word: string): boolean {
-  const colon = word.indexOf(":");
-  return colon > 0 && colon < word.length - 1 && word.slice(0, colon) in FIELDS;
+/** Reads what was typed. A minus alone, a field without a value and a quotation mark that is not closed are what they look like: text. */
+function termsOf(text: string): Term[] {
+  const terms: Term[] = [];
+  for (const [term, minus, name, quoted, plain] of text
+    .toLowerCase()
+    .matchAll(/(-(?=\S))?(?:([a-z]+):(?=\S))?(?:"([^"]+)"|(\S+))/g)) {
+    const value = quoted ?? plain ?? "";
+    const field = name !== undefined && Object.hasOwn(FIELDS, name) ? name : undefined;
+    const not = minus !== undefined;
+    if (field !== undefined) terms.push({ not, field, value });
+    // an address, for example, has a colon too
+    else terms.push({ not, field, value: name === undefined ? value : term.slice(not ? 1 : 0).replaceAll('"', "") });
+  }
+  return terms;
+}
+
+/** The words without a field. What came over the wire is on the server: it is asked for messages that hold them. */
+export function freeWords(text: string): string[] {
+  return termsOf(text)
+    .filter(({ field }) => field === undefined)
+    .map(({ value }) => value);
 }
 
 /**
@@ -63,17 +83,36 @@ export function compileFilter(
   const tests: Test[] = [];
   if (tone !== "all") tests.push((message) => toneOf(message.state) === tone);
   if (door !== "") tests.push((message) => message.door === door);
-  for (const word of text.toLowerCase().split(/\s+/)) {
-    if (word === "") continue;
-    if (isField(word)) {
-      const colon = word.indexOf(":");
-      const field = FIELDS[word.slice(0, colon)] as (message: MessageSummary) => string | undefined;
-      const value = word.slice(colon + 1);
-      tests.push((message) => field(message)?.toLowerCase().includes(value) ?? false);
-    } else {
-      const ids = found.get(word);
-      tests.push((message) => haystack(message).includes(word) || (ids?.has(message.id) ?? false));
-    }
+  for (const { not, field, value } of termsOf(text)) {
+    const read = field === undefined ? undefined : FIELDS[field];
+    const ids = found.get(value);
+    const holds: Test =
+      read === undefined
+        ? (message) => haystack(message).includes(value) || (ids?.has(message.id) ?? false)
+        : (message) => read(message)?.toLowerCase().includes(value) ?? false;
+    tests.push(not ? (message) => !holds(message) : holds);
   }
   return tests.length === 0 ? undefined : (message) => tests.every((test) => test(message));
+}
+
+const TONES: readonly string[] = ["waiting", "good", "bad", "neutral"];
+
+/** A filter as it stands in an address: `q=…&show=bad&door=ccs`; empty when it shows everything. */
+export function filterQuery({ text, tone, door }: Filter): string {
+  const query = new URLSearchParams();
+  if (text.trim() !== "") query.set("q", text);
+  if (tone !== "all") query.set("show", tone);
+  if (door !== "") query.set("door", door);
+  return query.toString();
+}
+
+/** The filter that an address asks for. */
+export function readFilterQuery(text: string): Filter {
+  const query = new URLSearchParams(text);
+  const show = query.get("show") ?? "";
+  return {
+    text: query.get("q") ?? "",
+    tone: TONES.includes(show) ? (show as Tone) : "all",
+    door: query.get("door") ?? "",
+  };
 }

@@ -30,15 +30,20 @@ export function follow(state: InboxState, api: Api, onChange: (link: Link) => vo
   const refresh = (): void => {
     const { stale } = state;
     if (stale.all) void load();
-    if (stale.connections)
-      void api.connections().then((found) => found && setAndDraw(() => (state.connections = found.connections)));
-    if (stale.faults) void api.faults().then((found) => found && setAndDraw(() => (state.faults = found.faults)));
+    if (stale.connections) askForConnections();
+    if (stale.faults) askForFaults();
     stale.all = stale.connections = stale.faults = false;
   };
-  const setAndDraw = (set: () => void): void => {
-    set();
+  const askForConnections = oneAtATime(async () => {
+    const found = await api.connections();
+    if (found !== undefined) state.connections = found.connections;
     changed();
-  };
+  });
+  const askForFaults = oneAtATime(async () => {
+    const found = await api.faults();
+    if (found !== undefined) state.faults = found.faults;
+    changed();
+  });
 
   const load = async (): Promise<void> => {
     const mine = ++generation;
@@ -103,5 +108,24 @@ export function follow(state: InboxState, api: Api, onChange: (link: Link) => vo
     ended = true;
     clearTimeout(retry);
     source?.close();
+  };
+}
+
+/** However often it is called, it runs once at a time, and once more after the last call. */
+function oneAtATime(run: () => Promise<void>): () => void {
+  let running = false;
+  let again = false;
+  return function start(): void {
+    if (running) {
+      again = true;
+      return;
+    }
+    running = true;
+    void run().finally(() => {
+      running = false;
+      if (!again) return;
+      again = false;
+      start();
+    });
   };
 }

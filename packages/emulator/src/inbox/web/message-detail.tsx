@@ -21,7 +21,9 @@ export function MessageDetail({
   api: Api;
   onClose: () => void;
 }) {
-  const message = useAsked(String(id), state.message(id), () => api.message(id));
+  // the oldest are pruned: to ask for one would only bring a complaint
+  const ask = () => (id <= state.pruned ? Promise.resolve(undefined) : api.message(id));
+  const message = useAsked(String(id), state.message(id), ask);
   return (
     <article class="pane detail" aria-label={`Message ${id}`}>
       {message === undefined ? (

@@ -16,6 +16,8 @@ interface MessageListProps {
   /** `open`: the reader wants to read it, rather than pass by. */
   readonly onSelect: (id: number, open: boolean) => void;
   readonly onClear: () => void;
+  /** Nothing is new any more. */
+  readonly onSeeAll: () => void;
   readonly rowHeight: number;
   readonly httpUrl: string;
 }
@@ -34,7 +36,7 @@ const TABS: readonly (readonly [tone: Tone | "all", label: string])[] = [
 
 /** The messages, the newest first, and what narrows them down. */
 export function MessageList(props: MessageListProps) {
-  const { state, api, filter, onFilter, selected, onSelect, onClear, rowHeight, httpUrl } = props;
+  const { state, api, filter, onFilter, selected, onSelect, onClear, onSeeAll, rowHeight, httpUrl } = props;
   const { messages } = state;
   const found = useServerSearch(api, filter.text);
   const test = compileFilter(filter, found);
@@ -69,7 +71,7 @@ export function MessageList(props: MessageListProps) {
           <input
             id="search"
             type="search"
-            placeholder="Search, or to:… state:… key:…"
+            placeholder='Search, to:… -state:… "two words"'
             aria-label="Search messages"
             autocomplete="off"
             spellcheck={false}
@@ -135,7 +137,10 @@ export function MessageList(props: MessageListProps) {
             onOpen={(index) => select(index, true)}
             keyOf={(index) => at(index).id}
           >
-            {(index) => <Row message={at(index)} name={state.nameOf(at(index).to)} />}
+            {(index) => {
+              const message = at(index);
+              return <Row message={message} name={state.nameOf(message.to)} isNew={state.isNew(message.id)} />;
+            }}
           </VirtualList>
         </>
       )}
@@ -146,6 +151,14 @@ export function MessageList(props: MessageListProps) {
           ? `, the newest ${messages.length.toLocaleString("en")} listed`
           : ""}
         {state.pruned > 0 ? `, ${state.pruned.toLocaleString("en")} pruned` : ""}
+        {state.newCount > 0 ? (
+          <>
+            , {state.newCount.toLocaleString("en")} new
+            <button type="button" class="quiet small" onClick={onSeeAll}>
+              Mark as seen
+            </button>
+          </>
+        ) : undefined}
       </p>
     </section>
   );
@@ -177,18 +190,21 @@ function useServerSearch(api: Api, text: string): ReadonlyMap<string, ReadonlySe
   return found;
 }
 
-function Row({ message, name }: { message: MessageSummary; name: string | undefined }) {
+function Row({ message, name, isNew }: { message: MessageSummary; name: string | undefined; isNew: boolean }) {
   const { at, state, door, to, collapseKey, timeToLiveSec, reason, code, devices } = message;
   const failed = toneOf(state) === "bad";
   return (
     <>
-      <time class="c-time">{clockTime(at)}</time>
+      <time class={isNew ? "c-time new" : "c-time"}>
+        {clockTime(at)}
+        {isNew ? <span class="unseen"> new</span> : undefined}
+      </time>
       <span class="c-state">
         <StateBadge state={state} />
       </span>
       <span class="c-door">{doorName(door)}</span>
       <span class="c-to" title={to}>
-        {name === undefined ? shorten(to, 28) : <b>{name}</b>}
+        {name !== undefined ? <b>{name}</b> : to === "" ? <i class="muted">no recipient</i> : shorten(to, 28)}
         {devices > 1 ? <span class="count"> ×{devices}</span> : undefined}
       </span>
       <span class={failed ? "c-what reason" : "c-what"}>

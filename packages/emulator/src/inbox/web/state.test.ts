@@ -53,6 +53,27 @@ const snapshot = (facts: Partial<Snapshot>): Snapshot => ({
 const ids = (state: InboxState) => state.messages.map(({ id }) => id);
 
 describe("what the inbox page knows", () => {
+  it("marks what comes while the page is open as new until it is looked at", () => {
+    const state = new InboxState(3);
+    state.load(snapshot({ messages: [message(1), message(2)], total: 2 }));
+    expect([state.newCount, state.isNew(2)]).toEqual([0, false]);
+    for (const id of [3, 4]) state.apply({ type: "message", message: message(id) });
+    expect([state.newCount, state.isNew(3)]).toEqual([2, true]);
+    state.see(3);
+    state.see(1);
+    expect([state.newCount, state.isNew(3), state.isNew(4)]).toEqual([1, false, true]);
+    // a break in the connection changes nothing, an emulator that was started again does
+    state.load(snapshot({ messages: [message(4), message(5)], total: 5 }));
+    expect(state.isNew(4)).toBe(true);
+    state.seeAll();
+    expect(state.newCount).toBe(0);
+    state.load(snapshot({ messages: [message(1)], total: 1 }));
+    state.apply({ type: "message", message: message(2) });
+    expect([state.isNew(1), state.isNew(2)]).toEqual([false, true]);
+    state.apply({ type: "cleared", upTo: 2 });
+    expect(state.newCount).toBe(0);
+  });
+
   it("lists messages in the order of arrival, however the server lists them", () => {
     const state = new InboxState();
     state.load(snapshot({ messages: [message(9), message(8)], total: 9 }));

@@ -46,6 +46,10 @@ export class InboxState {
   clockAheadMs = 0;
   /** What has changed on the server and is not in an event: to be asked for. */
   readonly stale = { connections: false, faults: false, all: false };
+  /** Messages up to this one are not new: they were there when the page was opened, or were marked as seen. */
+  #seenUpTo: number | undefined;
+  /** Later ones that were looked at. */
+  readonly #seen = new Set<number>();
   /** Messages up to this one were forgotten: what is still said of them is of no interest. */
   #clearedUpTo = 0;
   readonly #names = new Map<string, string>();
@@ -59,6 +63,8 @@ export class InboxState {
   load(snapshot: Snapshot): void {
     this.messages = [...snapshot.messages].sort((a, b) => a.id - b.id);
     this.total = snapshot.total;
+    // an emulator that was started again counts from 1
+    if (this.#seenUpTo === undefined || this.#seenUpTo > snapshot.total) this.#seeAllUpTo(snapshot.total);
     this.pruned = snapshot.pruned;
     this.devices.clear();
     this.#names.clear();
@@ -89,6 +95,7 @@ export class InboxState {
       case "cleared":
         this.#clearedUpTo = event.upTo;
         this.messages = this.messages.filter(({ id }) => id > event.upTo);
+        if (event.upTo > (this.#seenUpTo ?? 0)) this.#seeAllUpTo(event.upTo);
         break;
       case "device":
         if (event.change === "removed") this.#forgetDevice(event.device);
@@ -113,6 +120,7 @@ export class InboxState {
         this.#names.clear();
         this.violations.length = 0;
         this.total = 0;
+        this.#seeAllUpTo(0);
         this.pruned = 0;
         this.#clearedUpTo = 0;
         this.stale.all = true;
@@ -127,6 +135,40 @@ export class InboxState {
 
   forgetMessages(): void {
     this.messages = [];
+    this.#seeAllUpTo(this.total);
+  }
+
+  /** Whether a message came while the page was open and was not looked at. */
+  isNew(id: number): boolean {
+    return id > (this.#seenUpTo ?? 0) && !this.#seen.has(id);
+  }
+
+  /** How many listed messages are new. */
+  get newCount(): number {
+    const { messages } = this;
+    let low = 0;
+    let high = messages.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((messages[middle] as MessageSummary).id > (this.#seenUpTo ?? 0)) high = middle;
+      else low = middle + 1;
+    }
+    return Math.max(0, messages.length - low - this.#seen.size);
+  }
+
+  /** A message is looked at. */
+  see(id: number): void {
+    if (this.isNew(id)) this.#seen.add(id);
+  }
+
+  /** All that came so far is not new any more. */
+  seeAll(): void {
+    this.#seeAllUpTo(this.total);
+  }
+
+  #seeAllUpTo(id: number): void {
+    this.#seenUpTo = id;
+    this.#seen.clear();
   }
 
   /** What the device behind a token is called. */
@@ -159,7 +201,10 @@ export class InboxState {
 
   #trim(): void {
     // in chunks: cutting an array's head costs as much as the array is long
-    if (this.messages.length > this.#maxListed * 1.1) this.messages = this.messages.slice(-this.#maxListed);
+    if (this.messages.length <= this.#maxListed * 1.1) return;
+    this.messages = this.messages.slice(-this.#maxListed);
+    const first = this.messages[0]?.id ?? 0;
+    for (const id of this.#seen) if (id < first) this.#seen.delete(id);
   }
 
   #indexOf(id: number): number {

@@ -8,7 +8,7 @@ const KEY = "cloud-messaging-emulator.theme";
 /** The chosen theme, remembered in this browser. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const [theme, setTheme] = useState<Theme>(readTheme);
-  // in the same step as the button that names it: no frame is drawn in the old colours
+  // before it is drawn: the button does not say dark while the page is light
   useLayoutEffect(() => {
     if (theme === "auto") delete document.documentElement.dataset["theme"];
     else document.documentElement.dataset["theme"] = theme;

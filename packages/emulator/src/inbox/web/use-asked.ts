@@ -35,8 +35,8 @@ export function useAsked<T>(subject: string, version: unknown, ask: () => Promis
       mine.running = true;
       const value = await latestAsk.current();
       if (work.current !== mine) return;
-      // gone meanwhile: what was there stays in view
-      setAnswer((last) => (value === undefined && last?.subject === subject ? last : { subject, value }));
+      // no answer, since it is gone by now, takes nothing away from what was said before
+      setAnswer((before) => (value === undefined && before?.subject === subject ? before : { subject, value }));
       setTimeout(() => {
         mine.running = false;
         if (!mine.again || work.current !== mine) return;

@@ -88,11 +88,16 @@ export function refuseForeignPage(
     /\.(localhost|internal|local|test)$/.test(host) ||
     names.includes(host);
   if (!known) return refused(`${host.slice(0, 100)} is not a name of the emulator: add it to certificateNames`);
+  const foreign = "pages of other sites may not use the control API";
+  // what a browser loads for a page, an image for example, comes without an origin, but says where the page is from
+  const site = headers["sec-fetch-site"];
+  if ((site === "cross-site" || site === "same-site") && headers["sec-fetch-mode"] !== "navigate")
+    return refused(foreign);
   const { origin } = headers;
   if (origin === undefined) return undefined;
   const asked = String(headers[":authority"] ?? headers.host ?? "");
   const from = /^https?:\/\/([^/]+)$/.exec(origin)?.[1];
-  return from === asked ? undefined : refused("pages of other sites may not use the control API");
+  return from === asked ? undefined : refused(foreign);
 }
 
 function parseBody(text: string): unknown {

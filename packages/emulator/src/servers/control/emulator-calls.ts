@@ -1,5 +1,6 @@
+import type { Emulator } from "../../emulator.ts";
 import { liveEvents } from "../../inbox/live.ts";
-import { readState } from "../../schemas.ts";
+import { readState } from "../../read-state.ts";
 import { parseBoundedJson } from "../json-guard.ts";
 import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
@@ -31,6 +32,40 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
     summary: "A throw-away service-account key, as the console would hand it out; its token_uri is the emulator",
     run: ({ emulator }) => ok(emulator.fcm.serviceAccount()),
   },
+  {
+    method: "POST",
+    path: "/service-account/revoke",
+    summary: "Revokes the service-account keys given out: their grants are answered invalid_grant",
+    run({ emulator }) {
+      emulator.fcm.revokeServiceAccounts();
+      return done();
+    },
+  },
+  {
+    method: "POST",
+    path: "/access-tokens/expire",
+    summary: "Every access token given out stops being good: 401",
+    run({ emulator }) {
+      emulator.fcm.expireTokens();
+      return done();
+    },
+  },
+  { method: "GET", path: "/settings", summary: "Quotas and tokens", run: ({ emulator }) => ok(settingsOf(emulator)) },
+  withBody({
+    method: "PATCH",
+    path: "/settings",
+    summary: "Changes quotas (null: no limit) and tokens",
+    body: "settings",
+    run({ emulator, body: { quotas = {}, fcm = {} } }) {
+      const limits = Object.entries(quotas).filter(([, value]) => value !== undefined);
+      for (const [name, value] of limits) {
+        Object.assign(emulator.quotas, { [name]: value ?? Number.POSITIVE_INFINITY });
+      }
+      if (fcm.tokenLifetimeSec !== undefined) emulator.fcm.tokenLifetimeSec = fcm.tokenLifetimeSec;
+      if (fcm.acceptForeignTokens !== undefined) emulator.fcm.acceptForeignTokens = fcm.acceptForeignTokens;
+      return ok(settingsOf(emulator));
+    },
+  }),
   { method: "GET", path: "/stats", summary: "What was done so far", run: ({ emulator }) => ok(emulator.stats) },
   {
     method: "GET",
@@ -74,6 +109,12 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
     },
   },
 ];
+
+/** What can be changed while it runs; no limit is `null`. */
+function settingsOf({ quotas, fcm }: Emulator): unknown {
+  const { tokenLifetimeSec, acceptForeignTokens } = fcm;
+  return { quotas, fcm: { tokenLifetimeSec, acceptForeignTokens } };
+}
 
 /** A saved state as it came. */
 function parseState(text: string): unknown {

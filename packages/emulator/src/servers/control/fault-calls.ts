@@ -1,7 +1,7 @@
 import type { Emulator } from "../../emulator.ts";
 import type { ControlBody } from "../../schemas.ts";
 import { jsonAnswer } from "../door.ts";
-import { type ControlCall, done, ok, withBody } from "./call.ts";
+import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
 /** Scripted faults. */
 export const FAULT_CALLS: readonly ControlCall[] = [
@@ -35,7 +35,7 @@ export const FAULT_CALLS: readonly ControlCall[] = [
     path: "/faults/:id",
     summary: "Disarms a fault",
     run({ emulator, request }) {
-      emulator.faults.clear(Number(request.params["id"]));
+      if (!emulator.faults.clear(Number(request.params["id"]))) throw new CallProblem(404, "no such fault is armed");
       return done();
     },
   },

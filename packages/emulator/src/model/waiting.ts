@@ -1,0 +1,84 @@
+import { OldestFirst } from "../oldest-first.ts";
+import type { CapturedMessage, Delivery } from "./message.ts";
+import { weightOf } from "./weight.ts";
+
+/** Text of all messages that wait for their devices; the oldest make room. Ours. Unit: characters. */
+const MAX_TEXT = 64 * 1_048_576;
+/** What a waiting message costs beside its text. */
+const BASE = 500;
+
+/** Something that several waiting messages hold: one request to a thousand recipients is a thousand messages with one text. */
+interface Shared {
+  readonly weight: number;
+  holders: number;
+}
+
+/** Every message that waits for a device, whichever it is: each app has a limit of its own, and all of them together have this one. */
+export class WaitingMessages {
+  readonly #deliveries = new Map<number, Delivery>();
+  readonly #oldest = new OldestFirst(this.#deliveries);
+  readonly #texts = new Map<string, Shared & { readonly text: string }>();
+  readonly #contents = new Map<object, Shared>();
+  #weight = 0;
+  #count = 0;
+
+  add(delivery: Delivery): void {
+    const { captured } = delivery;
+    delivery.waitingAs = ++this.#count;
+    this.#deliveries.set(delivery.waitingAs, delivery);
+    const { wire } = captured;
+    const shared = this.#texts.get(wire);
+    // two requests may say the same: what is equal is held once
+    if (shared !== undefined) (captured as { wire: string }).wire = shared.text;
+    this.#hold(this.#texts, wire, () => ({ text: wire, weight: wire.length }));
+    this.#hold(this.#contents, contentOf(captured), () => ({
+      weight: weightOf(captured.data) + weightOf(captured.notification),
+    }));
+    this.#weight += BASE;
+  }
+
+  /** It does not wait any more. */
+  forget(delivery: Delivery): void {
+    if (delivery.waitingAs === undefined || !this.#deliveries.delete(delivery.waitingAs)) return;
+    delivery.waitingAs = undefined;
+    this.#release(this.#texts, delivery.captured.wire);
+    this.#release(this.#contents, contentOf(delivery.captured));
+    this.#weight -= BASE;
+  }
+
+  /** The one that has to go, if any: it is forgotten. */
+  takeOverflow(): Delivery | undefined {
+    if (this.#weight <= MAX_TEXT || this.#deliveries.size <= 1) return undefined;
+    const oldest = this.#deliveries.get(this.#oldest.next() as number) as Delivery;
+    this.forget(oldest);
+    return oldest;
+  }
+
+  reset(): void {
+    this.#deliveries.clear();
+    this.#texts.clear();
+    this.#contents.clear();
+    this.#weight = 0;
+  }
+
+  #hold<K, S extends { readonly weight: number }>(all: Map<K, S & { holders: number }>, key: K, make: () => S): void {
+    const known = all.get(key);
+    if (known !== undefined) {
+      known.holders++;
+      return;
+    }
+    const made = { ...make(), holders: 1 };
+    all.set(key, made);
+    this.#weight += made.weight;
+  }
+
+  #release<K>(all: Map<K, Shared>, key: K): void {
+    const known = all.get(key);
+    if (known === undefined || --known.holders > 0) return;
+    all.delete(key);
+    this.#weight -= known.weight;
+  }
+}
+
+/** What was read from the text; recipients of one request share it. */
+const contentOf = ({ notification, data }: CapturedMessage): object => notification ?? data;

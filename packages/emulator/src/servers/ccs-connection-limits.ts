@@ -1,0 +1,55 @@
+import type { CcsContext } from "./ccs-context.ts";
+
+/** Connections of one sender that clients were to stay below. Source: docs/emulator-fidelity.md#ccs */
+const WARN_ABOVE = 1000;
+/** Senders whose new connections are counted at the same time. Ours. */
+const MAX_COUNTED = 10_000;
+const MINUTE_MS = 60_000;
+
+/** Counts the connections of each sender. */
+export interface ConnectionLimits {
+  /** Why a sender may have no further one now; `undefined` when it may, and then it is counted. */
+  refuse(senderId: string): string | undefined;
+  /** One that was counted has ended. */
+  closed(senderId: string): void;
+}
+
+/** Limits the connections of each sender, in number and per minute. */
+export function createConnectionLimits(
+  limits: { readonly maxConnectionsPerSender: number; readonly newConnectionsPerMinute: number },
+  { clock, counters, events }: Pick<CcsContext, "clock" | "counters" | "events">,
+): ConnectionLimits {
+  const open = new Map<string, number>();
+  const recent = new Map<string, { readonly since: number; count: number }>();
+
+  function isTooFast(senderId: string): boolean {
+    if (limits.newConnectionsPerMinute === Number.POSITIVE_INFINITY) return false;
+    const now = clock.now();
+    let counted = recent.get(senderId);
+    if (counted === undefined || now - counted.since >= MINUTE_MS) {
+      if (recent.size >= MAX_COUNTED) recent.clear();
+      counted = { since: now, count: 0 };
+      recent.set(senderId, counted);
+    }
+    return ++counted.count > limits.newConnectionsPerMinute;
+  }
+
+  return {
+    refuse(senderId) {
+      const count = open.get(senderId) ?? 0;
+      if (isTooFast(senderId)) return `more than ${limits.newConnectionsPerMinute} new connections in a minute`;
+      if (count >= limits.maxConnectionsPerSender) return `the sender has ${count} connections, which is the limit`;
+      open.set(senderId, count + 1);
+      if (count === WARN_ABOVE) {
+        counters.violations++;
+        events.emit({ type: "violation", detail: `sender ${senderId} has more than ${WARN_ABOVE} connections` });
+      }
+      return undefined;
+    },
+    closed(senderId) {
+      const count = (open.get(senderId) ?? 1) - 1;
+      if (count === 0) open.delete(senderId);
+      else open.set(senderId, count);
+    },
+  };
+}
