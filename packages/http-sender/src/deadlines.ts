@@ -1,4 +1,5 @@
 import { type CancelTimer, type Clock, steadyNow } from "@cloud-messaging/core";
+import { ChurningSet } from "./churning-set.ts";
 
 /** Something that has to be over by a point in time. */
 export interface Expiring {
@@ -19,7 +20,7 @@ export interface Deadlines {
  * next to nothing; when the timer fires it looks at all of them once. No timer is left when nothing is under way.
  */
 export function createDeadlines(clock: Clock): Deadlines {
-  const entries = new Set<Expiring>();
+  const entries = new ChurningSet<Expiring>();
   let firesAt = Number.POSITIVE_INFINITY;
   let cancel: CancelTimer | undefined;
 
@@ -39,8 +40,8 @@ export function createDeadlines(clock: Clock): Deadlines {
     let earliest = Number.POSITIVE_INFINITY;
     for (const entry of entries) {
       if (entry.expiresAt <= now) {
-        entries.delete(entry);
-        entry.expire();
+        // another one's end may have ended it too
+        if (entries.delete(entry)) entry.expire();
       } else if (entry.expiresAt < earliest) earliest = entry.expiresAt;
     }
     // what expired may have added others, which then have armed the timer themselves

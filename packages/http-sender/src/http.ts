@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import { type Clock, onAbort, steadyNow, systemClock, toSteady } from "@cloud-messaging/core";
 import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
+import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
 import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
@@ -32,7 +33,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const clock = options.clock ?? systemClock;
   const sockets = new Set<Socket>();
   const dispatcher = createDispatcher(options, sockets);
-  const pending = new Set<Exchange>();
+  const pending = new ChurningSet<Exchange>();
   const idle: (() => void)[] = [];
   const shared: Shared = {
     clock,
@@ -146,7 +147,7 @@ class ProxyPool extends Pool {
 interface Shared {
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
-  readonly pending: Set<Exchange>;
+  readonly pending: ChurningSet<Exchange>;
   readonly origin: string;
   readonly slots: Slots;
   readonly deadlines: Deadlines;

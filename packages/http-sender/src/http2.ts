@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import { type CancelTimer, type Clock, onAbort, steadyNow, systemClock, toSteady } from "@cloud-messaging/core";
+import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
 import { textOf } from "./http-text.ts";
@@ -71,8 +72,8 @@ class Http2Pool {
         readonly made: OutgoingHttpHeaders;
       }
     | undefined;
-  readonly #pending = new Set<Exchange>();
-  readonly #waiting = new Set<Exchange>();
+  readonly #pending = new ChurningSet<Exchange>();
+  readonly #waiting = new ChurningSet<Exchange>();
   /** Those that can take requests, or will. */
   readonly #active = new Set<Http2Connection>();
   readonly #all = new Set<Http2Connection>();
@@ -227,7 +228,7 @@ class Http2Pool {
   #serve(connection: Http2Connection): void {
     for (const exchange of this.#waiting) {
       if (connection.room === 0) break;
-      this.#waiting.delete(exchange);
+      if (!this.#waiting.delete(exchange)) continue;
       exchange.start(connection);
     }
     if (this.#waiting.size > 0) this.#openIfNeeded();

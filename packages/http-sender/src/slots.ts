@@ -1,3 +1,5 @@
+import { ChurningSet } from "./churning-set.ts";
+
 /** A request that wants a slot. */
 export interface SlotHolder {
   /** Called once, when it has its slot. */
@@ -31,7 +33,7 @@ export interface Slots {
  * @param max Most slots, and how many there are at first.
  */
 export function createSlots(max: number): Slots {
-  const waiting = new Set<SlotHolder>();
+  const waiting = new ChurningSet<SlotHolder>();
   let limit = max;
   let inUse = 0;
   let epoch = 0;
@@ -40,7 +42,7 @@ export function createSlots(max: number): Slots {
   const runNext = (): void => {
     for (const holder of waiting) {
       if (inUse >= limit) return;
-      waiting.delete(holder);
+      if (!waiting.delete(holder)) continue;
       inUse++;
       holder.run();
     }
