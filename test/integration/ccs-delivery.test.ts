@@ -673,6 +673,36 @@ describe("a message that is not answered", () => {
     expect(client.connections).toMatchObject([{ pending: 0 }, { pending: 0 }]);
   });
 
+  it("is not late because somebody sets the clock, and keeps the time of day in its outcome", async () => {
+    const time = createManualClock();
+    let setAhead = 0;
+    const clock = {
+      now: () => time.now() + setAhead,
+      steady: () => time.now(),
+      schedule: time.schedule.bind(time),
+    };
+    await using server = await startScriptedServer();
+    const client = createCcsClient({ ...server.options(), clock, ackTimeoutMs: 20_000 });
+    const connection = await server.next();
+    await client.ready();
+    const first = client.send(message());
+    await connection.until(() => connection.messages.length === 1);
+    connection.ack(connection.messages[0]?.id ?? "");
+    await first;
+    await time.advance(15_000);
+    setAhead = 7_200_000;
+    const second = client.send(message());
+    await connection.until(() => connection.messages.length === 2);
+    const sentAt = clock.now();
+    setAhead = 10_800_000;
+    await time.advance(10_000); // looks for late answers meanwhile
+    expect(client.connections).toMatchObject([{ id: 1, phase: "open", pending: 1 }]);
+    setAhead = -7_200_000;
+    connection.ack(connection.messages[1]?.id ?? "");
+    expect((await second).outcomes).toMatchObject([{ kind: "accepted", attempts: 1, sentAt }]);
+    await client.close();
+  });
+
   it('with ambiguous: "report" ends there', async () => {
     await using parts = await online({ ackTimeoutMs: 20_000 });
     const { server, client, connection, clock } = parts;

@@ -1,4 +1,11 @@
-import { type CancelTimer, type CcsFrame, ConnectionError, parseCcsFrame, publish } from "@cloud-messaging/core";
+import {
+  type CancelTimer,
+  type CcsFrame,
+  ConnectionError,
+  parseCcsFrame,
+  publish,
+  steadyNow,
+} from "@cloud-messaging/core";
 import { type ConnectionEvent, type ConnectionState, type DrainReason, transition } from "./connection-state.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
 import { type PendingSlot, PendingWindow } from "./pending-window.ts";
@@ -35,6 +42,7 @@ export class Connection<T> {
   #phaseTimer: CancelTimer | undefined;
   #aliveTimer: CancelTimer | undefined;
   #ackTimer: CancelTimer | undefined;
+  // by the steady reading of the clock, as everything here that lasts: setting the clock makes no peer silent and no answer late
   #receivedAt: number;
   #writtenAt: number;
   #pingSentAt: number | undefined;
@@ -48,7 +56,7 @@ export class Connection<T> {
     this.#options = options;
     this.#owner = owner;
     this.window = new PendingWindow(options.maxPendingMessages);
-    this.#receivedAt = this.#writtenAt = options.clock.now();
+    this.#receivedAt = this.#writtenAt = steadyNow(options.clock);
     this.#stream = new XmppStream(
       {
         host: options.host,
@@ -68,7 +76,7 @@ export class Connection<T> {
         message: (stanza) => this.#message(stanza),
         element: (element) => this.#element(element),
         received: () => {
-          this.#receivedAt = options.clock.now();
+          this.#receivedAt = steadyNow(options.clock);
           // anything received since the ping proves that the peer lives
           this.#pingSentAt = undefined;
         },
@@ -91,16 +99,18 @@ export class Connection<T> {
   /** It answered something, or lasted a while: what follows its end is not a failure to connect. */
   get proven(): boolean {
     if (this.#onlineAt === undefined) return false;
-    return this.#answered || this.#options.clock.now() - this.#onlineAt >= PROVEN_AFTER_MS;
+    return this.#answered || steadyNow(this.#options.clock) - this.#onlineAt >= PROVEN_AFTER_MS;
   }
 
   /** Writes a message and takes a slot for it. The caller has looked at `accepting`. Returns when it was written. */
   send(id: string, stanza: string, value: T): number {
-    const now = this.#options.clock.now();
-    this.window.reserve(id, value, now, this.#stream.batch);
+    const { clock, ackTimeoutMs } = this.#options;
+    const writtenAt = clock.now();
+    const now = steadyNow(clock);
+    this.window.reserve(id, value, writtenAt, now, this.#stream.batch);
     this.#write(stanza, now);
-    this.#ackTimer ??= this.#options.clock.schedule(this.#options.ackTimeoutMs, () => this.#checkAcks());
-    return now;
+    this.#ackTimer ??= clock.schedule(ackTimeoutMs, () => this.#checkAcks());
+    return writtenAt;
   }
 
   /** Whether what went out with that batch was given to the socket; else nothing of it has left. */
@@ -143,7 +153,7 @@ export class Connection<T> {
     this.#phaseTimer = undefined;
     switch (next.phase) {
       case "open":
-        this.#onlineAt = this.#options.clock.now();
+        this.#onlineAt = steadyNow(this.#options.clock);
         this.#watch();
         break;
       case "draining":
@@ -197,7 +207,7 @@ export class Connection<T> {
 
   /** Writes what the server has asked for by sending something. */
   #answer(stanza: string): void {
-    this.#write(stanza, this.#options.clock.now());
+    this.#write(stanza, steadyNow(this.#options.clock));
     // a peer that sends and does not read would have our answers pile up
     if (!this.#stream.congested || this.#paused) return;
     this.#paused = true;
@@ -220,7 +230,7 @@ export class Connection<T> {
   /** One timer for both directions: says something when we were silent, asks when the server was, gives up when it does not answer. */
   #watch(): void {
     const { clock, keepAliveIntervalMs, pingIdleMs, pingTimeoutMs } = this.#options;
-    const now = clock.now();
+    const now = steadyNow(clock);
     if (this.#pingSentAt !== undefined && now >= this.#pingSentAt + pingTimeoutMs) {
       this.destroy(`The server did not answer a ping within ${pingTimeoutMs} ms`);
       return;
@@ -237,15 +247,15 @@ export class Connection<T> {
   #checkAcks(): void {
     const { clock, ackTimeoutMs } = this.#options;
     this.#ackTimer = undefined;
-    const late = this.window.expire(clock.now() - ackTimeoutMs);
+    const late = this.window.expire(steadyNow(clock) - ackTimeoutMs);
     if (late.length > 0) {
       this.drain("ack-timeout");
       this.#owner.expired(this, late);
     }
     if (this.#state.phase === "closed") return;
-    const oldest = this.window.oldestWrittenAt;
+    const { oldest } = this.window;
     if (oldest === undefined) return;
-    this.#ackTimer = clock.schedule(Math.max(1, oldest + ackTimeoutMs - clock.now()), () => this.#checkAcks());
+    this.#ackTimer = clock.schedule(Math.max(1, oldest + ackTimeoutMs - steadyNow(clock)), () => this.#checkAcks());
   }
 
   #publish(): void {

@@ -6,6 +6,8 @@ export interface PendingSlot<T> {
   readonly value: T;
   /** Milliseconds since the epoch. */
   readonly writtenAt: number;
+  /** The same moment by the steady reading of the clock: what its time-out counts from. */
+  readonly countsFrom: number;
   /** The write it went out with: as long as that was not flushed, nothing has left. */
   readonly batch: number;
   /** It was not answered in time and has been moved elsewhere; the slot stays taken until CCS answers. */
@@ -41,9 +43,13 @@ export class PendingWindow<T> {
     return this.#slots.has(id);
   }
 
-  /** Takes a slot. The caller has made sure that there is room and that the ID is not in use here. */
-  reserve(id: string, value: T, writtenAt: number, batch: number): void {
-    this.#slots.set(id, { id, value, writtenAt, batch, expired: false });
+  /**
+   * Takes a slot. The caller has made sure that there is room and that the ID is not in use here.
+   *
+   * @param countsFrom `writtenAt` by the steady reading of the clock.
+   */
+  reserve(id: string, value: T, writtenAt: number, countsFrom: number, batch: number): void {
+    this.#slots.set(id, { id, value, writtenAt, countsFrom, batch, expired: false });
   }
 
   /** Gives back the slot of a message that was answered; `undefined` for an ID that is not pending here. */
@@ -53,17 +59,17 @@ export class PendingWindow<T> {
     return slot;
   }
 
-  /** When the longest unanswered message that has not expired yet was written. Milliseconds since the epoch. */
-  get oldestWrittenAt(): number | undefined {
-    for (const slot of this.#slots.values()) if (!slot.expired) return slot.writtenAt;
+  /** When the longest unanswered message that has not expired yet was written, by the steady reading of the clock. */
+  get oldest(): number | undefined {
+    for (const slot of this.#slots.values()) if (!slot.expired) return slot.countsFrom;
     return undefined;
   }
 
-  /** Marks what was written at or before `until` and is still unanswered, and returns what was marked now. */
+  /** Marks what was written at or before `until`, by the steady reading, and is still unanswered; returns what was marked now. */
   expire(until: number): PendingSlot<T>[] {
     const late: PendingSlot<T>[] = [];
     for (const slot of this.#slots.values()) {
-      if (slot.writtenAt > until) break;
+      if (slot.countsFrom > until) break;
       if (slot.expired) continue;
       slot.expired = true;
       late.push(slot);

@@ -44,7 +44,7 @@ export class ConnectRate {
   /**
    * Takes the first free place from `earliest` on; returns how long to wait for it from now on. Unit: milliseconds.
    *
-   * @param earliest Milliseconds since the epoch. Range: `now` or later.
+   * @param now By the steady reading of the clock. @param earliest Likewise. Range: `now` or later.
    */
   reserve(now: number, earliest: number = now): number {
     // by the real time: what is planned for later must not make those forgotten that still count now
