@@ -195,6 +195,14 @@ export {
   GcmTopicResponseSchema,
 } from "./wire/gcm-http.ts";
 export {
+  type ApnsImportRequest,
+  ApnsImportRequestSchema,
+  type DeviceGroupRequest,
+  DeviceGroupRequestSchema,
+  type TopicBatchRequest,
+  TopicBatchRequestSchema,
+} from "./wire/management.ts";
+export {
   JWT_BEARER_GRANT,
   MESSAGING_SCOPE,
   type OAuthErrorResponse,

@@ -126,25 +126,6 @@ export function problemsIn(error: z.ZodError, unknownField: string): FieldProble
   }));
 }
 
-/** A change of a device group. Unknown fields are ignored, as everywhere on these wires. */
-export const GroupRequestSchema = z.looseObject({
-  operation: z.enum(["create", "add", "remove"]),
-  notification_key_name: z.string().max(1024).optional(),
-  notification_key: z.string().optional(),
-  registration_ids: z.array(z.string()).min(1).max(1000),
-  id_token: z.string().optional(),
-});
-
-/** Tokens to add to a topic or to remove from it. */
-export const TopicBatchSchema = z.looseObject({ to: z.string(), registration_tokens: z.array(z.string()).optional() });
-
-/** APNs tokens to import. */
-export const ImportRequestSchema = z.looseObject({
-  application: z.string().min(1),
-  sandbox: z.boolean(),
-  apns_tokens: z.array(z.string()).min(1),
-});
-
 // what the control API takes
 
 const text = z.string().min(1);

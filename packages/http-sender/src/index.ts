@@ -31,7 +31,7 @@ export {
   type GroupKey,
   MAX_GROUP_MEMBERS,
 } from "./management/device-groups.ts";
-export { MANAGEMENT_RETRY_POLICY, type ManagementRetry } from "./management/retries.ts";
+export type { ManagementRetry } from "./management/retries.ts";
 export {
   type ApnsImport,
   type ApnsImported,

@@ -1,5 +1,7 @@
-import { isReservedDataKey, MAX_TIME_TO_LIVE_SEC } from "@cloud-messaging/core";
-import type { Refusal } from "./message.ts";
+import { isReservedDataKey, MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core";
+import type { AppInstance } from "./devices.ts";
+import type { IncomingMessage, Refusal } from "./message.ts";
+import { admits } from "./token-rules.ts";
 
 /** What is wrong with a message whoever it goes to: reserved keys, time to live. */
 export function checkMessage(
@@ -22,4 +24,22 @@ export function checkMessage(
     };
   }
   return undefined;
+}
+
+/** Whether a message is too long for what it is sent to. @param limit Unit: bytes of payload. */
+export function checkSize(message: IncomingMessage, limit: number): Refusal | undefined {
+  const bytes = message.payloadBytes ?? payloadBytes(message.data);
+  if (bytes <= limit) return undefined;
+  return {
+    kind: "refused",
+    code: "message-too-big",
+    detail: `The payload has ${bytes} bytes, which exceeds the limit of ${limit}`,
+  };
+}
+
+/** Whether an app is one that the message's sender may send to, and the one that the message asks for. */
+export function checkApp({ senderId, restrictedPackageName }: IncomingMessage, app: AppInstance): Refusal | undefined {
+  if (!admits(app, senderId)) return { kind: "refused", code: "mismatch-sender-id", detail: "SenderId mismatch" };
+  if (restrictedPackageName === undefined || restrictedPackageName === app.packageName) return undefined;
+  return { kind: "refused", code: "invalid-package-name" };
 }

@@ -4,12 +4,12 @@ import {
   MAX_PAYLOAD_BYTES,
   MAX_TOPIC_PAYLOAD_BYTES,
   matchesCondition,
-  payloadBytes,
 } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
 import type { FaultScript } from "../fault-script.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { Counters } from "../stats.ts";
+import { checkApp, checkSize } from "./check-message.ts";
 import { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
 import { DeviceUpstream } from "./device-upstream.ts";
@@ -200,7 +200,7 @@ export class CloudService {
   #toToken(captured: CapturedMessage, message: IncomingMessage, token: string): Decision {
     if (message.dryRun && this.#wouldRegister(token)) {
       // a token that would be registered by itself: a dry run leaves no trace
-      const refusal = this.#tooBig(message, MAX_PAYLOAD_BYTES) ?? this.#parts.faults.takeRefusal(message.door, [token]);
+      const refusal = checkSize(message, MAX_PAYLOAD_BYTES) ?? this.#parts.faults.takeRefusal(message.door, [token]);
       if (refusal !== undefined) return refusal;
       const decision = this.#newDecision(message);
       this.#parts.inbox.name(captured, decision.messageId);
@@ -226,7 +226,7 @@ export class CloudService {
     if (address.kind === "topic" && !isTopicName(address.topic)) {
       return { kind: "refused", code: "invalid-registration", detail: "The topic name is not valid" };
     }
-    const tooBig = this.#tooBig(message, MAX_TOPIC_PAYLOAD_BYTES);
+    const tooBig = checkSize(message, MAX_TOPIC_PAYLOAD_BYTES);
     if (tooBig !== undefined) return tooBig;
     const refusal = faults.takeRefusal(message.door, [message.to]) ?? this.#tooManyToTopics(message);
     if (refusal !== undefined) return refusal;
@@ -250,7 +250,7 @@ export class CloudService {
       return { kind: "refused", code: "mismatch-sender-id" };
     }
     // no member can be sent to, now or later
-    const tooBig = this.#tooBig(message, MAX_PAYLOAD_BYTES);
+    const tooBig = checkSize(message, MAX_PAYLOAD_BYTES);
     if (tooBig !== undefined) return tooBig;
     const fault = this.#parts.faults.takeRefusal(message.door, [message.to]);
     if (fault !== undefined) return fault;
@@ -287,12 +287,7 @@ export class CloudService {
     }
     const app = this.appOf(token);
     if (app === undefined) return { kind: "refused", code: "not-registered" };
-    if (!admits(app, message.senderId))
-      return { kind: "refused", code: "mismatch-sender-id", detail: "SenderId mismatch" };
-    if (message.restrictedPackageName !== undefined && message.restrictedPackageName !== app.packageName) {
-      return { kind: "refused", code: "invalid-package-name" };
-    }
-    return app;
+    return checkApp(message, app) ?? app;
   }
 
   #refusalOf(
@@ -301,7 +296,7 @@ export class CloudService {
     limit: number,
     recipients: readonly string[],
   ): Refusal | undefined {
-    const refusal = this.#tooBig(message, limit) ?? this.#parts.faults.takeRefusal(message.door, recipients);
+    const refusal = checkSize(message, limit) ?? this.#parts.faults.takeRefusal(message.door, recipients);
     if (refusal !== undefined) return refusal;
     if (!message.dryRun && app.device.rate !== undefined && !app.device.rate.take(this.#parts.clock.now())) {
       return {
@@ -311,16 +306,6 @@ export class CloudService {
       };
     }
     return undefined;
-  }
-
-  #tooBig(message: IncomingMessage, limit: number): Refusal | undefined {
-    const bytes = message.payloadBytes ?? payloadBytes(message.data);
-    if (bytes <= limit) return undefined;
-    return {
-      kind: "refused",
-      code: "message-too-big",
-      detail: `The payload has ${bytes} bytes, which exceeds the limit of ${limit}`,
-    };
   }
 
   #wouldRegister(token: string): boolean {

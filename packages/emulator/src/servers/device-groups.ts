@@ -1,6 +1,6 @@
+import { DeviceGroupRequestSchema } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
 import type { GroupAnswer } from "../model/device-groups.ts";
-import { GroupRequestSchema } from "../schemas.ts";
 import { unauthorizedManagement } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
 import { parseBoundedJson } from "./json-guard.ts";
@@ -96,14 +96,14 @@ function lookUp(context: DoorContext, request: HttpRequest): HttpAnswer {
   return answer(context, group === undefined ? { error: "notification_key not found" } : { group });
 }
 
-function readBody(text: string): ReturnType<typeof GroupRequestSchema.parse> | string {
+function readBody(text: string): ReturnType<typeof DeviceGroupRequestSchema.parse> | string {
   let value: unknown;
   try {
     value = parseBoundedJson(text);
   } catch {
     return "the body is not JSON";
   }
-  const parsed = GroupRequestSchema.safeParse(value);
+  const parsed = DeviceGroupRequestSchema.safeParse(value);
   return parsed.success ? parsed.data : `${parsed.error.issues[0]?.path.join(".")} is missing or of the wrong type`;
 }
 

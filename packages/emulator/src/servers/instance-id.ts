@@ -1,9 +1,8 @@
-import { isTopicName, wireStringFor } from "@cloud-messaging/core";
+import { ApnsImportRequestSchema, isTopicName, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
 import { viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
 import { admits, isMalformed } from "../model/token-rules.ts";
-import { ImportRequestSchema, TopicBatchSchema } from "../schemas.ts";
 import { unauthorizedManagement } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
 import { parseBoundedJson } from "./json-guard.ts";
@@ -65,7 +64,7 @@ function relate(context: DoorContext, request: HttpRequest, add: boolean): HttpA
 }
 
 function batch(context: DoorContext, request: HttpRequest, add: boolean): HttpAnswer {
-  const parsed = TopicBatchSchema.safeParse(jsonOf(request.body));
+  const parsed = TopicBatchRequestSchema.safeParse(jsonOf(request.body));
   if (!parsed.success) return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
   const { to, registration_tokens: tokens } = parsed.data;
   const topic = to.startsWith("/topics/") ? to.slice("/topics/".length) : "";
@@ -104,7 +103,7 @@ function changeTopic(
 
 /** Every APNs token that looks like one becomes a device. */
 function importApns(context: DoorContext, request: HttpRequest): HttpAnswer {
-  const parsed = ImportRequestSchema.safeParse(jsonOf(request.body));
+  const parsed = ApnsImportRequestSchema.safeParse(jsonOf(request.body));
   if (!parsed.success || parsed.data.apns_tokens.length > MAX_IMPORT) {
     return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
   }

@@ -1,4 +1,4 @@
-import { systemClock } from "@cloud-messaging/core";
+import { type DeviceGroupRequest, systemClock } from "@cloud-messaging/core";
 import { atEmulator } from "../emulator-environment.ts";
 import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
@@ -175,7 +175,7 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     deadlineAt: number | undefined,
     key?: string,
   ): Promise<DeviceGroupResult> {
-    const body = {
+    const body: DeviceGroupRequest = {
       operation,
       notification_key_name: group,
       ...(key === undefined ? {} : { notification_key: key }),

@@ -1,9 +1,11 @@
 import {
   type AcceptedOutcome,
+  type ApnsImportRequest,
   ambiguousOutcome,
   errorCodeFor,
   failureOutcome,
   type SendReport,
+  type TopicBatchRequest,
 } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
 import { isWord } from "../gcm/answer-text.ts";
@@ -56,7 +58,7 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
         const result = await client.call({
           method: "POST",
           path: `/iid/v1:${operation}`,
-          body: { to, registration_tokens: tokens },
+          body: { to, registration_tokens: tokens } satisfies TopicBatchRequest,
           recipients: tokens.length,
           ...bounds,
         });
@@ -99,7 +101,7 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
           const result = await client.call({
             method: "POST",
             path: "/iid/v1:batchImport",
-            body: { application, sandbox, apns_tokens: tokens },
+            body: { application, sandbox, apns_tokens: tokens } satisfies ApnsImportRequest,
             recipients: tokens.length,
             ...bounds,
           });

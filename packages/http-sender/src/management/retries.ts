@@ -8,21 +8,8 @@ import {
   tokensOf,
   withRetry,
 } from "@cloud-messaging/core";
+import { GCM_HTTP_RETRY_POLICY } from "../gcm/transport.ts";
 import type { FailedOutcome } from "./client.ts";
-
-/**
- * How the management services want to be retried: as the connection server does.
- *
- * Source: docs/retries.md
- */
-export const MANAGEMENT_RETRY_POLICY: BackoffPolicy = {
-  minMs: 1_000,
-  initialMs: 1_000,
-  maxMs: 60_000,
-  rateLimitedMinMs: 10_000,
-  maxAttempts: 6,
-  totalMs: 120_000,
-};
 
 /** What every management client can be told about second attempts. */
 export interface ManagementRetry {
@@ -76,7 +63,7 @@ export function createManagementRetries(
   let ended = false;
   const retrying = (send: DownstreamTransport["send"]): DownstreamTransport => {
     const close = () => Promise.resolve();
-    const once = { name, retryPolicy: MANAGEMENT_RETRY_POLICY, send, close, [Symbol.asyncDispose]: close };
+    const once = { name, retryPolicy: GCM_HTTP_RETRY_POLICY, send, close, [Symbol.asyncDispose]: close };
     return retry === false ? once : withRetry(once, { ...retry, clock });
   };
   // a policy that cannot be kept is the caller's mistake now, and not at the first call
