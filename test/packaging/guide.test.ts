@@ -23,7 +23,13 @@ async function startServer(emulatorHost: string) {
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const printed: string[] = [];
   lines.on("line", (line) => printed.push(line));
-  const [first] = (await once(lines, "line")) as [string];
+  const [first] = await Promise.race([
+    once(lines, "line"),
+    ended.then(([code]) => {
+      rmSync(folder, { recursive: true, force: true });
+      throw new Error(`the guide's server ended with ${code} before it said a word`);
+    }),
+  ]);
   return {
     url: `http://127.0.0.1:${first.replace("port ", "")}`,
     printed,

@@ -175,8 +175,10 @@ function exchangeOf(request: V1Request, response: Http2ServerResponse | ServerRe
   const stream = "stream" in response ? (response.stream as ServerHttp2Stream) : undefined;
   const socket = response.socket as Socket;
   const endConnection = (): void => {
-    if (stream?.session === undefined) socket.destroy();
-    else stream.session.destroy();
+    const session = stream?.session;
+    if (session === undefined) socket.destroy();
+    // not while it is being read: Node 22 aborts the process when a stream that has just begun gets its data after that
+    else setImmediate(() => session.destroy());
   };
   return {
     request,
