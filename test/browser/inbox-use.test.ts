@@ -178,6 +178,7 @@ describeInBrowser("using the inbox", (open) => {
     const list = page.getByRole("listbox");
     await list.press("End");
     await page.getByRole("article", { name: "Message 1", exact: true }).waitFor();
+    await page.locator("#row-1").waitFor(); // the list has followed
     const top = (): Promise<string | undefined> =>
       page
         .getByRole("option")
