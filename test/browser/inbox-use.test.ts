@@ -239,6 +239,22 @@ describeInBrowser("using the inbox", (open) => {
     await page.getByText("1 shown").waitFor();
   });
 
+  it("loses nothing of what narrows the list down when two changes come within one frame", async () => {
+    await using emulator = await startEmulator();
+    await sendOverHttp(emulator, { to: "nobody", notification: { title: "Lost words" } });
+    await using inbox = await open(emulator);
+    const { page } = inbox;
+    await page.locator(".row").first().waitFor();
+    await page.evaluate(`{
+      const search = document.querySelector("#search");
+      search.value = "words";
+      search.dispatchEvent(new Event("input", { bubbles: true }));
+      [...document.querySelectorAll("button")].find((button) => button.textContent.startsWith("Failed")).click();
+    }`);
+    await page.waitForURL(/#\/messages\?q=words&show=bad$/);
+    expect(await page.locator("#search").inputValue()).toBe("words");
+  });
+
   it("shows at #/messages/latest whichever message came last", async () => {
     await using emulator = await startEmulator();
     const phone = emulator.createDevice();

@@ -193,20 +193,27 @@ function messageIdOf({ view, id }: Route, state: InboxState): number | undefined
 const ADDRESS_AFTER_MS = 250;
 
 /** What narrows the list of messages down: as the address says, and written there, so that it can be kept and passed on. */
-function useFilter({ view, query }: Route): [filter: Filter, set: (filter: Filter) => void] {
+function useFilter({ view, query }: Route): [filter: Filter, change: (part: Partial<Filter>) => void] {
   const [filter, set] = useState(() => readFilterQuery(parseRoute(location.hash).query ?? ""));
   const mine = filterQuery(filter);
   const there = view === "messages" ? query : undefined;
+  const written = useRef<string>();
   useEffect(() => {
-    if (there !== undefined && there !== mine) set(readFilterQuery(there));
+    // what was typed since we wrote the address is newer than it
+    if (there !== undefined && there !== mine && there !== written.current) set(readFilterQuery(there));
     // only when the address changes: what was typed since goes there
   }, [there]);
   useEffect(() => {
     if (view !== "messages" || there === mine || (there === undefined && mine === "")) return;
-    const timer = setTimeout(() => setQuery("messages", mine), ADDRESS_AFTER_MS);
+    const timer = setTimeout(() => {
+      written.current = mine;
+      setQuery("messages", mine);
+    }, ADDRESS_AFTER_MS);
     return () => clearTimeout(timer);
   }, [view, mine, there]);
-  return [filter, set];
+  // a part at a time: two changes may come before the page is drawn again
+  const change = useCallback((part: Partial<Filter>) => set((now) => ({ ...now, ...part })), []);
+  return [filter, change];
 }
 
 function Icon({ path }: { path: string }) {

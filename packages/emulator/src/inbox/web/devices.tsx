@@ -232,7 +232,7 @@ function Upstream({ device, api }: { device: DeviceView; api: Api }) {
   const [fields, setFields] = useState([{ key: "action", value: "hello" }]);
   const [said, setSaid] = useState("");
   const change = (index: number, part: Partial<{ key: string; value: string }>): void =>
-    setFields(fields.map((field, at) => (at === index ? { ...field, ...part } : field)));
+    setFields((now) => now.map((field, at) => (at === index ? { ...field, ...part } : field)));
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
     const data = Object.fromEntries(fields.filter(({ key }) => key !== "").map(({ key, value }) => [key, value]));
@@ -264,7 +264,7 @@ function Upstream({ device, api }: { device: DeviceView; api: Api }) {
           <button type="submit" class="primary">
             Send to the app server
           </button>
-          <button type="button" class="quiet" onClick={() => setFields([...fields, { key: "", value: "" }])}>
+          <button type="button" class="quiet" onClick={() => setFields((now) => [...now, { key: "", value: "" }])}>
             Another field
           </button>
         </div>

@@ -182,7 +182,7 @@ function FaultCard({ form, api }: { form: FaultForm; api: Api }) {
       {fields.map(({ name, label, number, options, hint }) => {
         const id = `${kind}-${name}`;
         const value = values[name] ?? "";
-        const change = (text: string): void => setValues({ ...values, [name]: text });
+        const change = (text: string): void => setValues((now) => ({ ...now, [name]: text }));
         return (
           <div key={name} class="labelled">
             <label htmlFor={id}>{label}</label>

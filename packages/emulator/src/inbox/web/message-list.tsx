@@ -11,7 +11,7 @@ interface MessageListProps {
   readonly state: InboxState;
   readonly api: Api;
   readonly filter: Filter;
-  readonly onFilter: (filter: Filter) => void;
+  readonly onFilter: (part: Partial<Filter>) => void;
   readonly selected: number | undefined;
   /** `open`: the reader wants to read it, rather than pass by. */
   readonly onSelect: (id: number, open: boolean) => void;
@@ -76,7 +76,7 @@ export function MessageList(props: MessageListProps) {
             autocomplete="off"
             spellcheck={false}
             value={filter.text}
-            onInput={(event) => onFilter({ ...filter, text: event.currentTarget.value })}
+            onInput={(event) => onFilter({ text: event.currentTarget.value })}
           />
           <span class="key" aria-hidden="true">
             /
@@ -85,7 +85,7 @@ export function MessageList(props: MessageListProps) {
         <select
           aria-label="Door"
           value={filter.door}
-          onChange={(event) => onFilter({ ...filter, door: event.currentTarget.value })}
+          onChange={(event) => onFilter({ door: event.currentTarget.value })}
         >
           <option value="">All doors</option>
           <option value="gcm-http">HTTP</option>
@@ -98,12 +98,7 @@ export function MessageList(props: MessageListProps) {
       </div>
       <fieldset class="tabs" aria-label="State">
         {TABS.map(([tone, label]) => (
-          <button
-            key={tone}
-            type="button"
-            aria-pressed={filter.tone === tone}
-            onClick={() => onFilter({ ...filter, tone })}
-          >
+          <button key={tone} type="button" aria-pressed={filter.tone === tone} onClick={() => onFilter({ tone })}>
             {label} <span class="count">{counts[tone].toLocaleString("en")}</span>
           </button>
         ))}
