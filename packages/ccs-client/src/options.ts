@@ -3,9 +3,10 @@ import { isIP } from "node:net";
 import {
   type BackoffPolicy,
   type Clock,
-  type FieldProblem,
   InvalidOptionsError,
   type Random,
+  readOptions,
+  SENDER_OPTION_NAMES,
   systemClock,
 } from "@cloud-messaging/core";
 import { z } from "zod";
@@ -258,9 +259,8 @@ const OptionsSchema = z.strictObject({
  * @throws {InvalidOptionsError} naming each wrong option, what is wrong with it and what to write instead.
  */
 export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOptions {
-  const parsed = OptionsSchema.safeParse(options);
-  if (!parsed.success) throw new InvalidOptionsError(parsed.error.issues.flatMap(problemsOfIssue));
-  const { onUpstream, onReceipt, onGivenUp, reconnect, ...rest } = parsed.data;
+  const read = readOptions(OptionsSchema, options, "an option of the CCS client", SENDER_OPTION_NAMES);
+  const { onUpstream, onReceipt, onGivenUp, reconnect, ...rest } = read;
   if (reconnect.maxMs < reconnect.initialMs) {
     throw new InvalidOptionsError([{ path: "reconnect.maxMs", problem: "must be initialMs or more" }]);
   }
@@ -278,15 +278,4 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
     ...(onReceipt === undefined ? {} : { onReceipt }),
     ...(onGivenUp === undefined ? {} : { onGivenUp }),
   };
-}
-
-function problemsOfIssue(issue: z.core.$ZodIssue): FieldProblem[] {
-  const path = issue.path.join(".");
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      path: path === "" ? key : `${path}.${key}`,
-      problem: "is not an option of the CCS client",
-    }));
-  }
-  return [{ path, problem: issue.message }];
 }

@@ -1,3 +1,13 @@
+/** Tells an `AbortSignal` by what it does and not by its class, so that one of another realm (jsdom, a polyfill) is taken too. */
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  const signal = (value ?? {}) as Partial<Record<keyof AbortSignal, unknown>>;
+  return (
+    typeof signal.aborted === "boolean" &&
+    typeof signal.addEventListener === "function" &&
+    typeof signal.removeEventListener === "function"
+  );
+}
+
 /** Who waits for a signal, and the one listener it carries for all of them. */
 interface Waiting {
   readonly runs: Set<() => void>;

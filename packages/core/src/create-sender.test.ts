@@ -205,7 +205,9 @@ describe("a sender", () => {
   });
 
   it("takes a misspelt option of its own for a mistake, not for the default", () => {
-    expect(() => setup({}, { maxwaiting: 1 } as object)).toThrow(/maxwaiting: is not an option here; use .*maxWaiting/);
+    expect(() => setup({}, { maxwaiting: 1 } as object)).toThrow(
+      /maxwaiting: is not an option of a sender: did you mean maxWaiting\?/,
+    );
   });
 
   it("tells the store every change though one of them fails, and collects the failures", async () => {
@@ -272,7 +274,9 @@ describe("what throws", () => {
     const refused = { code: "ERR_INVALID_OPTIONS", problems: [{ path: "timeout" }] };
     await expect(sender.send(message, options)).rejects.toMatchObject(refused);
     await expect(sender.sendToUser("ada", {}, options)).rejects.toMatchObject(refused);
-    expect(() => sender.sendAll({}, ["a"], options)).toThrow(/timeout: is not an option here; use .*batchSize/);
+    expect(() => sender.sendAll({}, ["a"], options)).toThrow(
+      /timeout: is not an option of sendAll: did you mean timeoutMs/,
+    );
     expect(sentTo()).toEqual([]);
     await expect(sender.send(message, { receipt: undefined } as object)).resolves.toBeDefined();
   });

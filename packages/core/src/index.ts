@@ -1,6 +1,6 @@
 // The public list, name by name: what users need first comes first.
 
-export { onAbort } from "./abort.ts";
+export { isAbortSignal, onAbort } from "./abort.ts";
 // parts: a transport of one's own, retries, time
 export { type BackoffPolicy, type BackoffState, nextDelayMs } from "./backoff.ts";
 export {
@@ -81,7 +81,6 @@ export {
   refuseV1Only,
 } from "./message/downstream.ts";
 export { fidProblem, isFid, isTokenOfInstallation } from "./message/fid.ts";
-export { problemsOf } from "./message/issues.ts";
 export { type Notification, NotificationSchema } from "./message/notification.ts";
 export {
   isReservedDataKey,
@@ -121,6 +120,7 @@ export {
   type ServiceAnswer,
   type UnregisteredOutcome,
 } from "./outcome.ts";
+export { AbortSignalSchema, type InputWording, type Reading, readInput, readOptions } from "./problems.ts";
 export {
   applyReport,
   type MaybePromise,
@@ -139,6 +139,7 @@ export type {
   SenderOptions,
   SendOptions,
 } from "./sender.ts";
+export { SENDER_OPTION_NAMES } from "./sender-options.ts";
 export type { AmbiguousPolicy, AttemptOptions, DownstreamTransport } from "./transport.ts";
 
 // the wire, for transports and the emulator

@@ -1,109 +1,82 @@
-import { type FieldProblem, InvalidOptionsError, pathOf } from "./errors.ts";
-import { describeType } from "./message/token.ts";
-import type { CreateSenderOptions, SendAllOptions, SendOptions } from "./sender.ts";
+import { z } from "zod";
+import { AbortSignalSchema, readOptions } from "./problems.ts";
+import type { CreateSenderOptions, SendAllOptions, SenderOptions, SendOptions } from "./sender.ts";
 
-const SENDER_OPTIONS: (keyof CreateSenderOptions)[] = [
-  "transport",
-  "registrations",
-  "retry",
-  "maxWaiting",
-  "ambiguous",
-  "clock",
-  "random",
-];
-const SEND_OPTIONS: (keyof SendOptions)[] = ["signal", "timeoutMs", "ambiguous"];
-const SEND_ALL_OPTIONS: (keyof SendAllOptions)[] = [...SEND_OPTIONS, "concurrency", "batchSize", "onProgress"];
 const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
 
-/** @throws {InvalidOptionsError} naming everything wrong with what `createSender` was given. */
-export function checkSenderOptions({
-  transport,
-  maxWaiting,
-  retry,
-  registrations,
-  ambiguous,
-  clock,
-  random,
-  ...unknown
-}: CreateSenderOptions): void {
-  const problems = unknownOptions(unknown, SENDER_OPTIONS);
-  const demand = (path: string, holds: boolean, problem: string): void => {
-    if (!holds) problems.push({ path, problem });
-  };
-  demand("transport", typeof transport?.send === "function", "must be a transport: an object with send()");
-  demand(
-    "transport",
-    !transport?.retries,
-    "already has retries: give the bare one, and say how to try again with the option retry",
-  );
-  demand(
-    "maxWaiting",
-    maxWaiting === undefined ||
-      maxWaiting === Number.POSITIVE_INFINITY ||
-      (Number.isInteger(maxWaiting) && maxWaiting >= 1),
-    `must be a whole number of at least 1, not ${String(maxWaiting)}`,
-  );
-  demand(
-    "retry",
-    retry === undefined || retry === false || (typeof retry === "object" && retry !== null),
-    "must be an object with parts of the retry policy, or false for one attempt only",
-  );
-  const missing = STORE_METHODS.filter((name) => typeof registrations?.[name] !== "function");
-  demand(
-    "registrations",
-    registrations === undefined || missing.length === 0,
-    `must be a registration store; ${missing.join(", ")} missing`,
-  );
-  checkAmbiguous(ambiguous, demand);
-  demand(
-    "clock",
-    clock === undefined || (typeof clock?.now === "function" && typeof clock.schedule === "function"),
-    "must be a clock: an object with now() and schedule()",
-  );
-  demand("random", random === undefined || typeof random === "function", "must be a function, as Math.random is");
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-}
+const has = (value: unknown, method: string): boolean =>
+  typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function";
+const count = z.int("must be a whole number of at least 1").min(1, "must be a whole number of at least 1");
+const AmbiguousSchema = z.enum(["resend", "report"]);
+const TimeoutSchema = z.number().positive("must be above 0").or(z.literal(Number.POSITIVE_INFINITY));
 
-function checkAmbiguous(value: unknown, demand: (path: string, holds: boolean, problem: string) => void): void {
-  demand("ambiguous", value === undefined || value === "resend" || value === "report", 'must be "resend" or "report"');
+/** Options of every sender, apart from its transport. */
+const senderShape = {
+  registrations: z
+    .custom()
+    .superRefine((store, context) => {
+      const missing = STORE_METHODS.filter((name) => !has(store, name));
+      if (missing.length === 0) return;
+      context.addIssue({ code: "custom", message: `must be a registration store; ${missing.join(", ")} missing` });
+    })
+    .optional(),
+  retry: z
+    .custom(
+      (retry) => retry === false || (typeof retry === "object" && retry !== null),
+      "must be an object with parts of the retry policy, or false for one attempt only",
+    )
+    .optional(),
+  maxWaiting: count.or(z.literal(Number.POSITIVE_INFINITY)).optional(),
+  ambiguous: AmbiguousSchema.optional(),
+  clock: z
+    .custom(
+      (clock) => has(clock, "now") && has(clock, "schedule"),
+      "must be a clock: an object with now() and schedule()",
+    )
+    .optional(),
+  random: z.custom((random) => typeof random === "function", "must be a function, as Math.random is").optional(),
+} satisfies Record<keyof SenderOptions, z.ZodType>;
+
+/** Names of the options that every sender has, whatever its transport: candidates for "did you mean". */
+export const SENDER_OPTION_NAMES: readonly string[] = Object.keys(senderShape);
+
+const CreateSenderOptionsSchema = z.strictObject({
+  ...senderShape,
+  transport: z.custom().superRefine((transport, context) => {
+    const report = (message: string): void => context.addIssue({ code: "custom", message });
+    if (!has(transport, "send")) report("must be a transport: an object with send()");
+    else if ((transport as { retries?: unknown }).retries) {
+      report("already has retries: give the bare one, and say how to try again with the option retry");
+    }
+  }),
+});
+
+const sendShape = {
+  signal: AbortSignalSchema.optional(),
+  timeoutMs: TimeoutSchema.optional(),
+  ambiguous: AmbiguousSchema.optional(),
+} satisfies Record<keyof SendOptions, z.ZodType>;
+const SendOptionsSchema = z.strictObject(sendShape);
+const SendAllOptionsSchema = z.strictObject({
+  ...sendShape,
+  concurrency: count.optional(),
+  batchSize: count.optional(),
+  onProgress: z.custom((listener) => typeof listener === "function", "must be a function").optional(),
+} satisfies Record<keyof SendAllOptions, z.ZodType>);
+
+/** @throws {InvalidOptionsError} naming everything wrong with the options of `createSender`. */
+export function checkSenderOptions(options: CreateSenderOptions): void {
+  readOptions(CreateSenderOptionsSchema, options, "an option of a sender");
 }
 
 /** @throws {InvalidOptionsError} naming everything wrong with the options of one send. */
 export function checkSendOptions(options: SendOptions): void {
-  check(options, SEND_OPTIONS);
+  // nearly every send has none
+  if (typeof options === "object" && options !== null && Object.keys(options).length === 0) return;
+  readOptions(SendOptionsSchema, options, "an option of send");
 }
 
-/** @throws {InvalidOptionsError} naming everything wrong with the options of `sendAll` that it has in common with `send`, and what is none. */
+/** @throws {InvalidOptionsError} naming everything wrong with the options of `sendAll`. */
 export function checkSendAllOptions(options: SendAllOptions): void {
-  check(options, SEND_ALL_OPTIONS);
-}
-
-function check(options: SendOptions, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionsError([{ path: "", problem: `must be an object, not ${describeType(options)}` }]);
-  }
-  if (Object.keys(options).length === 0) return; // as with nearly every send
-  const problems = unknownOptions(options, known);
-  const { signal, timeoutMs, ambiguous } = options;
-  const demand = (path: string, holds: boolean, problem: string): void => {
-    if (!holds) problems.push({ path, problem });
-  };
-  demand("signal", signal === undefined || signal instanceof AbortSignal, "must be an AbortSignal");
-  demand(
-    "timeoutMs",
-    timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs > 0),
-    `must be a number above 0, not ${String(timeoutMs)}`,
-  );
-  checkAmbiguous(ambiguous, demand);
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-}
-
-/** What was given and means nothing: a misspelt option must not read as the default. */
-function unknownOptions(options: object, known: readonly string[]): FieldProblem[] {
-  const problems: FieldProblem[] = [];
-  for (const [key, value] of Object.entries(options)) {
-    if (value === undefined || known.includes(key)) continue;
-    problems.push({ path: pathOf([key]), problem: `is not an option here; use ${known.join(", ")}` });
-  }
-  return problems;
+  readOptions(SendAllOptionsSchema, options, "an option of sendAll");
 }

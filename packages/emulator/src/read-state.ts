@@ -1,5 +1,5 @@
-import { InvalidOptionsError } from "@cloud-messaging/core";
-import { type EmulatorState, EmulatorStateSchema, problemsIn, STATE_VERSION } from "./schemas.ts";
+import { InvalidOptionsError, readInput } from "@cloud-messaging/core";
+import { type EmulatorState, EmulatorStateSchema, STATE_VERSION } from "./schemas.ts";
 
 /** Names are names of one thing only. */
 function requireDistinct({ devices, groups }: EmulatorState): void {
@@ -40,15 +40,16 @@ export function readState(value: unknown): EmulatorState {
       },
     ]);
   }
-  const parsed = EmulatorStateSchema.safeParse(value);
-  if (!parsed.success) throw new InvalidOptionsError(problemsIn(parsed.error, "is not part of a state").slice(0, 5));
+  const reading = readInput(EmulatorStateSchema, value, { name: "part of a state" });
+  if ("problems" in reading) throw new InvalidOptionsError(reading.problems.slice(0, 5));
+  const state = reading.value;
   let last = 0;
-  for (const { id } of parsed.data.messages) {
+  for (const { id } of state.messages) {
     if (id <= last) throw new InvalidOptionsError([{ path: "messages", problem: "must have IDs that count up" }]);
     last = id;
   }
-  if (parsed.data.total < last)
+  if (state.total < last)
     throw new InvalidOptionsError([{ path: "total", problem: `must be at least ${last}, the last message's ID` }]);
-  requireDistinct(parsed.data);
-  return parsed.data;
+  requireDistinct(state);
+  return state;
 }

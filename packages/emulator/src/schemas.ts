@@ -1,12 +1,5 @@
 import { isIP } from "node:net";
-import {
-  type Clock,
-  type FieldProblem,
-  InvalidOptionsError,
-  problemsOf,
-  type Random,
-  systemClock,
-} from "@cloud-messaging/core";
+import { type Clock, type FieldProblem, type Random, readInput, readOptions, systemClock } from "@cloud-messaging/core";
 import { z } from "zod";
 import { MESSAGE_STATES } from "./model/message.ts";
 import { NO_QUOTAS } from "./model/quotas.ts";
@@ -112,18 +105,8 @@ export type ResolvedOptions = Omit<z.output<typeof EmulatorOptionsSchema>, "apiK
 
 /** @throws {InvalidOptionsError} naming every option that is wrong, and what to write instead. */
 export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
-  const parsed = EmulatorOptionsSchema.safeParse(options);
-  if (!parsed.success) throw new InvalidOptionsError(problemsIn(parsed.error, "is not an option of the emulator"));
-  const { apiKeys, ...rest } = parsed.data;
+  const { apiKeys, ...rest } = readOptions(EmulatorOptionsSchema, options, "an option of the emulator");
   return { ...rest, apiKeys: apiKeys.map((entry) => (typeof entry === "string" ? { key: entry } : entry)) };
-}
-
-/** zod's issues as ours, with what to say of a field that nobody knows. */
-export function problemsIn(error: z.ZodError, unknownField: string): FieldProblem[] {
-  return problemsOf(error).map(({ path, problem }) => ({
-    path,
-    problem: problem === "is not a field of a message" ? unknownField : problem,
-  }));
 }
 
 // what the control API takes
@@ -276,9 +259,8 @@ export function readControlBody(
   kind: BodyKind,
   value: unknown,
 ): { readonly body: unknown } | { readonly problems: readonly FieldProblem[] } {
-  const parsed = ControlBodies[kind].safeParse(value);
-  if (parsed.success) return { body: withoutUndefined(parsed.data) };
-  return { problems: problemsIn(parsed.error, "is not a field of this call") };
+  const reading = readInput<object>(ControlBodies[kind], value, { name: "a field of this call" });
+  return "value" in reading ? { body: withoutUndefined(reading.value) } : reading;
 }
 
 function withoutUndefined(value: object): unknown {

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { type BackoffPolicy, type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import { type BackoffPolicy, type Clock, readInput } from "@cloud-messaging/core";
 import { z } from "zod";
 import type { TlsOptions } from "./http.ts";
 import { proxyProblem } from "./proxy.ts";
@@ -28,8 +28,8 @@ export const apiKeySchema = z
   .regex(HEADER_VALUE, "must be a server key: printable ASCII without spaces, control characters or line ends");
 
 export const tlsSchema = z.custom<TlsOptions>().superRefine((value: unknown, context) => {
-  const parsed = tlsShape.safeParse(value);
-  const problems = parsed.success ? tlsProblems(parsed.data) : problemsOf(parsed.error);
+  const reading = readInput(tlsShape, value, { name: "an option of TLS" });
+  const problems = "value" in reading ? tlsProblems(reading.value) : reading.problems;
   for (const problem of problems) {
     context.addIssue({
       code: "custom",
@@ -88,10 +88,12 @@ const clockSchema = z.custom<Clock>(
   "must be a Clock: an object with now() and schedule()",
 );
 
-const proxySchema = z.union([z.literal(false), z.string()]).superRefine((value, context) => {
-  const problem = value === false ? undefined : proxyProblem(value);
-  if (problem !== undefined) context.addIssue({ code: "custom", message: `${problem}; false for none` });
-});
+const proxySchema = z
+  .union([z.literal(false), z.string()], "must be the URL of a proxy, or false for none")
+  .superRefine((value, context) => {
+    const problem = value === false ? undefined : proxyProblem(value);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: `${problem}; false for none` });
+  });
 
 const projectIdSchema = z
   .string()
@@ -184,22 +186,3 @@ export const topicSubscriptionsOptionsSchema = z.strictObject({
   projectId: projectIdSchema.optional(),
   endpoint: z.union([z.string(), z.instanceof(URL)]).default("https://fcm.googleapis.com"),
 });
-
-/**
- * Reads options once, with their defaults.
- *
- * @throws {InvalidOptionsError} naming every wrong field, the problem and the fix.
- */
-export function parseOptions<S extends z.ZodType>(schema: S, options: unknown): z.output<S> {
-  const parsed = schema.safeParse(options ?? {});
-  if (parsed.success) return parsed.data;
-  throw new InvalidOptionsError(problemsOf(parsed.error));
-}
-
-function problemsOf(error: z.ZodError): { path: string; problem: string }[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.join(".");
-    if (issue.code !== "unrecognized_keys") return [{ path, problem: issue.message }];
-    return issue.keys.map((key) => ({ path: path === "" ? key : `${path}.${key}`, problem: "is not an option" }));
-  });
-}

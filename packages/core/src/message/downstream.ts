@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { type FieldProblem, InvalidMessageError } from "../errors.ts";
+import { type InputWording, readInput } from "../problems.ts";
 import { AnalyticsLabelSchema, type Android, AndroidSchema } from "./android.ts";
 import { type Apns, ApnsSchema } from "./apns.ts";
 import { DataSchema, isPlainObject } from "./data.ts";
-import { describeIssue, problemsOf } from "./issues.ts";
 import { type Notification, NotificationSchema } from "./notification.ts";
 import { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
 import { readPlainMessage } from "./plain-message.ts";
@@ -116,21 +116,37 @@ export function parseMessageContent(input: unknown): MessageContent {
 }
 
 function parse<T extends MessageContent>(schema: z.ZodType<T>, input: unknown): T {
-  const valid = schema.safeParse(input);
-  if (valid.success) {
-    const problems = problemsBetweenFields(valid.data);
-    if (problems.length === 0) return valid.data;
+  const reading = readInput(schema, input, WORDING);
+  if ("value" in reading) {
+    const problems = problemsBetweenFields(reading.value);
+    if (problems.length === 0) return reading.value;
     throw new InvalidMessageError(problems);
   }
-  // read once more for the words: with them, reading takes several times as long, which only what is wrong has to pay
-  const parsed = schema.safeParse(input, { error: describeIssue });
-  const worded = parsed.error ?? valid.error;
-  // what can be told of the fields together is told as well, as far as they can be read
-  throw new InvalidMessageError([
-    ...problemsOf(worded, (key) => key in contentShape),
-    ...problemsBetweenFields(readable(input)),
-  ]);
+  // rules between fields are told as well, as far as the fields can be read
+  throw new InvalidMessageError([...reading.problems, ...problemsBetweenFields(readable(input))]);
 }
+
+/** The wording of a message's problems, with the names that people write by habit from the wire and from other libraries. */
+const WORDING: InputWording = {
+  name: "a field of a message",
+  aliases: {
+    to: "target",
+    registration_ids: "target.tokens",
+    registration_id: "target.token",
+    registrationTokens: "target.tokens",
+    registrationIds: "target.tokens",
+    notification_key: "target.notificationKey",
+    notificationKey: "target.notificationKey",
+    condition: "target.condition",
+    token: "target.token",
+    tokens: "target.tokens",
+    fid: "target.fid",
+    topic: "target.topic",
+    time_to_live: "timeToLiveSec",
+    timeToLive: "timeToLiveSec",
+    ttl: "timeToLiveSec",
+  },
+};
 
 /** What rules between fields look at. */
 interface Readable {

@@ -2,12 +2,12 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import {
   AuthenticationError,
   type Clock,
-  type FieldProblem,
   InvalidOptionsError,
   JWT_BEARER_GRANT,
   MESSAGING_SCOPE,
   OAuthErrorResponseSchema,
   OAuthTokenResponseSchema,
+  readInput,
   type ServiceAccountKey,
   ServiceAccountKeySchema,
 } from "@cloud-messaging/core";
@@ -41,11 +41,12 @@ export interface ServiceAccountOptions {
  * @throws {InvalidOptionsError} naming the field; never holds any of the key.
  */
 export function parseServiceAccountKey(input: unknown): ServiceAccountKey {
-  const parsed = ServiceAccountKeySchema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  const problems: FieldProblem[] = parsed.error.issues.map(({ path, message }) => ({
-    path: ["credential", ...path].join("."),
-    problem: `${message}; a service-account key is the JSON file from the console, with client_email and private_key`,
+  const wording = { name: "a field of a service-account key", path: ["credential"] };
+  const reading = readInput(ServiceAccountKeySchema, input, wording);
+  if ("value" in reading) return reading.value;
+  const problems = reading.problems.map(({ path, problem }) => ({
+    path,
+    problem: `${problem}; a service-account key is the JSON file from the console, with client_email and private_key`,
   }));
   throw new InvalidOptionsError(problems);
 }

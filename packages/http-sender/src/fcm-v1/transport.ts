@@ -9,7 +9,9 @@ import {
   InvalidOptionsError,
   publish,
   type RecipientOutcome,
+  readOptions,
   recipientsOf,
+  SENDER_OPTION_NAMES,
   type SendReport,
   systemClock,
   type Target,
@@ -19,7 +21,7 @@ import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient } from "../http.ts";
 import type { HttpAnswer, HttpClient, HttpResult } from "../http-client.ts";
 import { createHttp2Client } from "../http2.ts";
-import { fcmV1OptionsSchema, parseOptions } from "../options-schema.ts";
+import { fcmV1OptionsSchema } from "../options-schema.ts";
 import { type AccessTokenProvider, type AccessTokenSource, createAccessTokenSource } from "./access-token.ts";
 import type { RecipientKind } from "./answer.ts";
 import { addressesOf, createFcmV1Encoder, type FcmV1Address } from "./codec.ts";
@@ -74,7 +76,12 @@ const MAX_BATCHES = 1_000;
  */
 export function createFcmV1Transport(options: FcmV1TransportOptions = {}): DownstreamTransport {
   const emulator = atEmulator(options, "", NAME);
-  const settings = parseOptions(fcmV1OptionsSchema, emulator ?? options);
+  const settings = readOptions(
+    fcmV1OptionsSchema,
+    emulator ?? options,
+    "an option of the FCM sender",
+    SENDER_OPTION_NAMES,
+  );
   const endpoint = parseEndpoint(settings.endpoint, settings.allowInsecure);
   const clock = settings.clock ?? systemClock;
   const given = createAccessTokenProvider((settings.credential ?? "application-default") as FcmCredential, {

@@ -9,8 +9,10 @@ import {
   publish,
   type RecipientOutcome,
   type RegistrationToken,
+  readOptions,
   recipientsOf,
   refuseV1Only,
+  SENDER_OPTION_NAMES,
   type SendReport,
   steadyNow,
   systemClock,
@@ -21,7 +23,7 @@ import { checkCallOptions } from "../call-options.ts";
 import { atEmulator } from "../emulator-environment.ts";
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http.ts";
-import { gcmHttpOptionsSchema, parseOptions } from "../options-schema.ts";
+import { gcmHttpOptionsSchema } from "../options-schema.ts";
 import {
   CONTENT_TYPES,
   cutTokens,
@@ -156,7 +158,12 @@ export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHtt
     endpoint: address,
     format,
     ...settings
-  } = parseOptions(gcmHttpOptionsSchema, atEmulator(options, "/fcm/send", "gcm-http") ?? options);
+  } = readOptions(
+    gcmHttpOptionsSchema,
+    atEmulator(options, "/fcm/send", "gcm-http") ?? options ?? {},
+    "an option of the HTTP sender",
+    SENDER_OPTION_NAMES,
+  );
   const named = typeof address === "string" ? GCM_ENDPOINTS[address as GcmEndpointName] : undefined;
   const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
   const clock = settings.clock ?? systemClock;

@@ -1,4 +1,5 @@
 import {
+  AbortSignalSchema,
   type AcceptedOutcome,
   type AmbiguousOutcome,
   ambiguousOutcome,
@@ -14,12 +15,13 @@ import {
   outcomeKindFor,
   publish,
   type RecipientOutcome,
+  readOptions,
   type ServiceAnswer,
   steadyNow,
   tokenProblem,
   type WireVocabulary,
 } from "@cloud-messaging/core";
-import { checkCallOptions } from "../call-options.ts";
+import { z } from "zod";
 import { isGoogleHost } from "../endpoint.ts";
 import { describeBody, errorText, errorWordOf } from "../gcm/answer-text.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http.ts";
@@ -40,6 +42,11 @@ export interface CallOptions {
    */
   readonly timeoutMs?: number;
 }
+
+const CallOptionsSchema = z.strictObject({
+  signal: AbortSignalSchema.optional(),
+  timeoutMs: z.number().positive("must be above 0").optional(),
+});
 
 /** One call of a management service. */
 export interface ManagementCall extends Bounds {
@@ -105,10 +112,8 @@ export class ManagementClient {
    * @throws {InvalidOptionsError} the call's options are wrong.
    */
   deadlineOf(options: CallOptions): number | undefined {
-    checkCallOptions(options);
-    const { timeoutMs } = options;
+    const { timeoutMs } = readOptions(CallOptionsSchema, options, "an option of a call");
     if (timeoutMs === undefined) return undefined;
-    if (!(typeof timeoutMs === "number" && timeoutMs > 0)) throw invalidArgument("timeoutMs", "must be above 0");
     return this.#parts.clock.now() + timeoutMs;
   }
 

@@ -1,9 +1,9 @@
-import { type DeviceGroupRequest, systemClock } from "@cloud-messaging/core";
+import { type DeviceGroupRequest, readOptions, systemClock } from "@cloud-messaging/core";
 import { atEmulator } from "../emulator-environment.ts";
 import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
 import { createHttpClient } from "../http.ts";
-import { deviceGroupOptionsSchema, parseOptions } from "../options-schema.ts";
+import { deviceGroupOptionsSchema } from "../options-schema.ts";
 import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
 import {
   type CallOptions,
@@ -102,7 +102,11 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
     apiKey,
     credential,
     ...settings
-  } = parseOptions(deviceGroupOptionsSchema, atEmulator(options, "/fcm/notification", "device-groups") ?? options);
+  } = readOptions(
+    deviceGroupOptionsSchema,
+    atEmulator(options, "/fcm/notification", "device-groups") ?? options,
+    "an option of device groups",
+  );
   const named =
     typeof address === "string" ? DEVICE_GROUP_ENDPOINTS[address as keyof typeof DEVICE_GROUP_ENDPOINTS] : undefined;
   const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
@@ -209,8 +213,8 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
   ): Promise<DeviceGroupResult> {
     checkName(group);
     checkTokens(tokens, "tokens", MAX_GROUP_MEMBERS);
-    const deadlineAt = client.deadlineOf(options);
-    const { notificationKey } = options;
+    const { notificationKey, ...callOptions } = options;
+    const deadlineAt = client.deadlineOf(callOptions);
     if (notificationKey !== undefined) checkTokens([notificationKey], "notificationKey");
     const remembered = newestKeys.get(group)?.key;
     const known = notificationKey ?? remembered;

@@ -1,9 +1,10 @@
-import { type SendReport, systemClock } from "@cloud-messaging/core";
+import { readOptions, type SendReport, systemClock } from "@cloud-messaging/core";
+import type { z } from "zod";
 import { atEmulator } from "../emulator-environment.ts";
 import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
 import { createHttpClient } from "../http.ts";
-import { instanceIdOptionsSchema, parseOptions, topicSubscriptionsOptionsSchema } from "../options-schema.ts";
+import { instanceIdOptionsSchema, topicSubscriptionsOptionsSchema } from "../options-schema.ts";
 import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
 import { type CallOptions, type FailedOutcome, invalidArgument, ManagementClient } from "./client.ts";
 import { createInstanceIdBackend } from "./instance-id.ts";
@@ -119,13 +120,17 @@ export function createTopics(options: InstanceIdOptions | TopicSubscriptionsOpti
   switch (options?.backend) {
     case "instance-id":
       return createInstanceIdBackend(
-        connect(parseOptions(instanceIdOptionsSchema, atEmulator(options, "", "topics") ?? options), [
-          "access_token_auth",
-          "true",
-        ]).client,
+        connect(
+          readOptions(instanceIdOptionsSchema, atEmulator(options, "", "topics") ?? options, "an option of topics"),
+          ["access_token_auth", "true"],
+        ).client,
       );
     case "topic-subscriptions": {
-      const settings = parseOptions(topicSubscriptionsOptionsSchema, atEmulator(options, "", "topics") ?? options);
+      const settings = readOptions(
+        topicSubscriptionsOptionsSchema,
+        atEmulator(options, "", "topics") ?? options,
+        "an option of topics",
+      );
       const { client, projectId } = connect({ ...settings, apiKey: undefined }, []);
       const project = settings.projectId ?? projectId;
       if (project !== undefined) return createTopicSubscriptionsBackend(client, project, settings.maxSockets);
@@ -136,9 +141,7 @@ export function createTopics(options: InstanceIdOptions | TopicSubscriptionsOpti
   }
 }
 
-type Settings = ReturnType<
-  typeof parseOptions<typeof instanceIdOptionsSchema | typeof topicSubscriptionsOptionsSchema>
-> & {
+type Settings = z.output<typeof instanceIdOptionsSchema | typeof topicSubscriptionsOptionsSchema> & {
   readonly apiKey?: string | undefined;
 };
 
