@@ -25,7 +25,7 @@ const HOMES: Readonly<Record<string, string>> = {
 };
 
 /** What of Node core may touch: it names channels, and does no I/O. */
-const CORE_BUILTINS = ["node:diagnostics_channel"];
+const CORE_BUILTINS = ["node:diagnostics_channel", "node:timers"];
 
 interface Source {
   readonly package: string;

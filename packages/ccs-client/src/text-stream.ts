@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { StringDecoder } from "node:string_decoder";
+import { clearImmediate, setImmediate } from "node:timers";
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
 
 /** Where to connect to, and what to believe. */

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { onAbort } from "./abort.ts";
 
 /** Ends a scheduled call; calling it twice, or after the call was made, does nothing. */

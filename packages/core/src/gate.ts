@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { onAbort } from "./abort.ts";
 import { AbortedError, ClosedError, InvalidOptionsError, TooManyWaitingError } from "./errors.ts";
 

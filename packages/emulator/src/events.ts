@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { DeviceView } from "./model/devices.ts";
 import type { CapturedMessage, TimelineEntry } from "./model/message.ts";
 
@@ -80,7 +81,7 @@ export function createEventHub(): EventHub {
         try {
           listener(event);
         } catch (error) {
-          queueMicrotask(() => {
+          setImmediate(() => {
             throw error;
           });
         }

@@ -178,7 +178,7 @@ async function listen(
     counters.statuses[status] = (counters.statuses[status] ?? 0) + 1;
     events.emit({ type: "request", method, path, status });
   };
-  const started: { close(): Promise<void> }[] = [];
+  const started: { close(): Promise<void> | void }[] = [];
   const start = async <T extends { close(): Promise<void> }>(
     what: string,
     option: string,

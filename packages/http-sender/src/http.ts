@@ -59,10 +59,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       await settled;
       cancel();
     }
-    const destroyed = dispatcher.destroy();
+    // its promise goes by the global queueMicrotask, which fake timers replace: the sockets say when they are gone
+    void dispatcher.destroy();
     // undici leaves connections alone that are still being made
-    for (const socket of sockets) socket.destroy();
-    await destroyed;
+    await Promise.all([...sockets].map(gone));
   }
 
   return {
@@ -86,6 +86,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       return closing;
     },
   };
+}
+
+function gone(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once("close", () => resolve());
+    socket.destroy();
+  });
 }
 
 function createDispatcher(options: HttpClientOptions, sockets: Set<Socket>): Dispatcher {

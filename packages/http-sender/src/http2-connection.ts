@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
 import type { TlsOptions } from "./http-client.ts";
@@ -135,7 +136,7 @@ export class Http2Connection implements StreamHost {
     } catch (error) {
       // the session is closing under us, or has run out of stream IDs: either way nothing of it was sent
       this.retire();
-      queueMicrotask(() => request.onRefused(describe(error as Error)));
+      void Promise.resolve().then(() => request.onRefused(describe(error as Error)));
       return NOT_STARTED;
     }
     this.#used = true;

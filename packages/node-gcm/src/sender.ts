@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import {
   type BackoffPolicy,
   type DownstreamTransport,
@@ -282,7 +283,7 @@ function settle(attempt: Promise<Settled>, callback: Callback | undefined): Prom
   const promise = attempt.then((settled) => {
     if (callback !== undefined) {
       // on a turn of its own: what a callback throws is the program's, and must not come back here
-      process.nextTick(() => {
+      setImmediate(() => {
         if (settled.response === undefined) callback(settled.failure);
         else callback(null, settled.response, settled.tokens);
       });

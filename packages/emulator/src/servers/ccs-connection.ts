@@ -17,6 +17,9 @@ import {
 } from "./ccs-stanzas.ts";
 import { type CcsLink, CcsTraffic } from "./ccs-traffic.ts";
 
+/** Its reactions are microtasks that fake timers cannot hold back. */
+const SETTLED = Promise.resolve();
+
 /** Longest stanza read: a message's payload has 4 KiB, and escaping and options need room. Ours. Unit: bytes. */
 const MAX_STANZA_BYTES = 262_144;
 /** Beyond this much unread output the client is read no more until it reads. Ours. Unit: bytes. */
@@ -90,7 +93,7 @@ export class CcsConnection implements CcsLink {
   send(text: string): void {
     if (this.#phase === "closed" || this.#socket.destroyed) return;
     // what is written in one go leaves in one packet
-    if (this.#out === "") queueMicrotask(() => this.#flush());
+    if (this.#out === "") void SETTLED.then(() => this.#flush());
     this.#out += text;
   }
 

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import type { HttpFaultKind } from "../faults.ts";
 
 /** 64 MiB, in pieces. */
