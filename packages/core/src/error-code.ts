@@ -77,6 +77,13 @@ export const ERROR_CODES = {
     ccs: ["BAD_REGISTRATION"],
     suspect: true,
   },
+  "suspect-registration": {
+    meaning: "The service refuses the token in words that something else in the message may explain",
+    verdict: "reject",
+    action:
+      "Look for the fault in the message: its apns and webpush blocks, its size. A plain message tells what the token is worth.",
+    suspect: true,
+  },
   "mismatch-sender-id": {
     meaning: "The token belongs to another sender",
     verdict: "reject",

@@ -57,6 +57,12 @@ export {
   AndroidNotificationSchema,
   AndroidSchema,
 } from "./message/android.ts";
+export {
+  type AndroidV2,
+  type AndroidV2Notification,
+  type AndroidV2RemoteNotification,
+  AndroidV2Schema,
+} from "./message/android-v2.ts";
 export { type Apns, type ApnsPayload, ApnsSchema } from "./message/apns.ts";
 export {
   type ConditionNode,
@@ -164,6 +170,10 @@ export {
   type FcmV1AndroidNotification,
   FcmV1AndroidNotificationSchema,
   FcmV1AndroidSchema,
+  type FcmV1AndroidV2,
+  type FcmV1AndroidV2Notification,
+  FcmV1AndroidV2NotificationSchema,
+  FcmV1AndroidV2Schema,
   type FcmV1Apns,
   FcmV1ApnsSchema,
   type FcmV1ErrorDetail,

@@ -111,6 +111,8 @@ function wordOf({ code, service }: Exclude<RecipientOutcome, { kind: "accepted" 
 
 const OTHER_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
   "bad-registration": "InvalidRegistration",
+  // programs delete what is called InvalidRegistration, and this token may be good
+  "suspect-registration": "InvalidParameters",
   "request-too-big": "MessageTooBig",
   "authentication-failed": "Unauthorized",
   "permission-denied": "Unauthorized",

@@ -77,8 +77,10 @@ export interface AndroidNotification {
   readonly lightSettings?: AndroidLightSettings | undefined;
   /** A picture's http or https URL. */
   readonly image?: string | undefined;
-  /** Whether the system may show it in the app's place. */
+  /** Permission for the system to show it in the app's place. */
   readonly proxy?: "allow" | "deny" | "if-priority-lowered" | undefined;
+  /** `true` leaves the notification to the app and not to the system. Google's reference marks it deprecated in favour of `proxy`. */
+  readonly bypassProxyNotification?: boolean | undefined;
 }
 
 /**
@@ -115,54 +117,64 @@ const LightSettingsSchema = z.strictObject({
   lightOffDurationMs: DurationMsSchema,
 });
 
-/** Checks the notification of an Android block. */
-export const AndroidNotificationSchema = z
-  .strictObject({
-    title: z.string().optional(),
-    body: z.string().optional(),
-    icon: z.string().optional(),
-    color: ColorSchema.optional(),
-    sound: z.string().optional(),
-    tag: z.string().optional(),
-    clickAction: z.string().optional(),
-    bodyLocKey: z.string().optional(),
-    bodyLocArgs: z.array(z.string()).optional(),
-    titleLocKey: z.string().optional(),
-    titleLocArgs: z.array(z.string()).optional(),
-    channelId: z.string().optional(),
-    ticker: z.string().optional(),
-    sticky: z.boolean().optional(),
-    eventTime: z.iso.datetime({ offset: true, error: "must be an RFC 3339 time, 2026-11-22T09:30:00Z" }).optional(),
-    localOnly: z.boolean().optional(),
-    notificationPriority: z.enum(["min", "low", "default", "high", "max"]).optional(),
-    defaultSound: z.boolean().optional(),
-    defaultVibrateTimings: z.boolean().optional(),
-    defaultLightSettings: z.boolean().optional(),
-    vibrateTimingsMs: z.array(DurationMsSchema).optional(),
-    visibility: z.enum(["private", "public", "secret"]).optional(),
-    notificationCount: z.int().min(0).optional(),
-    lightSettings: LightSettingsSchema.optional(),
-    image: ImageUrlSchema.optional(),
-    proxy: z.enum(["allow", "deny", "if-priority-lowered"]).optional(),
-  })
-  .superRefine((notification, context) => {
-    for (const part of ["body", "title"] as const) {
-      if (notification[`${part}LocArgs`] !== undefined && notification[`${part}LocKey`] === undefined) {
-        context.addIssue({ code: "custom", path: [`${part}LocArgs`], message: `needs ${part}LocKey beside it` });
-      }
-    }
-  });
+/** The fields of a notification in either of the Android blocks. */
+export const androidNotificationShape = {
+  title: z.string().optional(),
+  body: z.string().optional(),
+  icon: z.string().optional(),
+  color: ColorSchema.optional(),
+  sound: z.string().optional(),
+  tag: z.string().optional(),
+  clickAction: z.string().optional(),
+  bodyLocKey: z.string().optional(),
+  bodyLocArgs: z.array(z.string()).optional(),
+  titleLocKey: z.string().optional(),
+  titleLocArgs: z.array(z.string()).optional(),
+  channelId: z.string().optional(),
+  ticker: z.string().optional(),
+  sticky: z.boolean().optional(),
+  eventTime: z.iso.datetime({ offset: true, error: "must be an RFC 3339 time, 2026-11-22T09:30:00Z" }).optional(),
+  localOnly: z.boolean().optional(),
+  notificationPriority: z.enum(["min", "low", "default", "high", "max"]).optional(),
+  defaultSound: z.boolean().optional(),
+  defaultVibrateTimings: z.boolean().optional(),
+  defaultLightSettings: z.boolean().optional(),
+  vibrateTimingsMs: z.array(DurationMsSchema).optional(),
+  visibility: z.enum(["private", "public", "secret"]).optional(),
+  notificationCount: z.int().min(0).optional(),
+  lightSettings: LightSettingsSchema.optional(),
+  image: ImageUrlSchema.optional(),
+  proxy: z.enum(["allow", "deny", "if-priority-lowered"]).optional(),
+  bypassProxyNotification: z.boolean().optional(),
+};
 
-/** Checks an Android block. */
-export const AndroidSchema = z.strictObject({
+/** Reports arguments of a text that is not named. */
+export function checkLocArgs(notification: AndroidNotification, context: z.RefinementCtx): void {
+  for (const part of ["body", "title"] as const) {
+    if (notification[`${part}LocArgs`] !== undefined && notification[`${part}LocKey`] === undefined) {
+      context.addIssue({ code: "custom", path: [`${part}LocArgs`], message: `needs ${part}LocKey beside it` });
+    }
+  }
+}
+
+/** Checks the notification of an Android block. */
+export const AndroidNotificationSchema = z.strictObject(androidNotificationShape).superRefine(checkLocArgs);
+
+/** The fields that both Android blocks have. */
+export const androidCommonShape = {
   collapseKey: z.string().min(1, "must not be empty").optional(),
-  priority: z.enum(["normal", "high"]).optional(),
   timeToLiveSec: z.number().min(0).max(MAX_TTL_SEC).optional(),
   restrictedPackageName: z.string().min(1, "must not be empty").optional(),
   data: DataSchema.optional(),
-  notification: AndroidNotificationSchema.optional(),
   analyticsLabel: AnalyticsLabelSchema.optional(),
   directBootOk: z.boolean().optional(),
   bandwidthConstrainedOk: z.boolean().optional(),
   restrictedSatelliteOk: z.boolean().optional(),
+};
+
+/** Checks an Android block. */
+export const AndroidSchema = z.strictObject({
+  ...androidCommonShape,
+  priority: z.enum(["normal", "high"]).optional(),
+  notification: AndroidNotificationSchema.optional(),
 });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type FieldProblem, InvalidMessageError } from "../errors.ts";
 import { type InputWording, readInput } from "../problems.ts";
 import { AnalyticsLabelSchema, type Android, AndroidSchema } from "./android.ts";
+import { type AndroidV2, AndroidV2Schema } from "./android-v2.ts";
 import { type Apns, ApnsSchema } from "./apns.ts";
 import { DataSchema, isPlainObject } from "./data.ts";
 import { type Notification, NotificationSchema } from "./notification.ts";
@@ -48,6 +49,8 @@ export interface MessageContent {
   readonly analyticsLabel?: string | undefined;
   /** FCM HTTP v1: what only Android devices are told. */
   readonly android?: Android | undefined;
+  /** FCM HTTP v1: likewise, in the form of 2026. Not beside `android`. */
+  readonly androidV2?: AndroidV2 | undefined;
   /** FCM HTTP v1: what only Apple devices are told. */
   readonly apns?: Apns | undefined;
   /** FCM HTTP v1: what only browsers are told. */
@@ -88,6 +91,7 @@ const contentShape = {
     .optional(),
   analyticsLabel: AnalyticsLabelSchema.optional(),
   android: AndroidSchema.optional(),
+  androidV2: AndroidV2Schema.optional(),
   apns: ApnsSchema.optional(),
   webpush: WebpushSchema.optional(),
 };
@@ -154,27 +158,36 @@ interface Readable {
   readonly data?: unknown;
   readonly messageId?: unknown;
   readonly android?: { readonly data?: unknown } | undefined;
+  readonly androidV2?: { readonly data?: unknown } | undefined;
   readonly webpush?: { readonly data?: unknown } | undefined;
 }
 
 /** The parts of what could not be parsed, as far as they are what they should be. */
 function readable(input: unknown): Readable {
   if (!isPlainObject(input)) return {};
-  const { android, webpush } = input;
+  const { android, androidV2, webpush } = input;
   return {
     ...input,
     android: isPlainObject(android) ? android : undefined,
+    androidV2: isPlainObject(androidV2) ? androidV2 : undefined,
     webpush: isPlainObject(webpush) ? webpush : undefined,
   };
 }
 
-function problemsBetweenFields({ target, data, messageId, android, webpush }: Readable): FieldProblem[] {
+function problemsBetweenFields({ target, data, messageId, android, androidV2, webpush }: Readable): FieldProblem[] {
   const { topic, condition, tokens } = (target ?? {}) as { topic?: unknown; condition?: unknown; tokens?: unknown };
   const toTopic = topic !== undefined || condition !== undefined;
   const problems: FieldProblem[] = [];
   checkBytes("data", data, toTopic, problems);
   checkBytes("android.data", android?.data, toTopic, problems);
+  checkBytes("androidV2.data", androidV2?.data, toTopic, problems);
   checkBytes("webpush.data", webpush?.data, toTopic, problems);
+  if (android !== undefined && androidV2 !== undefined) {
+    problems.push({
+      path: "androidV2",
+      problem: "cannot stand beside android, whose place it takes: put everything into one of the two",
+    });
+  }
   if (typeof messageId === "string" && Array.isArray(tokens) && tokens.length > 1) {
     problems.push({
       path: "messageId",
@@ -197,7 +210,7 @@ function checkBytes(path: string, data: unknown, toTopic: boolean, problems: Fie
 }
 
 /**
- * Refuses what only FCM HTTP v1 can carry: a `fid` target and the `android`, `apns` and `webpush` blocks.
+ * Refuses what only FCM HTTP v1 can carry: a `fid` target and the `android`, `androidV2`, `apns` and `webpush` blocks.
  * What the transports of GCM HTTP and CCS check before they write anything.
  *
  * @param service The service's name, for the message: `GCM HTTP`, `CCS`.
@@ -211,7 +224,7 @@ export function refuseV1Only(message: DownstreamMessage, service: string): void 
       problem: `${service} knows registration tokens only: send over FCM HTTP v1 (createFcmSender)`,
     });
   }
-  for (const block of ["android", "apns", "webpush"] as const) {
+  for (const block of ["android", "androidV2", "apns", "webpush"] as const) {
     if (message[block] === undefined) continue;
     problems.push({
       path: block,

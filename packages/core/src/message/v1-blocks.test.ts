@@ -58,6 +58,7 @@ describe("the blocks of FCM HTTP v1", () => {
           lightSettings: { color: "#ff000080", lightOnDurationMs: 250, lightOffDurationMs: 750 },
           image: "https://example.com/a.png",
           proxy: "if-priority-lowered",
+          bypassProxyNotification: true,
         },
       },
       apns: {
@@ -77,6 +78,55 @@ describe("the blocks of FCM HTTP v1", () => {
     });
     expect(message.android?.notification?.vibrateTimingsMs).toEqual([0, 200]);
     expect(message.apns?.payload?.["mine"]).toEqual({ deep: [1, null] });
+  });
+
+  it("take androidV2 in the place of android, as a notification or as a message that only wakes the app", () => {
+    const common = {
+      collapseKey: "inbox",
+      timeToLiveSec: 3.5,
+      restrictedPackageName: "com.example.app",
+      data: { n: "3" },
+      analyticsLabel: "spring",
+      directBootOk: true,
+      bandwidthConstrainedOk: true,
+      restrictedSatelliteOk: false,
+    };
+    const remoteNotification = {
+      notification: { id: -2_147_483_648, title: "t", bypassProxyNotification: false },
+      mutableContent: true,
+      useAsV1DataMessage: false,
+    };
+    for (const androidV2 of [
+      { ...common, remoteNotification },
+      { ...common, backgroundSync: {} },
+    ]) {
+      expect(parseDownstreamMessage({ target: { token: "tok-a" }, androidV2 }).androidV2).toEqual(androidV2);
+    }
+  });
+
+  it.each([
+    [{ androidV2: {} }, "androidV2", "exactly one"],
+    [{ androidV2: { remoteNotification: { notification: {} }, backgroundSync: {} } }, "androidV2", "exactly one"],
+    [{ androidV2: { backgroundSync: {} }, android: {} }, "androidV2", "cannot stand beside android"],
+    [{ androidV2: { backgroundSync: {}, priority: "high" } }, "androidV2.priority", "is not a field"],
+    [{ androidV2: { backgroundSync: { now: true } } }, "androidV2.backgroundSync.now", "is not a field"],
+    [{ androidV2: { remoteNotification: {} } }, "androidV2.remoteNotification.notification", "must be an object"],
+    [
+      { androidV2: { remoteNotification: { notification: { id: 2 ** 31 } } } },
+      "androidV2.remoteNotification.notification.id",
+      "at most 2147483647",
+    ],
+    [
+      { androidV2: { remoteNotification: { notification: { titleLocArgs: ["1"] } } } },
+      "androidV2.remoteNotification.notification.titleLocArgs",
+      "needs titleLocKey",
+    ],
+    [{ androidV2: { backgroundSync: {}, data: { n: "x".repeat(4096) } } }, "androidV2.data", "at most 4096"],
+    [{ android_v2: {} }, "android_v2", "androidV2"],
+  ])("refuse %j in words", (content, path, words) => {
+    const problems = problemsOf(() => parseDownstreamMessage({ target: { token: "tok-a" }, ...content }));
+    expect(problems.map((problem) => problem.path)).toEqual([path]);
+    expect(problems[0]?.problem).toContain(words);
   });
 
   it.each([
@@ -101,6 +151,8 @@ describe("the blocks of FCM HTTP v1", () => {
     const message = parseDownstreamMessage({ target: { fid: FID }, android: {}, apns: {}, webpush: {} });
     const problems = problemsOf(() => refuseV1Only(message, "CCS"));
     expect(problems.map(({ path }) => path)).toEqual(["target.fid", "android", "apns", "webpush"]);
+    const newer = parseDownstreamMessage({ target: { token: "tok-a" }, androidV2: { backgroundSync: {} } });
+    expect(problemsOf(() => refuseV1Only(newer, "GCM HTTP"))).toMatchObject([{ path: "androidV2" }]);
     expect(problems[0]?.problem).toContain("CCS");
     expect(() => refuseV1Only(parseDownstreamMessage({ target: { token: "tok-a" } }), "CCS")).not.toThrow();
   });
@@ -145,6 +197,9 @@ describe("a v1 request in camelCase", () => {
       validateOnly: true,
       message: {
         android: { collapseKey: "a", notification: { bodyLocArgs: ["fooBar"] }, data: { camelKey: "v" } },
+        androidV2: {
+          remoteNotification: { useAsV1DataMessage: true, notification: { bypassProxyNotification: true } },
+        },
         apns: { headers: { "X-Y": "z" }, payload: { aps: { mutableContent: 1 } }, fcmOptions: { analyticsLabel: "l" } },
         webpush: { notification: { requireInteraction: true } },
         fcmOptions: { analyticsLabel: "l" },
@@ -154,6 +209,9 @@ describe("a v1 request in camelCase", () => {
       validate_only: true,
       message: {
         android: { collapse_key: "a", notification: { body_loc_args: ["fooBar"] }, data: { camelKey: "v" } },
+        android_v2: {
+          remote_notification: { use_as_v1_data_message: true, notification: { bypass_proxy_notification: true } },
+        },
         apns: {
           headers: { "X-Y": "z" },
           payload: { aps: { mutableContent: 1 } },

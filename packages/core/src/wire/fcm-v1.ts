@@ -54,6 +54,7 @@ export const FcmV1AndroidNotificationSchema = z.strictObject({
     })
     .optional(),
   image: z.string().optional(),
+  bypass_proxy_notification: z.boolean().optional(),
   proxy: upper(["PROXY_UNSPECIFIED", "ALLOW", "DENY", "IF_PRIORITY_LOWERED"]).optional(),
 });
 /** What `FcmV1AndroidNotificationSchema` reads. */
@@ -76,6 +77,25 @@ export const FcmV1AndroidSchema = z.strictObject({
 });
 /** What `FcmV1AndroidSchema` reads. */
 export type FcmV1Android = z.output<typeof FcmV1AndroidSchema>;
+
+/** `message.android_v2.remote_notification.notification`. Source: docs/protocol/fcm-v1.md#android-v2 */
+export const FcmV1AndroidV2NotificationSchema = FcmV1AndroidNotificationSchema.extend({ id: z.int32().optional() });
+/** What `FcmV1AndroidV2NotificationSchema` reads. */
+export type FcmV1AndroidV2Notification = z.output<typeof FcmV1AndroidV2NotificationSchema>;
+
+/** `message.android_v2`, which takes the place of `message.android`. Exactly one of its two kinds, which is checked apart from the shape. */
+export const FcmV1AndroidV2Schema = FcmV1AndroidSchema.omit({ priority: true, notification: true }).extend({
+  remote_notification: z
+    .strictObject({
+      notification: FcmV1AndroidV2NotificationSchema,
+      mutable_content: z.boolean().optional(),
+      use_as_v1_data_message: z.boolean().optional(),
+    })
+    .optional(),
+  background_sync: z.strictObject({}).optional(),
+});
+/** What `FcmV1AndroidV2Schema` reads. */
+export type FcmV1AndroidV2 = z.output<typeof FcmV1AndroidV2Schema>;
 
 /** `message.apns`. The payload is Apple's business. */
 export const FcmV1ApnsSchema = z.strictObject({
@@ -110,6 +130,7 @@ export const FcmV1MessageSchema = z.strictObject({
     .strictObject({ title: z.string().optional(), body: z.string().optional(), image: z.string().optional() })
     .optional(),
   android: FcmV1AndroidSchema.optional(),
+  android_v2: FcmV1AndroidV2Schema.optional(),
   apns: FcmV1ApnsSchema.optional(),
   webpush: FcmV1WebpushSchema.optional(),
   fcm_options: LabelOptionsSchema.optional(),

@@ -1,6 +1,6 @@
 import { type ErrorCode, outcomeKindFor } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
-import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts";
+import { isAboutAccessToken, type RecipientKind, readFailure as read } from "./answer.ts";
 
 const fcm = (errorCode: string) => ({ "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", errorCode });
 const apns = (statusCode: number, reason: string) => ({
@@ -14,6 +14,10 @@ const violation = (field: string) => ({
 });
 const error = (code: number, status: string, message: string, ...details: object[]) =>
   JSON.stringify({ error: { code, status, message, details } });
+
+/** The answer to a message in which nothing but the token can be wrong. */
+const readFailure = (status: number, body: string, recipient: RecipientKind, secret?: string) =>
+  read(status, body, recipient, () => false, secret);
 
 const BAD_TOKEN = "The registration token is not a valid FCM registration token";
 
@@ -161,6 +165,42 @@ describe("reading an error answer of FCM v1", () => {
     ["a front end's 413", 413, "<html>Too Large</html>", "request-too-big"],
   ])("%s", (_name, status, body, code) => {
     expect(readFailure(status, body, "device").code).toBe(code);
+  });
+
+  it.each<[string, string, ErrorCode]>([
+    ["its words", error(400, "INVALID_ARGUMENT", BAD_TOKEN, fcm("INVALID_ARGUMENT")), "suspect-registration"],
+    ["its field", error(400, "INVALID_ARGUMENT", "x", violation("message.token")), "suspect-registration"],
+    ["an APNs 410", error(400, "INVALID_ARGUMENT", BAD_TOKEN, apns(410, "Unregistered")), "not-registered"],
+    ["UNREGISTERED", error(404, "NOT_FOUND", "x", fcm("UNREGISTERED")), "not-registered"],
+    ["another field", error(400, "INVALID_ARGUMENT", "x", violation("message.data[0].value")), "invalid-argument"],
+  ])(
+    "keeps a token that %s speaks against where the message may be at fault, unless it is proof",
+    (_name, body, code) => {
+      const failure = read(400, body, "device", () => true);
+      expect(failure.code).toBe(code);
+      expect(outcomeKindFor("suspect-registration")).toBe("rejected");
+    },
+  );
+
+  it.each<[string, string]>([
+    [
+      "fields of which the token is but one",
+      error(400, "INVALID_ARGUMENT", "x", {
+        ...violation("message.token"),
+        fieldViolations: [{ field: "message.token" }, { field: "message.apns" }],
+      }),
+    ],
+    ["an APNs answer about something else", error(400, "INVALID_ARGUMENT", BAD_TOKEN, apns(400, "BadPriority"))],
+    [
+      "APNs, about its own token",
+      error(400, "INVALID_ARGUMENT", "x", fcm("INVALID_ARGUMENT"), apns(400, "BadDeviceToken")),
+    ],
+    ["words about Apple's token, without a 410", error(400, "INVALID_ARGUMENT", "APNs device token is disabled.")],
+  ])("doubts a token and keeps it, on %s", (_name, body) => {
+    const { code, detail } = readFailure(400, body, "device");
+    expect(code).toBe("suspect-registration");
+    expect(detail).toContain("kept");
+    expect(readFailure(400, body, "topic").code).toBe("invalid-argument");
   });
 
   it.each<[string, unknown]>([

@@ -29,18 +29,28 @@ const MAX_DESCRIPTION = 300;
 const ABOUT_TOKEN =
   /^\s*(?:(?:The |This )?(?:FCM )?(?:registration token|installation id|fid)(?: provided)? is (?:not (?:a )?valid\b|invalid\b)|(?:Invalid|Not a valid) (?:FCM )?(?:registration token|installation id|fid)\b)/i;
 const TOKEN_FIELD = /^message\.(?:token|fid)$/;
+/** The token of Apple that stands behind the registration token; proof that it is dead is a 410 only. */
+const ABOUT_APNS_TOKEN = /^\s*APNs device token is /i;
+const APNS_TOKEN_REASONS: ReadonlySet<string | undefined> = new Set(["BadDeviceToken", "DeviceTokenNotForTopic"]);
 
 /**
  * Reads an error answer in the order the reference asks for: the `FcmError` detail, then `error.status`, then the HTTP status.
  *
- * A device is reported gone on `UNREGISTERED`, on an `INVALID_ARGUMENT` that is about the token and on an APNs 410, and on nothing
- * else: neither a bare 404 nor any other `INVALID_ARGUMENT` removes a token.
+ * A device is reported gone on `UNREGISTERED`, on an `INVALID_ARGUMENT` that is about the token where nothing else can be the reason, and
+ * on an APNs 410, and on nothing else: neither a bare 404 nor any other `INVALID_ARGUMENT` removes a token.
  *
  * Source: docs/protocol/fcm-v1.md#errors
  *
+ * @param hasOtherFault Asked only when the words are about the token.
  * @param secret Taken out wherever it stands in the service's words: a proxy's error page may repeat the request.
  */
-export function readFailure(status: number, body: string, recipient: RecipientKind, secret = ""): FcmV1Failure {
+export function readFailure(
+  status: number,
+  body: string,
+  recipient: RecipientKind,
+  hasOtherFault: () => boolean,
+  secret = "",
+): FcmV1Failure {
   const error = readError(body);
   // where it is shown, and not where it is read: a short secret may be a word of the service's own
   const shown = (text: string): string => (secret === "" ? text : text.replaceAll(secret, "…"));
@@ -58,8 +68,15 @@ export function readFailure(status: number, body: string, recipient: RecipientKi
   if (recipient !== "topic" && apns?.statusCode === 410) {
     return { code: "not-registered", service };
   }
-  if (code === "invalid-argument" && recipient === "device" && isAboutToken(error.message, details)) {
-    return { code: "invalid-registration", service };
+  const doubt = code === "invalid-argument" && recipient === "device" ? doubtOf(error.message, details, apns) : "none";
+  if (doubt === "bad" && !hasOtherFault()) return { code: "invalid-registration", service };
+  if (doubt !== "none") {
+    return {
+      code: "suspect-registration",
+      service,
+      detail:
+        "The service speaks of the token, and something else may be the reason: the message's apns or webpush block, its size, a package. The token was kept.",
+    };
   }
   if (code === "invalid-argument") return { code: narrowed(error.message), service };
   if (code === "not-registered" && recipient === "topic") return { code: "invalid-argument", service };
@@ -127,13 +144,20 @@ function knownCode(word: string | undefined): ErrorCode | undefined {
   return code === "internal-error" && word !== "INTERNAL" ? undefined : code;
 }
 
-function isAboutToken(message: string | undefined, details: readonly FcmV1ErrorDetail[]): boolean {
-  // where the service names fields, they say what its words can only suggest
+/** What an `INVALID_ARGUMENT` says of the token: that it is bad, that it may be, or nothing. */
+function doubtOf(
+  message: string | undefined,
+  details: readonly FcmV1ErrorDetail[],
+  apns: FcmV1ErrorDetail | undefined,
+): "bad" | "suspect" | "none" {
   const fields = details
     .filter((detail) => detail["@type"] === BAD_REQUEST_TYPE)
     .flatMap(({ fieldViolations = [] }) => fieldViolations.flatMap(({ field }) => field ?? []));
-  if (fields.length === 0) return message !== undefined && ABOUT_TOKEN.test(message);
-  return fields.some((field) => TOKEN_FIELD.test(field));
+  // where the service names fields, they say what its words can only suggest
+  const saysBad =
+    fields.length === 0 ? ABOUT_TOKEN.test(message ?? "") : fields.some((field) => TOKEN_FIELD.test(field));
+  if (saysBad) return apns === undefined && fields.every((field) => TOKEN_FIELD.test(field)) ? "bad" : "suspect";
+  return ABOUT_APNS_TOKEN.test(message ?? "") || APNS_TOKEN_REASONS.has(apns?.reason) ? "suspect" : "none";
 }
 
 function describe(

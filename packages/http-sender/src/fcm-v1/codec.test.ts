@@ -41,7 +41,7 @@ describe("the v1 codec", () => {
       light_settings: { color: { red: 1, green: 0, blue: 0, alpha: 128 / 255 }, light_on_duration: "1.5s" },
     });
     expect(request.message.android?.notification?.sound).toBeUndefined();
-    expect(request.message.apns?.payload?.["aps"]).toEqual({ badge: 3, sound: { critical: 1 } });
+    expect(request.message.apns?.payload?.["aps"]).toEqual({ badge: 3, sound: { critical: 1 }, "mutable-content": 1 });
   });
 
   it("states the priority that GCM would have taken", () => {

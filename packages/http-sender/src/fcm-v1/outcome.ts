@@ -13,6 +13,8 @@ import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts
 export interface RequestFacts {
   readonly recipient: string;
   readonly kind: RecipientKind;
+  /** Something else in the message than the token can be the reason of a refusal. */
+  readonly hasOtherFault: () => boolean;
   /** Written when it goes out. */
   readonly body: () => string;
 }
@@ -44,7 +46,7 @@ export function readResult(
   token: string,
   now: number,
 ): RecipientOutcome | typeof TOKEN_REFUSED {
-  const { recipient, kind } = request;
+  const { recipient, kind, hasOtherFault } = request;
   if (result.kind === "failure") {
     const { code, detail, sentAt, written } = result;
     const facts = { recipient, detail, sentAt };
@@ -52,7 +54,7 @@ export function readResult(
   }
   const { status, sentAt } = result;
   if (status === 200) return readAccepted(result, recipient);
-  const failure = readFailure(status, result.body, kind, token);
+  const failure = readFailure(status, result.body, kind, hasOtherFault, token);
   if (isAboutAccessToken(failure)) return TOKEN_REFUSED;
   const { code, service } = failure;
   return failureOutcome(code, {
@@ -93,10 +95,10 @@ function readAccepted({ body, incomplete, sentAt, status }: HttpAnswer, recipien
 /** The outcome when the new access token was refused like the one before. */
 export function refusedToken(
   { status, body, sentAt }: HttpAnswer,
-  { recipient, kind }: RequestFacts,
+  { recipient, kind, hasOtherFault }: RequestFacts,
   token: string,
 ): RecipientOutcome {
-  const { code, service } = readFailure(status, body, kind, token);
+  const { code, service } = readFailure(status, body, kind, hasOtherFault, token);
   const detail =
     "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
   return failureOutcome(code, { recipient, sentAt, service, detail });

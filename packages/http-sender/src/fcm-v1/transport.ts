@@ -28,6 +28,7 @@ import { addressesOf, createFcmV1Encoder, type FcmV1Address } from "./codec.ts";
 import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
 import { createNotices } from "./notices.ts";
 import type { FcmV1TransportOptions } from "./options.ts";
+import { hasOtherFault } from "./other-faults.ts";
 import {
   isPastAuthentication,
   type NotSent,
@@ -223,6 +224,7 @@ class FcmV1 implements DownstreamTransport {
       const requestTo = (position: number): RequestFacts => ({
         recipient: recipients[position] as string,
         kind,
+        hasOtherFault: () => hasOtherFault(message),
         body: () => encoder.bodyFor(addresses[position] as FcmV1Address),
       });
       if (recipients.length === 1) return { outcomes: [await this.#sendOne(project, requestTo(0), options)] };

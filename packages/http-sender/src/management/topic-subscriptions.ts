@@ -117,7 +117,7 @@ function failureOf(result: CallResult, recipient: string): FailedOutcome {
   const { answer, secret } = result;
   const outcome = result.outcomeFor(recipient);
   if (answer === undefined || (answer.status >= 200 && answer.status < 300)) return outcome;
-  const { code, service, detail } = readFailure(answer.status, answer.body, "device", secret);
+  const { code, service, detail } = readFailure(answer.status, answer.body, "device", () => false, secret);
   const retryAfterMs = outcome.kind === "retryable" ? outcome.retryAfterMs : undefined;
   return failureOutcome(code, { recipient, sentAt: answer.sentAt, service, detail, retryAfterMs }) as FailedOutcome;
 }
