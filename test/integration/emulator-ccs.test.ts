@@ -1,4 +1,4 @@
-import { createManualClock } from "@cloud-messaging/core";
+import { createManualClock, ERROR_CODES } from "@cloud-messaging/core";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { describe, expect, it } from "vitest";
 import { CcsPeer } from "./emulator-ccs-peer.ts";
@@ -23,7 +23,10 @@ describe("login to CCS", () => {
   });
 
   it.each([
-    ["a bare sender ID", "1234567890", "key"],
+    ["a sender ID with a slash", "1234567890/app", "key"],
+    ["another domain", "1234567890@example.com", "key"],
+    ["an empty name", "", "key"],
+    ["a key of another sender, with the bare sender ID", "222", "key-111"],
     ["the dialled host's domain", "1234567890@gcm-xmpp.googleapis.com", "key"],
     ["a sender that is not digits", "abc@gcm.googleapis.com", "key"],
     ["a key that is not on the list", "1234567890@gcm.googleapis.com", "other"],
@@ -39,6 +42,26 @@ describe("login to CCS", () => {
     await peer.ended();
     expect(emulator.stats.failedLogins).toBe(1);
   });
+
+  it.each(["1234567890", "1234567890@gcm.googleapis.com", "1234567890@fcm.googleapis.com"])(
+    "takes %s as the login name and serves the connection under its sender ID",
+    async (name) => {
+      await using emulator = await startEmulator({ apiKeys: [{ key: "key", senderId: "1234567890" }] });
+      const phone = emulator.createDevice();
+      await using peer = await CcsPeer.connect(emulator.ccsOptions());
+      peer.open();
+      await peer.until("</stream:features>");
+      peer.auth(name, "key");
+      await peer.until("<success");
+      peer.open();
+      await peer.until("</stream:features>");
+      peer.write('<iq type="set" id="b1"><bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"/></iq>');
+      expect(await peer.until("</iq>")).toContain("<jid>1234567890@gcm.googleapis.com/");
+      peer.gcm({ to: phone.token, message_id: "m1" });
+      expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m1" });
+      expect(emulator.ccs.connections[0]?.senderId).toBe("1234567890");
+    },
+  );
 
   it("takes an access token by X-OAUTH2, and no token of ClientLogin, which nobody gives out any more", async () => {
     await using emulator = await startEmulator();
@@ -445,5 +468,112 @@ describe("keep-alive", () => {
     await using emulator = await startEmulator({ ccs: { keepAliveMs: 10 } });
     await using peer = await CcsPeer.login(emulator.ccsOptions());
     await peer.until(" ");
+  });
+});
+
+describe("nacks", () => {
+  it("always say why in words, whatever refused the message", async () => {
+    await using emulator = await startEmulator({
+      ccs: { maxPending: 1 },
+      throttling: { perDevice: { perMinute: 1, perHour: 1 } },
+    });
+    const [phone, gone, other, busy] = [
+      emulator.createDevice(),
+      emulator.createDevice(),
+      emulator.createDevice({ senderId: "42" }),
+      emulator.createDevice(),
+    ];
+    gone.unregister();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    const nackOf = async (message: Record<string, unknown>): Promise<Record<string, unknown>> => {
+      peer.gcm({ message_id: "m", ...message });
+      return peer.next();
+    };
+    const said: [string, string][] = [];
+    for (const message of [
+      { to: gone.token },
+      { to: "ABC" },
+      { to: other.token },
+      { to: phone.token, data: { x: "x".repeat(5000) } },
+      { to: phone.token, time_to_live: "abc" },
+      { to: phone.token, data: { from: "x" } },
+      {},
+      { to: "/topics/a b" },
+    ]) {
+      const { message_type: type, error, error_description: description } = await nackOf(message);
+      expect(type).toBe("nack");
+      said.push([String(error), String(description ?? "")]);
+    }
+    expect(said.map(([error]) => error)).toEqual([
+      "DEVICE_UNREGISTERED",
+      "BAD_REGISTRATION",
+      "BAD_REGISTRATION",
+      ...Array<string>(4).fill("INVALID_JSON"),
+      "BAD_REGISTRATION",
+    ]);
+    await nackOf({ to: busy.token });
+    said.push(["rate", String((await nackOf({ to: busy.token }))["error_description"] ?? "")]);
+    // faults by every name that the error-code table has a word for, and a wire's own word
+    for (const error of [...Object.keys(ERROR_CODES), "QUOTA_EXCEEDED", "SOMETHING_NEW"]) {
+      try {
+        emulator.faults.next({ token: phone.token, error });
+      } catch {
+        continue; // it has no word on any wire
+      }
+      said.push([error, String((await nackOf({ to: phone.token }))["error_description"] ?? "")]);
+    }
+    expect(said.length).toBeGreaterThan(20);
+    expect(said.filter(([, description]) => description.trim() === "")).toEqual([]);
+    expect(Object.fromEntries(said)["device-message-rate-exceeded"]).toBe(
+      "Downstream message rate exceeded for this registration id",
+    );
+  });
+
+  it("say why in words when they are given by hand", async () => {
+    await using emulator = await startEmulator({ ccs: { autoAck: false } });
+    const phone = emulator.createDevice();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    peer.gcm({ to: phone.token, message_id: "m1" });
+    await emulator.inbox.waitFor(() => true);
+    emulator.ccs.nack("m1", "not-registered");
+    expect(await peer.next()).toMatchObject({
+      error: "DEVICE_UNREGISTERED",
+      error_description: expect.stringMatching(/./),
+    });
+  });
+});
+
+describe("text between stanzas", () => {
+  it.each(["before", "after"])("ends the stream %s login with its first record", async (when) => {
+    for (const end of [">", "a"]) {
+      await using emulator = await startEmulator();
+      await using peer =
+        when === "after" ? await CcsPeer.login(emulator.ccsOptions()) : await CcsPeer.connect(emulator.ccsOptions());
+      if (when === "before") {
+        peer.open();
+        await peer.until("</stream:features>");
+      }
+      peer.write("a".repeat(16_000) + end);
+      await peer.until("<invalid-xml");
+      await peer.ended();
+    }
+  });
+
+  it("may be white space, of any amount", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice();
+    await using peer = await CcsPeer.connect(emulator.ccsOptions());
+    peer.open();
+    await peer.until("</stream:features>");
+    for (let i = 0; i < 40; i++) peer.write(" \r\n\t".repeat(4000));
+    peer.auth("1234567890", "key");
+    await peer.until("<success");
+    peer.open();
+    await peer.until("</stream:features>");
+    peer.write(`${" ".repeat(300_000)}<iq type="set" id="b1"><bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"/></iq>`);
+    await peer.until("</iq>");
+    peer.write(" ".repeat(300_000));
+    peer.gcm({ to: phone.token, message_id: "m1" });
+    expect(await peer.next()).toMatchObject({ message_type: "ack" });
   });
 });

@@ -50,6 +50,24 @@ describe("the stanza reader", () => {
     expect(stanzas[0]).toMatchObject({ name: "message", namespace: "jabber:client", attributes: { id: "1" } });
   });
 
+  it.each([
+    ["text after a stanza", "<iq/>text"],
+    ["text that ends as a tag does", "<iq/>text>"],
+    ["text before the first stanza", "text<iq/>"],
+    ["an entity", "<iq/>&#32;<iq/>"],
+    ["a CDATA section", "<iq/><![CDATA[ ]]><iq/>"],
+    ["a no-break space, which is no white space of XML", "<iq/>\u00a0<iq/>"],
+    ["text after a stanza with '>' in an attribute and in text", '<m a="x>y"><b>1 > 0</b></m>text'],
+  ])("refuses %s between stanzas, however the bytes are cut", (_what, text) => {
+    const bytes = Buffer.from(`${OPEN}${text}`);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const { happened, write } = reading();
+      write(bytes.subarray(0, cut));
+      write(bytes.subarray(cut));
+      expect(happened.at(-1), String(cut)).toBe("invalid-xml");
+    }
+  });
+
   it("reads the same however the bytes are cut, multi-byte characters included", () => {
     const bytes = Buffer.from(
       `${OPEN} <message><gcm xmlns="google:mobile:data">é 漢字 😀 e\u0301 &amp;</gcm></message>\n<iq/>`,

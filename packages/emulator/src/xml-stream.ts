@@ -54,6 +54,7 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
   let stopped = false;
   let pendingBytes = 0;
   let stanzaEnded = false;
+  /** Whether the next character stands between stanzas: only white space may, and it is not given to the parser, which would collect it. */
   let betweenStanzas = false;
   let thrown: { readonly error: unknown } | undefined;
 
@@ -86,16 +87,19 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
       }
     }
     depth++;
+    betweenStanzas = depth === 1;
     if (depth === 1) return tell(() => handlers.onOpen({ name: tag.local, namespace: tag.uri, attributes }));
     if (depth > MAX_DEPTH) return fail("policy-violation", "elements nest too deep");
     open.push({ name: tag.local, namespace: tag.uri, attributes, children: [] });
   });
   const onText = (text: string): void => {
-    if (stopped) return;
-    open.at(-1)?.children.push(text);
+    if (!stopped) open.at(-1)?.children.push(text);
   };
   parser.on("text", onText);
-  parser.on("cdata", onText);
+  parser.on("cdata", (text) => {
+    if (open.length === 0) fail("invalid-xml", "text between stanzas");
+    else onText(text);
+  });
   parser.on("closetag", () => {
     if (stopped) return;
     depth--;
@@ -108,18 +112,38 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
     if (parent !== undefined) parent.children.push(element);
     else {
       stanzaEnded = true;
+      betweenStanzas = true;
       tell(() => handlers.onStanza(element));
     }
   });
 
+  /** Gives the parser what belongs to stanzas, in pieces that end where the space between two of them may begin. */
+  function parse(text: string): void {
+    let at = 0;
+    while (at < text.length && !stopped) {
+      if (betweenStanzas) {
+        while (isWhitespace(text.charCodeAt(at))) at++;
+        if (at === text.length) return;
+        if (text[at] !== "<") {
+          fail("invalid-xml", "text between stanzas");
+          return;
+        }
+        betweenStanzas = false;
+      }
+      // deeper down no tag can end a stanza, and the rest is given as it is
+      const end = depth > 2 ? text.indexOf("</", at) + 1 : text.indexOf(">", at) + 1;
+      const next = end === 0 ? text.length : end;
+      parser.write(text.slice(at, next));
+      at = next;
+    }
+  }
+
   return {
     write(chunk) {
       if (stopped) return;
-      // a keep-alive: given to the parser it would be collected until the next stanza
-      if (betweenStanzas && isWhitespace(chunk)) return;
       stanzaEnded = false;
       try {
-        parser.write(decoder.write(chunk));
+        parse(decoder.write(chunk));
       } catch (error) {
         return fail("invalid-xml", error instanceof Error ? error.message : String(error));
       }
@@ -128,9 +152,7 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
         thrown = undefined;
         throw error;
       }
-      pendingBytes = stanzaEnded ? 0 : pendingBytes + chunk.length;
-      betweenStanzas = depth === 1 && chunk.at(-1) === 0x3e;
-      if (betweenStanzas) pendingBytes = 0;
+      pendingBytes = stanzaEnded || betweenStanzas ? 0 : pendingBytes + chunk.length;
       if (pendingBytes > maxStanzaBytes) fail("policy-violation", `a stanza has more than ${maxStanzaBytes} bytes`);
     },
     stop() {
@@ -172,7 +194,6 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "&apos;",
 };
 
-function isWhitespace(chunk: Buffer): boolean {
-  for (const byte of chunk) if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
-  return true;
+function isWhitespace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }

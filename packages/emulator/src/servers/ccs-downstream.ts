@@ -69,7 +69,7 @@ export function answerJson(messageId: string, to: string, decision: Decision, ra
       message_id: messageId,
       from: to,
       error: nackWord(decision, rateWord),
-      error_description: decision.detail,
+      error_description: decision.detail ?? descriptionOf(decision, to),
     });
   }
   const { canonicalToken, group } = decision;
@@ -89,6 +89,28 @@ function nackWord({ word, code }: Refusal, rateWord: string): string {
   if (code === "device-message-rate-exceeded") return rateWord;
   return wireStringFor("ccs", code) ?? NACK_WORDS[code] ?? "INTERNAL_SERVER_ERROR";
 }
+
+/** The sentence of a nack whose reason was given without words: every nack has one. */
+function descriptionOf({ word, code }: Refusal, to: string): string {
+  const description = word === undefined ? NACK_DESCRIPTIONS[code] : undefined;
+  return description?.(to.slice(0, 100)) ?? `The message was refused: ${word ?? code}`;
+}
+
+/** Source: protocol reference, example nack descriptions; the sentences of codes without an example are our choice. */
+const NACK_DESCRIPTIONS: Readonly<Partial<Record<ErrorCode, (to: string) => string>>> = {
+  "bad-registration": (to) => `Invalid token on 'to' field: ${to}`,
+  "invalid-registration": (to) => `Invalid token on 'to' field: ${to}`,
+  "not-registered": (to) => `The registration is not active any more: ${to}`,
+  "mismatch-sender-id": () => "SenderId mismatch",
+  "invalid-package-name": () => "InvalidJson: the registration belongs to another package",
+  "device-message-rate-exceeded": () => "Downstream message rate exceeded for this registration id",
+  "topics-message-rate-exceeded": () => "Message rate exceeded for this topic",
+  "quota-exceeded": () => "Short-term downstream quota exceeded for this registration id",
+  unavailable: () => "Service is not available at the moment, try again later",
+  "internal-error": () => "Internal server error",
+  "connection-draining": () => "The connection is draining",
+  "bad-ack": () => "The ack is not formed as it has to be",
+};
 
 /** Codes whose meaning CCS has a word for, under another code's name. */
 const NACK_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {

@@ -6,7 +6,8 @@ interface Login {
   readonly secret: string;
 }
 
-const LOGIN_NAME = /^(\d{1,20})@(?:gcm|fcm)\.googleapis\.com$/;
+/** With or without the domain: most XMPP libraries send the local part alone. Source: docs/emulator-fidelity.md#ccs */
+const LOGIN_NAME = /^(\d{1,20})(?:@(?:gcm|fcm)\.googleapis\.com)?$/;
 
 /**
  * Checks the text of `<auth>`: by PLAIN an API key, by X-OAUTH2 an access token, both written as NUL, name, NUL, secret.
