@@ -12,21 +12,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-
-/** The names of Google's that the emulator can stand in for. */
-export const GOOGLE_HOSTS: readonly string[] = [
-  "fcm.googleapis.com",
-  "iid.googleapis.com",
-  "oauth2.googleapis.com",
-  "www.googleapis.com",
-  "android.googleapis.com",
-  "gcm-http.googleapis.com",
-  "gcm.googleapis.com",
-  "gcm-xmpp.googleapis.com",
-  "gcm-preprod.googleapis.com",
-  "fcm-xmpp.googleapis.com",
-  "accounts.google.com",
-];
+import { GOOGLE_HOSTS } from "./google-hosts.ts";
 
 /** A private CA and a server certificate that it signed. PEM. */
 export interface Certificates {

@@ -15,6 +15,7 @@ import {
   type Faults,
   type FaultView,
   HTTP_FAULT_KINDS,
+  type Http2FaultKind,
   type HttpFault,
   type HttpFaultDoor,
   type LoginFault,
@@ -28,12 +29,24 @@ import type { Refusal } from "./model/message.ts";
 type AnyFault =
   | { readonly kind: "next"; readonly spec: NextFault }
   | { readonly kind: "random"; readonly spec: RandomFault }
-  | { readonly kind: "request"; readonly spec: RequestFault }
-  | { readonly kind: "http"; readonly spec: HttpFault }
+  | { readonly kind: "request"; readonly spec: RequestFault; seen: number }
+  | { readonly kind: "http"; readonly spec: HttpFault; seen: number }
   | { readonly kind: "cut"; readonly spec: CutFault; seen: number }
   | { readonly kind: "drain"; readonly spec: DrainFault; seen: number }
   | { readonly kind: "login"; readonly spec: LoginFault };
 type Armed = AnyFault & { readonly id: number; left: number };
+
+/** What strikes one HTTP request: an answer in place of the right one, or a spoiled one. */
+export type HttpStrike =
+  | { readonly kind: "request"; readonly spec: RequestFault; readonly retryAfterText: string | undefined }
+  | { readonly kind: "http"; readonly spec: HttpFault };
+
+const HTTP2_KINDS: ReadonlySet<string> = new Set<Http2FaultKind>([
+  "goaway",
+  "refuse-stream",
+  "lower-streams",
+  "close-session",
+]);
 
 /** Faults that wait at most. Ours: a script that arms more has a mistake in it. */
 const MAX_ARMED = 10_000;
@@ -79,13 +92,16 @@ export class FaultScript implements Faults {
     }
     requireRetryAfter(spec.retryAfter);
     if (spec.contentType !== undefined) requireHeader("contentType", spec.contentType);
-    this.#arm({ kind: "request", spec }, spec.times);
+    requireCount("after", spec.after);
+    this.#arm({ kind: "request", spec, seen: 0 }, spec.times);
   }
 
   http(spec: HttpFault): void {
     if (spec.delayMs !== undefined && !(spec.delayMs >= 0)) throw badFault("delayMs", "must be 0 or more milliseconds");
     if (!HTTP_FAULT_KINDS.includes(spec.kind)) throw badFault("kind", `must be one of ${HTTP_FAULT_KINDS.join(", ")}`);
-    this.#arm({ kind: "http", spec }, spec.times);
+    requireCount("after", spec.after);
+    requireCount("streams", spec.streams);
+    this.#arm({ kind: "http", spec, seen: 0 }, spec.times);
   }
 
   cutAfter(spec: CutFault): void {
@@ -135,25 +151,18 @@ export class FaultScript implements Faults {
     return undefined;
   }
 
-  /** The answer for a whole request, if one is due. */
-  takeRequest(door: HttpFaultDoor): (RequestFault & { readonly retryAfterText?: string }) | undefined {
+  /** Counts an HTTP request; what strikes it, if something is due. */
+  takeHttp(door: HttpFaultDoor, http2: boolean): HttpStrike | undefined {
+    let due: Extract<Armed, { kind: "request" | "http" }> | undefined;
     for (const fault of this.#armed) {
-      if (fault.kind !== "request" || (fault.spec.door ?? door) !== door) continue;
-      this.#strike(fault);
-      const retryAfterText = this.#retryAfter(fault.spec.retryAfter);
-      return retryAfterText === undefined ? fault.spec : { ...fault.spec, retryAfterText };
+      if ((fault.kind !== "request" && fault.kind !== "http") || (fault.spec.door ?? door) !== door) continue;
+      if (!http2 && fault.kind === "http" && HTTP2_KINDS.has(fault.spec.kind)) continue;
+      if (fault.seen++ >= (fault.spec.after ?? 0)) due ??= fault;
     }
-    return undefined;
-  }
-
-  /** What goes wrong with an HTTP answer, if something is due. */
-  takeHttp(door: HttpFaultDoor): HttpFault | undefined {
-    for (const fault of this.#armed) {
-      if (fault.kind !== "http" || (fault.spec.door ?? door) !== door) continue;
-      this.#strike(fault);
-      return fault.spec;
-    }
-    return undefined;
+    if (due === undefined) return undefined;
+    this.#strike(due);
+    if (due.kind === "http") return { kind: "http", spec: due.spec };
+    return { kind: "request", spec: due.spec, retryAfterText: this.#retryAfter(due.spec.retryAfter) };
   }
 
   /** Counts a downstream message of CCS; says whether its connection is cut now. */
@@ -259,6 +268,12 @@ function requireHeader(path: string, value: unknown): void {
   }
 }
 
+function requireCount(path: string, value: number | undefined): void {
+  if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0)) {
+    throw badFault(path, "must be a whole number from 0");
+  }
+}
+
 function requireRetryAfter(value: NextFault["retryAfter"]): void {
   if (value === undefined) return;
   if (typeof value === "string") {
@@ -282,9 +297,9 @@ function describe(fault: Armed): string {
     case "random":
       return `${spec100(fault.spec.rate)} ${fault.spec.error}`;
     case "request":
-      return `HTTP ${fault.spec.status}`;
+      return `HTTP ${fault.spec.status}${afterText(fault.spec.after)}`;
     case "http":
-      return `HTTP ${fault.spec.kind}`;
+      return `HTTP ${fault.spec.kind}${afterText(fault.spec.after)}`;
     case "cut":
       return `cut after ${fault.spec.messages} messages${fault.spec.beforeAck === false ? "" : ", before the ack"}`;
     case "drain":
@@ -294,4 +309,5 @@ function describe(fault: Armed): string {
   }
 }
 
+const afterText = (after = 0): string => (after === 0 ? "" : ` after ${after} request${after === 1 ? "" : "s"}`);
 const spec100 = (rate: number): string => `${Math.round(rate * 1000) / 10} %`;

@@ -46,6 +46,8 @@ export interface RequestFault {
   readonly contentType?: string;
   /** How many requests it meets. Default 1. */
   readonly times?: number;
+  /** Requests that pass before the first one it meets. Range: 0 or more. Default 0. */
+  readonly after?: number;
   /** Only at this door. Default: any HTTP door. */
   readonly door?: HttpFaultDoor;
 }
@@ -56,6 +58,11 @@ export interface RequestFault {
  * in good order, unanswered. `hang`: no answer, ever. `truncate`: the body ends before its announced length. `html`: 200 with a page.
  * `empty`: 200 with nothing. `not-json`: 200 and JSON in name only. `wrong-length`: one result too few. `wrong-type`: the right body, as
  * `text/plain`. `oversized`: 200 with 64 MiB. `garbage`: bytes that are not HTTP. `slow`: the right answer, `delayMs` late.
+ * `reset-after-body`: the whole body arrives, and a reset (RST_STREAM) in the place of its end.
+ *
+ * Of HTTP/2 alone, for requests over HTTP/2 alone: `goaway`: GOAWAY; with `accept` the request is still answered, without it and the
+ * later ones are not. `refuse-stream`: RST_STREAM with REFUSED_STREAM. `lower-streams`: SETTINGS allow `streams` concurrent streams
+ * from then on, and the request is answered. `close-session`: the session ends at once, and every stream of it unanswered.
  */
 export type HttpFaultKind =
   | "reset-before-headers"
@@ -71,7 +78,11 @@ export type HttpFaultKind =
   | "wrong-type"
   | "oversized"
   | "garbage"
-  | "slow";
+  | "slow"
+  | "reset-after-body"
+  | Http2FaultKind;
+/** Kinds of {@link HttpFaultKind} that there are over HTTP/2 alone. */
+export type Http2FaultKind = "goaway" | "refuse-stream" | "lower-streams" | "close-session";
 
 /** Every kind of {@link HttpFaultKind}. */
 export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
@@ -89,6 +100,11 @@ export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
   "oversized",
   "garbage",
   "slow",
+  "reset-after-body",
+  "goaway",
+  "refuse-stream",
+  "lower-streams",
+  "close-session",
 ];
 
 /** A spoiled HTTP answer. */
@@ -96,13 +112,18 @@ export interface HttpFault {
   /** What is wrong with it. */
   readonly kind: HttpFaultKind;
   /**
-   * Whether the service has taken the messages all the same. Default `false`: nothing of the request is accepted; of `slow` `true`.
+   * Whether the service has taken the messages all the same. Default `false`: nothing of the request is accepted; of `slow`,
+   * `goaway` and `lower-streams` `true`.
    */
   readonly accept?: boolean;
   /** How late a `slow` answer is. Unit: milliseconds. Default 1000. */
   readonly delayMs?: number;
+  /** Concurrent streams that `lower-streams` allows. Range: 0 or more. Default 1. */
+  readonly streams?: number;
   /** How many requests it meets. Default 1. */
   readonly times?: number;
+  /** Requests that pass before the first one it meets, over all connections. Range: 0 or more. Default 0. */
+  readonly after?: number;
   /** Only at this door. Default: any HTTP door. */
   readonly door?: HttpFaultDoor;
 }

@@ -7,9 +7,10 @@ import {
 } from "node:http";
 import { constants, createSecureServer, type Http2SecureServer, type Http2ServerRequest } from "node:http2";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { GOOGLE_HOSTS } from "./certificates.ts";
+import { GOOGLE_HOSTS } from "./google-hosts.ts";
 import { LiveStreams } from "./live-streams.ts";
-import { type SpoiledKind, spoil } from "./servers/spoil.ts";
+import { type KnownNames, refuseForeignPage } from "./servers/request-guard.ts";
+import { type Spoiling, spoil } from "./servers/spoil.ts";
 import { SocketGuard } from "./socket-guard.ts";
 
 /** Largest body taken unless a route says otherwise: about what the service's front end took. Unit: bytes. */
@@ -27,6 +28,7 @@ export interface HttpRequest {
   readonly body: string;
   /** Name of the host asked, lower case, without a port; empty when the client did not say. */
   readonly host: string;
+  readonly http2: boolean;
 }
 
 /** An answer. */
@@ -37,7 +39,7 @@ export interface HttpAnswer {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   /** Spoil it on the way. */
-  readonly spoil?: SpoiledKind;
+  readonly spoil?: Spoiling;
 }
 
 /** An answer without an end: text that is written as it comes, until the client or the server goes. */
@@ -68,6 +70,8 @@ export interface HttpAppOptions {
   /** How long a client may take over its handshake, its headers, and (three times as long) its whole request. Unit: milliseconds. */
   readonly patienceMs: number;
   readonly onAnswer: (method: string, path: string, status: number) => void;
+  /** By which names it may be asked. */
+  readonly names: KnownNames;
 }
 
 /** Where and how to listen. */
@@ -239,14 +243,14 @@ function install(
       url: route.path,
       bodyLimit: route.maxBodyBytes ?? MAX_BODY_BYTES,
       onRequest: (request, reply, done) => {
-        hideOddType(request);
+        takeAnyType(request);
         const seen = read(request);
         // the early answers end here; the body, if any, is never looked at
         if (GOOGLE_HOSTS.includes(seen.host) && !route.hosts.includes(seen.host)) {
           reply.callNotFound();
           return;
         }
-        const answer = route.before?.(seen);
+        const answer = refuseForeignPage(seen, route.hosts, options.names) ?? route.before?.(seen);
         if (answer === undefined) return done();
         void write(answer, request, reply, report);
       },
@@ -281,29 +285,36 @@ async function write(
   return reply.send(answer.body ?? "");
 }
 
-/** Content types that the framework would refuse to read, as they came: what they mean is for the door to say. */
-const oddTypes = new WeakMap<FastifyRequest, string>();
+/** Content types that the framework would not read a body under, as they came: what they mean is for the door to say. */
+const odd = new WeakMap<FastifyRequest, { readonly type: string | undefined }>();
 const PLAIN_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;\s*[\w-]+=[\w.-]+\s*)?$/;
 
-function hideOddType(request: FastifyRequest): void {
+/** Without a type the framework takes a body for absent unless its length is announced, which HTTP/2 does not ask for. */
+function takeAnyType(request: FastifyRequest): void {
   const type = request.raw.headers["content-type"];
-  if (type === undefined || PLAIN_TYPE.test(type)) return;
-  oddTypes.set(request, type);
+  if (type === undefined ? request.method === "GET" : PLAIN_TYPE.test(type)) return;
+  odd.set(request, { type });
   request.raw.headers["content-type"] = "application/octet-stream";
 }
 
 function read(request: FastifyRequest): Omit<HttpRequest, "body"> {
   const { url } = request;
-  const odd = oddTypes.get(request);
+  const came = odd.get(request);
   const mark = url.indexOf("?");
   return {
     method: request.method,
     path: mark === -1 ? url : url.slice(0, mark),
     params: request.params as Record<string, string>,
     query: new URLSearchParams(mark === -1 ? "" : url.slice(mark + 1)),
-    headers: odd === undefined ? request.headers : { ...request.headers, "content-type": odd },
+    headers: came === undefined ? request.headers : withType(request.headers, came.type),
     host: hostOf(request),
+    http2: request.raw.httpVersionMajor === 2,
   };
+}
+
+function withType(headers: IncomingHttpHeaders, type: string | undefined): IncomingHttpHeaders {
+  const { "content-type": _replaced, ...others } = headers;
+  return type === undefined ? others : { ...others, "content-type": type };
 }
 
 function hostOf(request: FastifyRequest): string {

@@ -1,6 +1,5 @@
 // The public list, name by name.
 
-export { GOOGLE_HOSTS } from "./certificates.ts";
 export {
   type DeviceOptions,
   type EmulatedDevice,
@@ -17,6 +16,7 @@ export {
   type Faults,
   type FaultView,
   HTTP_FAULT_KINDS,
+  type Http2FaultKind,
   type HttpFault,
   type HttpFaultDoor,
   type HttpFaultKind,
@@ -26,6 +26,7 @@ export {
   type RandomFault,
   type RequestFault,
 } from "./faults.ts";
+export { GOOGLE_HOSTS } from "./google-hosts.ts";
 export type { Inbox, WaitForCount, WaitForOptions } from "./inbox/store.ts";
 export { DeviceQueueFullError } from "./model/device-upstream.ts";
 export type { DeviceMessage, DeviceView } from "./model/devices.ts";

@@ -1,18 +1,10 @@
+import { GOOGLE_HOSTS } from "./google-hosts.ts";
+
 /**
  * The hosts whose traffic the redirect takes to the emulator. All of it: what an application asks of `www.googleapis.com` that has
- * nothing to do with messaging goes there too, and is answered 404. Source: protocol reference, endpoints through the eras.
+ * nothing to do with messaging goes there too, and is answered 404.
  */
-export const REDIRECTED_HOSTS: ReadonlySet<string> = new Set([
-  "fcm.googleapis.com",
-  "iid.googleapis.com",
-  "oauth2.googleapis.com",
-  "www.googleapis.com",
-  "android.googleapis.com",
-  "gcm-http.googleapis.com",
-  "gcm.googleapis.com",
-  "gcm-xmpp.googleapis.com",
-  "fcm-xmpp.googleapis.com",
-]);
+export const REDIRECTED_HOSTS: ReadonlySet<string> = new Set(GOOGLE_HOSTS);
 
 /** The port of all of Google's HTTP endpoints. */
 export const HTTPS_PORT = 443;

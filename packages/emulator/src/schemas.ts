@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { type Clock, type FieldProblem, type Random, readInput, readOptions, systemClock } from "@cloud-messaging/core";
 import { z } from "zod";
+import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults.ts";
 import { MESSAGE_STATES } from "./model/message.ts";
 import { NO_QUOTAS } from "./model/quotas.ts";
 import type { EmulatorOptions } from "./options.ts";
@@ -118,6 +119,7 @@ const retryAfter = z.union([
   z.strictObject({ date: z.number().describe("Milliseconds since the epoch, or from now when below a year") }),
 ]);
 const times = z.number().min(1).describe("How often. Default 1").optional();
+const after = z.int().min(0).describe("Requests that pass before the first one it meets. Default 0").optional();
 const faultDoor = z.enum(["gcm-http", "ccs", "fcm-v1", "instance-id"]);
 const httpFaultDoor = z.enum(["gcm-http", "fcm-v1", "instance-id", "device-groups"]);
 
@@ -175,29 +177,17 @@ export const ControlBodies = {
       body: z.string().optional(),
       contentType: z.string().optional(),
       times,
+      after,
       door: httpFaultDoor.optional(),
     }),
     z.strictObject({
       kind: z.literal("http"),
-      fault: z.enum([
-        "reset-before-headers",
-        "close-before-headers",
-        "reset-after-headers",
-        "reset-in-body",
-        "hang",
-        "truncate",
-        "html",
-        "empty",
-        "not-json",
-        "wrong-length",
-        "wrong-type",
-        "oversized",
-        "garbage",
-        "slow",
-      ]),
+      fault: z.enum(HTTP_FAULT_KINDS as [HttpFaultKind, ...HttpFaultKind[]]),
       accept: z.boolean().optional(),
       delayMs: z.number().min(0).optional(),
+      streams: z.int().min(0).describe("Concurrent streams that lower-streams allows. Default 1").optional(),
       times,
+      after,
       door: httpFaultDoor.optional(),
     }),
     z.strictObject({

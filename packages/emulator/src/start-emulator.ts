@@ -43,10 +43,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const routes: HttpRoute[] = [
     ...serviceRoutes(model),
     ...inboxPageRoutes(),
-    ...controlRoutes({
-      emulator: () => emulator,
-      hostNames: [...settings.certificateNames, host],
-    }),
+    ...controlRoutes({ emulator: () => emulator }),
   ];
   const servers = await listen(settings, model, routes, certificates);
   const { app, http, https, ccs } = servers;
@@ -195,7 +192,11 @@ async function listen(
       throw portError(error, what, option, host, port);
     }
   };
-  const app = await createHttpApp(routes, { patienceMs, onAnswer });
+  const app = await createHttpApp(routes, {
+    patienceMs,
+    onAnswer,
+    names: { hosts: [...settings.certificateNames, host] },
+  });
   started.push(app);
   const http = await start("HTTP", "httpPort", httpPort, () => app.listen({ host, port: httpPort }));
   const https =

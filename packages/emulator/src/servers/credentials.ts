@@ -56,6 +56,11 @@ export function bearerOfHeader(authorization: string | undefined): string | unde
   return authorization === undefined ? undefined : /^Bearer (\S+)\s*$/i.exec(authorization)?.[1];
 }
 
+/** The access token beside `access_token_auth: true`, without which the endpoints that take API keys take none. */
+export function managementBearer(headers: IncomingHttpHeaders): string | undefined {
+  return headers["access_token_auth"] === "true" ? bearerOfHeader(headers.authorization) : undefined;
+}
+
 /**
  * What device groups and Instance ID ask for: a key, or an access token beside `access_token_auth: true`. The answer when neither is
  * there, `undefined` when it is well.
@@ -65,10 +70,8 @@ export function unauthorizedManagement(
   headers: IncomingHttpHeaders,
   senderId: string | undefined,
 ): HttpAnswer | undefined {
-  const bearer = bearerOfHeader(headers.authorization);
-  if (bearer !== undefined) {
-    return headers["access_token_auth"] === "true" && credentials.checkBearer(bearer) ? undefined : answer(401);
-  }
+  const bearer = managementBearer(headers);
+  if (bearer !== undefined) return credentials.checkBearer(bearer) ? undefined : answer(401);
   const known = credentials.check(keyOfHeader(headers.authorization) ?? "");
   if (known === undefined) return answer(401);
   const other = known.senderId !== undefined && senderId !== undefined && known.senderId !== senderId;

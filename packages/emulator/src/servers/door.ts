@@ -1,7 +1,7 @@
 import type { EmulatorClock } from "../emulator-clock.ts";
 import type { EventHub } from "../events.ts";
 import type { FaultScript } from "../fault-script.ts";
-import type { HttpFaultDoor } from "../faults.ts";
+import type { HttpFaultDoor, HttpFaultKind } from "../faults.ts";
 import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { DeviceGroups } from "../model/device-groups.ts";
@@ -48,21 +48,25 @@ export function withFaults(
   sample: string,
   handle: (request: HttpRequest) => HttpAnswer,
 ): HttpAnswer | Promise<HttpAnswer> {
-  const fault = faults.takeRequest(door);
-  if (fault !== undefined) {
+  const strike = faults.takeHttp(door, request.http2);
+  if (strike === undefined) return handle(request);
+  if (strike.kind === "request") {
+    const { spec, retryAfterText } = strike;
     return {
-      status: fault.status,
-      contentType: fault.contentType ?? "text/html; charset=UTF-8",
-      body: fault.body ?? `<html><body>${fault.status}</body></html>\n`,
-      ...(fault.retryAfterText === undefined ? {} : { headers: { "retry-after": fault.retryAfterText } }),
+      status: spec.status,
+      contentType: spec.contentType ?? "text/html; charset=UTF-8",
+      body: spec.body ?? `<html><body>${spec.status}</body></html>\n`,
+      ...(retryAfterText === undefined ? {} : { headers: { "retry-after": retryAfterText } }),
     };
   }
-  const spoiled = faults.takeHttp(door);
-  if (spoiled === undefined) return handle(request);
-  const { kind, accept = kind === "slow", delayMs = 1000 } = spoiled;
+  const { kind, accept = ACCEPTING.has(kind), delayMs = 1000, streams = 1 } = strike.spec;
   const answer = accept ? handle(request) : { status: 200, body: sample };
-  return kind === "slow" ? faults.delay(delayMs).then(() => answer) : { ...answer, spoil: kind };
+  if (kind === "slow") return faults.delay(delayMs).then(() => answer);
+  return { ...answer, spoil: { kind, accept, streams } };
 }
+
+/** Kinds whose request is taken unless the fault says otherwise. */
+const ACCEPTING: ReadonlySet<HttpFaultKind> = new Set(["slow", "goaway", "lower-streams"]);
 
 /** An answer in JSON. */
 export function jsonAnswer(status: number, body: unknown): HttpAnswer {

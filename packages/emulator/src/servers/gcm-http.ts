@@ -2,7 +2,7 @@ import { type ErrorCode, GcmHttpRequestSchema } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
 import { checkMessage } from "../model/check-message.ts";
 import type { Decision, Refusal } from "../model/message.ts";
-import { keyOfHeader } from "./credentials.ts";
+import { keyOfHeader, managementBearer } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
 import { badRequest, groupAnswer, multicastAnswer, plainTextAnswer, topicAnswer, unauthorized } from "./gcm-answers.ts";
 import { conditionAddress, isPriority, stringData, toIncoming, typeProblem, withNumericTtl } from "./gcm-message.ts";
@@ -37,7 +37,10 @@ export const gcmHttpDoor: HttpDoor = (context) =>
     hosts: GCM_HTTP_HOSTS,
     before: ({ headers }) => {
       const key = keyOfHeader(headers.authorization);
-      return key === undefined || context.credentials.check(key) === undefined ? unauthorized() : undefined;
+      if (key !== undefined) return context.credentials.check(key) === undefined ? unauthorized() : undefined;
+      // FCM's last years: an access token in the place of the key, with a header that says so
+      const bearer = path === "/fcm/send" ? managementBearer(headers) : undefined;
+      return bearer !== undefined && context.credentials.checkBearer(bearer) ? undefined : unauthorized();
     },
     handle: (request) => {
       context.counters.requests++;
@@ -46,8 +49,11 @@ export const gcmHttpDoor: HttpDoor = (context) =>
   }));
 
 function handle(context: DoorContext, request: HttpRequest): HttpAnswer {
-  const key = keyOfHeader(request.headers.authorization) ?? "";
-  const sending: Sending = { context, senderId: context.credentials.check(key)?.senderId, wire: request.body };
+  const sending: Sending = {
+    context,
+    senderId: context.credentials.senderOf(request.headers.authorization),
+    wire: request.body,
+  };
   const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
   if (type === "application/json") return handleJson(sending);
   if (type === "" || type === "application/x-www-form-urlencoded") return handlePlainText(sending);

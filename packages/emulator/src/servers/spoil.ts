@@ -1,8 +1,8 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
-import type { Http2ServerResponse } from "node:http2";
+import { constants, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
-import type { HttpFaultKind } from "../faults.ts";
+import type { Http2FaultKind, HttpFaultKind } from "../faults.ts";
 
 /** 64 MiB, in pieces. */
 const OVERSIZED_PIECES = 1024;
@@ -11,15 +11,26 @@ const PIECE = Buffer.alloc(65_536, 0x20);
 /** What is done to an answer itself; one that is only late is right. */
 export type SpoiledKind = Exclude<HttpFaultKind, "slow">;
 
+/** How an answer is spoiled. */
+export interface Spoiling {
+  readonly kind: SpoiledKind;
+  /** Whether the request was taken: what the answer says is true. */
+  readonly accept: boolean;
+  /** Concurrent streams that are allowed from now on, of `lower-streams`. */
+  readonly streams: number;
+}
+
 /** What would have been answered. */
 interface Answer {
   readonly status: number;
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
 }
 
 /** Answers a request as no good server would. */
-export function spoil(response: ServerResponse | Http2ServerResponse, kind: SpoiledKind, answer: Answer): void {
+export function spoil(response: ServerResponse | Http2ServerResponse, how: Spoiling, answer: Answer): void {
+  const { kind } = how;
   response.on("error", () => {});
   const raw = response as ServerResponse;
   const body = Buffer.from(answer.body ?? "{}");
@@ -29,6 +40,22 @@ export function spoil(response: ServerResponse | Http2ServerResponse, kind: Spoi
     raw.end(text);
   };
   switch (kind) {
+    case "goaway":
+    case "refuse-stream":
+    case "lower-streams":
+    case "close-session":
+      if ("stream" in response)
+        spoilSession(response, { ...how, kind }, () => {
+          raw.writeHead(answer.status, { ...answer.headers, "content-type": type });
+          raw.end(body);
+        });
+      return;
+    case "reset-after-body": {
+      // over HTTP/1.1 an announced length would be the body's end
+      const length = "stream" in response ? { "content-length": body.length } : {};
+      writePart(raw, { ...answer.headers, "content-type": type, ...length }, body, () => reset(response));
+      return;
+    }
     case "reset-before-headers":
       reset(response);
       return;
@@ -72,6 +99,39 @@ export function spoil(response: ServerResponse | Http2ServerResponse, kind: Spoi
     case "garbage":
       if ("stream" in response) response.stream.close(0x2);
       else raw.socket?.end("\u0000\u0001\u0002 this is not HTTP\r\n\r\n");
+      return;
+  }
+}
+
+/** @param write Writes the right answer. */
+function spoilSession(
+  response: Http2ServerResponse,
+  { kind, accept, streams }: Spoiling & { readonly kind: Http2FaultKind },
+  write: () => void,
+): void {
+  const { stream } = response;
+  const { session } = stream;
+  if (session === undefined) return; // it has ended already
+  switch (kind) {
+    case "goaway":
+      if (accept) {
+        write();
+      } else {
+        // a last stream before this one says that this one was not looked at
+        session.goaway(constants.NGHTTP2_NO_ERROR, Math.max(0, (stream.id ?? 0) - 2));
+        stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      }
+      session.close();
+      return;
+    case "refuse-stream":
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    case "lower-streams":
+      session.settings({ maxConcurrentStreams: streams });
+      write();
+      return;
+    case "close-session":
+      session.destroy();
       return;
   }
 }

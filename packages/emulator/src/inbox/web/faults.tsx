@@ -22,6 +22,8 @@ interface FaultForm {
 
 const TIMES: Field = { name: "times", label: "How often", value: "1", number: true };
 
+const AFTER: Field = { name: "after", label: "After requests", value: "0", number: true };
+
 /** What a service says about a recipient. */
 const REFUSALS: readonly ErrorCode[] = [
   "unavailable",
@@ -57,6 +59,7 @@ const FORMS: readonly FaultForm[] = [
     fields: [
       { name: "status", label: "Status", value: "503", number: true },
       { name: "retryAfter", label: "Retry-After", value: "", hint: "seconds, none" },
+      AFTER,
       TIMES,
     ],
   },
@@ -83,8 +86,14 @@ const FORMS: readonly FaultForm[] = [
           "wrong-type",
           "oversized",
           "garbage",
+          "reset-after-body",
+          "goaway",
+          "refuse-stream",
+          "lower-streams",
+          "close-session",
         ],
       },
+      AFTER,
       TIMES,
     ],
   },

@@ -1,7 +1,6 @@
-import { isIP } from "node:net";
 import { CloudMessagingError } from "@cloud-messaging/core";
 import type { Emulator } from "../../emulator.ts";
-import { type HttpAnswer, type HttpRequest, type HttpRoute, MAX_BODY_BYTES } from "../../http-server.ts";
+import { type HttpRequest, type HttpRoute, MAX_BODY_BYTES } from "../../http-server.ts";
 import { DeviceQueueFullError } from "../../model/device-upstream.ts";
 import { readControlBody } from "../../schemas.ts";
 import { jsonAnswer } from "../door.ts";
@@ -18,8 +17,6 @@ import { openApiDocument } from "./openapi.ts";
 export interface ControlTarget {
   /** Asked for at each call: the servers start before the emulator is whole. */
   readonly emulator: () => Emulator;
-  /** Further host names by which the API may be asked. */
-  readonly hostNames: readonly string[];
 }
 
 /** Largest body of a call that brings a saved state. Ours. Unit: bytes. */
@@ -50,7 +47,6 @@ export function controlRoutes(target: ControlTarget): HttpRoute[] {
     path,
     hosts: [],
     maxBodyBytes: call.path === "/state" ? MAX_STATE_BYTES : MAX_BODY_BYTES,
-    before: (request) => refuseForeignPage(request, target.hostNames),
     handle(request) {
       try {
         return run(call, request, target);
@@ -70,34 +66,6 @@ function run(call: ControlCall, request: HttpRequest, target: ControlTarget): Re
   const read = readControlBody(call.body, parseBody(request.body));
   if ("problems" in read) return jsonAnswer(400, { error: "the body is not valid", problems: read.problems });
   return call.run({ ...input, body: read.body });
-}
-
-/**
- * Pages of other sites may not steer the emulator: neither by asking it, nor by a name of theirs that points here. The answer to such a
- * request, `undefined` for any other.
- */
-export function refuseForeignPage(
-  { headers, host }: Pick<HttpRequest, "headers" | "host">,
-  names: readonly string[],
-): HttpAnswer | undefined {
-  const refused = (error: string): HttpAnswer => jsonAnswer(403, { error });
-  const known =
-    host === "" ||
-    isIP(host) !== 0 ||
-    !host.includes(".") ||
-    /\.(localhost|internal|local|test)$/.test(host) ||
-    names.includes(host);
-  if (!known) return refused(`${host.slice(0, 100)} is not a name of the emulator: add it to certificateNames`);
-  const foreign = "pages of other sites may not use the control API";
-  // what a browser loads for a page, an image for example, comes without an origin, but says where the page is from
-  const site = headers["sec-fetch-site"];
-  if ((site === "cross-site" || site === "same-site") && headers["sec-fetch-mode"] !== "navigate")
-    return refused(foreign);
-  const { origin } = headers;
-  if (origin === undefined) return undefined;
-  const asked = String(headers[":authority"] ?? headers.host ?? "");
-  const from = /^https?:\/\/([^/]+)$/.exec(origin)?.[1];
-  return from === asked ? undefined : refused(foreign);
 }
 
 function parseBody(text: string): unknown {
