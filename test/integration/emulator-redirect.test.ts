@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createSecureServer, type Http2SecureServer } from "node:http2";
 import { type AddressInfo, createServer as createNetServer, type Server } from "node:net";
@@ -299,6 +299,26 @@ describe("a program started with the redirect", () => {
       expect(err).toMatch(said);
     }
   });
+});
+
+it("covers the hosts that the recipe for containers gives to the emulator, and no others", () => {
+  const recipe = readFileSync(new URL("../../docs/emulator.md", import.meta.url), "utf8");
+  const aliases = [...recipe.matchAll(/^ {10}- (\S+)$/gm)].map(([, name]) => name);
+  expect(aliases.sort()).toEqual([...REDIRECTED_HOSTS].sort());
+});
+
+it.each([
+  "gcm-preprod.googleapis.com",
+  "gcm-staging.googleapis.com",
+  "gcm-xmpp.googleapis.com",
+  "fcm-xmpp.googleapis.com",
+  "accounts.google.com",
+  "oauth2.googleapis.com",
+  "www.googleapis.com",
+  "iid.googleapis.com",
+  "fcm.mtls.googleapis.com",
+])("covers %s", (host) => {
+  expect(REDIRECTED_HOSTS).toContain(host);
 });
 
 it("covers only hosts that the emulator's certificate names", async () => {

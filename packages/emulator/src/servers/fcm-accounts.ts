@@ -115,13 +115,14 @@ export class FcmAccounts implements EmulatedFcm {
 
   /** Exchanges a grant for an access token. */
   exchange(form: URLSearchParams): { access_token: string; expires_in: number; token_type: string } | GrantRefusal {
-    if (form.get("grant_type") !== JWT_BEARER_GRANT) {
-      return {
-        error: "unsupported_grant_type",
-        error_description: `Invalid grant_type: ${form.get("grant_type") ?? ""}`,
-      };
+    const grant = form.get("grant_type") ?? "";
+    if (grant !== JWT_BEARER_GRANT && grant !== "refresh_token") {
+      return { error: "unsupported_grant_type", error_description: `Invalid grant_type: ${grant.slice(0, 100)}` };
     }
-    const refusal = this.#refusalOf(form.get("assertion") ?? "");
+    const refusal =
+      grant === "refresh_token"
+        ? this.#refusalOfUser(form.get("refresh_token") ?? "")
+        : this.#refusalOf(form.get("assertion") ?? "");
     if (typeof refusal === "string") return { error: "invalid_grant", error_description: refusal };
     if (refusal !== undefined) return refusal;
     const token = `${TOKEN_PREFIX}${this.#ids.hex(32)}`;
@@ -132,6 +133,11 @@ export class FcmAccounts implements EmulatedFcm {
     }
     this.tokensIssued++;
     return { access_token: token, expires_in: this.tokenLifetimeSec, token_type: "Bearer" };
+  }
+
+  /** A user's refresh token is never the emulator's own. As text: `invalid_grant`. */
+  #refusalOfUser(refreshToken: string): string | undefined {
+    return refreshToken !== "" && this.acceptForeignTokens ? undefined : "Token has been expired or revoked.";
   }
 
   /** As text: `invalid_grant`. */
@@ -166,11 +172,13 @@ export class FcmAccounts implements EmulatedFcm {
 const NO_SCOPE = "Invalid JWT: no scope was asked for.";
 /** Scopes that allow sending. */
 const GOOD_SCOPES: ReadonlySet<string> = new Set([MESSAGING_SCOPE, "https://www.googleapis.com/auth/cloud-platform"]);
-/** Where the token endpoint is and has been. Any host: the emulator cannot know the names it is reached by. */
-const TOKEN_PATHS: ReadonlySet<string> = new Set(["/token", "/oauth2/v4/token", "/o/oauth2/token"]);
+/** Paths of the token endpoint through the years: key files, gtoken, and firebase-admin up to 12 each name another. */
+export const TOKEN_PATHS: readonly string[] = ["/token", "/oauth2/v4/token", "/oauth2/v3/token", "/o/oauth2/token"];
+
+// any host: the emulator cannot know the names it is reached by
 
 function isTokenEndpoint(aud: string): boolean {
-  return URL.canParse(aud) && TOKEN_PATHS.has(new URL(aud).pathname);
+  return URL.canParse(aud) && TOKEN_PATHS.includes(new URL(aud).pathname);
 }
 
 function readClaims(part: string): { iss: string; aud: string; scope: string; iat: number; exp: number } | undefined {

@@ -17,7 +17,7 @@ import { conditionAddress } from "./gcm-message.ts";
 import { parseBoundedJson } from "./json-guard.ts";
 
 /** The hosts of FCM HTTP v1. */
-export const FCM_V1_HOSTS: readonly string[] = ["fcm.googleapis.com"];
+export const FCM_V1_HOSTS: readonly string[] = ["fcm.googleapis.com", "fcm.mtls.googleapis.com"];
 const SAMPLE = '{"name":"projects/emulator-project/messages/0:1500415314455276%31bd1c9631bd1c96"}';
 const TARGETS = ["token", "fid", "topic", "condition"] as const;
 

@@ -1,14 +1,13 @@
+import { OAUTH_HOSTS } from "../google-hosts.ts";
 import { type HttpDoor, jsonAnswer } from "./door.ts";
+import { TOKEN_PATHS } from "./fcm-accounts.ts";
 
-/** The token endpoint: exchanges the grants of the emulator's own service accounts. */
+/** The token endpoint under all of its names: exchanges the grants of service accounts and of users. */
 export const oauthDoor: HttpDoor = ({ fcm, clock }) =>
-  [
-    { path: "/token", hosts: ["oauth2.googleapis.com", "accounts.google.com"] },
-    { path: "/oauth2/v4/token", hosts: ["www.googleapis.com"] },
-  ].map(({ path, hosts }) => ({
+  TOKEN_PATHS.map((path) => ({
     method: "POST",
     path,
-    hosts,
+    hosts: OAUTH_HOSTS,
     handle: ({ body }) => {
       const result = fcm.exchange(new URLSearchParams(body));
       // clients with a wrong clock learn the right time from here

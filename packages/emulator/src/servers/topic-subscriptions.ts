@@ -4,9 +4,9 @@ import { type AppInstance, viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
 import { bearerOfHeader } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
+import { FCM_V1_HOSTS } from "./fcm-v1.ts";
 import { failureAnswer, refusalAnswer, unauthenticatedAnswer } from "./fcm-v1-answers.ts";
 
-const HOSTS = ["fcm.googleapis.com"];
 const BASE = "/v1/projects/:project/registrations/:registration/topicSubscriptions";
 
 /** Topic subscriptions as of 2026: one registration and one topic per call. Source: docs/protocol/fcm-v1.md#topics */
@@ -18,7 +18,7 @@ export const topicSubscriptionsDoor: HttpDoor = (context) => {
   ): HttpRoute => ({
     method,
     path,
-    hosts: HOSTS,
+    hosts: FCM_V1_HOSTS,
     before: ({ headers }) => {
       const token = bearerOfHeader(headers.authorization);
       if (token === undefined) return unauthenticatedAnswer("missing");
