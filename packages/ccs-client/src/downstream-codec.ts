@@ -9,12 +9,10 @@ import {
   narrowErrorCode,
   type RecipientOutcome,
   type ServiceAnswer,
+  serviceText,
 } from "@cloud-messaging/core";
 import type { StanzaError } from "./stanza.ts";
 import { xmlSafeJson, xmlSafeString } from "./xml-text.ts";
-
-/** Longest description kept of what the service said. Unit: characters. */
-const MAX_DESCRIPTION_CHARS = 300;
 
 /** Writes the JSON of a message for one recipient after the other; what they share is written once. */
 export function downstreamJsonWriter(message: DownstreamMessage): (recipient: string, messageId: string) => string {
@@ -65,8 +63,8 @@ export function nackCode({ error, description }: NackFrame): ErrorCode {
 /** What a nack means for the recipient. */
 export function nackOutcome(nack: NackFrame, code: ErrorCode, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
   const service: ServiceAnswer = {
-    error: nack.error.slice(0, MAX_DESCRIPTION_CHARS),
-    ...(nack.description === undefined ? {} : { description: nack.description.slice(0, MAX_DESCRIPTION_CHARS) }),
+    error: serviceText(nack.error),
+    ...(nack.description === undefined ? {} : { description: serviceText(nack.description) }),
   };
   return failureOutcome(code, { recipient, sentAt, service });
 }

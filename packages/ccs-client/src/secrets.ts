@@ -1,18 +1,21 @@
-import { redactToken } from "@cloud-messaging/core";
+import { redactToken, serviceText } from "@cloud-messaging/core";
 
 /** Longer than IDs and names are, shorter than any registration token. */
 const TOKEN_LIKE = /[A-Za-z0-9_:-]{48,}/g;
 
 /**
- * Makes what takes secrets out of what a server says, before it goes into an event, an error or an outcome: a server may repeat what
- * it was told. The API key goes, and the answer to SASL PLAIN, which holds it; what looks like a registration token is shortened.
+ * Makes what a server says fit for an event, an error or an outcome: bounded and without control characters, as `serviceText` says, and
+ * without secrets, since a server may repeat what it was told. The API key goes, and the answer to SASL PLAIN, which holds it; what looks
+ * like a registration token is shortened.
  */
 export function createSecretsFilter(login: string, apiKey: string): (text: string) => string {
   // padding is no part of the secret, and a server may leave it out
   const saslAnswer = Buffer.from(`\0${login}\0${apiKey}`, "utf8").toString("base64").replace(/=+$/, "");
   return (text) =>
-    text
-      .replaceAll(saslAnswer, "[SASL answer]")
-      .replaceAll(apiKey, "[API key]")
-      .replace(TOKEN_LIKE, (token) => redactToken(token));
+    serviceText(
+      text
+        .replaceAll(saslAnswer, "[SASL answer]")
+        .replaceAll(apiKey, "[API key]")
+        .replace(TOKEN_LIKE, (token) => redactToken(token)),
+    );
 }

@@ -15,9 +15,6 @@ export interface StanzaError {
   readonly text: string | undefined;
 }
 
-/** Longest description kept of what the server said. Unit: characters. */
-const MAX_DESCRIPTION_CHARS = 300;
-
 /** A downstream message. The stanza's own `id` is the message's, so that a stanza error finds the message it is about. */
 export function messageStanza(messageId: string, safeJson: string): string {
   return `<message id="${escapeXmlAttribute(messageId)}"><gcm xmlns="${GCM_NAMESPACE}">${safeJson}</gcm></message>`;
@@ -56,7 +53,7 @@ export function readStanzaError(stanza: MessageStanza, withoutSecrets: (text: st
     passing: error?.attributes["type"] === "wait",
     code: Number.isInteger(code) ? code : undefined,
     condition: withoutSecrets(condition?.name ?? "undefined-condition"),
-    text: text ? withoutSecrets(text).slice(0, MAX_DESCRIPTION_CHARS) : undefined,
+    text: text ? withoutSecrets(text) : undefined,
   };
 }
 

@@ -272,9 +272,10 @@ export const ERROR_CODES = {
     verdict: "retry",
     action: "Try again later; the SDK has, within its limits.",
     gcmHttp: ["Unavailable"],
-    gcmHttpStatus: [503],
+    // 409 and 499: given up inside the service, over a conflict or because something on the way went away
+    gcmHttpStatus: [503, 409, 499],
     ccs: ["SERVICE_UNAVAILABLE"],
-    fcmV1: ["UNAVAILABLE"],
+    fcmV1: ["UNAVAILABLE", "ABORTED", "CANCELLED"],
     instanceId: ["DEADLINE_EXCEEDED", "UNAVAILABLE"],
   },
   "internal-error": {

@@ -136,6 +136,7 @@ export {
   type RemovalReason,
 } from "./registration-store.ts";
 export { defaultAmbiguousPolicy, type RetryOptions, withRetry } from "./retry.ts";
+export { parseRetryAfter, readRetryAfter } from "./retry-after.ts";
 export type {
   CreateSenderOptions,
   SendAllOptions,
@@ -146,6 +147,7 @@ export type {
   SendOptions,
 } from "./sender.ts";
 export { SENDER_OPTION_NAMES } from "./sender-options.ts";
+export { serviceText, withoutSecrets } from "./service-text.ts";
 export type { AmbiguousPolicy, AttemptOptions, DownstreamTransport } from "./transport.ts";
 
 // the wire, for transports and the emulator
@@ -188,6 +190,7 @@ export {
   FcmV1SendResponseSchema,
   type FcmV1Webpush,
   FcmV1WebpushSchema,
+  QUOTA_FAILURE_TYPE,
   toSnakeCaseFields,
 } from "./wire/fcm-v1.ts";
 export { encodeGcmOptions, type GcmOptions } from "./wire/gcm-codec.ts";

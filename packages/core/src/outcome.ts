@@ -7,8 +7,12 @@ export interface ServiceAnswer {
   readonly status?: number;
   /** The service's own error string, for example `NotRegistered` or `DEVICE_UNREGISTERED`. */
   readonly error?: string;
-  /** Its explanation in words, cut to a few hundred characters. */
+  /** Its explanation in words. As all text of a server: at most 300 characters, without control characters. */
   readonly description?: string;
+  /** Beginning of the body of an HTTP answer that was no plain acceptance. At most 300 characters, without control characters. */
+  readonly body?: string;
+  /** Headers of an HTTP answer by which the service's support can find it, and `retry-after`. Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** `multicast_id` of the request this recipient was in, every digit kept. */
   readonly multicastId?: string;
 }

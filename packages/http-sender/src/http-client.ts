@@ -31,7 +31,17 @@ export interface HttpClientOptions {
   readonly connect?: TlsOptions | undefined;
   /** URL of an HTTP proxy; `false`: none, whatever the environment says; left out: as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say. */
   readonly proxy?: string | false | undefined;
+  /**
+   * Tells whether an answer says that the service has too much to do, so that fewer requests are made at once.
+   * @defaultValue status 429 or 503
+   */
+  readonly isOverload?: ((status: number, body: string) => boolean) | undefined;
   readonly clock?: Clock | undefined;
+}
+
+/** The default of `isOverload`. */
+export function isOverloadStatus(status: number): boolean {
+  return status === 429 || status === 503;
 }
 
 /** One request. */

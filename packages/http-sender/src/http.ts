@@ -5,7 +5,14 @@ import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } 
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { isLoopback } from "./endpoint.ts";
-import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
+import {
+  type HttpClient,
+  type HttpClientOptions,
+  type HttpFailureCode,
+  type HttpRequest,
+  type HttpResult,
+  isOverloadStatus,
+} from "./http-client.ts";
 import { textOf } from "./http-text.ts";
 import { environmentNamesProxy } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
@@ -43,6 +50,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     slots: createSlots(options.maxSockets),
     deadlines: createDeadlines(clock),
     maxResponseBytes: options.maxResponseBytes,
+    isOverload: options.isOverload ?? isOverloadStatus,
     onIdle: () => {
       for (const resolve of idle.splice(0)) resolve();
     },
@@ -159,6 +167,7 @@ interface Shared {
   readonly slots: Slots;
   readonly deadlines: Deadlines;
   readonly maxResponseBytes: number;
+  readonly isOverload: (status: number, body: string) => boolean;
   readonly onIdle: () => void;
 }
 
@@ -299,7 +308,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   }
 
   #finish(result: HttpResult): void {
-    const { pending, deadlines, slots, onIdle } = this.#shared;
+    const { pending, deadlines, slots, isOverload, onIdle } = this.#shared;
     const hadSlot = this.#phase === "dispatched";
     this.#phase = "over";
     deadlines.delete(this);
@@ -307,7 +316,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#forgetSignal?.();
     this.#resolve(result);
     if (hadSlot) {
-      if (this.#status === 429 || this.#status === 503) slots.overloaded(this.#epoch);
+      if (result.kind === "answer" && isOverload(result.status, result.body)) slots.overloaded(this.#epoch);
       else if (this.#status >= 200 && this.#status < 500) slots.healthy();
       slots.release();
     } else slots.withdraw(this);

@@ -2,7 +2,14 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import { type CancelTimer, type Clock, onAbort, steadyNow, systemClock, toSteady } from "@cloud-messaging/core";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
-import type { HttpClient, HttpClientOptions, HttpFailureCode, HttpRequest, HttpResult } from "./http-client.ts";
+import {
+  type HttpClient,
+  type HttpClientOptions,
+  type HttpFailureCode,
+  type HttpRequest,
+  type HttpResult,
+  isOverloadStatus,
+} from "./http-client.ts";
 import { textOf } from "./http-text.ts";
 import { Http2Connection } from "./http2-connection.ts";
 import type { AnswerProblem, Cancellable, Http2Request } from "./http2-stream.ts";
@@ -13,7 +20,7 @@ import { createSlowdownDetector, type SlowdownDetector } from "./slowdown.ts";
 export interface Http2ClientOptions
   extends Pick<
     HttpClientOptions,
-    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "closeTimeoutMs" | "connect" | "clock"
+    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "closeTimeoutMs" | "connect" | "clock" | "isOverload"
   > {
   /** Most connections. Another one is opened only when the streams of all others are taken. */
   readonly maxConnections: number;
@@ -330,15 +337,17 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
 
   onAnswer(status: number, headers: IncomingHttpHeaders, body: Buffer, problem: AnswerProblem | undefined): void {
     if (this.#phase === "over") return;
-    const { slots, slowdown, clock } = this.#pool;
-    if (status === 429 || status === 503) slots.overloaded(this.#epoch);
+    const { slots, slowdown, clock, options } = this.#pool;
+    const { isOverload = isOverloadStatus } = options;
+    const text = textOf(body);
+    if (isOverload(status, text)) slots.overloaded(this.#epoch);
     else if (slowdown.observe(clock.now() - this.#sentAt)) slots.overloaded(this.#epoch);
     else if (status >= 200 && status < 500) slots.healthy();
     this.#finish({
       kind: "answer",
       status,
       headers,
-      body: textOf(body),
+      body: text,
       ...(problem === undefined ? {} : { incomplete: problem }),
       sentAt: this.#sentAt,
     });

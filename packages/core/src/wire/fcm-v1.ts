@@ -161,6 +161,8 @@ export const FCM_ERROR_TYPE = "type.googleapis.com/google.firebase.fcm.v1.FcmErr
 export const APNS_ERROR_TYPE = "type.googleapis.com/google.firebase.fcm.v1.ApnsError";
 /** `@type` of the detail that names bad fields. */
 export const BAD_REQUEST_TYPE = "type.googleapis.com/google.rpc.BadRequest";
+/** `@type` of the detail that says which quota is used up. */
+export const QUOTA_FAILURE_TYPE = "type.googleapis.com/google.rpc.QuotaFailure";
 
 /** A field that is not what it should be counts as left out: what the others say must not be lost with it. */
 const lenient = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefined);
@@ -177,6 +179,18 @@ export const FcmV1ErrorDetailSchema = z.looseObject({
   reason: lenient(z.string()),
   /** `BadRequest`. */
   fieldViolations: lenient(objects(z.looseObject({ field: lenient(z.string()), description: lenient(z.string()) }))),
+  /** `QuotaFailure`. */
+  violations: lenient(
+    objects(
+      z.looseObject({
+        subject: lenient(z.string()),
+        description: lenient(z.string()),
+        quotaMetric: lenient(z.string()),
+        quotaId: lenient(z.string()),
+        quotaDimensions: lenient(z.record(z.string(), z.unknown())),
+      }),
+    ),
+  ),
 });
 /** What `FcmV1ErrorDetailSchema` reads. */
 export type FcmV1ErrorDetail = z.output<typeof FcmV1ErrorDetailSchema>;

@@ -121,6 +121,10 @@ describe("reading an error answer of FCM v1", () => {
     ],
     ["a quota", 429, error(429, "RESOURCE_EXHAUSTED", "Quota exceeded", fcm("QUOTA_EXCEEDED")), "quota-exceeded"],
     ["a quota without FcmError", 429, error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"), "quota-exceeded"],
+    ["ABORTED", 409, error(409, "ABORTED", "Conflict"), "unavailable"],
+    ["a bare 409", 409, "", "unavailable"],
+    ["CANCELLED", 499, error(499, "CANCELLED", "The operation was cancelled."), "unavailable"],
+    ["a bare 499", 499, "", "unavailable"],
     ["UNAVAILABLE", 503, error(503, "UNAVAILABLE", "The service is unavailable", fcm("UNAVAILABLE")), "unavailable"],
     ["INTERNAL", 500, error(500, "INTERNAL", "Internal error", fcm("INTERNAL")), "internal-error"],
     [
@@ -241,7 +245,7 @@ describe("reading an error answer of FCM v1", () => {
       error: "INVALID_ARGUMENT",
       description: "Disabled. – APNs: 410 Unregistered",
     });
-    expect(readFailure(500, "x".repeat(10_000), "device").service.description).toHaveLength(301);
+    expect(readFailure(500, "x".repeat(10_000), "device").service.description).toHaveLength(300);
     expect(readFailure(502, "<html><b>Bad</b>\n Gateway</html>", "device").service.description).toBe("Bad Gateway");
   });
 
@@ -263,5 +267,42 @@ describe("reading an error answer of FCM v1", () => {
     expect(isAboutAccessToken(readFailure(401, "", "device"))).toBe(true);
     const apnsKey = error(401, "UNAUTHENTICATED", "x", fcm("THIRD_PARTY_AUTH_ERROR"));
     expect(isAboutAccessToken(readFailure(401, apnsKey, "device"))).toBe(false);
+  });
+});
+
+describe("a 429 of FCM v1", () => {
+  const quota = (...violations: object[]) => ({ "@type": "type.googleapis.com/google.rpc.QuotaFailure", violations });
+  const DEVICE = "device-message-rate-exceeded";
+  const TOPIC = "topics-message-rate-exceeded";
+  const PROJECT = "quota-exceeded";
+
+  it.each<[object, RecipientKind, ErrorCode]>([
+    [{ subject: "device:abc", description: "Too many messages" }, "device", DEVICE],
+    [{ subject: "project:demo", description: "Message rate per device exceeded" }, "device", DEVICE],
+    [{ quotaId: "MessagesPerMinutePerProjectPerDevice" }, "device", DEVICE],
+    [{ quotaMetric: "fcm.googleapis.com/device_messages" }, "device", DEVICE],
+    [{ quotaDimensions: { registration_token: "abc" } }, "device", DEVICE],
+    [{ description: "DeviceMessageRateExceeded" }, "group", DEVICE],
+    [{ subject: "projects/demo/topics/news" }, "topic", TOPIC],
+    [{ description: "Topics message rate exceeded" }, "topic", TOPIC],
+    [{ subject: "topic:news", description: "per device" }, "topic", TOPIC],
+    [{ subject: "project:my-device-app", description: "Requests per minute" }, "device", PROJECT],
+    [{ subject: "projects/topic-news/x" }, "topic", PROJECT],
+    [{ description: "Messages per minute per project to all devices" }, "device", PROJECT],
+    [{ quotaId: "SendRequestsPerMinutePerProject" }, "device", PROJECT],
+    [{ quotaId: "SendRequestsPerMinutePerProject" }, "topic", PROJECT],
+    [{ subject: 5, description: null, quotaDimensions: [] }, "device", PROJECT],
+    [{}, "device", PROJECT],
+  ])("that says %j to a %s is %s", (violation, kind, code) => {
+    const body = error(429, "RESOURCE_EXHAUSTED", "Quota exceeded.", fcm("QUOTA_EXCEEDED"), quota(violation));
+    expect(readFailure(429, body, kind).code).toBe(code);
+  });
+
+  it("is read by its message where no detail says which quota is used up", () => {
+    const body = (message: string) => error(429, "RESOURCE_EXHAUSTED", message, fcm("QUOTA_EXCEEDED"));
+    expect(readFailure(429, body("Device message rate exceeded"), "device").code).toBe(DEVICE);
+    expect(
+      readFailure(429, body("Quota exceeded for 'Requests per minute' of consumer 'project_number:1'"), "device").code,
+    ).toBe(PROJECT);
   });
 });

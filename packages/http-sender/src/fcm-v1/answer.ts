@@ -10,10 +10,12 @@ import {
   narrowErrorCode,
   outcomeKindFor,
   type ServiceAnswer,
+  serviceText,
 } from "@cloud-messaging/core";
+import { readErrorBody } from "../error-body.ts";
+import { narrowQuota, type RecipientKind } from "./quota-failure.ts";
 
-/** What kind of recipient the answer is about: only a device has a token that can be bad. */
-export type RecipientKind = "device" | "group" | "topic";
+export type { RecipientKind } from "./quota-failure.ts";
 
 /** What an answer that is not 200 says. */
 export interface FcmV1Failure {
@@ -21,10 +23,10 @@ export interface FcmV1Failure {
   readonly service: ServiceAnswer;
   /** In words, where the table's own action would mislead. */
   readonly detail?: string;
+  /** The JSON of the answer, for its `google.rpc.RetryInfo`. */
+  readonly json?: unknown;
 }
 
-/** Longest text kept of what the service said. Unit: characters. */
-const MAX_DESCRIPTION = 300;
 /** From the first word on: further in, it may be a value of the message's that the service merely repeats. */
 const ABOUT_TOKEN =
   /^\s*(?:(?:The |This )?(?:FCM )?(?:registration token|installation id|fid)(?: provided)? is (?:not (?:a )?valid\b|invalid\b)|(?:Invalid|Not a valid) (?:FCM )?(?:registration token|installation id|fid)\b)/i;
@@ -51,17 +53,18 @@ export function readFailure(
   hasOtherFault: () => boolean,
   secret = "",
 ): FcmV1Failure {
-  const error = readError(body);
-  // where it is shown, and not where it is read: a short secret may be a word of the service's own
-  const shown = (text: string): string => (secret === "" ? text : text.replaceAll(secret, "…"));
-  const details = error.details;
+  const { json, description } = readErrorBody(body, secret);
+  // secrets are taken out where text is shown, and not where it is read: a short secret may be a word of the service's own
+  const error = json === undefined ? { ...NOT_JSON, message: readErrorBody(body, "").description } : readError(json);
+  const { details } = error;
   const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE && detail.errorCode !== undefined)?.errorCode;
   const apns = details.find((detail) => detail["@type"] === APNS_ERROR_TYPE);
   const word = fcm ?? error.status;
+  const said = describe(json === undefined ? description : error.message, apns, secret);
   const service: ServiceAnswer = {
     status,
-    ...(word === undefined ? {} : { error: shown(word) }),
-    ...describe(error.message, apns, shown),
+    ...(word === undefined ? {} : { error: serviceText(word, [secret]) }),
+    ...(said === "" ? {} : { description: said }),
   };
   const code = codeOf(fcm, error.status, status);
 
@@ -88,7 +91,8 @@ export function readFailure(
         "The service knows no such project or address: check projectId and endpoint. No token was removed for it.",
     };
   }
-  return { code, service };
+  if (code === "quota-exceeded") return { code: narrowQuota(details, error.message, recipient), service, json };
+  return { code, service, json };
 }
 
 /** What of the message is wrong, where the words say it. Never that the token is: that takes more than words anywhere in a text. */
@@ -108,28 +112,13 @@ interface ReadError {
   readonly details: readonly FcmV1ErrorDetail[];
 }
 
-function readError(body: string): ReadError {
-  const plain = { status: undefined, details: [] };
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch {
-    // a front end or a proxy answered in HTML or text
-    return {
-      ...plain,
-      message:
-        body.trim() === ""
-          ? undefined
-          : body
-              .replace(/<[^>]*>/g, " ")
-              .replace(/\s+/g, " ")
-              .trim(),
-    };
-  }
+const NOT_JSON = { status: undefined, details: [] } as const;
+
+function readError(json: unknown): ReadError {
   const parsed = FcmV1ErrorResponseSchema.safeParse(json);
-  if (!parsed.success) return { ...plain, message: undefined };
+  if (!parsed.success) return { ...NOT_JSON, message: undefined };
   const { error } = parsed.data;
-  if (typeof error === "string") return { ...plain, message: error };
+  if (typeof error === "string") return { ...NOT_JSON, message: error };
   return { message: error.message, status: error.status, details: error.details ?? [] };
 }
 
@@ -160,13 +149,7 @@ function doubtOf(
   return ABOUT_APNS_TOKEN.test(message ?? "") || APNS_TOKEN_REASONS.has(apns?.reason) ? "suspect" : "none";
 }
 
-function describe(
-  message: string | undefined,
-  apns: FcmV1ErrorDetail | undefined,
-  shown: (text: string) => string,
-): { description?: string } {
+function describe(message: string | undefined, apns: FcmV1ErrorDetail | undefined, secret: string): string {
   const said = apns === undefined ? undefined : `APNs: ${[apns.statusCode, apns.reason].filter(Boolean).join(" ")}`;
-  const text = shown([message, said].filter(Boolean).join(" – "));
-  if (text === "") return {};
-  return { description: text.length <= MAX_DESCRIPTION ? text : `${text.slice(0, MAX_DESCRIPTION)}…` };
+  return serviceText([message, said].filter(Boolean).join(" – "), [secret]);
 }

@@ -1,4 +1,4 @@
-import { AuthenticationError, MESSAGING_SCOPE } from "@cloud-messaging/core";
+import { AuthenticationError, MESSAGING_SCOPE, serviceText } from "@cloud-messaging/core";
 import type { GoogleAuth } from "google-auth-library";
 import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 import { ProviderFile, providerFromFile, readJsonFile } from "./provider-file.ts";
@@ -81,7 +81,7 @@ function asTokenError(error: unknown): Error {
     response?: { status?: unknown; data?: { error?: unknown } };
   };
   const httpStatus = Number(response?.status ?? status);
-  const word = typeof response?.data?.error === "string" ? ` (${response.data.error})` : "";
+  const word = typeof response?.data?.error === "string" ? ` (${serviceText(response.data.error)})` : "";
   if (httpStatus >= 400 && httpStatus < 500 && httpStatus !== 408 && httpStatus !== 429) {
     return new AuthenticationError(`the default credentials are refused, HTTP ${httpStatus}${word}`);
   }

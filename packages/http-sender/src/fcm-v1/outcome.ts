@@ -4,9 +4,10 @@ import {
   failureOutcome,
   outcomeKindFor,
   type RecipientOutcome,
+  readRetryAfter,
 } from "@cloud-messaging/core";
+import { answerOf, readErrorBody, statusOf } from "../error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http-client.ts";
-import { parseRetryAfter } from "../retry-after.ts";
 import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts";
 
 /** One request: to whom, and with what. */
@@ -53,55 +54,79 @@ export function readResult(
     return written ? ambiguousOutcome(code, facts) : failureOutcome(code, facts);
   }
   const { status, sentAt } = result;
-  if (status === 200) return readAccepted(result, recipient);
+  if (status >= 200 && status < 300) return readAccepted(result, recipient, token);
   const failure = readFailure(status, result.body, kind, hasOtherFault, token);
   if (isAboutAccessToken(failure)) return TOKEN_REFUSED;
-  const { code, service } = failure;
+  const { code, json } = failure;
+  const service = { ...answerOf(result, token), ...failure.service };
   return failureOutcome(code, {
     recipient,
     sentAt,
     service,
-    retryAfterMs: outcomeKindFor(code) === "retryable" ? parseRetryAfter(retryAfterOf(result), now) : undefined,
+    retryAfterMs:
+      outcomeKindFor(code) === "retryable" ? readRetryAfter(result.headers["retry-after"], json, now) : undefined,
     ...(outcomeKindFor(code) === "rejected" ? { detail: failure.detail ?? service.description } : {}),
   });
 }
 
-/** A 200 is an acceptance once it can be read as one: an answer that was cut off, or is a proxy's page, says nothing certain. */
-function readAccepted({ body, incomplete, sentAt, status }: HttpAnswer, recipient: string): RecipientOutcome {
-  const service = { status };
-  if (incomplete !== undefined) {
-    return ambiguousOutcome(incomplete.code, { recipient, sentAt, service, detail: incomplete.detail });
-  }
+/**
+ * A 200 is an acceptance once it can be read as one: an answer that was cut off, or is a proxy's page, says nothing certain. Nor does any
+ * other status of success, which this service does not have.
+ */
+function readAccepted(answered: HttpAnswer, recipient: string, token: string): RecipientOutcome {
+  const { body, incomplete, sentAt, status } = answered;
+  const doubt = (code: ErrorCode, detail: string): RecipientOutcome => {
+    const { description } = readErrorBody(body, token);
+    const service = { ...answerOf(answered, token), ...(description === undefined ? {} : { description }) };
+    return ambiguousOutcome(code, { recipient, sentAt, service, detail });
+  };
+  if (status !== 200) return doubt("unexpected-status", `status ${status} is none that this service answers with`);
+  if (incomplete !== undefined) return doubt(incomplete.code, incomplete.detail);
   let answer: unknown;
   try {
     answer = JSON.parse(body);
   } catch {
-    const detail = body.trim() === "" ? "the answer is empty" : "the answer is not JSON";
-    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail });
+    return doubt("invalid-response", body.trim() === "" ? "the answer is empty" : "the answer is not JSON");
   }
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
-    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail: "the answer is not an object" });
+    return doubt("invalid-response", "the answer is not an object");
   }
   const { name, error } = answer as { name?: unknown; error?: unknown };
   if (name === undefined && error !== undefined) {
-    const detail = "the answer's status says that the message was taken, and its text that it was not";
-    return ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail });
+    return doubt(
+      "invalid-response",
+      "the answer's status says that the message was taken, and its text that it was not",
+    );
   }
   // a device group may be answered with an empty object
-  const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service } as const;
+  const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service: statusOf(answered) } as const;
   return typeof name === "string" ? { ...accepted, messageId: name } : accepted;
 }
 
 /** The outcome when the new access token was refused like the one before. */
 export function refusedToken(
-  { status, body, sentAt }: HttpAnswer,
+  answer: HttpAnswer,
   { recipient, kind, hasOtherFault }: RequestFacts,
   token: string,
 ): RecipientOutcome {
-  const { code, service } = readFailure(status, body, kind, hasOtherFault, token);
+  const { status, body, sentAt } = answer;
+  const failure = readFailure(status, body, kind, hasOtherFault, token);
+  const service = { ...answerOf(answer, token), ...failure.service };
   const detail =
     "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
-  return failureOutcome(code, { recipient, sentAt, service, detail });
+  return failureOutcome(failure.code, { recipient, sentAt, service, detail });
+}
+
+/** Tells whether the service as a whole has too much to do: a 429 about one device or topic does not say so. */
+export function isOverload(status: number, body: string): boolean {
+  if (status === 503) return true;
+  const noOtherFault = (): boolean => false;
+  // of whom the 429 speaks is not known here: as if of a device, and as if of a topic
+  return (
+    status === 429 &&
+    readFailure(status, body, "device", noOtherFault).code === "quota-exceeded" &&
+    readFailure(status, body, "topic", noOtherFault).code === "quota-exceeded"
+  );
 }
 
 /** Whether an answer that does not refuse the token shows that it is good: an overloaded front end has not looked at it. */
@@ -120,8 +145,3 @@ export const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed", NotSent>> = {
   timeout: { code: "timeout", detail: "the project's quota left no room in time" },
   closed: { code: "closed", detail: "the sender was closed while the message waited for the project's quota" },
 };
-
-function retryAfterOf({ headers }: HttpAnswer): string | undefined {
-  const value = headers["retry-after"];
-  return Array.isArray(value) ? value[0] : value;
-}

@@ -8,14 +8,15 @@ import {
   OAuthErrorResponseSchema,
   OAuthTokenResponseSchema,
   readInput,
+  readRetryAfter,
   type ServiceAccountKey,
   ServiceAccountKeySchema,
+  serviceText,
 } from "@cloud-messaging/core";
 import { SignJWT } from "jose";
 import { parseEndpoint } from "../endpoint.ts";
 import { createHttpClient } from "../http.ts";
 import type { HttpAnswer, TlsOptions } from "../http-client.ts";
-import { parseRetryAfter } from "../retry-after.ts";
 import { type AccessToken, type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 
 /** Where Google exchanges grants. Source: docs/protocol/fcm-v1.md#authentication */
@@ -151,14 +152,14 @@ function readToken(answer: HttpAnswer, now: number): AccessToken {
 function refusalOf(answer: HttpAnswer, host: string, now: number): Error {
   const parsed = OAuthErrorResponseSchema.safeParse(readJson(answer.body));
   const said = parsed.success
-    ? [parsed.data.error, parsed.data.error_description].filter(Boolean).join(": ").slice(0, 200)
+    ? serviceText([parsed.data.error, parsed.data.error_description].filter(Boolean).join(": "))
     : `HTTP ${answer.status}`;
   if (answer.status >= 400 && answer.status < 500 && answer.status !== 408 && answer.status !== 429) {
     return new AuthenticationError(
       `${host} refuses the service account (${said}): check that its key has not been revoked, that the account is enabled, and this machine's clock`,
     );
   }
-  const retryAfterMs = parseRetryAfter(headerOf(answer, "retry-after"), now);
+  const retryAfterMs = readRetryAfter(answer.headers["retry-after"], undefined, now);
   return new AccessTokenUnavailableError("unavailable", `${host} gives no access token now (${said})`, retryAfterMs);
 }
 

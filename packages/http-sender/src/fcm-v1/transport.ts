@@ -30,6 +30,7 @@ import { createNotices } from "./notices.ts";
 import type { FcmV1TransportOptions } from "./options.ts";
 import { hasOtherFault } from "./other-faults.ts";
 import {
+  isOverload,
   isPastAuthentication,
   type NotSent,
   notSent,
@@ -116,6 +117,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
     maxResponseBytes: settings.maxResponseBytes,
     connect: settings.connect,
     proxy: settings.proxy,
+    isOverload,
     clock,
   });
   return new FcmV1({
@@ -144,7 +146,7 @@ function createClient(
     ...common
   }: Pick<
     Parameters<typeof createHttpClient>[0],
-    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "connect" | "proxy" | "clock"
+    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "connect" | "proxy" | "isOverload" | "clock"
   > & {
     readonly maxRequests: number;
     readonly maxSockets: number | undefined;

@@ -11,14 +11,14 @@ import {
   parseExactJson,
   type RecipientOutcome,
   type RegistrationToken,
+  readRetryAfter,
   type ServiceAnswer,
   type Target,
   tokenProblem,
 } from "@cloud-messaging/core";
 import { isGoogleHost } from "../endpoint.ts";
+import { answerOf, errorText, isWord, readErrorBody, statusOf } from "../error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http.ts";
-import { parseRetryAfter } from "../retry-after.ts";
-import { describeBody, errorText, errorWordOf, isWord } from "./answer-text.ts";
 import type { GcmHttpFormat } from "./codec.ts";
 
 /** What a result is read against. */
@@ -63,15 +63,14 @@ export function outcomesOf(result: HttpResult, facts: RequestFacts): RecipientOu
 /** A status other than 200: the same for every recipient. The status counts even where the body did not come whole. */
 function refused(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const { status, sentAt } = answer;
-  const word = errorWordOf(answer.body);
-  const description = describeBody(answer.body, facts.secret);
+  const { json, word, description } = readErrorBody(answer.body, facts.secret);
   const code = codeOfRefusal(status, word, description);
   const service: ServiceAnswer = {
-    status,
+    ...answerOf(answer, facts.secret),
     ...(word === undefined || description === undefined ? {} : { error: description }),
     ...(description === undefined ? {} : { description }),
   };
-  const retryAfterMs = retryAfter(answer, facts);
+  const retryAfterMs = readRetryAfter(answer.headers["retry-after"], json, facts.now);
   const detail = detailOfRefusal(code, description, facts);
   return facts.recipients.map((recipient) =>
     failureOutcome(code, {
@@ -108,8 +107,8 @@ function unread(
   detail: string,
   code: ErrorCode = "invalid-response",
 ): RecipientOutcome[] {
-  const description = describeBody(answer.body, facts.secret);
-  const service = { status: answer.status, ...(description === undefined ? {} : { description }) };
+  const { description } = readErrorBody(answer.body, facts.secret);
+  const service = { ...answerOf(answer, facts.secret), ...(description === undefined ? {} : { description }) };
   return facts.recipients.map((recipient) =>
     ambiguousOutcome(code, { recipient, detail, service, sentAt: answer.sentAt }),
   );
@@ -129,33 +128,35 @@ function readJson(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   if (Array.isArray(results)) return readResults(results, answer, facts);
   const [recipient = ""] = facts.recipients;
   const single = facts.recipients.length === 1;
-  const { sentAt, status } = answer;
+  const { sentAt } = answer;
   if (isWord(error)) {
     const byWord = errorCodeFor("gcmHttp", error);
     // the whole answer is one word: where it is about a token, it does not say about which of several
     const code = single || outcomeKindFor(byWord) !== "unregistered" ? byWord : "invalid-argument";
     const facts_ = {
       sentAt,
-      service: { status, error: errorText(error, facts.secret) },
-      retryAfterMs: retryAfter(answer, facts),
+      service: { ...answerOf(answer, facts.secret), error: errorText(error, facts.secret) },
+      retryAfterMs: readRetryAfter(answer.headers["retry-after"], body, facts.now),
     };
     return facts.recipients.map((each) => failureOutcome(code, { recipient: each, ...facts_ }));
   }
   if (toMany && (typeof message_id === "string" || typeof message_id === "number")) {
-    return [{ kind: "accepted", recipient, attempts: 1, sentAt, messageId: String(message_id), service: { status } }];
+    return [
+      { kind: "accepted", recipient, attempts: 1, sentAt, messageId: String(message_id), service: statusOf(answer) },
+    ];
   }
   if (!toMany && single && isCount(success) && isCount(failure)) {
-    return [
-      groupOutcome({ success, failure, failedRegistrationIds: strings(failed_registration_ids) }, recipient, answer),
-    ];
+    return [groupOutcome({ success, failure, failedRegistrationIds: strings(failed_registration_ids) }, answer, facts)];
   }
   return unread(answer, facts, "the answer is JSON, and not an answer of this service");
 }
 
-function groupOutcome(group: GroupResult, recipient: string, answer: HttpAnswer): RecipientOutcome {
-  const { sentAt, status } = answer;
-  if (group.success > 0) return { kind: "accepted", recipient, attempts: 1, sentAt, group, service: { status } };
-  return { ...failureOutcome("group-failed", { recipient, sentAt, service: { status } }), group } as RecipientOutcome;
+function groupOutcome(group: GroupResult, answer: HttpAnswer, { recipients, secret }: RequestFacts): RecipientOutcome {
+  const { sentAt } = answer;
+  const [recipient = ""] = recipients;
+  if (group.success > 0) return { kind: "accepted", recipient, attempts: 1, sentAt, group, service: statusOf(answer) };
+  const service = answerOf(answer, secret);
+  return { ...failureOutcome("group-failed", { recipient, sentAt, service }), group } as RecipientOutcome;
 }
 
 // Digits that are too many for a JavaScript number. Inside a JSON string a quote is always escaped, so this can only be the key itself.
@@ -166,11 +167,11 @@ function readResults(results: readonly unknown[], answer: HttpAnswer, facts: Req
   if (results.length !== recipients.length) {
     return unread(answer, facts, `the answer has ${results.length} results for ${recipients.length} recipients`);
   }
-  const { sentAt, status } = answer;
+  const { sentAt } = answer;
   const multicastId = MULTICAST_ID.exec(answer.body)?.[1];
   // one object for all who were accepted
-  const service: ServiceAnswer = multicastId === undefined ? { status } : { status, multicastId };
-  const retryAfterMs = retryAfter(answer, facts);
+  const service: ServiceAnswer = { ...statusOf(answer), ...(multicastId === undefined ? {} : { multicastId }) };
+  const retryAfterMs = readRetryAfter(answer.headers["retry-after"], undefined, facts.now);
   const outcomes = new Array<RecipientOutcome>(results.length);
   for (let position = 0; position < results.length; position++) {
     const recipient = recipients[position] as string;
@@ -211,7 +212,7 @@ function readPlainText(answer: HttpAnswer, facts: RequestFacts): RecipientOutcom
     const at = line.indexOf("=");
     if (at > 0) fields.set(line.slice(0, at), line.slice(at + 1).trim());
   }
-  const { sentAt, status } = answer;
+  const { sentAt } = answer;
   const [recipient = ""] = facts.recipients;
   const messageId = fields.get("id");
   const error = fields.get("Error");
@@ -225,20 +226,15 @@ function readPlainText(answer: HttpAnswer, facts: RequestFacts): RecipientOutcom
         attempts: 1,
         sentAt,
         messageId,
-        service: { status },
+        service: statusOf(answer),
         ...(superseded ? { canonicalRegistrationId: canonical as RegistrationToken } : {}),
       },
     ];
   }
   if (!isWord(error)) return unread(answer, facts, "the answer has neither id= nor Error=");
-  const service = { status, error: errorText(error, facts.secret) };
-  const retryAfterMs = retryAfter(answer, facts);
+  const service = { ...answerOf(answer, facts.secret), error: errorText(error, facts.secret) };
+  const retryAfterMs = readRetryAfter(answer.headers["retry-after"], undefined, facts.now);
   return [failureOutcome(errorCodeFor("gcmHttp", error), { recipient, sentAt, service, retryAfterMs })];
-}
-
-function retryAfter(answer: HttpAnswer, facts: RequestFacts): number | undefined {
-  const value = answer.headers["retry-after"];
-  return value === undefined ? undefined : parseRetryAfter(String(value), facts.now);
 }
 
 /** Whether an answer speaks of tokens one by one, as only this service does. */

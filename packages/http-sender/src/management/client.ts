@@ -16,6 +16,7 @@ import {
   publish,
   type RecipientOutcome,
   readOptions,
+  readRetryAfter,
   type ServiceAnswer,
   steadyNow,
   tokenProblem,
@@ -23,9 +24,8 @@ import {
 } from "@cloud-messaging/core";
 import { z } from "zod";
 import { isGoogleHost } from "../endpoint.ts";
-import { describeBody, errorText, errorWordOf } from "../gcm/answer-text.ts";
+import { answerOf, errorText, readErrorBody } from "../error-body.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http.ts";
-import { parseRetryAfter } from "../retry-after.ts";
 import type { Authorization } from "./authorization.ts";
 import { type Bounds, createManagementRetries, type ManagementRetries } from "./retries.ts";
 
@@ -63,6 +63,8 @@ export type CallResult =
       readonly kind: "ok";
       readonly body: Readonly<Record<string, unknown>>;
       readonly answer: HttpAnswer;
+      /** The answer, for the outcome of something in it that cannot be understood. */
+      readonly service: ServiceAnswer;
       /** How long the service asks to wait before it is asked again. Unit: milliseconds. */
       readonly retryAfterMs: number | undefined;
       /** A word of the answer as it may be shown: without the credentials, and of bounded length. */
@@ -182,8 +184,8 @@ export class ManagementClient {
     const { incomplete, body: text, sentAt, status } = result;
     if (status < 200 || status >= 300) return this.#refused(result, secret);
     const unread = (code: ErrorCode, detail: string): CallResult => {
-      const description = describeBody(text, secret);
-      const service = { status, ...(description === undefined ? {} : { description }) };
+      const { description } = readErrorBody(text, secret);
+      const service = { ...answerOf(result, secret), ...(description === undefined ? {} : { description }) };
       return failed((recipient) => ambiguousOutcome(code, { recipient, detail, sentAt, service }), result, secret);
     };
     if (status !== 200) return unread("unexpected-status", `status ${status} is none that this service answers with`);
@@ -195,27 +197,26 @@ export class ManagementClient {
           kind: "ok",
           body,
           answer: result,
-          retryAfterMs: this.#retryAfter(result),
+          service: answerOf(result, secret),
+          retryAfterMs: this.#retryAfter(result, body),
           textOf: (word) => errorText(word, secret),
         };
   }
 
-  #retryAfter({ headers }: HttpAnswer): number | undefined {
-    const value = headers["retry-after"];
-    return value === undefined ? undefined : parseRetryAfter(String(value), this.#parts.clock.now());
+  #retryAfter({ headers }: HttpAnswer, json: unknown): number | undefined {
+    return readRetryAfter(headers["retry-after"], json, this.#parts.clock.now());
   }
 
   #refused(answer: HttpAnswer, secret: string): CallResult {
     const { status, sentAt } = answer;
-    const word = errorWordOf(answer.body);
-    const description = describeBody(answer.body, secret);
+    const { json, word, description } = readErrorBody(answer.body, secret);
     const code = this.#codeOf(status, word);
     const service: ServiceAnswer = {
-      status,
+      ...answerOf(answer, secret),
       ...(word === undefined || description === undefined ? {} : { error: description }),
       ...(description === undefined ? {} : { description }),
     };
-    const retryAfterMs = this.#retryAfter(answer);
+    const retryAfterMs = this.#retryAfter(answer, json);
     const gone = code === "endpoint-gone" && !isGoogleHost(this.#parts.host);
     const action = gone ? `Nothing answers at this address of ${this.#parts.host}.` : errorRow(code).action;
     const detail = description === undefined ? action : `${description} – ${action}`;

@@ -1,4 +1,4 @@
-import { type DeviceGroupRequest, readOptions, systemClock } from "@cloud-messaging/core";
+import { ambiguousOutcome, type DeviceGroupRequest, readOptions, systemClock } from "@cloud-messaging/core";
 import { atEmulator } from "../emulator-environment.ts";
 import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
@@ -155,17 +155,9 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     }
     const key = result.body["notification_key"];
     if (typeof key !== "string" || key === "") {
-      const { status, sentAt } = result.answer;
       const detail = "the answer has no notification_key";
-      return {
-        kind: "ambiguous",
-        recipient: group,
-        attempts: 1,
-        code: "invalid-response",
-        detail,
-        sentAt,
-        service: { status },
-      };
+      const { sentAt } = result.answer;
+      return ambiguousOutcome("invalid-response", { recipient: group, detail, sentAt, service: result.service });
     }
     remember(group, key, call);
     return { kind: "ok", notificationKey: key };

@@ -5,10 +5,11 @@ import {
   errorCodeFor,
   failureOutcome,
   type SendReport,
+  type ServiceAnswer,
   type TopicBatchRequest,
 } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
-import { isWord } from "../gcm/answer-text.ts";
+import { isWord, statusOf } from "../error-body.ts";
 import type { HttpAnswer } from "../http.ts";
 import {
   type CallOptions,
@@ -126,17 +127,17 @@ type Answered = Extract<CallResult, { kind: "ok" }>;
 
 interface Base {
   readonly sentAt: number;
-  readonly service: { readonly status: number };
+  readonly service: ServiceAnswer;
 }
 
 /** One outcome per position; the whole batch is in doubt when the answer does not have as many results as there are tokens. */
 function eachResult<T>(
   tokens: readonly string[],
-  { body, answer: { status, sentAt } }: Answered,
+  { body, answer }: Answered,
   read: (token: string, entry: Partial<Record<string, unknown>>, base: Base) => T | FailedOutcome,
 ): (T | FailedOutcome)[] {
   const results = body["results"];
-  const base = { sentAt, service: { status } };
+  const base = { sentAt: answer.sentAt, service: statusOf(answer) };
   if (!Array.isArray(results) || results.length !== tokens.length) {
     const detail = `the answer has ${Array.isArray(results) ? results.length : "no"} results for ${tokens.length} tokens`;
     return tokens.map((recipient) => ambiguousOutcome("invalid-response", { recipient, detail, ...base }));

@@ -1,5 +1,6 @@
 import { type AcceptedOutcome, failureOutcome, type SendReport } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
+import { answerOf, statusOf } from "../error-body.ts";
 import { readFailure } from "../fcm-v1/answer.ts";
 import {
   type CallOptions,
@@ -44,8 +45,8 @@ export function createTopicSubscriptionsBackend(
         const result = await client.call({ ...request(token), recipients: 1, ...bounds });
         const { answer } = result;
         if (answer !== undefined && isDone(answer.status)) {
-          const { status, sentAt } = answer;
-          return [{ kind: "accepted", recipient: token, attempts: 1, sentAt, service: { status } }];
+          const { sentAt } = answer;
+          return [{ kind: "accepted", recipient: token, attempts: 1, sentAt, service: statusOf(answer) }];
         }
         return [failureOf(result, token)];
       }),
@@ -117,7 +118,9 @@ function failureOf(result: CallResult, recipient: string): FailedOutcome {
   const { answer, secret } = result;
   const outcome = result.outcomeFor(recipient);
   if (answer === undefined || (answer.status >= 200 && answer.status < 300)) return outcome;
-  const { code, service, detail } = readFailure(answer.status, answer.body, "device", () => false, secret);
+  const failure = readFailure(answer.status, answer.body, "device", () => false, secret);
+  const { code, detail } = failure;
+  const service = { ...answerOf(answer, secret), ...failure.service };
   const retryAfterMs = outcome.kind === "retryable" ? outcome.retryAfterMs : undefined;
   return failureOutcome(code, { recipient, sentAt: answer.sentAt, service, detail, retryAfterMs }) as FailedOutcome;
 }
