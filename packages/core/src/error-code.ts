@@ -103,7 +103,7 @@ export const ERROR_CODES = {
     verdict: "reject",
     action: "Send less: 4096 bytes of data keys and values, 2048 to topics.",
     gcmHttp: ["MessageTooBig"],
-    text: /message is too big|payload .*(too (big|large)|exceeds)/i,
+    text: /message (is )?too (big|large)|payload .*(too (big|large)|exceeds)/i,
   },
   "request-too-big": {
     meaning: "The whole request is larger than the service's front end takes",

@@ -73,7 +73,7 @@ export {
   parseCondition,
 } from "./message/condition.ts";
 export { type ControlMessage, ControlMessageSchema } from "./message/control.ts";
-export type { JsonValue } from "./message/data.ts";
+export { type DataValue, toData } from "./message/data.ts";
 // messages
 export {
   type DownstreamMessage,
@@ -87,6 +87,7 @@ export {
   refuseV1Only,
 } from "./message/downstream.ts";
 export { fidProblem, isFid, isTokenOfInstallation } from "./message/fid.ts";
+export type { JsonValue } from "./message/json.ts";
 export { type Notification, NotificationSchema } from "./message/notification.ts";
 export {
   isReservedDataKey,

@@ -103,7 +103,8 @@ class GcmMessage implements Message {
     const [key, value] = args;
     const fields = this.params[what] ?? {};
     this.params[what] = fields;
-    fields[key as string] = value;
+    // defines an own key, whatever it is called: an assignment to __proto__ would be lost
+    Object.defineProperty(fields, key as string, { value, enumerable: true, configurable: true, writable: true });
     return value;
   }
 }

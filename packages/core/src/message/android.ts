@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DataSchema } from "./data.ts";
+import { NonEmptyTextSchema, TextSchema } from "./text.ts";
 
 /** Longest time to live an Android block can ask for: four weeks. Unit: seconds. Source: docs/protocol/fcm-v1.md#limits */
 const MAX_TTL_SEC = 2_419_200;
@@ -10,7 +11,7 @@ export const AnalyticsLabelSchema = z
   .regex(/^[a-zA-Z0-9\-_.~%]{1,50}$/, "must have 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ %");
 
 /** The address of a picture that the device loads. */
-export const ImageUrlSchema = z.string().regex(/^https?:\/\/[^\s/]+/, "must be an http or https URL");
+export const ImageUrlSchema = TextSchema.regex(/^https?:\/\/[^\s/]+/, "must be an http or https URL");
 
 const ColorSchema = z.string().regex(/^#[0-9a-fA-F]{6}$/, "must have the form #rrggbb");
 const DurationMsSchema = z.number().min(0);
@@ -119,19 +120,19 @@ const LightSettingsSchema = z.strictObject({
 
 /** The fields of a notification in either of the Android blocks. */
 export const androidNotificationShape = {
-  title: z.string().optional(),
-  body: z.string().optional(),
-  icon: z.string().optional(),
+  title: TextSchema.optional(),
+  body: TextSchema.optional(),
+  icon: TextSchema.optional(),
   color: ColorSchema.optional(),
-  sound: z.string().optional(),
-  tag: z.string().optional(),
-  clickAction: z.string().optional(),
-  bodyLocKey: z.string().optional(),
-  bodyLocArgs: z.array(z.string()).optional(),
-  titleLocKey: z.string().optional(),
-  titleLocArgs: z.array(z.string()).optional(),
-  channelId: z.string().optional(),
-  ticker: z.string().optional(),
+  sound: TextSchema.optional(),
+  tag: TextSchema.optional(),
+  clickAction: TextSchema.optional(),
+  bodyLocKey: TextSchema.optional(),
+  bodyLocArgs: z.array(TextSchema).optional(),
+  titleLocKey: TextSchema.optional(),
+  titleLocArgs: z.array(TextSchema).optional(),
+  channelId: TextSchema.optional(),
+  ticker: TextSchema.optional(),
   sticky: z.boolean().optional(),
   eventTime: z.iso.datetime({ offset: true, error: "must be an RFC 3339 time, 2026-11-22T09:30:00Z" }).optional(),
   localOnly: z.boolean().optional(),
@@ -162,9 +163,9 @@ export const AndroidNotificationSchema = z.strictObject(androidNotificationShape
 
 /** The fields that both Android blocks have. */
 export const androidCommonShape = {
-  collapseKey: z.string().min(1, "must not be empty").optional(),
+  collapseKey: NonEmptyTextSchema.optional(),
   timeToLiveSec: z.number().min(0).max(MAX_TTL_SEC).optional(),
-  restrictedPackageName: z.string().min(1, "must not be empty").optional(),
+  restrictedPackageName: NonEmptyTextSchema.optional(),
   data: DataSchema.optional(),
   analyticsLabel: AnalyticsLabelSchema.optional(),
   directBootOk: z.boolean().optional(),

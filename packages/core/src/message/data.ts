@@ -1,12 +1,9 @@
 import { z } from "zod";
+import { type FieldProblem, InvalidMessageError, pathOf } from "../errors.ts";
+import { copyJson, describeObject, isPlainObject, type JsonValue } from "./json.ts";
 import { isReservedDataKey } from "./payload.ts";
+import { LONE_SURROGATE } from "./text.ts";
 import { describeType } from "./token.ts";
-
-/** What JSON can hold. */
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
-
-/** Checks that a value is JSON. */
-export const JsonValueSchema: z.ZodType<JsonValue, JsonValue> = z.json();
 
 /**
  * The app's own keys and values. Strings only: that is all an app ever receives. Reserved keys are refused. What comes out is a copy, so
@@ -28,31 +25,13 @@ export const DataSchema: z.ZodType<Readonly<Record<string, string>>, Readonly<Re
     return copy as Record<string, string>;
   });
 
-/** Whether a value is an object as `{}` makes them: one of another kind may hold what its keys do not show. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // from another realm (a vm, a test runner) an object's prototype is another one, which has none itself
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
-}
-
-function describeObject(value: unknown): string {
-  const name = (value as { constructor?: { name?: unknown } } | null | undefined)?.constructor?.name;
-  if (typeof value !== "object" || value === null || Array.isArray(value) || typeof name !== "string")
-    return describeType(value);
-  return /^\w{1,40}$/.test(name) ? `a ${name}` : "an object of another kind";
-}
-
-/** What is wrong with a key of `data` and its value, or `undefined`. */
+/** The problem of a key of `data` and its value, or `undefined`. */
 export function dataProblem(key: string, value: unknown): string | undefined {
   if (key === "") return "a data key must not be empty";
   if (isReservedDataKey(key)) {
     return "is a reserved key: rename it (not from or message_type, nothing that starts with google or gcm)";
   }
-  if (typeof value === "string") {
-    if (value.isWellFormed() && key.isWellFormed()) return undefined;
-    return "holds half a surrogate pair, which is no text: it was probably cut in the middle of a character";
-  }
+  if (typeof value === "string") return value.isWellFormed() && key.isWellFormed() ? undefined : LONE_SURROGATE;
   return `must be a string, not ${describeType(value)}: the app receives strings only, so ${insteadOf(value)}`;
 }
 
@@ -61,9 +40,58 @@ function insteadOf(value: unknown): string {
     case "number":
     case "boolean":
     case "bigint":
-      return `write ${JSON.stringify(String(value).slice(0, 40))}`;
+      return `write ${JSON.stringify(String(value).slice(0, 40))}, or toData(values) for all of them`;
     case "object":
-      if (value !== null) return "write JSON.stringify(value)";
+      if (value !== null) return "write JSON.stringify(value), or toData(values) for all of them";
   }
-  return 'leave the key out, or write ""';
+  return 'leave the key out, or write "" (toData(values) leaves it out)';
+}
+
+/** A value that `toData` can make a string of. */
+export type DataValue = JsonValue | bigint | Date | undefined;
+
+/**
+ * Makes `data` of values of other types: strings stay as they are, numbers, booleans and bigints become their decimal or literal text, a
+ * `Date` its ISO 8601 time in UTC, arrays and plain objects their JSON. Keys with `undefined` or `null` are left out.
+ *
+ * @example
+ * ```ts
+ * await sender.send({ target: { token }, data: toData({ game: 42, won: true, players: ["ada", "grace"] }) });
+ * ```
+ * @throws {InvalidMessageError} a value has no text of its own (a function, NaN, a class instance, an object that contains itself), or a
+ * key is one that the service keeps for itself.
+ */
+export function toData(values: Readonly<Record<string, DataValue>>): Record<string, string> {
+  if (!isPlainObject(values)) {
+    throw new InvalidMessageError([
+      { path: "data", problem: `must be a plain object of values, not ${describeObject(values)}` },
+    ]);
+  }
+  const problems: FieldProblem[] = [];
+  const entries: [string, string][] = [];
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined || value === null) continue;
+    const report = (path: string[], problem: string): void => {
+      problems.push({ path: pathOf(["data", key, ...path]), problem });
+    };
+    const text = textOf(value, report);
+    const problem = dataProblem(key, text);
+    if (problem !== undefined) report([], problem);
+    entries.push([key, text]);
+  }
+  if (problems.length > 0) throw new InvalidMessageError(problems);
+  // defines own keys, whatever they are called
+  return Object.fromEntries(entries);
+}
+
+function textOf(value: unknown, report: (path: string[], problem: string) => void): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "bigint") return String(value);
+  if (value instanceof Date) {
+    if (!Number.isNaN(value.getTime())) return value.toISOString();
+    report([], "is no valid date");
+    return "";
+  }
+  const copy = copyJson(value, report);
+  return typeof copy === "object" ? JSON.stringify(copy) : String(copy);
 }

@@ -184,7 +184,7 @@ describe("a downstream message", () => {
     for (let level = 0; level < 20_000; level++) deep = { deep };
     for (const payload of [circular, deep]) {
       const problems = problemsOf({ target: { token: "tok-a" }, apns: { payload } });
-      expect(Object.values(problems).join()).toMatch(/deep/);
+      expect(Object.values(problems).join()).toMatch(/deep|contains itself/);
     }
   });
 

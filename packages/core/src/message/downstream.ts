@@ -4,11 +4,14 @@ import { type InputWording, readInput } from "../problems.ts";
 import { AnalyticsLabelSchema, type Android, AndroidSchema } from "./android.ts";
 import { type AndroidV2, AndroidV2Schema } from "./android-v2.ts";
 import { type Apns, ApnsSchema } from "./apns.ts";
-import { DataSchema, isPlainObject } from "./data.ts";
+import { DataSchema } from "./data.ts";
+import { isPlainObject } from "./json.ts";
 import { type Notification, NotificationSchema } from "./notification.ts";
 import { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
 import { readPlainMessage } from "./plain-message.ts";
+import { sizeProblems } from "./size.ts";
 import { type Target, type TargetInput, TargetSchema } from "./target.ts";
+import { NonEmptyTextSchema } from "./text.ts";
 import { type Webpush, WebpushSchema } from "./webpush.ts";
 
 /** Longest time to live: four weeks, which is also what the service takes when none is given. Unit: seconds. */
@@ -72,7 +75,7 @@ export interface DownstreamMessage extends MessageContent {
 const contentShape = {
   data: DataSchema.optional(),
   notification: NotificationSchema.optional(),
-  collapseKey: z.string().min(1, "must not be empty").optional(),
+  collapseKey: NonEmptyTextSchema.optional(),
   priority: z.enum(["normal", "high"]).optional(),
   contentAvailable: z.boolean().optional(),
   mutableContent: z.boolean().optional(),
@@ -82,7 +85,7 @@ const contentShape = {
     .min(0, TIME_TO_LIVE_RANGE)
     .max(MAX_TIME_TO_LIVE_SEC, TIME_TO_LIVE_RANGE)
     .optional(),
-  restrictedPackageName: z.string().min(1, "must not be empty").optional(),
+  restrictedPackageName: NonEmptyTextSchema.optional(),
   dryRun: z.boolean().optional(),
   deliveryReceiptRequested: z.boolean().optional(),
   messageId: z
@@ -122,7 +125,7 @@ export function parseMessageContent(input: unknown): MessageContent {
 function parse<T extends MessageContent>(schema: z.ZodType<T>, input: unknown): T {
   const reading = readInput(schema, input, WORDING);
   if ("value" in reading) {
-    const problems = problemsBetweenFields(reading.value);
+    const problems = [...problemsBetweenFields(reading.value), ...sizeProblems(reading.value)];
     if (problems.length === 0) return reading.value;
     throw new InvalidMessageError(problems);
   }

@@ -3,7 +3,6 @@ import type { z } from "zod";
 import type { Android, AndroidNotification, AndroidSchema } from "./android.ts";
 import type { Apns, ApnsSchema } from "./apns.ts";
 import type { ControlMessage, ControlMessageSchema } from "./control.ts";
-import type { JsonValue } from "./data.ts";
 import type {
   DownstreamMessage,
   DownstreamMessageInput,
@@ -11,6 +10,7 @@ import type {
   MessageContent,
   MessageContentSchema,
 } from "./downstream.ts";
+import type { JsonValue } from "./json.ts";
 import type { Notification, NotificationSchema } from "./notification.ts";
 import type { DeliveryReceipt, DeliveryReceiptSchema } from "./receipt.ts";
 import type { UpstreamMessage, UpstreamMessageSchema } from "./upstream.ts";

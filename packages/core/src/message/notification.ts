@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type JsonValue, JsonValueSchema } from "./data.ts";
+import { JsonObjectSchema, type JsonValue } from "./json.ts";
+import { TextSchema } from "./text.ts";
 
 /**
  * What the system shows by itself when the app is not in front. Over FCM HTTP v1 it is written into the blocks of each platform.
@@ -41,30 +42,22 @@ export interface Notification {
 
 /** Checks a notification. */
 export const NotificationSchema = z.strictObject({
-  title: z.string().optional(),
-  body: z.string().optional(),
-  subtitle: z.string().optional(),
-  icon: z.string().optional(),
-  sound: z
-    .union(
-      [z.string(), z.record(z.string(), JsonValueSchema)],
-      "must be a string, or an object for an iOS critical alert",
-    )
-    .optional(),
-  image: z
-    .string()
-    .regex(/^https?:\/\/[^\s/]+/, "must be an http or https URL")
-    .optional(),
+  title: TextSchema.optional(),
+  body: TextSchema.optional(),
+  subtitle: TextSchema.optional(),
+  icon: TextSchema.optional(),
+  sound: z.union([TextSchema, JsonObjectSchema], "must be a string, or an object for an iOS critical alert").optional(),
+  image: TextSchema.regex(/^https?:\/\/[^\s/]+/, "must be an http or https URL").optional(),
   badge: z.int().min(0).optional(),
-  tag: z.string().optional(),
+  tag: TextSchema.optional(),
   color: z
     .string()
     .regex(/^#[0-9a-fA-F]{6}$/, "must have the form #rrggbb")
     .optional(),
-  clickAction: z.string().optional(),
-  androidChannelId: z.string().optional(),
-  bodyLocKey: z.string().optional(),
-  bodyLocArgs: z.array(z.string()).optional(),
-  titleLocKey: z.string().optional(),
-  titleLocArgs: z.array(z.string()).optional(),
+  clickAction: TextSchema.optional(),
+  androidChannelId: TextSchema.optional(),
+  bodyLocKey: TextSchema.optional(),
+  bodyLocArgs: z.array(TextSchema).optional(),
+  titleLocKey: TextSchema.optional(),
+  titleLocArgs: z.array(TextSchema).optional(),
 });

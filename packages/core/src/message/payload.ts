@@ -2,7 +2,6 @@
 export const MAX_PAYLOAD_BYTES = 4096;
 /** Most bytes of payload to a topic or condition. Source: docs/protocol/gcm-http.md#payload */
 export const MAX_TOPIC_PAYLOAD_BYTES = 2048;
-
 /** The payload's size as the service counts it: UTF-8 bytes of the keys and values of `data`; punctuation and options are free. */
 export function payloadBytes(data: Readonly<Record<string, string>>): number {
   let bytes = 0;
@@ -10,11 +9,12 @@ export function payloadBytes(data: Readonly<Record<string, string>>): number {
   return bytes;
 }
 
-function utf8Bytes(text: string): number {
+/** The size of a text. Unit: bytes in UTF-8. */
+export function utf8Bytes(text: string): number {
   return Buffer.byteLength(text, "utf8");
 }
 
-/** Whether the service keeps a data key for itself: `from`, `message_type`, anything that starts with `google` or `gcm`. */
+/** Tells a data key that the service keeps for itself: `from`, `message_type`, anything that starts with `google` or `gcm`. */
 export function isReservedDataKey(key: string): boolean {
   return key === "from" || key === "message_type" || key.startsWith("google") || key.startsWith("gcm");
 }

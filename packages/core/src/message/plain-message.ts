@@ -1,5 +1,6 @@
-import { dataProblem, isPlainObject } from "./data.ts";
+import { dataProblem } from "./data.ts";
 import type { DownstreamMessage } from "./downstream.ts";
+import { isPlainObject } from "./json.ts";
 import { MAX_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
 import type { Target } from "./target.ts";
 import { type RegistrationToken, tokenProblem } from "./token.ts";
@@ -12,9 +13,10 @@ import { type RegistrationToken, tokenProblem } from "./token.ts";
  * schema is the authority, and it is what words the problems.
  */
 export function readPlainMessage(input: unknown): DownstreamMessage | undefined {
-  if (!isPlainObject(input)) return undefined;
+  if (!isBare(input)) return undefined;
   const message: Record<string, unknown> = {};
-  for (const key of Object.keys(input)) {
+  // by every own name: the schema reads those that are not enumerable too
+  for (const key of Object.getOwnPropertyNames(input)) {
     const value = readField(key, input[key]);
     if (value === undefined) return undefined;
     message[key] = value;
@@ -29,7 +31,7 @@ function readField(key: string, value: unknown): unknown {
     case "data":
       return readData(value);
     case "collapseKey":
-      return typeof value === "string" && value !== "" ? value : undefined;
+      return typeof value === "string" && value !== "" && value.isWellFormed() ? value : undefined;
     case "priority":
       return value === "high" || value === "normal" ? value : undefined;
     case "dryRun":
@@ -40,9 +42,16 @@ function readField(key: string, value: unknown): unknown {
   }
 }
 
+/** An object that inherits nothing but what every object does: the schema reads inherited fields too. */
+function isBare(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 function readTokens(value: unknown): Target | undefined {
-  if (!isPlainObject(value)) return undefined;
-  const [key, ...others] = Object.keys(value);
+  if (!isBare(value)) return undefined;
+  const [key, ...others] = Object.getOwnPropertyNames(value);
   if (others.length > 0) return undefined;
   if (key === "token") {
     const token = value[key];

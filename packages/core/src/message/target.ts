@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ConditionSyntaxError, isTopicName, parseCondition } from "./condition.ts";
 import { fidProblem } from "./fid.ts";
+import { LONE_SURROGATE } from "./text.ts";
 import { describeType, type RegistrationToken, tokenProblem } from "./token.ts";
 
 /** Where a message goes, checked: exactly one of these. */
@@ -121,6 +122,7 @@ function readTarget(
       if (problem !== undefined) report([kind], problem);
       const name = target["notificationKeyName"];
       if (name === undefined) return { notificationKey: value };
+      if (typeof name === "string" && !name.isWellFormed()) report(["notificationKeyName"], LONE_SURROGATE);
       if (typeof name === "string" && name !== "") return { notificationKey: value, notificationKeyName: name };
       report(["notificationKeyName"], `must be a non-empty string, not ${name === "" ? "empty" : describeType(name)}`);
       return undefined;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordOf } from "./json.ts";
 
 /** A message from an app to the app server, as CCS hands it over. */
 export interface UpstreamMessage {
@@ -19,6 +20,6 @@ export const UpstreamMessageSchema = z.object({
   from: z.string().min(1),
   messageId: z.string().min(1),
   category: z.string().optional(),
-  data: z.record(z.string(), z.string()),
+  data: recordOf(z.string()),
   timeToLiveSec: z.number().optional(),
 });

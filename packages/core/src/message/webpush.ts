@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { AnalyticsLabelSchema } from "./android.ts";
-import { DataSchema, type JsonValue, JsonValueSchema } from "./data.ts";
+import { DataSchema } from "./data.ts";
+import { JsonObjectSchema, type JsonValue, recordOf } from "./json.ts";
+import { TextSchema } from "./text.ts";
 
 /**
  * What only browsers are told, over FCM HTTP v1. What is set here wins over what is made from a general field.
@@ -14,20 +16,20 @@ export interface Webpush {
   readonly data?: Readonly<Record<string, string>> | undefined;
   /** The options of the browser's `Notification`, in its own spelling: `title`, `body`, `icon`, `actions` … */
   readonly notification?: { readonly [key: string]: JsonValue } | undefined;
-  /** What a click opens: an https URL. */
+  /** What a click opens: an https URL; http on loopback (`localhost`, 127.0.0.0/8, `[::1]`). */
   readonly link?: string | undefined;
   /** Label for the console's statistics. 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
   readonly analyticsLabel?: string | undefined;
 }
 
+/** FCM takes https, and http for a browser that is developed against on the same machine. */
+const LINK = /^(?:https:\/\/[^\s/]+|http:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?(?:[/?#]|$))/i;
+
 /** Checks a web push block. */
 export const WebpushSchema = z.strictObject({
-  headers: z.record(z.string(), z.string()).optional(),
+  headers: recordOf(TextSchema).optional(),
   data: DataSchema.optional(),
-  notification: z.record(z.string(), JsonValueSchema).optional(),
-  link: z
-    .string()
-    .regex(/^https:\/\/[^\s/]+/, "must be an https URL")
-    .optional(),
+  notification: JsonObjectSchema.optional(),
+  link: TextSchema.regex(LINK, "must be an https URL, or http on loopback (http://localhost:8080/)").optional(),
   analyticsLabel: AnalyticsLabelSchema.optional(),
 });

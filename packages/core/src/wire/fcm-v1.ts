@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { recordOf } from "../message/json.ts";
 
 // Google's front end reads a duration with up to nine decimals
 const DurationSchema = z.string().regex(/^\d+(\.\d{1,9})?s$/, 'must be a duration: "3.5s"');
-const StringMapSchema = z.record(z.string(), z.string());
+const StringMapSchema = recordOf(z.string());
 /** proto3 JSON reads an enum in either case. */
 const upper = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.preprocess((value) => (typeof value === "string" ? value.toUpperCase() : value), z.enum(values));
@@ -100,7 +101,7 @@ export type FcmV1AndroidV2 = z.output<typeof FcmV1AndroidV2Schema>;
 /** `message.apns`. The payload is Apple's business. */
 export const FcmV1ApnsSchema = z.strictObject({
   headers: StringMapSchema.optional(),
-  payload: z.record(z.string(), z.unknown()).optional(),
+  payload: recordOf(z.unknown()).optional(),
   fcm_options: z.strictObject({ analytics_label: z.string().optional(), image: z.string().optional() }).optional(),
   live_activity_token: z.string().optional(),
 });
@@ -111,7 +112,7 @@ export type FcmV1Apns = z.output<typeof FcmV1ApnsSchema>;
 export const FcmV1WebpushSchema = z.strictObject({
   headers: StringMapSchema.optional(),
   data: StringMapSchema.optional(),
-  notification: z.record(z.string(), z.unknown()).optional(),
+  notification: recordOf(z.unknown()).optional(),
   fcm_options: z.strictObject({ link: z.string().optional(), analytics_label: z.string().optional() }).optional(),
 });
 /** What `FcmV1WebpushSchema` reads. */

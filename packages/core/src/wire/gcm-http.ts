@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordOf } from "../message/json.ts";
 
 /**
  * The notification block as GCM HTTP and CCS write it.
@@ -10,7 +11,7 @@ export const GcmNotificationSchema = z.looseObject({
   body: z.string().optional(),
   subtitle: z.string().optional(),
   icon: z.string().optional(),
-  sound: z.union([z.string(), z.record(z.string(), z.unknown())]).optional(),
+  sound: z.union([z.string(), recordOf(z.unknown())]).optional(),
   /** Digits; a number is accepted too. */
   badge: z.union([z.string(), z.number()]).optional(),
   tag: z.string().optional(),
@@ -37,7 +38,7 @@ export const gcmOptionShape = {
   delay_while_idle: z.boolean().optional(),
   time_to_live: z.number().optional(),
   dry_run: z.boolean().optional(),
-  data: z.record(z.string(), z.unknown()).optional(),
+  data: recordOf(z.unknown()).optional(),
   notification: GcmNotificationSchema.optional(),
   fcm_options: z.looseObject({ analytics_label: z.string().optional() }).optional(),
 };

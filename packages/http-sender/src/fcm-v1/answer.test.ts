@@ -268,6 +268,17 @@ describe("reading an error answer of FCM v1", () => {
     const apnsKey = error(401, "UNAUTHENTICATED", "x", fcm("THIRD_PARTY_AUTH_ERROR"));
     expect(isAboutAccessToken(readFailure(401, apnsKey, "device"))).toBe(false);
   });
+
+  it.each([
+    "Message is too large. The maximum is 4K (4096 bytes).",
+    "Android message is too big",
+    "Message too big",
+    "Message Too Large",
+    "APNs payload is too large",
+  ])("takes the words %j for a message that is too big", (words) => {
+    const body = error(400, "INVALID_ARGUMENT", words, fcm("INVALID_ARGUMENT"));
+    expect(readFailure(400, body, "device").code).toBe("message-too-big");
+  });
 });
 
 describe("a 429 of FCM v1", () => {

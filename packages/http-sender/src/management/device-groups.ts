@@ -205,8 +205,8 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
   ): Promise<DeviceGroupResult> {
     checkName(group);
     checkTokens(tokens, "tokens", MAX_GROUP_MEMBERS);
-    const { notificationKey, ...callOptions } = options;
-    const deadlineAt = client.deadlineOf(callOptions);
+    const { notificationKey, ...callOptions } = options ?? {};
+    const deadlineAt = client.deadlineOf(options === null ? options : callOptions);
     if (notificationKey !== undefined) checkTokens([notificationKey], "notificationKey");
     const remembered = newestKeys.get(group)?.key;
     const known = notificationKey ?? remembered;
