@@ -1,4 +1,10 @@
-import { type DownstreamTransport, type ErrorCode, parseDownstreamMessage } from "@cloud-messaging/core";
+import {
+  type DownstreamTransport,
+  type ErrorCode,
+  parseDownstreamMessage,
+  plusMs,
+  systemClock,
+} from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 
 /** A transport and the service behind it, as the contract needs them. */
@@ -89,7 +95,7 @@ export function transportContract(
       world.fallSilent();
       const { outcomes } = await world.transport.send(message([token]), {
         ...ids([token]),
-        deadlineAt: Date.now() + 250,
+        deadline: plusMs(systemClock.monotonic(), 250),
         ambiguous: "report",
       });
       expect(outcomes).toMatchObject([{ kind: "ambiguous", code: "timeout" }]);
@@ -101,7 +107,10 @@ export function transportContract(
       const token = world.freshToken();
       const aborted = await world.transport.send(message([token]), { ...ids([token]), signal: AbortSignal.abort() });
       expect(aborted.outcomes).toMatchObject([{ kind: "retryable", code: "aborted" }]);
-      const late = await world.transport.send(message([token]), { ...ids([token]), deadlineAt: Date.now() - 1 });
+      const late = await world.transport.send(message([token]), {
+        ...ids([token]),
+        deadline: plusMs(systemClock.monotonic(), -1),
+      });
       expect(late.outcomes).toMatchObject([{ kind: "retryable", code: "timeout" }]);
       expect(world.reached(token)).toBe(0);
     });
@@ -111,7 +120,7 @@ export function transportContract(
       try {
         const { outcomes } = await transport.send(message(["tok-a", "tok-b"]), {
           ...ids(["tok-a", "tok-b"]),
-          deadlineAt: Date.now() + 1_500,
+          deadline: plusMs(systemClock.monotonic(), 1_500),
         });
         expect(outcomes.map(({ kind }) => kind)).toEqual(["retryable", "retryable"]);
       } finally {

@@ -5,6 +5,7 @@ import {
   ClosedError,
   createManualClock,
   parseDownstreamMessage,
+  plusMs,
   subscribe,
 } from "@cloud-messaging/core";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -206,7 +207,7 @@ describe("logging in to CCS", () => {
       });
       const reason = await ended;
       expect(reason).toMatch(/certificate|altnames/i);
-      const sending = transport.send(to("tok-a"), { messageIds: ["m-1"], deadlineAt: clock.now() + 500 });
+      const sending = transport.send(to("tok-a"), { messageIds: ["m-1"], deadline: plusMs(clock.monotonic(), 500) });
       await clock.advance(500);
       expect((await sending).outcomes).toMatchObject([
         { kind: "retryable", code: "connection-failed", detail: reason },

@@ -674,13 +674,8 @@ describe("a message that is not answered", () => {
   });
 
   it("is not late because somebody sets the clock, and keeps the time of day in its outcome", async () => {
-    const time = createManualClock();
-    let setAhead = 0;
-    const clock = {
-      now: () => time.now() + setAhead,
-      steady: () => time.now(),
-      schedule: time.schedule.bind(time),
-    };
+    const clock = createManualClock();
+    const setBy = (ms: number) => clock.setWallClock(clock.now() + ms);
     await using server = await startScriptedServer();
     const client = createCcsClient({ ...server.options(), clock, ackTimeoutMs: 20_000 });
     const connection = await server.next();
@@ -689,15 +684,15 @@ describe("a message that is not answered", () => {
     await connection.until(() => connection.messages.length === 1);
     connection.ack(connection.messages[0]?.id ?? "");
     await first;
-    await time.advance(15_000);
-    setAhead = 7_200_000;
+    await clock.advance(15_000);
+    setBy(7_200_000);
     const second = client.send(message());
     await connection.until(() => connection.messages.length === 2);
     const sentAt = clock.now();
-    setAhead = 10_800_000;
-    await time.advance(10_000); // looks for late answers meanwhile
+    setBy(3_600_000);
+    await clock.advance(10_000); // looks for late answers meanwhile
     expect(client.connections).toMatchObject([{ id: 1, phase: "open", pending: 1 }]);
-    setAhead = -7_200_000;
+    setBy(-18_000_000);
     connection.ack(connection.messages[1]?.id ?? "");
     expect((await second).outcomes).toMatchObject([{ kind: "accepted", attempts: 1, sentAt }]);
     await client.close();

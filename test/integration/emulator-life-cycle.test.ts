@@ -12,7 +12,8 @@ describe("starting", () => {
     [{ profile: "gcm-1999" }, /profile/],
     [{ ccs: { maxPending: 0 } }, /ccs\.maxPending/],
     [{ apiKeys: ["a b"] }, /apiKeys\.0/],
-    [{ clock: {} }, /clock: must have now\(\) and schedule\(\)/],
+    [{ clock: {} }, /clock: must be a clock with now\(\), monotonic\(\) and schedule\(\)/],
+    [{ clock: { now: Date.now, schedule: setTimeout } }, /clock: .*lacks monotonic\(\)/],
     [{ senderId: "abc" }, /senderId: must be 1 to 20 digits/],
     [{ throttling: { collapsible: { capacity: 0, refillEveryMs: 1 } } }, /throttling\.collapsible/],
   ])("refuses wrong options by name: %j", async (options, problem) => {

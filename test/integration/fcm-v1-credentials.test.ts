@@ -11,6 +11,7 @@ import {
   InvalidOptionsError,
   type ManualClock,
   parseDownstreamMessage,
+  plusMs,
   type RecipientOutcome,
 } from "@cloud-messaging/core";
 import { createFcmSender, createFcmV1Transport, type FcmV1TransportOptions } from "@cloud-messaging/http-sender";
@@ -443,7 +444,7 @@ describe("the project", () => {
     const abort = new AbortController();
     const sends = [
       transport.send(toOne, { signal: abort.signal }),
-      transport.send(toOne, { deadlineAt: clock.now() + 1_000 }),
+      transport.send(toOne, { deadline: plusMs(clock.monotonic(), 1_000) }),
       transport.send(toOne),
     ];
     abort.abort();

@@ -2,9 +2,13 @@ import {
   type CancelTimer,
   type CcsFrame,
   ConnectionError,
+  earlier,
+  elapsedMs,
+  type MonotonicInstant,
+  msBetween,
   parseCcsFrame,
+  plusMs,
   publish,
-  steadyNow,
 } from "@cloud-messaging/core";
 import { type ConnectionEvent, type ConnectionState, type DrainReason, transition } from "./connection-state.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
@@ -42,12 +46,11 @@ export class Connection<T> {
   #phaseTimer: CancelTimer | undefined;
   #aliveTimer: CancelTimer | undefined;
   #ackTimer: CancelTimer | undefined;
-  // by the steady reading of the clock, as everything here that lasts: setting the clock makes no peer silent and no answer late
-  #receivedAt: number;
-  #writtenAt: number;
-  #pingSentAt: number | undefined;
+  #receivedAt: MonotonicInstant;
+  #writtenAt: MonotonicInstant;
+  #pingSentAt: MonotonicInstant | undefined;
   #pings = 0;
-  #onlineAt: number | undefined;
+  #onlineAt: MonotonicInstant | undefined;
   #answered = false;
   #paused = false;
 
@@ -56,7 +59,7 @@ export class Connection<T> {
     this.#options = options;
     this.#owner = owner;
     this.window = new PendingWindow(options.maxPendingMessages);
-    this.#receivedAt = this.#writtenAt = steadyNow(options.clock);
+    this.#receivedAt = this.#writtenAt = options.clock.monotonic();
     this.#stream = new XmppStream(
       {
         host: options.host,
@@ -76,7 +79,7 @@ export class Connection<T> {
         message: (stanza) => this.#message(stanza),
         element: (element) => this.#element(element),
         received: () => {
-          this.#receivedAt = steadyNow(options.clock);
+          this.#receivedAt = options.clock.monotonic();
           // anything received since the ping proves that the peer lives
           this.#pingSentAt = undefined;
         },
@@ -99,14 +102,14 @@ export class Connection<T> {
   /** It answered something, or lasted a while: what follows its end is not a failure to connect. */
   get proven(): boolean {
     if (this.#onlineAt === undefined) return false;
-    return this.#answered || steadyNow(this.#options.clock) - this.#onlineAt >= PROVEN_AFTER_MS;
+    return this.#answered || elapsedMs(this.#options.clock, this.#onlineAt) >= PROVEN_AFTER_MS;
   }
 
   /** Writes a message and takes a slot for it. The caller has looked at `accepting`. Returns when it was written. */
   send(id: string, stanza: string, value: T): number {
     const { clock, ackTimeoutMs } = this.#options;
     const writtenAt = clock.now();
-    const now = steadyNow(clock);
+    const now = clock.monotonic();
     this.window.reserve(id, value, writtenAt, now, this.#stream.batch);
     this.#write(stanza, now);
     this.#ackTimer ??= clock.schedule(ackTimeoutMs, () => this.#checkAcks());
@@ -153,7 +156,7 @@ export class Connection<T> {
     this.#phaseTimer = undefined;
     switch (next.phase) {
       case "open":
-        this.#onlineAt = steadyNow(this.#options.clock);
+        this.#onlineAt = this.#options.clock.monotonic();
         this.#watch();
         break;
       case "draining":
@@ -207,14 +210,14 @@ export class Connection<T> {
 
   /** Writes what the server has asked for by sending something. */
   #answer(stanza: string): void {
-    this.#write(stanza, steadyNow(this.#options.clock));
+    this.#write(stanza, this.#options.clock.monotonic());
     // a peer that sends and does not read would have our answers pile up
     if (!this.#stream.congested || this.#paused) return;
     this.#paused = true;
     this.#stream.pause();
   }
 
-  #write(stanza: string, now: number): void {
+  #write(stanza: string, now: MonotonicInstant): void {
     this.#writtenAt = now;
     this.#stream.write(stanza);
   }
@@ -230,24 +233,25 @@ export class Connection<T> {
   /** One timer for both directions: says something when we were silent, asks when the server was, gives up when it does not answer. */
   #watch(): void {
     const { clock, keepAliveIntervalMs, pingIdleMs, pingTimeoutMs } = this.#options;
-    const now = steadyNow(clock);
-    if (this.#pingSentAt !== undefined && now >= this.#pingSentAt + pingTimeoutMs) {
+    const now = clock.monotonic();
+    if (this.#pingSentAt !== undefined && now >= plusMs(this.#pingSentAt, pingTimeoutMs)) {
       this.destroy(`The server did not answer a ping within ${pingTimeoutMs} ms`);
       return;
     }
-    if (this.#pingSentAt === undefined && now >= this.#receivedAt + pingIdleMs) {
+    if (this.#pingSentAt === undefined && now >= plusMs(this.#receivedAt, pingIdleMs)) {
       this.#pingSentAt = now;
       this.#write(pingStanza(`ping-${++this.#pings}`), now);
-    } else if (now >= this.#writtenAt + keepAliveIntervalMs) this.#write(" ", now);
-    const pingDue = this.#pingSentAt === undefined ? this.#receivedAt + pingIdleMs : this.#pingSentAt + pingTimeoutMs;
-    const nextAt = Math.min(this.#writtenAt + keepAliveIntervalMs, pingDue);
-    this.#aliveTimer = clock.schedule(Math.max(1, nextAt - now), () => this.#watch());
+    } else if (now >= plusMs(this.#writtenAt, keepAliveIntervalMs)) this.#write(" ", now);
+    const pingDue =
+      this.#pingSentAt === undefined ? plusMs(this.#receivedAt, pingIdleMs) : plusMs(this.#pingSentAt, pingTimeoutMs);
+    const next = earlier(plusMs(this.#writtenAt, keepAliveIntervalMs), pingDue);
+    this.#aliveTimer = clock.schedule(Math.max(1, msBetween(now, next)), () => this.#watch());
   }
 
   #checkAcks(): void {
     const { clock, ackTimeoutMs } = this.#options;
     this.#ackTimer = undefined;
-    const late = this.window.expire(steadyNow(clock) - ackTimeoutMs);
+    const late = this.window.expire(plusMs(clock.monotonic(), -ackTimeoutMs));
     if (late.length > 0) {
       this.drain("ack-timeout");
       this.#owner.expired(this, late);
@@ -255,7 +259,7 @@ export class Connection<T> {
     if (this.#state.phase === "closed") return;
     const { oldest } = this.window;
     if (oldest === undefined) return;
-    this.#ackTimer = clock.schedule(Math.max(1, oldest + ackTimeoutMs - steadyNow(clock)), () => this.#checkAcks());
+    this.#ackTimer = clock.schedule(Math.max(1, ackTimeoutMs - elapsedMs(clock, oldest)), () => this.#checkAcks());
   }
 
   #publish(): void {

@@ -10,8 +10,8 @@ export interface AcceptedCopy {
 
 /** What is known of the earlier copies of a message. */
 export interface Doubt {
-  /** The deadline of its send, which tells it from a later message under the same ID. Milliseconds since the epoch. */
-  readonly deadlineAt: number;
+  /** ID of its send, which tells it from a later message under the same message ID. */
+  readonly sendId: string;
   /** Copies that went out and were neither accepted nor refused. */
   readonly copies: number;
   readonly accepted?: AcceptedCopy;
@@ -32,11 +32,11 @@ export class Doubts {
   }
 
   /** The next attempt begins, and knows of it from here on. An ID may be used again: another send of it starts without. */
-  take(id: string, deadlineAt: number): Doubt | undefined {
+  take(id: string, sendId: string | undefined): Doubt | undefined {
     const doubt = this.#any ? this.#byId.get(id) : undefined;
     if (doubt === undefined) return undefined;
     this.#byId.delete(id);
-    return doubt.deadlineAt === deadlineAt ? doubt : undefined;
+    return doubt.sendId === sendId ? doubt : undefined;
   }
 
   /** One of these copies was refused after all. */

@@ -6,16 +6,20 @@ import {
   createMessageIds,
   type DownstreamMessage,
   type ErrorCode,
+  earlier,
   failureOutcome,
+  later,
+  type MonotonicInstant,
   type NackFrame,
+  NEVER,
   onAbort,
+  plusMs,
   publish,
   type RecipientOutcome,
   recipientsOf,
   type SendReport,
-  steadyNow,
+  timeLeftMs,
   tokensOf,
-  toSteady,
 } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { Connection } from "./connection.ts";
@@ -56,7 +60,7 @@ export class Downstream {
   /** Set once nothing can be written any more. */
   #refusal: string | undefined;
   #sequence = 0;
-  #sweepAt = Number.POSITIVE_INFINITY;
+  #sweepAt = NEVER;
   #cancelSweep: CancelTimer | undefined;
 
   constructor(options: ResolvedCcsOptions, outlet: Outlet) {
@@ -83,24 +87,22 @@ export class Downstream {
   /** Makes one attempt; see `DownstreamTransport.send`. */
   send(message: DownstreamMessage, options: AttemptOptions): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
-    const { signal, messageIds } = options;
-    // by the steady reading from here on: setting the clock ends no message early and lets none wait longer
-    const deadlineAt = toSteady(this.#options.clock, options.deadlineAt ?? Number.POSITIVE_INFINITY);
+    const { signal, messageIds, deadline = NEVER } = options;
     const resend = (options.ambiguous ?? (tokensOf(message.target) === undefined ? "report" : "resend")) === "resend";
     let resolve: (report: SendReport) => void = () => undefined;
     const report = new Promise<SendReport>((resolveReport) => {
       resolve = resolveReport;
     });
-    const send = new SendInProgress(recipients.length, resend, deadlineAt, resolve);
+    const send = new SendInProgress(recipients.length, resend, deadline, options.sendId, resolve);
     const entries = this.#entriesFor(message, recipients, messageIds, send);
     const giveUp = (code: ErrorCode, detail: string): void => {
       for (const entry of entries) this.#giveUp(entry, code, detail);
     };
     if (signal?.aborted) giveUp("aborted", "the caller's signal aborted");
-    else if (deadlineAt <= steadyNow(this.#options.clock)) giveUp("timeout", "its deadline had passed already");
+    else if (deadline <= this.#options.clock.monotonic()) giveUp("timeout", "its deadline had passed already");
     else {
       if (signal !== undefined && send.unsettled > 0) this.#watchSignal(signal, send, giveUp);
-      this.#watchDeadline(deadlineAt);
+      this.#watchDeadline(deadline);
       for (const entry of entries) this.#line.add(entry);
       this.pump();
     }
@@ -204,7 +206,7 @@ export class Downstream {
     for (const entry of [...this.#unsettled.values()]) this.#giveUp(entry, code, detail);
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
-    this.#sweepAt = Number.POSITIVE_INFINITY;
+    this.#sweepAt = NEVER;
   }
 
   /** Resolves when every message has its outcome, and when the signal aborts. */
@@ -229,7 +231,7 @@ export class Downstream {
         send.settle(position, failureOutcome("invalid-argument", { recipient, detail }));
         continue;
       }
-      const doubt = this.#doubts.take(id, send.deadlineAt);
+      const doubt = this.#doubts.take(id, send.sendId);
       if (doubt?.accepted !== undefined) {
         send.settle(position, ackOutcome(doubt.accepted.ack, { recipient, sentAt: doubt.accepted.sentAt }));
         continue;
@@ -298,9 +300,9 @@ export class Downstream {
   /** This copy was refused for now, an earlier one may have been accepted: that must not be forgotten when it is tried again. */
   #keepDoubt(entry: Outgoing, outcome: RecipientOutcome): RecipientOutcome {
     if (outcome.kind !== "retryable") return outcome;
-    const { deadlineAt } = entry.send;
-    // without a deadline it was not withRetry that sent it: there is no next attempt, or none that could be told from another send
-    if (deadlineAt !== Number.POSITIVE_INFINITY) this.#doubts.keep(entry.id, { deadlineAt, copies: entry.doubts });
+    const { sendId } = entry.send;
+    // without the send's ID it was not withRetry that sent it: there is no next attempt, or none that could be told from another send
+    if (sendId !== undefined) this.#doubts.keep(entry.id, { sendId, copies: entry.doubts });
     const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
     const detail = "an earlier copy was not answered, and may have been accepted";
     return { ...rest, kind: "ambiguous", refused: true, detail };
@@ -338,28 +340,29 @@ export class Downstream {
   }
 
   /** One timer for all deadlines: most messages are answered long before theirs, and cost nothing here. */
-  #watchDeadline(deadlineAt: number): void {
-    if (deadlineAt >= this.#sweepAt) return;
+  #watchDeadline(deadline: MonotonicInstant): void {
+    if (deadline >= this.#sweepAt) return;
     this.#cancelSweep?.();
-    this.#sweepAt = deadlineAt;
+    this.#sweepAt = deadline;
     const { clock } = this.#options;
-    this.#cancelSweep = clock.schedule(Math.max(0, deadlineAt - steadyNow(clock)), () => this.#sweep());
+    this.#cancelSweep = clock.schedule(Math.max(0, timeLeftMs(clock, deadline)), () => this.#sweep());
   }
 
   #sweep(): void {
-    const now = steadyNow(this.#options.clock);
+    const now = this.#options.clock.monotonic();
     const trouble = this.#outlet.trouble;
-    let next = Number.POSITIVE_INFINITY;
-    this.#sweepAt = Number.POSITIVE_INFINITY;
+    let next = NEVER;
+    this.#sweepAt = NEVER;
     this.#cancelSweep = undefined;
     for (const entry of [...this.#unsettled.values()]) {
-      const { deadlineAt } = entry.send;
-      if (deadlineAt > now) next = Math.min(next, deadlineAt);
+      const { deadline } = entry.send;
+      if (deadline > now) next = earlier(next, deadline);
       else if (trouble !== undefined && entry.connection === undefined && entry.doubts === 0) {
         this.#giveUp(entry, "connection-failed", trouble.message);
       } else this.#giveUp(entry, "timeout", "its deadline passed");
     }
-    if (next !== Number.POSITIVE_INFINITY) this.#watchDeadline(Math.max(next, now + MIN_SWEEP_MS));
+    if (next === NEVER) return;
+    this.#watchDeadline(later(next, plusMs(now, MIN_SWEEP_MS)));
   }
 
   #publishResend(connection: Connection<Outgoing>, messages: number, reason: string): void {

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import {
   type BackoffPolicy,
   type Clock,
+  ClockSchema,
   InvalidOptionsError,
   type Random,
   readOptions,
@@ -249,7 +250,7 @@ const OptionsSchema = z.strictObject({
   maxQueuedUpstream: whole(1, LARGE, 1_000),
   handledMessages: shaped<HandledMessages>(["has", "add"]).optional(),
   receiptTimeoutMs: milliseconds(60_000),
-  clock: shaped<Clock>(["now", "schedule"]).default(systemClock),
+  clock: ClockSchema.default(systemClock),
   random: handler<Random>().default(() => Math.random),
 });
 

@@ -1,4 +1,4 @@
-import type { RecipientOutcome, SendReport } from "@cloud-messaging/core";
+import type { MonotonicInstant, RecipientOutcome, SendReport } from "@cloud-messaging/core";
 import type { Connection } from "./connection.ts";
 import type { Waiting } from "./waiting-line.ts";
 
@@ -6,19 +6,27 @@ import type { Waiting } from "./waiting-line.ts";
 export class SendInProgress {
   readonly outcomes: RecipientOutcome[];
   readonly resend: boolean;
-  /** By the steady reading of the clock (`steadyNow`). */
-  readonly deadlineAt: number;
+  readonly deadline: MonotonicInstant;
+  /** ID of the send over all its attempts; absent where nobody makes a second one. */
+  readonly sendId: string | undefined;
   /** Recipients without an outcome. */
   unsettled: number;
   /** Takes the listener off the caller's signal. */
   release: (() => void) | undefined;
   readonly #resolve: (report: SendReport) => void;
 
-  constructor(recipients: number, resend: boolean, deadlineAt: number, resolve: (report: SendReport) => void) {
+  constructor(
+    recipients: number,
+    resend: boolean,
+    deadline: MonotonicInstant,
+    sendId: string | undefined,
+    resolve: (report: SendReport) => void,
+  ) {
     this.outcomes = new Array<RecipientOutcome>(recipients);
     this.unsettled = recipients;
     this.resend = resend;
-    this.deadlineAt = deadlineAt;
+    this.deadline = deadline;
+    this.sendId = sendId;
     this.#resolve = resolve;
   }
 

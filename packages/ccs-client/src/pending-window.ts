@@ -1,3 +1,4 @@
+import type { MonotonicInstant } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 
 /** One message that was written on a connection and is not answered yet. */
@@ -6,8 +7,8 @@ export interface PendingSlot<T> {
   readonly value: T;
   /** Milliseconds since the epoch. */
   readonly writtenAt: number;
-  /** The same moment by the steady reading of the clock: what its time-out counts from. */
-  readonly countsFrom: number;
+  /** Instant of the same write: its time-out counts from here. */
+  readonly countsFrom: MonotonicInstant;
   /** The write it went out with: as long as that was not flushed, nothing has left. */
   readonly batch: number;
   /** It was not answered in time and has been moved elsewhere; the slot stays taken until CCS answers. */
@@ -46,9 +47,10 @@ export class PendingWindow<T> {
   /**
    * Takes a slot. The caller has made sure that there is room and that the ID is not in use here.
    *
-   * @param countsFrom `writtenAt` by the steady reading of the clock.
+   * @param writtenAt Milliseconds since the epoch.
+   * @param countsFrom Instant of the same write.
    */
-  reserve(id: string, value: T, writtenAt: number, countsFrom: number, batch: number): void {
+  reserve(id: string, value: T, writtenAt: number, countsFrom: MonotonicInstant, batch: number): void {
     this.#slots.set(id, { id, value, writtenAt, countsFrom, batch, expired: false });
   }
 
@@ -59,14 +61,14 @@ export class PendingWindow<T> {
     return slot;
   }
 
-  /** When the longest unanswered message that has not expired yet was written, by the steady reading of the clock. */
-  get oldest(): number | undefined {
+  /** Instant at which the longest unanswered message that has not expired yet was written. */
+  get oldest(): MonotonicInstant | undefined {
     for (const slot of this.#slots.values()) if (!slot.expired) return slot.countsFrom;
     return undefined;
   }
 
-  /** Marks what was written at or before `until`, by the steady reading, and is still unanswered; returns what was marked now. */
-  expire(until: number): PendingSlot<T>[] {
+  /** Marks what was written at or before `until` and is still unanswered; returns what was marked now. */
+  expire(until: MonotonicInstant): PendingSlot<T>[] {
     const late: PendingSlot<T>[] = [];
     for (const slot of this.#slots.values()) {
       if (slot.countsFrom > until) break;

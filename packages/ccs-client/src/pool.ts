@@ -1,4 +1,4 @@
-import { AuthenticationError, type CancelTimer, type CcsFrame, publish, steadyNow } from "@cloud-messaging/core";
+import { AuthenticationError, type CancelTimer, type CcsFrame, plusMs, publish } from "@cloud-messaging/core";
 import { Connection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
@@ -107,8 +107,8 @@ export class ConnectionPool implements Outlet {
   #connectAfter(lane: Lane, delayMs: number): void {
     if (this.#stopped) return;
     const { clock } = this.#options;
-    const now = steadyNow(clock);
-    const waitMs = Math.ceil(this.#rate.reserve(now, now + delayMs));
+    const now = clock.monotonic();
+    const waitMs = Math.ceil(this.#rate.reserve(now, plusMs(now, delayMs)));
     if (waitMs <= 0) {
       this.#connect(lane);
       return;

@@ -1,3 +1,4 @@
+import { monotonicInstant as at } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { ConnectRate, reconnectDelayMs } from "./reconnect.ts";
 
@@ -19,17 +20,17 @@ describe("connecting again", () => {
 
   it("keeps to the attempts per minute, whatever was asked for", () => {
     const rate = new ConnectRate(3);
-    expect([0, 10, 20].map((now) => rate.reserve(now))).toEqual([0, 0, 0]);
-    expect(rate.reserve(30)).toBe(59_970);
-    expect(rate.reserve(40)).toBe(59_970);
-    expect(rate.reserve(200_000)).toBe(0);
+    expect([0, 10, 20].map((now) => rate.reserve(at(now)))).toEqual([0, 0, 0]);
+    expect(rate.reserve(at(30))).toBe(59_970);
+    expect(rate.reserve(at(40))).toBe(59_970);
+    expect(rate.reserve(at(200_000))).toBe(0);
   });
 
   it("counts what was done also when the next attempt is planned for long after", () => {
     const rate = new ConnectRate(2);
-    expect([rate.reserve(0), rate.reserve(1)]).toEqual([0, 0]);
-    expect(rate.reserve(2, 70_002)).toBe(70_000);
-    expect(rate.reserve(3)).toBe(59_997);
+    expect([rate.reserve(at(0)), rate.reserve(at(1))]).toEqual([0, 0]);
+    expect(rate.reserve(at(2), at(70_002))).toBe(70_000);
+    expect(rate.reserve(at(3))).toBe(59_997);
   });
 
   it("never has more in any minute, whatever is asked for and in whatever order", () => {
@@ -43,9 +44,9 @@ describe("connecting again", () => {
       };
       for (let now = 0; taken.length < 300; now += draw(20_000)) {
         const earliest = now + draw(3) * draw(60_000);
-        const at = now + rate.reserve(now, earliest);
-        expect(at).toBeGreaterThanOrEqual(earliest);
-        taken.push(at);
+        const place = now + rate.reserve(at(now), at(earliest));
+        expect(place).toBeGreaterThanOrEqual(earliest);
+        taken.push(place);
       }
       taken.sort((a, b) => a - b);
       for (let i = max; i < taken.length; i++) {

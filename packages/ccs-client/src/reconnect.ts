@@ -1,4 +1,12 @@
-import { nextDelayMs, type Random } from "@cloud-messaging/core";
+import {
+  earlier,
+  later,
+  type MonotonicInstant,
+  msBetween,
+  nextDelayMs,
+  plusMs,
+  type Random,
+} from "@cloud-messaging/core";
 import type { ReconnectPolicy } from "./options.ts";
 
 /** What is known when the next attempt to connect is planned. */
@@ -34,7 +42,7 @@ const RATE_WINDOW_MS = 60_000;
 export class ConnectRate {
   readonly #maxPerMinute: number;
   /** When the latest attempts were made, and those that are planned will be, oldest first. */
-  #attempts: number[] = [];
+  #attempts: MonotonicInstant[] = [];
 
   /** @param maxPerMinute Range: 1 or more. */
   constructor(maxPerMinute: number) {
@@ -44,35 +52,36 @@ export class ConnectRate {
   /**
    * Takes the first free place from `earliest` on; returns how long to wait for it from now on. Unit: milliseconds.
    *
-   * @param now By the steady reading of the clock. @param earliest Likewise. Range: `now` or later.
+   * @param earliest Range: `now` or later.
    */
-  reserve(now: number, earliest: number = now): number {
+  reserve(now: MonotonicInstant, earliest: MonotonicInstant = now): number {
     // by the real time: what is planned for later must not make those forgotten that still count now
-    this.#attempts = this.#attempts.filter((at) => at > now - RATE_WINDOW_MS);
+    const counted = plusMs(now, -RATE_WINDOW_MS);
+    this.#attempts = this.#attempts.filter((at) => at > counted);
     let at = earliest;
     for (;;) {
       const blocking = this.#blocking(at);
       if (blocking === undefined) break;
-      at = blocking + RATE_WINDOW_MS;
+      at = plusMs(blocking, RATE_WINDOW_MS);
     }
     this.#attempts.splice(this.#placeOf(at), 0, at);
-    return at - now;
+    return msBetween(now, at);
   }
 
-  #placeOf(at: number): number {
+  #placeOf(at: MonotonicInstant): number {
     const later = this.#attempts.findIndex((attempt) => attempt > at);
     return later === -1 ? this.#attempts.length : later;
   }
 
   /** The first of as many attempts as a minute may have, if one more at this time would be in the same minute as all of them. */
-  #blocking(at: number): number | undefined {
+  #blocking(at: MonotonicInstant): MonotonicInstant | undefined {
     const place = this.#placeOf(at);
-    let blocking: number | undefined;
+    let blocking: MonotonicInstant | undefined;
     for (let index = Math.max(0, place - this.#maxPerMinute); index <= place; index++) {
       const first = this.#attempts[index];
       const last = this.#attempts[index + this.#maxPerMinute - 1];
       if (first === undefined || last === undefined) break;
-      if (Math.max(last, at) - Math.min(first, at) < RATE_WINDOW_MS) blocking = first;
+      if (msBetween(earlier(first, at), later(last, at)) < RATE_WINDOW_MS) blocking = first;
     }
     return blocking;
   }

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { createManualClock, systemClock, wait } from "./clock.ts";
+import { clockProblem, createManualClock, elapsedMs, systemClock, timeLeftMs, wait } from "./clock.ts";
+import { createSender } from "./create-sender.ts";
+import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
+import { plusMs } from "./monotonic.ts";
+import { withRetry } from "./retry.ts";
+import { scriptedTransport } from "./scripted-transport.test-support.ts";
 
 describe("the manual clock", () => {
   it("makes calls in order of their time, and follows waits that start waits", async () => {
@@ -25,6 +30,65 @@ describe("the manual clock", () => {
     await clock.advance(100);
     expect(called).toBe(false);
     expect(clock.scheduled).toBe(0);
+  });
+});
+
+describe("the two readings of the manual clock", () => {
+  it("start apart, so that taking one for the other shows", () => {
+    for (const clock of [createManualClock(), createManualClock(0)]) expect(clock.monotonic()).not.toBe(clock.now());
+  });
+
+  it("advance together, and only the wall clock is set", async () => {
+    const clock = createManualClock(5_000);
+    const start = clock.monotonic();
+    await clock.advance(1_000);
+    clock.setWallClock(100);
+    expect(elapsedMs(clock, start)).toBe(1_000);
+    await clock.advance(500);
+    expect(clock.now()).toBe(600);
+    expect(elapsedMs(clock, start)).toBe(1_500);
+    expect(timeLeftMs(clock, plusMs(start, 2_000))).toBe(500);
+  });
+
+  it.each([
+    ["back", -3_600_000],
+    ["forward", 3_600_000],
+  ])("leave a scheduled call where it is when the wall clock is set %s by an hour", async (_, byMs) => {
+    const clock = createManualClock();
+    let called = false;
+    clock.schedule(1_000, () => {
+      called = true;
+    });
+    clock.setWallClock(clock.now() + byMs);
+    await clock.advance(999);
+    expect(called).toBe(false);
+    await clock.advance(1);
+    expect(called).toBe(true);
+  });
+});
+
+describe("a clock without a monotonic reading", () => {
+  const { now, schedule } = systemClock;
+  const clock = { now, schedule } as typeof systemClock;
+
+  it("is named by what it lacks", () => {
+    expect(clockProblem(clock)).toMatch(/lacks monotonic\(\)/);
+    expect(clockProblem(undefined)).toMatch(/lacks now\(\), monotonic\(\), schedule\(\)/);
+    expect(clockProblem(systemClock)).toBeUndefined();
+    expect(clockProblem(createManualClock())).toBeUndefined();
+  });
+
+  it.each([
+    ["a sender", () => createSender({ transport: scriptedTransport({}), clock })],
+    ["retries", () => withRetry(scriptedTransport({}), { clock })],
+    ["a registration store", () => createMemoryRegistrationStore({ clock })],
+  ])("is refused by %s", (_, create) => {
+    expect(create).toThrowError(
+      expect.objectContaining({
+        code: "ERR_INVALID_OPTIONS",
+        problems: [{ path: "clock", problem: expect.stringContaining("lacks monotonic()") }],
+      }),
+    );
   });
 });
 

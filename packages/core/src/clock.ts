@@ -1,30 +1,41 @@
 import { setImmediate } from "node:timers";
 import { onAbort } from "./abort.ts";
+import { type MonotonicInstant, monotonicInstant, msBetween, plusMs } from "./monotonic.ts";
 
 /** Ends a scheduled call; calling it twice, or after the call was made, does nothing. */
 export type CancelTimer = () => void;
 
 /**
- * Where time comes from. Everything in this SDK that waits or stamps takes one, so that tests never sleep.
+ * Source of time. Everything in this SDK that waits or stamps takes one, so that tests never sleep. Dates come from `now()`, and
+ * everything that lasts (time-outs, deadlines, rates, caches) from `monotonic()`: setting the machine's clock ends no wait early and
+ * draws none out.
  */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Reads the wall clock, for dates only. Milliseconds since the epoch. */
   now(): number;
+  /** Reads the monotonic clock, which nobody sets: for durations and deadlines. */
+  monotonic(): MonotonicInstant;
   /**
-   * Milliseconds since any fixed moment, from a clock that nobody sets: what time-outs and deadlines are measured by, so that setting the
-   * machine's clock neither ends a wait early nor draws it out. Left out, `now()` is taken.
-   */
-  steady?(): number;
-  /**
-   * Calls `run` once, `delayMs` from now.
+   * Calls `run` once, when `delayMs` have passed on the monotonic clock.
    *
    * @param delayMs Unit: milliseconds. Anything below 0 counts as 0.
    */
   schedule(delayMs: number, run: () => void): CancelTimer;
 }
 
-/** Where chance comes from: a number from 0 (included) to 1 (excluded), as `Math.random` gives. */
+/** Source of chance: a number from 0 (included) to 1 (excluded), as `Math.random` gives. */
 export type Random = () => number;
+
+const CLOCK_METHODS = ["now", "monotonic", "schedule"] as const;
+
+/** Names what keeps a value from being a `Clock`; `undefined` for a clock. */
+export function clockProblem(value: unknown): string | undefined {
+  const given = (value ?? {}) as Partial<Record<(typeof CLOCK_METHODS)[number], unknown>>;
+  const missing = CLOCK_METHODS.filter((name) => typeof given[name] !== "function");
+  if (missing.length === 0) return undefined;
+  const names = missing.map((name) => `${name}()`).join(", ");
+  return `must be a clock with now(), monotonic() and schedule(), and lacks ${names}: take systemClock or createManualClock(), or pass what is missing on from one of them`;
+}
 
 /** Longest delay a Node timer can hold. Unit: milliseconds. Longer waits are split. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -32,7 +43,7 @@ const MAX_TIMER_MS = 2_147_483_647;
 /** The machine's clock. Its timers keep the process alive until they fire or are cancelled. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  steady: () => performance.now(),
+  monotonic: () => monotonicInstant(performance.now()),
   schedule(delayMs, run) {
     let timer: NodeJS.Timeout;
     const arm = (remainingMs: number): void => {
@@ -46,25 +57,20 @@ export const systemClock: Clock = {
   },
 };
 
-/** The reading that durations are measured by. Unit: milliseconds, since any fixed moment. */
-export function steadyNow(clock: Clock): number {
-  return clock.steady === undefined ? clock.now() : clock.steady();
+/** Computes the time left until a deadline; 0 or less once it has passed. Unit: milliseconds. */
+export function timeLeftMs(clock: Clock, deadline: MonotonicInstant): number {
+  return msBetween(clock.monotonic(), deadline);
 }
 
-/**
- * A point in time of `now()` as one of `steadyNow()`. To be asked for once, when a wait begins: the two readings drift apart whenever the
- * clock is set.
- *
- * @param at Milliseconds since the epoch; `Infinity` stays what it is.
- */
-export function toSteady(clock: Clock, at: number): number {
-  return clock.steady === undefined ? at : clock.steady() + (at - clock.now());
+/** Computes the time passed since an instant. Unit: milliseconds. */
+export function elapsedMs(clock: Clock, since: MonotonicInstant): number {
+  return msBetween(since, clock.monotonic());
 }
 
-/** A clock that stands still until it is told to move. */
+/** A clock that stands still until it is told to move. Its two readings start apart and can be moved further apart. */
 export interface ManualClock extends Clock {
   /**
-   * Moves time forward and makes every call that falls due on the way, in order of its time.
+   * Moves both readings forward and makes every call that falls due on the way, in order of its time.
    * Between two calls the microtask queue is emptied, so a wait that starts another wait is followed.
    *
    * @param byMs Unit: milliseconds, 0 or more.
@@ -72,47 +78,68 @@ export interface ManualClock extends Clock {
   advance(byMs: number): Promise<void>;
   /** Moves to the next scheduled call and makes it; `false` when nothing is scheduled. */
   advanceToNext(): Promise<boolean>;
-  /** How many calls are scheduled. */
+  /**
+   * Sets the wall clock, as an administrator or NTP does: no call falls due, and the monotonic reading stays.
+   *
+   * @param to Milliseconds since the epoch; earlier than `now()` too.
+   */
+  setWallClock(to: number): void;
+  /** Number of calls scheduled. */
   readonly scheduled: number;
 }
+
+/** Monotonic reading of a new manual clock: nothing that could pass for a date. Unit: milliseconds. */
+const MANUAL_START_MS = 7_654.25;
 
 /**
  * A clock for tests and for the emulator's virtual time.
  *
- * @param startMs Milliseconds since the epoch. Default: 2026-01-01T00:00:00Z.
+ * @param startMs First reading of the wall clock. Milliseconds since the epoch. Default: 2026-01-01T00:00:00Z.
  */
 export function createManualClock(startMs: number = Date.UTC(2026, 0, 1)): ManualClock {
-  let now = startMs;
+  interface Timer {
+    readonly at: MonotonicInstant;
+    readonly run: () => void;
+  }
+  let wallMs = startMs;
+  let monotonic = monotonicInstant(MANUAL_START_MS);
   let sequence = 0;
-  const timers = new Map<number, { readonly at: number; readonly run: () => void }>();
+  const timers = new Map<number, Timer>();
 
-  const next = (): [number, { readonly at: number; readonly run: () => void }] | undefined => {
-    let found: [number, { readonly at: number; readonly run: () => void }] | undefined;
+  const next = (): [number, Timer] | undefined => {
+    let found: [number, Timer] | undefined;
     for (const entry of timers) if (found === undefined || entry[1].at < found[1].at) found = entry;
     return found;
   };
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
-  const fire = async ([id, timer]: [number, { readonly at: number; readonly run: () => void }]): Promise<void> => {
+  const moveTo = (to: MonotonicInstant): void => {
+    const byMs = msBetween(monotonic, to);
+    if (byMs <= 0) return;
+    wallMs += byMs;
+    monotonic = to;
+  };
+  const fire = async ([id, timer]: [number, Timer]): Promise<void> => {
     timers.delete(id);
-    now = Math.max(now, timer.at);
+    moveTo(timer.at);
     timer.run();
     await settle();
   };
 
   return {
-    now: () => now,
+    now: () => wallMs,
+    monotonic: () => monotonic,
     schedule(delayMs, run) {
       const id = sequence++;
-      timers.set(id, { at: now + Math.max(0, delayMs), run });
+      timers.set(id, { at: plusMs(monotonic, Math.max(0, delayMs)), run });
       return () => {
         timers.delete(id);
       };
     },
     async advance(byMs) {
-      const until = now + byMs;
+      const until = plusMs(monotonic, byMs);
       await settle();
       for (let due = next(); due !== undefined && due[1].at <= until; due = next()) await fire(due);
-      now = Math.max(now, until);
+      moveTo(until);
       await settle();
     },
     async advanceToNext() {
@@ -121,6 +148,9 @@ export function createManualClock(startMs: number = Date.UTC(2026, 0, 1)): Manua
       if (due === undefined) return false;
       await fire(due);
       return true;
+    },
+    setWallClock(to) {
+      wallMs = to;
     },
     get scheduled() {
       return timers.size;

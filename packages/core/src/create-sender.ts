@@ -1,4 +1,4 @@
-import { steadyNow, systemClock } from "./clock.ts";
+import { elapsedMs, systemClock } from "./clock.ts";
 import { AbortedError, ClosedError, InvalidMessageError } from "./errors.ts";
 import { eventChannel, publish } from "./events.ts";
 import { createGate } from "./gate.ts";
@@ -13,6 +13,7 @@ import { isFid } from "./message/fid.ts";
 import { tokensOf } from "./message/target.ts";
 import type { RegistrationToken } from "./message/token.ts";
 import { createMessageIds } from "./message-id.ts";
+import { type MonotonicInstant, plusMs } from "./monotonic.ts";
 import { countOutcomes, type RecipientOutcome, type SendReport } from "./outcome.ts";
 import { applyReport, isPromiseLike, type MaybePromise } from "./registration-store.ts";
 import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
@@ -43,6 +44,7 @@ export function createSender(options: CreateSenderOptions): Sender {
   const registrations = options.registrations ?? createMemoryRegistrationStore({ clock });
   const transport = retry === false ? bare : withRetry(bare, { ...retry, clock, random });
   const nextMessageId = createMessageIds(random);
+  const nextSendId = createMessageIds(random);
   const gate = createGate(maxWaiting, "The sender");
   const sendChannel = eventChannel("cloud-messaging:send");
   const closingNow = new AbortController();
@@ -52,10 +54,10 @@ export function createSender(options: CreateSenderOptions): Sender {
     if (signal?.aborted) throw new AbortedError("The send", signal.reason);
   }
 
-  const timeLeft = ({ timeoutMs }: SendOptions, begunAt: number): number =>
-    (timeoutMs ?? transport.retryPolicy.totalMs) - (steadyNow(clock) - begunAt);
+  const timeLeft = ({ timeoutMs }: SendOptions, begunAt: MonotonicInstant): number =>
+    (timeoutMs ?? transport.retryPolicy.totalMs) - elapsedMs(clock, begunAt);
 
-  function storeWait(sendOptions: SendOptions, begunAt: number): StoreWait {
+  function storeWait(sendOptions: SendOptions, begunAt: MonotonicInstant): StoreWait {
     const { signal } = sendOptions;
     return { clock, withinMs: timeLeft(sendOptions, begunAt), signal, closing: closingNow.signal };
   }
@@ -67,7 +69,7 @@ export function createSender(options: CreateSenderOptions): Sender {
   async function dispatch(
     message: DownstreamMessage,
     sendOptions: SendOptions,
-    begunAt: number,
+    begunAt: MonotonicInstant,
     retryUntil?: AbortSignal,
   ): Promise<SendReport> {
     try {
@@ -123,7 +125,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     given: DownstreamMessage,
     message: DownstreamMessage,
     sendOptions: SendOptions,
-    begunAt: number,
+    begunAt: MonotonicInstant,
     retryUntil: AbortSignal | undefined,
   ): AttemptOptions {
     const { signal, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) } = sendOptions;
@@ -131,7 +133,8 @@ export function createSender(options: CreateSenderOptions): Sender {
       signal,
       retryUntil,
       ambiguous,
-      deadlineAt: clock.now() + timeLeft(sendOptions, begunAt),
+      deadline: plusMs(begunAt, sendOptions.timeoutMs ?? transport.retryPolicy.totalMs),
+      sendId: nextSendId(),
       messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
     };
   }
@@ -160,12 +163,12 @@ export function createSender(options: CreateSenderOptions): Sender {
     }
   }
 
-  function publishSend(report: SendReport, begunAt: number): void {
+  function publishSend(report: SendReport, begunAt: MonotonicInstant): void {
     publish("cloud-messaging:send", () => ({
       transport: transport.name,
       counts: countOutcomes(report),
       attempts: report.outcomes.reduce((most, { attempts }) => Math.max(most, attempts), 0),
-      durationMs: Math.round(steadyNow(clock) - begunAt),
+      durationMs: Math.round(elapsedMs(clock, begunAt)),
     }));
   }
 
@@ -182,7 +185,7 @@ export function createSender(options: CreateSenderOptions): Sender {
       } catch (error) {
         return Promise.reject(error);
       }
-      return dispatch(message, sendOptions, steadyNow(clock));
+      return dispatch(message, sendOptions, clock.monotonic());
     },
 
     async sendToUser(userId, input, sendOptions = {}) {
@@ -192,7 +195,7 @@ export function createSender(options: CreateSenderOptions): Sender {
         throw new InvalidMessageError([{ path: "userId", problem: "must be a non-empty string" }]);
       }
       const content = parseMessageContent(input);
-      const begunAt = steadyNow(clock);
+      const begunAt = clock.monotonic();
       gate.enter();
       let message: DownstreamMessage;
       try {
@@ -234,7 +237,7 @@ export function createSender(options: CreateSenderOptions): Sender {
         async sendBatch(batch, retryUntil) {
           // one that still waits for room when nobody takes outcomes any more is not sent
           await gate.acquire(retryUntil);
-          return dispatch(withTokens(content, batch), allOptions, steadyNow(clock), retryUntil);
+          return dispatch(withTokens(content, batch), allOptions, clock.monotonic(), retryUntil);
         },
       });
     },

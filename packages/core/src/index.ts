@@ -7,11 +7,11 @@ export {
   type CancelTimer,
   type Clock,
   createManualClock,
+  elapsedMs,
   type ManualClock,
   type Random,
-  steadyNow,
   systemClock,
-  toSteady,
+  timeLeftMs,
   wait,
 } from "./clock.ts";
 // sending
@@ -107,6 +107,16 @@ export {
 export { type UpstreamMessage, UpstreamMessageSchema } from "./message/upstream.ts";
 export { type Webpush, WebpushSchema } from "./message/webpush.ts";
 export { createMessageIds } from "./message-id.ts";
+export {
+  earlier,
+  LONG_AGO,
+  later,
+  type MonotonicInstant,
+  monotonicInstant,
+  msBetween,
+  NEVER,
+  plusMs,
+} from "./monotonic.ts";
 // what became of it
 export {
   type AcceptedOutcome,
@@ -127,7 +137,7 @@ export {
   type ServiceAnswer,
   type UnregisteredOutcome,
 } from "./outcome.ts";
-export { AbortSignalSchema, type InputWording, type Reading, readInput, readOptions } from "./problems.ts";
+export { AbortSignalSchema, ClockSchema, type InputWording, type Reading, readInput, readOptions } from "./problems.ts";
 export {
   applyReport,
   type MaybePromise,

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, clockProblem, systemClock } from "./clock.ts";
 import type { SuspectCode } from "./error-code.ts";
 import { InvalidOptionsError, InvalidRegistrationError, StoreFullError } from "./errors.ts";
 import { publish } from "./events.ts";
@@ -61,6 +61,8 @@ export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOp
   const { maxRegistrations = 1_000_000, maxRewrites = 100_000, clock = systemClock } = options;
   requireCount("maxRegistrations", maxRegistrations);
   requireCount("maxRewrites", maxRewrites);
+  const unusable = clockProblem(clock);
+  if (unusable !== undefined) throw new InvalidOptionsError([{ path: "clock", problem: unusable }]);
 
   /** user → token → when it was registered; the oldest first */
   const byUser = new Map<string, Map<RegistrationToken, number>>();

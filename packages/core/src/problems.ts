@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isAbortSignal } from "./abort.ts";
+import { type Clock, clockProblem } from "./clock.ts";
 import { type FieldProblem, InvalidOptionsError, pathOf } from "./errors.ts";
 import { describeType } from "./message/token.ts";
 
@@ -27,6 +28,12 @@ export const AbortSignalSchema: z.ZodType<AbortSignal, AbortSignal> = z.custom<A
   isAbortSignal,
   "must be an AbortSignal",
 );
+
+/** Checks a `Clock`: one without a monotonic reading is refused. */
+export const ClockSchema: z.ZodType<Clock, Clock> = z.custom<Clock>().superRefine((value, context) => {
+  const problem = clockProblem(value);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
 
 /**
  * Reads a value by a schema, in the one wording of this SDK. The value is never part of a problem, apart from a number: it may be a secret

@@ -1,12 +1,14 @@
 import pRetry from "p-retry";
 import { onAbort } from "./abort.ts";
 import { type BackoffPolicy, nextDelayMs } from "./backoff.ts";
-import { type Clock, type Random, steadyNow, systemClock, toSteady } from "./clock.ts";
+import { type Clock, clockProblem, type Random, systemClock, timeLeftMs } from "./clock.ts";
 import { type ErrorCode, errorRow } from "./error-code.ts";
 import { type FieldProblem, InvalidOptionsError } from "./errors.ts";
 import { publish } from "./events.ts";
 import type { DownstreamMessage } from "./message/downstream.ts";
 import { type Target, tokensOf } from "./message/target.ts";
+import { createMessageIds } from "./message-id.ts";
+import { type MonotonicInstant, plusMs } from "./monotonic.ts";
 import type { AmbiguousOutcome, RecipientOutcome, RetryableOutcome, SendReport } from "./outcome.ts";
 import type { AmbiguousPolicy, AttemptOptions, DownstreamTransport } from "./transport.ts";
 
@@ -39,18 +41,20 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
     ]);
   }
   const { clock = systemClock, random = Math.random, ...overrides } = options;
+  const unusable = clockProblem(clock);
+  if (unusable !== undefined) throw new InvalidOptionsError([{ path: "clock", problem: unusable }]);
   const policy = resolvePolicy(transport.retryPolicy, overrides);
+  const nextSendId = createMessageIds(random);
   const underWay = new Set<() => void>();
   let closed = false;
 
   async function retry(
     message: DownstreamMessage,
-    options: AttemptOptions,
-    endsAt: number,
+    options: BoundedAttempt,
     resend: boolean,
     first: SendReport,
   ): Promise<SendReport> {
-    const retries = new Retries({ transport, policy, clock, random }, message, options, endsAt, resend, first);
+    const retries = new Retries({ transport, policy, clock, random }, message, options, resend, first);
     const end = (): void => retries.end();
     const forget = [onAbort(options.signal, end), onAbort(options.retryUntil, end)];
     underWay.add(end);
@@ -73,14 +77,18 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
     ...(transport.preferredConcurrency === undefined ? {} : { preferredConcurrency: transport.preferredConcurrency }),
     check: (message) => transport.check?.(message),
     send(message, attempt = {}) {
-      const deadlineAt = attempt.deadlineAt ?? clock.now() + policy.totalMs;
-      const options = attempt.deadlineAt === undefined ? { ...attempt, deadlineAt } : attempt;
-      const endsAt = toSteady(clock, deadlineAt);
+      const options = isBounded(attempt)
+        ? attempt
+        : {
+            ...attempt,
+            deadline: attempt.deadline ?? plusMs(clock.monotonic(), policy.totalMs),
+            sendId: attempt.sendId ?? nextSendId(),
+          };
       // no async function here: what it would hold is held once per pending message, and nearly every send ends with its first answer
       return transport.send(message, options).then((first) => {
         const resend = (options.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend";
         return first.outcomes.some((outcome) => wantsAnother(outcome, resend, transport))
-          ? retry(message, options, endsAt, resend, first)
+          ? retry(message, options, resend, first)
           : first;
       });
     },
@@ -92,6 +100,13 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
     [Symbol.asyncDispose]: () => retrying.close(),
   };
   return retrying;
+}
+
+/** What every attempt of `withRetry` is told. */
+type BoundedAttempt = AttemptOptions & { readonly deadline: MonotonicInstant; readonly sendId: string };
+
+function isBounded(options: AttemptOptions): options is BoundedAttempt {
+  return options.deadline !== undefined && options.sendId !== undefined;
 }
 
 function resolvePolicy(defaults: BackoffPolicy, overrides: Partial<BackoffPolicy>): BackoffPolicy {
@@ -156,8 +171,7 @@ interface Batch {
   readonly positions: readonly number[];
   /** Attempts made for each of them so far. */
   readonly attempts: number;
-  /** By the steady reading of the clock. */
-  readonly dueAt: number;
+  readonly dueAt: MonotonicInstant;
 }
 
 type Unsettled = RetryableOutcome | AmbiguousOutcome;
@@ -169,9 +183,7 @@ class StillPending extends Error {}
 class Retries {
   readonly #parts: Parts;
   readonly #message: DownstreamMessage;
-  readonly #options: AttemptOptions;
-  /** When the send has to be over, by the steady reading of the clock. */
-  readonly #endsAt: number;
+  readonly #options: BoundedAttempt;
   readonly #resend: boolean;
   readonly #outcomes: RecipientOutcome[];
   /** Positions of which an earlier attempt was written and never answered. */
@@ -180,18 +192,10 @@ class Retries {
   readonly #waits = new Set<() => void>();
   #ended = false;
 
-  constructor(
-    parts: Parts,
-    message: DownstreamMessage,
-    options: AttemptOptions,
-    endsAt: number,
-    resend: boolean,
-    first: SendReport,
-  ) {
+  constructor(parts: Parts, message: DownstreamMessage, options: BoundedAttempt, resend: boolean, first: SendReport) {
     this.#parts = parts;
     this.#message = message;
     this.#options = options;
-    this.#endsAt = endsAt;
     this.#resend = resend;
     this.#outcomes = [...first.outcomes];
   }
@@ -272,8 +276,8 @@ class Retries {
     const { policy, clock, random, transport } = this.#parts;
     const { positions, retryAfterMs, rateLimited } = group;
     const delayMs = nextDelayMs(policy, { attempts, retryAfterMs, rateLimited }, random);
-    const dueAt = steadyNow(clock) + delayMs;
-    if (this.#ended || attempts >= policy.maxAttempts || dueAt > this.#endsAt) {
+    const dueAt = plusMs(clock.monotonic(), delayMs);
+    if (this.#ended || attempts >= policy.maxAttempts || dueAt > this.#options.deadline) {
       this.#giveUp(positions, dueAt);
       return [];
     }
@@ -288,9 +292,9 @@ class Retries {
     return [{ positions, attempts, dueAt }];
   }
 
-  #giveUp(positions: readonly number[], dueAt: number): void {
+  #giveUp(positions: readonly number[], dueAt: MonotonicInstant): void {
     const { clock } = this.#parts;
-    const retryAt = Math.round(clock.now() + dueAt - steadyNow(clock));
+    const retryAt = Math.round(clock.now() + timeLeftMs(clock, dueAt));
     for (const position of positions) {
       const outcome = this.#outcomes[position];
       if (outcome?.kind === "retryable") this.#outcomes[position] = { ...outcome, retryAt };
@@ -299,7 +303,7 @@ class Retries {
 
   /** Resolves `true` when the batch is due, `false` when the send has been ended. */
   #untilDue({ dueAt }: Batch): Promise<boolean> {
-    const delayMs = dueAt - steadyNow(this.#parts.clock);
+    const delayMs = timeLeftMs(this.#parts.clock, dueAt);
     if (this.#ended || delayMs <= 0) return Promise.resolve(!this.#ended);
     return new Promise((resolve) => {
       const finish = (due: boolean): void => {
@@ -317,12 +321,10 @@ class Retries {
 
   async #sendBatch({ positions, attempts }: Batch): Promise<Batch[]> {
     const { messageIds } = this.#options;
-    const { clock } = this.#parts;
     let answers: readonly RecipientOutcome[];
     try {
       const report = await this.#parts.transport.send(this.#messageFor(positions), {
         ...this.#options,
-        deadlineAt: clock.now() + this.#endsAt - steadyNow(clock),
         ...(messageIds === undefined
           ? {}
           : { messageIds: positions.map((position) => messageIds[position] as string) }),

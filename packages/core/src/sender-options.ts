@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AbortSignalSchema, readOptions } from "./problems.ts";
+import { AbortSignalSchema, ClockSchema, readOptions } from "./problems.ts";
 import type { CreateSenderOptions, SendAllOptions, SenderOptions, SendOptions } from "./sender.ts";
 
 const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
@@ -28,12 +28,7 @@ const senderShape = {
     .optional(),
   maxWaiting: count.or(z.literal(Number.POSITIVE_INFINITY)).optional(),
   ambiguous: AmbiguousSchema.optional(),
-  clock: z
-    .custom(
-      (clock) => has(clock, "now") && has(clock, "schedule"),
-      "must be a clock: an object with now() and schedule()",
-    )
-    .optional(),
+  clock: ClockSchema.optional(),
   random: z.custom((random) => typeof random === "function", "must be a function, as Math.random is").optional(),
 } satisfies Record<keyof SenderOptions, z.ZodType>;
 

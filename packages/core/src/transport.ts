@@ -1,5 +1,6 @@
 import type { BackoffPolicy } from "./backoff.ts";
 import type { DownstreamMessage } from "./message/downstream.ts";
+import type { MonotonicInstant } from "./monotonic.ts";
 import type { SendReport } from "./outcome.ts";
 
 /**
@@ -15,11 +16,13 @@ export interface AttemptOptions {
   readonly signal?: AbortSignal | undefined;
   /** Ends the waits between attempts and no attempt under way. For `withRetry`; a transport need not look at it. */
   readonly retryUntil?: AbortSignal | undefined;
+  /** Instant by which the attempt has to be over, whatever its answer. Default: none. */
+  readonly deadline?: MonotonicInstant | undefined;
   /**
-   * The attempt has to be over by then, whatever its answer. Milliseconds since the epoch. Take it for a duration, once, when the attempt
-   * begins (`toSteady`): the clock may be set while it lasts.
+   * ID of the send, the same at every attempt and different for every send: what must recognise a send goes by it. 1 or more printable
+   * ASCII characters.
    */
-  readonly deadlineAt?: number | undefined;
+  readonly sendId?: string | undefined;
   /** One ID per recipient, in their order, the same at every attempt. Given only to a transport that `usesMessageIds`. */
   readonly messageIds?: readonly string[] | undefined;
   /** Matters inside an attempt only to CCS, whose attempt can outlive a connection. */

@@ -1,7 +1,14 @@
-import { type CancelTimer, type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import {
+  type CancelTimer,
+  type Clock,
+  InvalidOptionsError,
+  type MonotonicInstant,
+  msBetween,
+  plusMs,
+} from "@cloud-messaging/core";
 
 interface Timer {
-  readonly at: number;
+  readonly at: MonotonicInstant;
   readonly sequence: number;
   run: (() => void) | undefined;
 }
@@ -9,7 +16,7 @@ interface Timer {
 /** Cancelled timers are swept out once there are this many and they are the larger half. */
 const SWEEP_AT = 1024;
 
-/** The service's own time: it follows another clock and can be moved ahead of it. */
+/** The service's own time: both its readings follow another clock's and can be moved ahead of them. */
 export interface EmulatorClock extends Clock {
   /** How far it is ahead of the clock it follows. Unit: milliseconds. */
   readonly offsetMs: number;
@@ -37,10 +44,11 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
   let offsetMs = 0;
   let sequence = 0;
   let live = 0;
-  let armedFor: number | undefined;
+  let armedFor: MonotonicInstant | undefined;
   let disarm: CancelTimer | undefined;
 
   const now = (): number => base.now() + offsetMs;
+  const monotonic = (): MonotonicInstant => plusMs(base.monotonic(), offsetMs);
 
   function arm(): void {
     dropCancelled();
@@ -53,20 +61,20 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
     if (armedFor === next.at) return;
     disarm?.();
     armedFor = next.at;
-    disarm = base.schedule(next.at - now(), () => {
+    disarm = base.schedule(msBetween(monotonic(), next.at), () => {
       disarm = armedFor = undefined;
-      runUntil(now());
+      runUntil(monotonic());
     });
   }
 
-  function runUntil(until: number): void {
+  function runUntil(until: MonotonicInstant): void {
     for (dropCancelled(); heap[0] !== undefined && heap[0].at <= until; dropCancelled()) {
       const timer = pop(heap) as Timer;
       const { at, run } = timer;
       timer.run = undefined; // from now on, cancelling it changes nothing
       live--;
       // while a due call runs, it is the time it was due at, however far the jump goes
-      if (at > now()) offsetMs += at - now();
+      offsetMs += Math.max(0, msBetween(monotonic(), at));
       run?.();
     }
     arm();
@@ -78,6 +86,7 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
 
   return {
     now,
+    monotonic,
     get offsetMs() {
       return offsetMs;
     },
@@ -85,7 +94,7 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
       return live;
     },
     schedule(delayMs, run) {
-      const timer: Timer = { at: now() + Math.max(0, delayMs), sequence: sequence++, run };
+      const timer: Timer = { at: plusMs(monotonic(), Math.max(0, delayMs)), sequence: sequence++, run };
       push(heap, timer);
       live++;
       if (heap[0] === timer) arm();
@@ -102,9 +111,9 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
     },
     advance(byMs) {
       requireTime("byMs", byMs, now());
-      const target = now() + Math.max(0, byMs);
+      const target = plusMs(monotonic(), Math.max(0, byMs));
       runUntil(target);
-      offsetMs += Math.max(0, target - now());
+      offsetMs += Math.max(0, msBetween(monotonic(), target));
       disarm?.();
       disarm = armedFor = undefined;
       arm();
@@ -132,7 +141,7 @@ function requireTime(path: string, forwardMs: number, from: number): void {
   ]);
 }
 
-const before = (a: Timer, b: Timer): number => a.at - b.at || a.sequence - b.sequence;
+const before = (a: Timer, b: Timer): number => msBetween(b.at, a.at) || a.sequence - b.sequence;
 
 function push(heap: Timer[], timer: Timer): void {
   let index = heap.push(timer) - 1;

@@ -1,5 +1,12 @@
 import { isIP } from "node:net";
-import { type Clock, type FieldProblem, type Random, readInput, readOptions, systemClock } from "@cloud-messaging/core";
+import {
+  ClockSchema,
+  type FieldProblem,
+  type Random,
+  readInput,
+  readOptions,
+  systemClock,
+} from "@cloud-messaging/core";
 import { z } from "zod";
 import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults.ts";
 import { MESSAGE_STATES } from "./model/message.ts";
@@ -66,14 +73,7 @@ const EmulatorOptionsSchema = z.strictObject({
   httpPort: port.default(0),
   httpsPort: z.union([port, z.literal(false)]).default(0),
   ccsPort: z.union([port, z.literal(false)]).default(0),
-  clock: z
-    .custom<Clock>(
-      (value) => typeof (value as Clock | null)?.now === "function" && typeof (value as Clock).schedule === "function",
-      {
-        error: "must have now() and schedule(), as createManualClock() of @cloud-messaging/core has",
-      },
-    )
-    .default(systemClock),
+  clock: ClockSchema.default(systemClock),
   random: (func as z.ZodType<Random>).default(() => Math.random),
   profile: z.enum(["gcm-2013", "gcm-2015", "fcm-legacy", "fcm-v1"]).default("fcm-legacy"),
   validationStyle: z.enum(["live", "documented"]).default("live"),

@@ -1,4 +1,4 @@
-import { createManualClock } from "@cloud-messaging/core";
+import { createManualClock, plusMs } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { createDeadlines } from "./deadlines.ts";
 
@@ -6,11 +6,13 @@ function setup() {
   const clock = createManualClock(0);
   const deadlines = createDeadlines(clock);
   const expired: string[] = [];
-  const entry = (name: string, expiresAt: number) => ({
-    expiresAt,
+  const start = clock.monotonic();
+  const at = (afterMs: number) => plusMs(start, afterMs);
+  const entry = (name: string, afterMs: number) => ({
+    expiresAt: at(afterMs),
     expire: () => expired.push(`${name}@${clock.now()}`),
   });
-  return { clock, deadlines, expired, entry };
+  return { clock, deadlines, expired, entry, at };
 }
 
 describe("deadlines", () => {
@@ -51,8 +53,8 @@ describe("deadlines", () => {
   });
 
   it("take what is added while one expires", async () => {
-    const { clock, deadlines, expired, entry } = setup();
-    deadlines.add({ expiresAt: 100, expire: () => deadlines.add(entry("late", 150)) });
+    const { clock, deadlines, expired, entry, at } = setup();
+    deadlines.add({ expiresAt: at(100), expire: () => deadlines.add(entry("late", 150)) });
     deadlines.add(entry("other", 400));
     await clock.advance(1_000);
     expect(expired).toEqual(["late@150", "other@400"]);

@@ -1,10 +1,9 @@
-import { type CancelTimer, type Clock, steadyNow } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, earlier, type MonotonicInstant, NEVER, timeLeftMs } from "@cloud-messaging/core";
 import { ChurningSet } from "./churning-set.ts";
 
 /** Something that has to be over by a point in time. */
 export interface Expiring {
-  /** By the steady reading of the clock (`steadyNow`). */
-  readonly expiresAt: number;
+  readonly expiresAt: MonotonicInstant;
   /** Called once, when that time has passed and it is still there. */
   expire(): void;
 }
@@ -21,28 +20,28 @@ export interface Deadlines {
  */
 export function createDeadlines(clock: Clock): Deadlines {
   const entries = new ChurningSet<Expiring>();
-  let firesAt = Number.POSITIVE_INFINITY;
+  let firesAt = NEVER;
   let cancel: CancelTimer | undefined;
 
   const disarm = (): void => {
     cancel?.();
     cancel = undefined;
-    firesAt = Number.POSITIVE_INFINITY;
+    firesAt = NEVER;
   };
-  const arm = (at: number): void => {
+  const arm = (at: MonotonicInstant): void => {
     disarm();
     firesAt = at;
-    cancel = clock.schedule(at - steadyNow(clock), fire);
+    cancel = clock.schedule(timeLeftMs(clock, at), fire);
   };
   const fire = (): void => {
     disarm();
-    const now = steadyNow(clock);
-    let earliest = Number.POSITIVE_INFINITY;
+    const now = clock.monotonic();
+    let earliest = NEVER;
     for (const entry of entries) {
       if (entry.expiresAt <= now) {
         // another one's end may have ended it too
         if (entries.delete(entry)) entry.expire();
-      } else if (entry.expiresAt < earliest) earliest = entry.expiresAt;
+      } else earliest = earlier(earliest, entry.expiresAt);
     }
     // what expired may have added others, which then have armed the timer themselves
     if (earliest < firesAt) arm(earliest);

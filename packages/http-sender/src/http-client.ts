@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Clock, ErrorCode } from "@cloud-messaging/core";
+import type { Clock, ErrorCode, MonotonicInstant } from "@cloud-messaging/core";
 
 /** How TLS is done. The chain and the host name are always verified. */
 export interface TlsOptions {
@@ -52,8 +52,8 @@ export interface HttpRequest {
   readonly headers: readonly string[];
   readonly body?: string | Buffer | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Over by then, if that is before `timeoutMs` has passed. Milliseconds since the epoch. */
-  readonly deadlineAt?: number | undefined;
+  /** Over by then, if that is before `timeoutMs` has passed. */
+  readonly deadline?: MonotonicInstant | undefined;
 }
 
 /** Why there is no answer, or not a whole one. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
-import { type Clock, onAbort, steadyNow, systemClock, toSteady } from "@cloud-messaging/core";
+import { type Clock, earlier, type MonotonicInstant, NEVER, onAbort, plusMs, systemClock } from "@cloud-messaging/core";
 import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
@@ -173,7 +173,7 @@ interface Shared {
 
 /** One request and its answer. undici calls the `on…` methods. */
 class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
-  expiresAt: number;
+  expiresAt: MonotonicInstant;
   readonly #shared: Shared;
   readonly #request: HttpRequest;
   readonly #timeoutMs: number;
@@ -197,7 +197,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#timeoutMs = timeoutMs;
     this.#resolve = resolve;
     // waiting for a connection costs nobody anything but the caller's own time; the attempt's begins when it has one
-    this.expiresAt = toSteady(shared.clock, request.deadlineAt ?? Number.POSITIVE_INFINITY);
+    this.expiresAt = request.deadline ?? NEVER;
   }
 
   begin(): void {
@@ -206,13 +206,13 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     pending.add(this);
     if (signal?.aborted) {
       this.end("aborted", "the signal was aborted");
-    } else if (this.expiresAt <= steadyNow(clock)) {
+    } else if (this.expiresAt <= clock.monotonic()) {
       this.expire();
     } else {
       if (signal !== undefined)
         this.#forgetSignal = onAbort(signal, () => this.end("aborted", "the signal was aborted"));
       slots.acquire(this);
-      if (this.#phase === "waiting" && this.expiresAt !== Number.POSITIVE_INFINITY) deadlines.add(this);
+      if (this.#phase === "waiting" && this.expiresAt !== NEVER) deadlines.add(this);
     }
   }
 
@@ -223,7 +223,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#epoch = slots.epoch;
     this.#sentAt = clock.now();
     deadlines.delete(this);
-    this.expiresAt = Math.min(this.expiresAt, steadyNow(clock) + this.#timeoutMs);
+    this.expiresAt = earlier(this.expiresAt, plusMs(clock.monotonic(), this.#timeoutMs));
     deadlines.add(this);
     dispatcher.dispatch({ origin, method, path, headers: headers as string[], body: body ?? null }, this);
   }

@@ -2,7 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, elapsedMs, type MonotonicInstant } from "@cloud-messaging/core";
 import type { TlsOptions } from "./http-client.ts";
 import {
   type Cancellable,
@@ -66,14 +66,14 @@ export class Http2Connection implements StreamHost {
   #used = false;
   #succeeded = 0;
   #lastStreamId = Number.POSITIVE_INFINITY;
-  #heardAt: number;
+  #heardAt: MonotonicInstant;
   #reason: string | undefined;
   #cancelTimer: CancelTimer | undefined;
 
   constructor(options: Http2ConnectionOptions, events: Http2ConnectionEvents) {
     this.#options = options;
     this.#events = events;
-    this.#heardAt = options.clock.now();
+    this.#heardAt = options.clock.monotonic();
     this.#socket = openSocket(options);
     this.#session = connect(options.origin, {
       createConnection: () => this.#socket,
@@ -120,8 +120,8 @@ export class Http2Connection implements StreamHost {
     return this.#used;
   }
 
-  /** Nothing has been heard since. Milliseconds since the epoch. */
-  get heardAt(): number {
+  /** Instant at which something was last heard. */
+  get heardAt(): MonotonicInstant {
     return this.#heardAt;
   }
 
@@ -164,7 +164,7 @@ export class Http2Connection implements StreamHost {
   }
 
   #onSettings(maxConcurrentStreams: number | undefined): void {
-    this.#heardAt = this.#options.clock.now();
+    this.#heardAt = this.#options.clock.monotonic();
     this.#allowed = Math.min(MAX_STREAMS, maxConcurrentStreams ?? DEFAULT_MAX_STREAMS);
     this.#limit = this.#allowed;
     if (this.#phase === "connecting") {
@@ -199,7 +199,7 @@ export class Http2Connection implements StreamHost {
 
   /** Something came on one of its streams. */
   onHeard(): void {
-    this.#heardAt = this.#options.clock.now();
+    this.#heardAt = this.#options.clock.monotonic();
   }
 
   /** One of its streams has closed. */
@@ -227,7 +227,7 @@ export class Http2Connection implements StreamHost {
 
   #becomeBusy(): void {
     this.#session.ref();
-    this.#heardAt = this.#options.clock.now();
+    this.#heardAt = this.#options.clock.monotonic();
     this.#watch(this.#options.pingAfterMs);
   }
 
@@ -241,7 +241,7 @@ export class Http2Connection implements StreamHost {
   #watch(delayMs: number): void {
     const { clock, pingAfterMs } = this.#options;
     this.#cancelTimer = clock.schedule(delayMs, () => {
-      const quietMs = clock.now() - this.#heardAt;
+      const quietMs = elapsedMs(clock, this.#heardAt);
       if (quietMs < pingAfterMs) this.#watch(pingAfterMs - quietMs);
       else this.#ping();
     });
@@ -256,7 +256,7 @@ export class Http2Connection implements StreamHost {
       // an error means that the session is being destroyed, which tells everybody itself
       if (error !== null || this.#streams === 0) return;
       this.#cancelTimer?.();
-      this.#heardAt = clock.now();
+      this.#heardAt = clock.monotonic();
       this.#watch(pingAfterMs);
     });
   }

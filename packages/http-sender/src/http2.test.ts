@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
-import { type Clock, createManualClock, type ManualClock } from "@cloud-messaging/core";
+import { type Clock, createManualClock, type ManualClock, type MonotonicInstant, plusMs } from "@cloud-messaging/core";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HttpClient, HttpResult } from "./http-client.ts";
 import { createHttp2Client, type Http2ClientOptions } from "./http2.ts";
@@ -101,7 +101,7 @@ function aClient(origin: string, options: Partial<Http2ClientOptions> = {}): Htt
   return client;
 }
 
-function post(client: HttpClient, body: string, more: { signal?: AbortSignal; deadlineAt?: number } = {}) {
+function post(client: HttpClient, body: string, more: { signal?: AbortSignal; deadline?: MonotonicInstant } = {}) {
   return client.request({ method: "POST", path: "/send", headers: ["x-key", "k"], body, ...more });
 }
 
@@ -243,7 +243,7 @@ describe("HTTP/2: what provably was not processed goes elsewhere at once", () =>
     const clock = createManualClock();
     const delays: number[] = [];
     const noting: Clock = {
-      now: () => clock.now(),
+      ...clock,
       schedule: (delayMs, run) => {
         delays.push(delayMs);
         return clock.schedule(delayMs, run);
@@ -394,7 +394,7 @@ describe("HTTP/2: what was written and is lost is said to be so, and never sent 
       if (body !== "slow") answerOk(stream, body, session);
     });
     const client = aClient(origin, { clock });
-    const slow = post(client, "slow", { deadlineAt: clock.now() + 1_000 });
+    const slow = post(client, "slow", { deadline: plusMs(clock.monotonic(), 1_000) });
     await until(() => bodies.length === 1);
     await clock.advance(1_000);
     expect(await slow).toMatchObject({ kind: "failure", code: "timeout", written: true });
@@ -446,7 +446,7 @@ describe("HTTP/2: what never left is said to be so", () => {
     abort.abort();
     expect(await second).toMatchObject({ code: "aborted", written: false });
     expect(await post(client, "c", { signal: abort.signal })).toMatchObject({ code: "aborted", written: false });
-    expect(await post(client, "d", { deadlineAt: clock.now() })).toMatchObject({ code: "timeout", written: false });
+    expect(await post(client, "d", { deadline: clock.monotonic() })).toMatchObject({ code: "timeout", written: false });
     await clock.advance(10_000);
     expect(await first).toMatchObject({ code: "connection-failed", written: false });
     expect(clock.scheduled).toBe(0);
@@ -459,7 +459,11 @@ describe("HTTP/2: the time of an attempt", () => {
     const held: ServerHttp2Stream[] = [];
     const { origin } = await aServer((stream) => held.push(stream));
     const client = aClient(origin, { clock, maxConcurrent: 1 });
-    const results = [post(client, "a"), post(client, "b"), post(client, "c", { deadlineAt: clock.now() + 5_000 })];
+    const results = [
+      post(client, "a"),
+      post(client, "b"),
+      post(client, "c", { deadline: plusMs(clock.monotonic(), 5_000) }),
+    ];
     for (let turn = 1; turn <= 2; turn++) {
       await until(() => held.length === turn);
       await clock.advance(4_000);

@@ -1,5 +1,16 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import { type CancelTimer, type Clock, onAbort, steadyNow, systemClock, toSteady } from "@cloud-messaging/core";
+import {
+  type CancelTimer,
+  type Clock,
+  earlier,
+  elapsedMs,
+  LONG_AGO,
+  type MonotonicInstant,
+  NEVER,
+  onAbort,
+  plusMs,
+  systemClock,
+} from "@cloud-messaging/core";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import {
@@ -86,7 +97,7 @@ class Http2Pool {
   readonly #all = new Set<Http2Connection>();
   /** Connections in a row that came to nothing. */
   #failedOpens = 0;
-  #noOpenBefore = Number.NEGATIVE_INFINITY;
+  #noOpenBefore: MonotonicInstant = LONG_AGO;
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
   #onGone: (() => void) | undefined;
@@ -185,7 +196,7 @@ class Http2Pool {
   /** The one with the most streams that still has room: few connections stay busy, and the others can be let go. */
   #withRoom(avoided?: Http2Connection): Http2Connection | undefined {
     let best: Http2Connection | undefined;
-    const staleBefore = this.clock.now() - this.options.keepAliveMs;
+    const staleBefore = plusMs(this.clock.monotonic(), -this.options.keepAliveMs);
     for (const connection of this.#active) {
       if (connection.room === 0 || connection === avoided) continue;
       if (connection.streams === 0 && connection.heardAt < staleBefore) {
@@ -198,7 +209,7 @@ class Http2Pool {
 
   #openIfNeeded(): void {
     // a server that takes no more connections is not asked again and again by those that wait for one it has taken
-    if (this.#active.size > 0 && this.clock.now() < this.#noOpenBefore) return;
+    if (this.#active.size > 0 && this.clock.monotonic() < this.#noOpenBefore) return;
     let connecting = 0;
     for (const connection of this.#active) if (connection.connecting) connecting++;
     const room = this.options.maxConnections - this.#active.size;
@@ -246,7 +257,7 @@ class Http2Pool {
     this.#all.delete(connection);
     if (!used) {
       const delayMs = Math.min(MAX_REOPEN_MS, REOPEN_MS * 2 ** Math.min(this.#failedOpens++, 10));
-      this.#noOpenBefore = this.clock.now() + delayMs;
+      this.#noOpenBefore = plusMs(this.clock.monotonic(), delayMs);
     }
     if (this.#all.size === 0) this.#onGone?.();
     if (this.#waiting.size === 0) return;
@@ -262,7 +273,7 @@ class Http2Pool {
 
 /** One request and its answer. */
 class Exchange implements Expiring, SlotHolder, Http2Request {
-  expiresAt: number;
+  expiresAt: MonotonicInstant;
   readonly headers: OutgoingHttpHeaders;
   readonly body: string | Buffer | undefined;
   readonly maxResponseBytes: number;
@@ -277,6 +288,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
   #epoch = 0;
   #moves = 0;
   #sentAt = 0;
+  #startedAt: MonotonicInstant = LONG_AGO;
 
   constructor(pool: Http2Pool, request: HttpRequest, resolve: (result: HttpResult) => void) {
     this.#pool = pool;
@@ -285,7 +297,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     this.body = request.body;
     this.maxResponseBytes = pool.options.maxResponseBytes;
     // waiting for its turn costs nobody anything but the caller's own time; the attempt's begins when it has come
-    this.expiresAt = toSteady(pool.clock, request.deadlineAt ?? Number.POSITIVE_INFINITY);
+    this.expiresAt = request.deadline ?? NEVER;
     this.headers = pool.headersOf(request);
   }
 
@@ -294,14 +306,14 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     const { signal } = this.#request;
     if (signal?.aborted) {
       this.end("aborted", "the signal was aborted");
-    } else if (this.expiresAt <= steadyNow(clock)) {
+    } else if (this.expiresAt <= clock.monotonic()) {
       this.expire();
     } else {
       if (signal !== undefined) {
         this.#forgetSignal = onAbort(signal, () => this.end("aborted", "the signal was aborted"));
       }
       slots.acquire(this);
-      if (this.#phase === "waiting" && this.expiresAt !== Number.POSITIVE_INFINITY) deadlines.add(this);
+      if (this.#phase === "waiting" && this.expiresAt !== NEVER) deadlines.add(this);
     }
   }
 
@@ -309,7 +321,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     const { deadlines, clock, options } = this.#pool;
     this.#phase = "dispatched";
     deadlines.delete(this);
-    this.expiresAt = Math.min(this.expiresAt, steadyNow(clock) + options.timeoutMs);
+    this.expiresAt = earlier(this.expiresAt, plusMs(clock.monotonic(), options.timeoutMs));
     deadlines.add(this);
     this.#epoch = this.#pool.slots.epoch;
     this.#pool.assign(this);
@@ -318,6 +330,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
   start(connection: Http2Connection): void {
     this.#phase = "started";
     this.#sentAt = this.#pool.clock.now();
+    this.#startedAt = this.#pool.clock.monotonic();
     this.#connection = connection;
     this.#stream = connection.request(this);
   }
@@ -341,7 +354,7 @@ class Exchange implements Expiring, SlotHolder, Http2Request {
     const { isOverload = isOverloadStatus } = options;
     const text = textOf(body);
     if (isOverload(status, text)) slots.overloaded(this.#epoch);
-    else if (slowdown.observe(clock.now() - this.#sentAt)) slots.overloaded(this.#epoch);
+    else if (slowdown.observe(elapsedMs(clock, this.#startedAt))) slots.overloaded(this.#epoch);
     else if (status >= 200 && status < 500) slots.healthy();
     this.#finish({
       kind: "answer",

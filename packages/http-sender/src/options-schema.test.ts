@@ -40,7 +40,8 @@ describe("the options of the GCM HTTP transport", () => {
     [{ apiKey, connect: { key: PEM_HEAD } }, "connect.cert", /is missing/],
     [{ apiKey, connect: { cert: PEM_HEAD, key: PEM_HEAD } }, "connect", /cannot be used/],
     [{ apiKey, timeoutMillis: 5 }, "timeoutMillis", /is not an option/],
-    [{ apiKey, clock: {} }, "clock", /now\(\) and schedule\(\)/],
+    [{ apiKey, clock: {} }, "clock", /lacks now\(\), monotonic\(\), schedule\(\)/],
+    [{ apiKey, clock: { now: Date.now, schedule: setTimeout } }, "clock", /lacks monotonic\(\)/],
   ])("%o is refused at %s", (options, path, problem) => {
     expect(problemsOf(options)).toEqual([{ path, problem: expect.stringMatching(problem) }]);
   });

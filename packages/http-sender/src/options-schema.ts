@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { type BackoffPolicy, type Clock, readInput } from "@cloud-messaging/core";
+import { type BackoffPolicy, ClockSchema, readInput } from "@cloud-messaging/core";
 import { z } from "zod";
 import type { TlsOptions } from "./http.ts";
 import { proxyProblem } from "./proxy.ts";
@@ -79,15 +79,6 @@ function isCertificate(text: string | Buffer): boolean {
   }
 }
 
-const clockSchema = z.custom<Clock>(
-  (value) =>
-    typeof value === "object" &&
-    value !== null &&
-    typeof (value as { now?: unknown }).now === "function" &&
-    typeof (value as { schedule?: unknown }).schedule === "function",
-  "must be a Clock: an object with now() and schedule()",
-);
-
 const proxySchema = z
   .union([z.literal(false), z.string()], "must be the URL of a proxy, or false for none")
   .superRefine((value, context) => {
@@ -109,7 +100,7 @@ export const connectionShape = {
   keepAliveMs: duration("keepAliveMs").default(30_000),
   closeTimeoutMs: duration("closeTimeoutMs").default(30_000),
   maxResponseBytes: count(2 ** 30).default(4 * 1024 * 1024),
-  clock: clockSchema.optional(),
+  clock: ClockSchema.optional(),
 };
 
 /** Options of `createGcmHttpTransport`. Documented at `GcmHttpTransportOptions`. */

@@ -1,4 +1,4 @@
-import type { Clock } from "@cloud-messaging/core";
+import { type Clock, earlier, msBetween, NEVER } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { Counters } from "../stats.ts";
@@ -84,7 +84,7 @@ export class DeliveryEngine {
       return;
     }
     // now or never is never throttled
-    if (!nowOrNever && !app.throttle.take(this.#bucketOf(delivery), this.#rules.clock.now())) {
+    if (!nowOrNever && !app.throttle.take(this.#bucketOf(delivery), this.#rules.clock.monotonic())) {
       this.#store(delivery, "throttle");
       return;
     }
@@ -227,18 +227,18 @@ export class DeliveryEngine {
   #awaitGrant(app: AppInstance): void {
     if (app.cancelGrant !== undefined) return;
     const { clock } = this.#rules;
-    const now = clock.now();
-    let at = Number.POSITIVE_INFINITY;
+    const now = clock.monotonic();
+    let at = NEVER;
     for (const { message, waitingFor } of app.storage) {
-      if (waitingFor === "throttle") at = Math.min(at, app.throttle.nextGrantAt(this.#bucketOf(message), now));
+      if (waitingFor === "throttle") at = earlier(at, app.throttle.nextGrantAt(this.#bucketOf(message), now));
     }
-    if (at === Number.POSITIVE_INFINITY) return;
-    app.cancelGrant = clock.schedule(at - now, () => {
+    if (at === NEVER) return;
+    app.cancelGrant = clock.schedule(msBetween(now, at), () => {
       app.cancelGrant = undefined;
       this.#release(
         app,
         ({ message, waitingFor }) =>
-          waitingFor === "throttle" && app.throttle.take(this.#bucketOf(message), clock.now()),
+          waitingFor === "throttle" && app.throttle.take(this.#bucketOf(message), clock.monotonic()),
       );
       this.#awaitGrant(app);
     });

@@ -1,4 +1,4 @@
-import type { Clock } from "@cloud-messaging/core";
+import { type Clock, type MonotonicInstant, msBetween } from "@cloud-messaging/core";
 
 /** How a 429 says when to come back: seconds, a date, or not at all. */
 export type RetryAfterForm = "seconds" | "date" | "absent";
@@ -40,22 +40,22 @@ const SECOND_MS = 1000;
 /** Counts what was done per name, each from the first of its period; the period is not aligned to the clock. */
 class Windows {
   readonly #periodMs: number;
-  readonly #spent = new Map<string, { readonly since: number; count: number }>();
+  readonly #spent = new Map<string, { readonly since: MonotonicInstant; count: number }>();
 
   constructor(periodMs: number) {
     this.#periodMs = periodMs;
   }
 
   /** Counts one more. @returns `undefined` when it may be, else how long until the next may. */
-  spend(name: string, limit: number, now: number): number | undefined {
+  spend(name: string, limit: number, now: MonotonicInstant): number | undefined {
     if (limit === Number.POSITIVE_INFINITY) return undefined;
     let spent = this.#spent.get(name);
-    if (spent === undefined || now - spent.since >= this.#periodMs) {
+    if (spent === undefined || msBetween(spent.since, now) >= this.#periodMs) {
       if (this.#spent.size >= MAX_COUNTED) this.#spent.clear();
       spent = { since: now, count: 0 };
       this.#spent.set(name, spent);
     }
-    if (spent.count >= limit) return spent.since + this.#periodMs - now;
+    if (spent.count >= limit) return this.#periodMs - msBetween(spent.since, now);
     spent.count++;
     return undefined;
   }
@@ -86,7 +86,7 @@ export class Quotas {
 
   /** Takes a message from a project's quota. @returns `undefined` when there was one left; else what to say of the time to come. */
   spendMessage(project: string): { readonly retryAfter: string | undefined } | undefined {
-    const waitMs = this.#messages.spend(project, this.limits.messagesPerMinute, this.#clock.now());
+    const waitMs = this.#messages.spend(project, this.limits.messagesPerMinute, this.#clock.monotonic());
     if (waitMs === undefined) return undefined;
     const seconds = Math.max(1, Math.ceil(waitMs / SECOND_MS));
     switch (this.limits.retryAfter) {
@@ -102,12 +102,12 @@ export class Quotas {
   /** Takes a message to a topic; `false` when there are too many this minute. */
   spendTopicMessage(project: string, topic: string): boolean {
     const { messagesPerTopicPerMinute } = this.limits;
-    return this.#topics.spend(`${project}\n${topic}`, messagesPerTopicPerMinute, this.#clock.now()) === undefined;
+    return this.#topics.spend(`${project}\n${topic}`, messagesPerTopicPerMinute, this.#clock.monotonic()) === undefined;
   }
 
   /** Takes a change of a subscription; `false` when there are too many this second. */
   spendTopicChange(project: string): boolean {
-    return this.#topicChanges.spend(project, this.limits.topicChangesPerSecond, this.#clock.now()) === undefined;
+    return this.#topicChanges.spend(project, this.limits.topicChangesPerSecond, this.#clock.monotonic()) === undefined;
   }
 
   /** As at the start. */

@@ -298,7 +298,7 @@ export class CloudService {
   ): Refusal | undefined {
     const refusal = checkSize(message, limit) ?? this.#parts.faults.takeRefusal(message.door, recipients);
     if (refusal !== undefined) return refusal;
-    if (!message.dryRun && app.device.rate !== undefined && !app.device.rate.take(this.#parts.clock.now())) {
+    if (!message.dryRun && app.device.rate !== undefined && !app.device.rate.take(this.#parts.clock.monotonic())) {
       return {
         kind: "refused",
         code: "device-message-rate-exceeded",

@@ -1,3 +1,5 @@
+import { LONG_AGO, type MonotonicInstant, msBetween, plusMs } from "@cloud-messaging/core";
+
 /** A token bucket's size and pace. */
 export interface BucketRules {
   /** How many may go at once when nothing went for long. Range: 1 or more. */
@@ -16,7 +18,7 @@ const MAX_BUCKETS = 256;
 
 interface Bucket {
   tokens: number;
-  refilledAt: number;
+  refilledAt: MonotonicInstant;
 }
 
 /**
@@ -36,7 +38,7 @@ export class Throttle {
   }
 
   /** Takes a token for one delivery; `false` when there is none and the message has to wait for the next grant. */
-  take(key: BucketKey, now: number): boolean {
+  take(key: BucketKey, now: MonotonicInstant): boolean {
     const rules = this.#rulesOf(key);
     if (rules === undefined) return true;
     const bucket = this.#refilled(key, rules, now);
@@ -46,18 +48,18 @@ export class Throttle {
   }
 
   /** When the next token of a bucket is granted; `now` when it has one. */
-  nextGrantAt(key: BucketKey, now: number): number {
+  nextGrantAt(key: BucketKey, now: MonotonicInstant): MonotonicInstant {
     const rules = this.#rulesOf(key);
     if (rules === undefined) return now;
     const bucket = this.#refilled(key, rules, now);
-    return bucket.tokens >= 1 ? now : bucket.refilledAt + rules.refillEveryMs;
+    return bucket.tokens >= 1 ? now : plusMs(bucket.refilledAt, rules.refillEveryMs);
   }
 
   #rulesOf(key: BucketKey): BucketRules | undefined {
     return key === NON_COLLAPSIBLE ? this.#nonCollapsible : this.#collapsible;
   }
 
-  #refilled(key: BucketKey, rules: BucketRules, now: number): Bucket {
+  #refilled(key: BucketKey, rules: BucketRules, now: MonotonicInstant): Bucket {
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
       if (this.#buckets.size >= MAX_BUCKETS) this.#forgetFull(now);
@@ -65,20 +67,20 @@ export class Throttle {
       this.#buckets.set(key, bucket);
       return bucket;
     }
-    const grants = Math.floor((now - bucket.refilledAt) / rules.refillEveryMs);
+    const grants = Math.floor(msBetween(bucket.refilledAt, now) / rules.refillEveryMs);
     if (grants > 0) {
       bucket.tokens = Math.min(rules.capacity, bucket.tokens + grants);
-      bucket.refilledAt += grants * rules.refillEveryMs;
+      bucket.refilledAt = plusMs(bucket.refilledAt, grants * rules.refillEveryMs);
     }
     if (bucket.tokens >= rules.capacity) bucket.refilledAt = now;
     return bucket;
   }
 
-  #forgetFull(now: number): void {
+  #forgetFull(now: MonotonicInstant): void {
     for (const [key, bucket] of this.#buckets) {
       const rules = this.#rulesOf(key);
       if (rules === undefined) continue;
-      const tokens = bucket.tokens + (now - bucket.refilledAt) / rules.refillEveryMs;
+      const tokens = bucket.tokens + msBetween(bucket.refilledAt, now) / rules.refillEveryMs;
       if (tokens >= rules.capacity) this.#buckets.delete(key);
     }
     // still too many: the oldest goes, which at worst lets a few messages through early
@@ -98,8 +100,8 @@ export interface DeviceRateRules {
 /** Counts the messages to one device per minute and per hour, each from the first message of that minute or hour. */
 export class DeviceRate {
   readonly #rules: DeviceRateRules;
-  #minuteFrom = Number.NEGATIVE_INFINITY;
-  #hourFrom = Number.NEGATIVE_INFINITY;
+  #minuteFrom = LONG_AGO;
+  #hourFrom = LONG_AGO;
   #inMinute = 0;
   #inHour = 0;
 
@@ -108,12 +110,12 @@ export class DeviceRate {
   }
 
   /** Counts one more message; `false` when it is one too many, which does not count. */
-  take(now: number): boolean {
-    if (now - this.#minuteFrom >= 60_000) {
+  take(now: MonotonicInstant): boolean {
+    if (msBetween(this.#minuteFrom, now) >= 60_000) {
       this.#minuteFrom = now;
       this.#inMinute = 0;
     }
-    if (now - this.#hourFrom >= 3_600_000) {
+    if (msBetween(this.#hourFrom, now) >= 3_600_000) {
       this.#hourFrom = now;
       this.#inHour = 0;
     }

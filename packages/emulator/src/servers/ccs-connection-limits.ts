@@ -1,3 +1,4 @@
+import { type MonotonicInstant, msBetween } from "@cloud-messaging/core";
 import type { CcsContext } from "./ccs-context.ts";
 
 /** Connections of one sender that clients were to stay below. Source: docs/emulator-fidelity.md#ccs */
@@ -20,13 +21,13 @@ export function createConnectionLimits(
   { clock, counters, events }: Pick<CcsContext, "clock" | "counters" | "events">,
 ): ConnectionLimits {
   const open = new Map<string, number>();
-  const recent = new Map<string, { readonly since: number; count: number }>();
+  const recent = new Map<string, { readonly since: MonotonicInstant; count: number }>();
 
   function isTooFast(senderId: string): boolean {
     if (limits.newConnectionsPerMinute === Number.POSITIVE_INFINITY) return false;
-    const now = clock.now();
+    const now = clock.monotonic();
     let counted = recent.get(senderId);
-    if (counted === undefined || now - counted.since >= MINUTE_MS) {
+    if (counted === undefined || msBetween(counted.since, now) >= MINUTE_MS) {
       if (recent.size >= MAX_COUNTED) recent.clear();
       counted = { since: now, count: 0 };
       recent.set(senderId, counted);

@@ -1,5 +1,12 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
-import { type Clock, JWT_BEARER_GRANT, MESSAGING_SCOPE, type ServiceAccountKey } from "@cloud-messaging/core";
+import {
+  type Clock,
+  JWT_BEARER_GRANT,
+  MESSAGING_SCOPE,
+  type MonotonicInstant,
+  plusMs,
+  type ServiceAccountKey,
+} from "@cloud-messaging/core";
 import type { ServiceIds } from "../model/ids.ts";
 import type { Quotas } from "../model/quotas.ts";
 
@@ -53,7 +60,7 @@ export class FcmAccounts implements EmulatedFcm {
   readonly #keys = new Map<string, KeyObject>();
   /** Accounts whose keys were revoked, to be told from those that were never known. */
   readonly #revoked = new Set<string>();
-  readonly #tokens = new Map<string, number>();
+  readonly #tokens = new Map<string, MonotonicInstant>();
   #account: ServiceAccountKey | undefined;
 
   readonly #quotas: Quotas;
@@ -110,7 +117,7 @@ export class FcmAccounts implements EmulatedFcm {
   check(token: string): boolean {
     if (!token.startsWith(TOKEN_PREFIX)) return this.acceptForeignTokens;
     const expiresAt = this.#tokens.get(token);
-    return expiresAt !== undefined && this.#clock.now() < expiresAt;
+    return expiresAt !== undefined && this.#clock.monotonic() < expiresAt;
   }
 
   /** Exchanges a grant for an access token. */
@@ -126,7 +133,7 @@ export class FcmAccounts implements EmulatedFcm {
     if (typeof refusal === "string") return { error: "invalid_grant", error_description: refusal };
     if (refusal !== undefined) return refusal;
     const token = `${TOKEN_PREFIX}${this.#ids.hex(32)}`;
-    this.#tokens.set(token, this.#clock.now() + this.tokenLifetimeSec * 1000);
+    this.#tokens.set(token, plusMs(this.#clock.monotonic(), this.tokenLifetimeSec * 1000));
     if (this.#tokens.size > MAX_TOKENS) {
       const oldest = this.#tokens.keys().next();
       if (!oldest.done) this.#tokens.delete(oldest.value);

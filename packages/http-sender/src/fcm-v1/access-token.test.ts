@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import { AuthenticationError, createManualClock } from "@cloud-messaging/core";
+import { AuthenticationError, createManualClock, plusMs } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { type AccessToken, AccessTokenUnavailableError, createAccessTokenSource } from "./access-token.ts";
 
@@ -204,7 +204,7 @@ describe("the access token", () => {
     const { clock, source, asked } = aSource(() => new Promise((resolve) => (give = resolve)));
     const abort = new AbortController();
     const aborted = source.get({ signal: abort.signal });
-    const short = source.get({ deadlineAt: clock.now() + 1_000 });
+    const short = source.get({ deadline: plusMs(clock.monotonic(), 1_000) });
     const patient = source.get();
     abort.abort();
     expect(await aborted).toMatchObject({ code: "aborted" });

@@ -3,8 +3,13 @@ import {
   type CancelTimer,
   type Clock,
   type ErrorCode,
+  LONG_AGO,
+  type MonotonicInstant,
+  msBetween,
   onAbort,
+  plusMs,
   publish,
+  timeLeftMs,
 } from "@cloud-messaging/core";
 
 /** An OAuth2 access token. A secret. */
@@ -109,8 +114,7 @@ export type TokenRefusal = "replaced" | "later" | "hopeless";
 /** How long a caller waits for a token. */
 export interface AccessTokenWait {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds since the epoch. */
-  readonly deadlineAt?: number | undefined;
+  readonly deadline?: MonotonicInstant | undefined;
 }
 
 /** What a token source needs. */
@@ -142,8 +146,8 @@ type FetchFailure = AccessTokenResult & { readonly kind: "failure" };
 
 interface Current {
   readonly token: string;
-  readonly renewAt: number;
-  readonly unusableAt: number;
+  readonly renewAt: MonotonicInstant;
+  readonly unusableAt: MonotonicInstant;
   /** The service has taken it at least once. */
   proven: boolean;
 }
@@ -156,9 +160,11 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
   const { provider, clock, timeoutMs, transport } = options;
   let current: Current | undefined;
   let fetching: Promise<AccessTokenResult> | undefined;
-  let lastFailure: { readonly result: FetchFailure; readonly until: number; readonly retryAt: number } | undefined;
-  let noRenewalBefore = 0;
-  let noReplacementBefore = 0;
+  let lastFailure:
+    | { readonly result: FetchFailure; readonly until: MonotonicInstant; readonly retryAt: MonotonicInstant }
+    | undefined;
+  let noRenewalBefore = LONG_AGO;
+  let noReplacementBefore = LONG_AGO;
   const closing = new AbortController();
   let closed: Promise<void> | undefined;
 
@@ -176,12 +182,13 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
     try {
       const given = await untilAborted(provider.fetchAccessToken({ signal }), signal);
       const { token, expiresAt } = checkedToken(given, "the credential");
-      const now = clock.now();
-      const lifeMs = Math.max(0, (expiresAt ?? now + DEFAULT_LIFE_MS) - now);
+      // a date only while it is read: from here on its life is a duration, which setting the clock does not change
+      const lifeMs = Math.max(0, expiresAt === undefined ? DEFAULT_LIFE_MS : expiresAt - clock.now());
+      const now = clock.monotonic();
       current = {
         token,
-        renewAt: now + lifeMs - Math.min(RENEW_EARLY_MS, lifeMs / 4),
-        unusableAt: now + lifeMs - Math.min(UNUSABLE_MS, lifeMs / 10),
+        renewAt: plusMs(now, lifeMs - Math.min(RENEW_EARLY_MS, lifeMs / 4)),
+        unusableAt: plusMs(now, lifeMs - Math.min(UNUSABLE_MS, lifeMs / 10)),
         proven: current?.token === token && current.proven,
       };
       lastFailure = undefined;
@@ -195,12 +202,12 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
 
   function failed(error: unknown, timedOut: boolean): AccessTokenResult {
     const result = describeFailure(error, timedOut, closing.signal.aborted);
-    const now = clock.now();
-    noRenewalBefore = now + PAUSE_MS;
+    const now = clock.monotonic();
+    noRenewalBefore = plusMs(now, PAUSE_MS);
     const { retryAfterMs = FAILURE_MS } = result;
     const believedMs =
       error instanceof AuthenticationError ? REFUSAL_MS : Math.min(Math.max(retryAfterMs, FAILURE_MS), MAX_FAILURE_MS);
-    lastFailure = { result, until: now + believedMs, retryAt: now + retryAfterMs };
+    lastFailure = { result, until: plusMs(now, believedMs), retryAt: plusMs(now, retryAfterMs) };
     publish("cloud-messaging:notice", () => ({
       transport,
       notice: "access-token-failed",
@@ -212,7 +219,7 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
   return {
     get(wait = {}) {
       if (closed !== undefined) return { kind: "failure", code: "closed", detail: "the sender is closed" };
-      const now = clock.now();
+      const now = clock.monotonic();
       if (current !== undefined && now < current.unusableAt) {
         // nobody waits for this one: the old token is good for a while yet
         if (now >= current.renewAt && now >= noRenewalBefore) void fetchOnce();
@@ -220,7 +227,9 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
       }
       if (lastFailure !== undefined && now < lastFailure.until) {
         const { result, retryAt } = lastFailure;
-        return result.retryAfterMs === undefined ? result : { ...result, retryAfterMs: Math.max(0, retryAt - now) };
+        return result.retryAfterMs === undefined
+          ? result
+          : { ...result, retryAfterMs: Math.max(0, msBetween(now, retryAt)) };
       }
       return waitFor(fetchOnce(), wait, clock);
     },
@@ -230,13 +239,13 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
     refuse(token) {
       if (current?.token !== token) return "replaced";
       // two refusals in a row are not about the token's age
-      if (clock.now() < noReplacementBefore) return current.proven ? "later" : "hopeless";
-      noReplacementBefore = clock.now() + PAUSE_MS;
+      if (clock.monotonic() < noReplacementBefore) return current.proven ? "later" : "hopeless";
+      noReplacementBefore = plusMs(clock.monotonic(), PAUSE_MS);
       current = undefined;
       return "replaced";
     },
     get replaceableInMs() {
-      return Math.max(0, noReplacementBefore - clock.now());
+      return Math.max(0, timeLeftMs(clock, noReplacementBefore));
     },
     close() {
       closed ??= (async () => {
@@ -274,10 +283,10 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 /** Waits for a shared fetch as long as this caller wants to. */
 function waitFor(
   fetched: Promise<AccessTokenResult>,
-  { signal, deadlineAt }: AccessTokenWait,
+  { signal, deadline }: AccessTokenWait,
   clock: Clock,
 ): Promise<AccessTokenResult> {
-  if (signal === undefined && deadlineAt === undefined) return fetched;
+  if (signal === undefined && deadline === undefined) return fetched;
   if (signal?.aborted) return Promise.resolve(ABORTED);
   return new Promise((resolve) => {
     let cancel: CancelTimer | undefined;
@@ -287,8 +296,8 @@ function waitFor(
       resolve(result);
     };
     const forget = onAbort(signal, () => settle(ABORTED));
-    if (deadlineAt !== undefined) {
-      cancel = clock.schedule(deadlineAt - clock.now(), () =>
+    if (deadline !== undefined) {
+      cancel = clock.schedule(timeLeftMs(clock, deadline), () =>
         settle({ kind: "failure", code: "timeout", detail: "no access token in time" }),
       );
     }

@@ -1,4 +1,4 @@
-import { type CancelTimer, type Clock, onAbort } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, type MonotonicInstant, onAbort, timeLeftMs } from "@cloud-messaging/core";
 import type { AccessTokenProvider } from "./access-token.ts";
 import type { NotSent } from "./outcome.ts";
 
@@ -28,10 +28,10 @@ export class ProjectLookup {
   /** The project's ID, or why the message was not sent. Never rejects. */
   find({
     signal,
-    deadlineAt,
+    deadline,
   }: {
     signal?: AbortSignal | undefined;
-    deadlineAt?: number | undefined;
+    deadline?: MonotonicInstant | undefined;
   }): Promise<string | NotSent> {
     if (this.#closing.signal.aborted) return Promise.resolve(CLOSED);
     if (signal?.aborted) return Promise.resolve(ABORTED);
@@ -48,10 +48,10 @@ export class ProjectLookup {
       };
       const forgetSignal = onAbort(signal, () => settle(ABORTED));
       const forgetClosing = onAbort(this.#closing.signal, () => settle(CLOSED));
-      const now = clock.now();
-      cancel = clock.schedule(Math.min((deadlineAt ?? Number.POSITIVE_INFINITY) - now, timeoutMs), () => {
+      const leftMs = deadline === undefined ? Number.POSITIVE_INFINITY : timeLeftMs(clock, deadline);
+      cancel = clock.schedule(Math.min(leftMs, timeoutMs), () => {
         // one that hangs is not what everybody after waits for
-        if (deadlineAt === undefined || deadlineAt - now >= timeoutMs) this.#forget(finding);
+        if (leftMs >= timeoutMs) this.#forget(finding);
         settle(TIMEOUT);
       });
       void finding.then((result) => {

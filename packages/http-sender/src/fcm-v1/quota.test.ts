@@ -1,5 +1,11 @@
 import { getEventListeners } from "node:events";
-import { type CloudMessagingEvents, createManualClock, type ManualClock, subscribe } from "@cloud-messaging/core";
+import {
+  type CloudMessagingEvents,
+  createManualClock,
+  type ManualClock,
+  plusMs,
+  subscribe,
+} from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { joinQuota, type Quota, type QuotaParty } from "./quota.ts";
 
@@ -85,7 +91,7 @@ describe("the quota of a project", () => {
     const waits = [
       quota.wait({}).then((result) => order.push(`first ${result}`)),
       quota.wait({ signal: abort.signal }).then((result) => order.push(`second ${result}`)),
-      quota.wait({ deadlineAt: clock.now() + 500 }).then((result) => order.push(`third ${result}`)),
+      quota.wait({ deadline: plusMs(clock.monotonic(), 500) }).then((result) => order.push(`third ${result}`)),
       quota.wait({}).then((result) => order.push(`fourth ${result}`)),
     ];
     expect(quota.take()).toBe(false);

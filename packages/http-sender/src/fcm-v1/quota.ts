@@ -1,4 +1,14 @@
-import { type CancelTimer, type Clock, onAbort, publish } from "@cloud-messaging/core";
+import {
+  type CancelTimer,
+  type Clock,
+  elapsedMs,
+  LONG_AGO,
+  type MonotonicInstant,
+  msBetween,
+  onAbort,
+  publish,
+  timeLeftMs,
+} from "@cloud-messaging/core";
 
 /** How fast a project may be sent to. */
 export interface QuotaOptions {
@@ -26,7 +36,7 @@ export interface Quota {
   /** Waits for leave, first come, first served over all senders of the project. */
   wait(options: {
     readonly signal?: AbortSignal | undefined;
-    readonly deadlineAt?: number | undefined;
+    readonly deadline?: MonotonicInstant | undefined;
   }): Promise<QuotaWait>;
   /** Ends this transport's waits as `closed`. */
   endWaits(): void;
@@ -88,10 +98,10 @@ class Bucket {
   #perMinute = DEFAULT_PER_MINUTE;
   #rampUpMs = 0;
   #tokens = 0;
-  #countedAt: number | undefined;
+  #countedAt: MonotonicInstant | undefined;
   /** When the pace began to rise. */
-  #risingSince = Number.NEGATIVE_INFINITY;
-  #usedAt = Number.NEGATIVE_INFINITY;
+  #risingSince = LONG_AGO;
+  #usedAt = LONG_AGO;
   #cancel: CancelTimer | undefined;
 
   constructor({ clock }: QuotaParty) {
@@ -100,14 +110,14 @@ class Bucket {
 
   /** Nobody uses it, and a new one would be no fuller: neither its tokens nor its rise say anything any more. */
   get isForgettable(): boolean {
-    const now = this.#clock.now();
-    if (this.#parties.size > 0 || now - this.#usedAt < MINUTE_MS) return false;
+    const now = this.#clock.monotonic();
+    if (this.#parties.size > 0 || msBetween(this.#usedAt, now) < MINUTE_MS) return false;
     this.#refill(now);
     return this.#tokens >= this.#capacity;
   }
 
   join(party: QuotaParty): Quota {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     if (this.#countedAt === undefined) {
       this.#perMinute = party.perMinute ?? DEFAULT_PER_MINUTE;
       this.#tokens = this.#capacity;
@@ -154,8 +164,8 @@ class Bucket {
   }
 
   #take(): boolean {
-    const now = this.#clock.now();
-    if (this.#rampUpMs > 0 && now - this.#usedAt >= MINUTE_MS) {
+    const now = this.#clock.monotonic();
+    if (this.#rampUpMs > 0 && msBetween(this.#usedAt, now) >= MINUTE_MS) {
       this.#risingSince = now;
       this.#tokens = 1;
       this.#countedAt = now;
@@ -167,7 +177,7 @@ class Bucket {
     return true;
   }
 
-  #refill(now: number): void {
+  #refill(now: MonotonicInstant): void {
     const from = this.#countedAt ?? now;
     this.#countedAt = now;
     if (now <= from) return;
@@ -175,18 +185,21 @@ class Bucket {
   }
 
   /** The time between two points, each part counted as much as the pace had risen then. Unit: milliseconds. */
-  #fullTimeBetween(from: number, to: number): number {
+  #fullTimeBetween(from: MonotonicInstant, to: MonotonicInstant): number {
     const ramp = this.#rampUpMs;
-    if (ramp === 0) return to - from;
-    const a = from - this.#risingSince;
-    const b = to - this.#risingSince;
+    if (ramp === 0) return msBetween(from, to);
+    const a = msBetween(this.#risingSince, from);
+    const b = msBetween(this.#risingSince, to);
     const risen = (t: number): number => (t >= ramp ? ramp / 2 + (t - ramp) : (t * t) / (2 * ramp));
     return risen(Math.max(0, b)) - risen(Math.max(0, a));
   }
 
   #wait(
     party: QuotaParty,
-    { signal, deadlineAt }: { readonly signal?: AbortSignal | undefined; readonly deadlineAt?: number | undefined },
+    {
+      signal,
+      deadline,
+    }: { readonly signal?: AbortSignal | undefined; readonly deadline?: MonotonicInstant | undefined },
   ): Promise<QuotaWait> {
     if (signal?.aborted) return Promise.resolve("aborted");
     return new Promise((resolve) => {
@@ -203,8 +216,8 @@ class Bucket {
       };
       this.#waiters.add(waiter);
       const forget = onAbort(signal, () => waiter.settle("aborted"));
-      if (deadlineAt !== undefined) {
-        cancelDeadline = this.#clock.schedule(deadlineAt - this.#clock.now(), () => waiter.settle("timeout"));
+      if (deadline !== undefined) {
+        cancelDeadline = this.#clock.schedule(timeLeftMs(this.#clock, deadline), () => waiter.settle("timeout"));
       }
       if (this.#waiters.size === 1) this.#onWaiting(party);
     });
@@ -228,7 +241,7 @@ class Bucket {
   /** Until the next message may go; a whole batch of them where one lasts less than a timer's least time. */
   #nap(): void {
     const untilNextMs = Math.ceil((1 - this.#tokens) / this.#fullRate);
-    const rising = this.#clock.now() - this.#risingSince < this.#rampUpMs;
+    const rising = elapsedMs(this.#clock, this.#risingSince) < this.#rampUpMs;
     const napMs = Math.max(1, rising ? Math.min(LONGEST_NAP_MS, untilNextMs) : untilNextMs);
     this.#cancel = this.#clock.schedule(napMs, () => {
       for (const waiter of this.#waiters) {

@@ -4,6 +4,7 @@ import {
   type Clock,
   type DownstreamMessage,
   type DownstreamTransport,
+  elapsedMs,
   eventChannel,
   failureOutcome,
   InvalidOptionsError,
@@ -337,7 +338,7 @@ class FcmV1 implements DownstreamTransport {
     project: Project,
     { body }: RequestFacts,
     token: string,
-    { signal, deadlineAt }: AttemptOptions,
+    { signal, deadline }: AttemptOptions,
   ): Promise<HttpResult> {
     if (this.#header?.token !== token) {
       this.#header = {
@@ -351,21 +352,21 @@ class FcmV1 implements DownstreamTransport {
       headers: this.#header.headers,
       body: body(),
       signal,
-      deadlineAt,
+      deadline,
     });
     return requestChannel.hasSubscribers ? this.#tell(sent) : sent;
   }
 
   async #tell(sent: Promise<HttpResult>): Promise<HttpResult> {
     const { clock, endpoint } = this.#parts;
-    const startedAt = clock.now();
+    const startedAt = clock.monotonic();
     const result = await sent;
     publish("cloud-messaging:http-request", () => ({
       transport: NAME,
       origin: endpoint.origin,
       recipients: 1,
       ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
-      durationMs: clock.now() - startedAt,
+      durationMs: Math.round(elapsedMs(clock, startedAt)),
     }));
     return result;
   }

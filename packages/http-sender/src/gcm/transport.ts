@@ -5,6 +5,7 @@ import {
   type DownstreamMessage,
   type DownstreamTransport,
   type ErrorCode,
+  elapsedMs,
   InvalidMessageError,
   publish,
   type RecipientOutcome,
@@ -14,7 +15,6 @@ import {
   refuseV1Only,
   SENDER_OPTION_NAMES,
   type SendReport,
-  steadyNow,
   systemClock,
   tokensOf,
 } from "@cloud-messaging/core";
@@ -280,7 +280,7 @@ class GcmHttp implements GcmHttpTransport {
     body: Buffer,
   ): Promise<RecipientOutcome[]> {
     const recipients = tokens ?? recipientsOf(message.target);
-    const startedAt = steadyNow(this.#clock);
+    const startedAt = this.#clock.monotonic();
     const result = await this.#post(body, options);
     const outcomes = this.#read(result, message.target, recipients);
     publish("cloud-messaging:http-request", () => ({
@@ -288,7 +288,7 @@ class GcmHttp implements GcmHttpTransport {
       origin: this.#endpoint.origin,
       recipients: recipients.length,
       ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
-      durationMs: Math.round(steadyNow(this.#clock) - startedAt),
+      durationMs: Math.round(elapsedMs(this.#clock, startedAt)),
     }));
     return outcomes;
   }
@@ -299,14 +299,14 @@ class GcmHttp implements GcmHttpTransport {
     return Buffer.from(encodePlainText(message, tokens[0] as RegistrationToken));
   }
 
-  #post(body: Buffer | string, { signal, deadlineAt }: AttemptOptions): Promise<HttpResult> {
+  #post(body: Buffer | string, { signal, deadline }: AttemptOptions): Promise<HttpResult> {
     return this.#http.request({
       method: "POST",
       path: this.#endpoint.path,
       headers: this.#headers,
       body,
       signal,
-      deadlineAt,
+      deadline,
     });
   }
 

@@ -6,19 +6,21 @@ import {
   type BackoffPolicy,
   type Clock,
   type ErrorCode,
+  elapsedMs,
   errorCodeFor,
   errorCodeForHttpStatus,
   errorRow,
   failureOutcome,
   InvalidOptionsError,
   isTopicName,
+  type MonotonicInstant,
   outcomeKindFor,
+  plusMs,
   publish,
   type RecipientOutcome,
   readOptions,
   readRetryAfter,
   type ServiceAnswer,
-  steadyNow,
   tokenProblem,
   type WireVocabulary,
 } from "@cloud-messaging/core";
@@ -113,10 +115,10 @@ export class ManagementClient {
    *
    * @throws {InvalidOptionsError} the call's options are wrong.
    */
-  deadlineOf(options: CallOptions): number | undefined {
+  deadlineOf(options: CallOptions): MonotonicInstant | undefined {
     const { timeoutMs } = readOptions(CallOptionsSchema, options, "an option of a call");
     if (timeoutMs === undefined) return undefined;
-    return this.#parts.clock.now() + timeoutMs;
+    return plusMs(this.#parts.clock.monotonic(), timeoutMs);
   }
 
   async call(call: ManagementCall): Promise<CallResult> {
@@ -143,27 +145,27 @@ export class ManagementClient {
 
   async #attempt(call: ManagementCall): Promise<Attempt> {
     const { http, authorization, clock, headers, name, origin } = this.#parts;
-    const { method, path, body, signal, deadlineAt, recipients } = call;
-    const credentials = await authorization.headers({ signal, deadlineAt });
+    const { method, path, body, signal, deadline, recipients } = call;
+    const credentials = await authorization.headers({ signal, deadline });
     if (credentials.kind === "failure") {
       const { code, detail, retryAfterMs } = credentials;
       return { result: { kind: "no-credentials", code, detail, retryAfterMs }, secret: "", refuse: () => false };
     }
-    const startedAt = steadyNow(clock);
+    const startedAt = clock.monotonic();
     const result = await http.request({
       method,
       path,
       headers: [...credentials.headers, ...headers, "content-type", "application/json"],
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
-      deadlineAt,
+      deadline,
     });
     publish("cloud-messaging:http-request", () => ({
       transport: name,
       origin,
       recipients,
       ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
-      durationMs: Math.round(steadyNow(clock) - startedAt),
+      durationMs: Math.round(elapsedMs(clock, startedAt)),
     }));
     return { result, secret: credentials.secret, refuse: credentials.refuse };
   }

@@ -1,4 +1,10 @@
-import { ambiguousOutcome, type DeviceGroupRequest, readOptions, systemClock } from "@cloud-messaging/core";
+import {
+  ambiguousOutcome,
+  type DeviceGroupRequest,
+  type MonotonicInstant,
+  readOptions,
+  systemClock,
+} from "@cloud-messaging/core";
 import { atEmulator } from "../emulator-environment.ts";
 import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
@@ -168,7 +174,7 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     group: string,
     tokens: readonly string[],
     options: GroupCallOptions,
-    deadlineAt: number | undefined,
+    deadline: MonotonicInstant | undefined,
     key?: string,
   ): Promise<DeviceGroupResult> {
     const body: DeviceGroupRequest = {
@@ -180,7 +186,7 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     const { signal } = options;
     // a second create would find the group that the first has made
     const once = operation === "create";
-    const [result] = await client.retries.run<GroupKey>([group], { signal, deadlineAt, once }, async (_, bounds) => {
+    const [result] = await client.retries.run<GroupKey>([group], { signal, deadline, once }, async (_, bounds) => {
       const call = ++calls;
       return [
         read(group, call, await client.call({ method: "POST", path, body, recipients: tokens.length, ...bounds })),
@@ -206,17 +212,17 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     checkName(group);
     checkTokens(tokens, "tokens", MAX_GROUP_MEMBERS);
     const { notificationKey, ...callOptions } = options ?? {};
-    const deadlineAt = client.deadlineOf(options === null ? options : callOptions);
+    const deadline = client.deadlineOf(options === null ? options : callOptions);
     if (notificationKey !== undefined) checkTokens([notificationKey], "notificationKey");
     const remembered = newestKeys.get(group)?.key;
     const known = notificationKey ?? remembered;
     if (known !== undefined) {
-      const result = await change(operation, group, tokens, options, deadlineAt, known);
+      const result = await change(operation, group, tokens, options, deadline, known);
       // somebody else may have ended the group and made it again, under another key: a refusal has changed nothing
       if (result.kind === "ok" || notificationKey !== undefined || !provesKeyStale(result)) return result;
     }
-    const found = await lookUp(group, { signal: options.signal, deadlineAt });
-    return found.kind === "ok" ? change(operation, group, tokens, options, deadlineAt, found.notificationKey) : found;
+    const found = await lookUp(group, { signal: options.signal, deadline });
+    return found.kind === "ok" ? change(operation, group, tokens, options, deadline, found.notificationKey) : found;
   }
 
   const groups: DeviceGroups = {
@@ -229,8 +235,8 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     remove: async (group, tokens, options = {}) => changeMembers("remove", group, tokens, options),
     async find(group, options = {}) {
       checkName(group);
-      const deadlineAt = client.deadlineOf(options);
-      return lookUp(group, { signal: options.signal, deadlineAt });
+      const deadline = client.deadlineOf(options);
+      return lookUp(group, { signal: options.signal, deadline });
     },
     close: () => client.close(),
     [Symbol.asyncDispose]: () => client.close(),

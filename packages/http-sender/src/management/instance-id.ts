@@ -52,10 +52,10 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
   ): Promise<SendReport> {
     const to = `/topics/${checkTopic(topic)}`;
     checkTokens(tokens, "tokens");
-    const deadlineAt = client.deadlineOf(options);
+    const deadline = client.deadlineOf(options);
     const outcomes = await mapBatches(tokens, MAX_BATCH, PARALLEL, (batch) =>
       // subscribing twice does no harm
-      client.retries.run<AcceptedOutcome>(batch, { signal: options.signal, deadlineAt }, async (tokens, bounds) => {
+      client.retries.run<AcceptedOutcome>(batch, { signal: options.signal, deadline }, async (tokens, bounds) => {
         const result = await client.call({
           method: "POST",
           path: `/iid/v1:${operation}`,
@@ -81,9 +81,9 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
     async info(token, options = {}): Promise<InstanceInfoResult> {
       checkTokens([token], "token");
       checkPathSegment(token, "token");
-      const deadlineAt = client.deadlineOf(options);
+      const deadline = client.deadlineOf(options);
       const path = `/iid/info/${encodeURIComponent(token)}?details=true`;
-      return client.look<InstanceInfoFound>(token, { signal: options.signal, deadlineAt }, async (bounds) => {
+      return client.look<InstanceInfoFound>(token, { signal: options.signal, deadline }, async (bounds) => {
         const result = await client.call({ method: "GET", path, recipients: 1, ...bounds });
         if (result.kind === "ok") return { kind: "ok", info: readInfo(result.body) };
         return infoRefusal(result.outcomeFor(token), result.answer);
@@ -96,9 +96,9 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
       // anything but true would import tokens of the sandbox as tokens of production
       if (typeof sandbox !== "boolean") throw invalidArgument("sandbox", "must be true or false");
       checkTokens(apnsTokens, "apnsTokens");
-      const deadlineAt = client.deadlineOf(options);
+      const deadline = client.deadlineOf(options);
       return mapBatches(apnsTokens, MAX_IMPORT, PARALLEL, (batch) =>
-        client.retries.run<ApnsImported>(batch, { signal: options.signal, deadlineAt }, async (tokens, bounds) => {
+        client.retries.run<ApnsImported>(batch, { signal: options.signal, deadline }, async (tokens, bounds) => {
           const result = await client.call({
             method: "POST",
             path: "/iid/v1:batchImport",

@@ -3,6 +3,7 @@ import {
   type Clock,
   type DownstreamMessage,
   type DownstreamTransport,
+  type MonotonicInstant,
   type RecipientOutcome,
   type RegistrationToken,
   tokensOf,
@@ -23,8 +24,7 @@ export interface ManagementRetry {
 /** What bounds a call, and each of its attempts. */
 export interface Bounds {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds since the epoch. */
-  readonly deadlineAt?: number | undefined;
+  readonly deadline?: MonotonicInstant | undefined;
 }
 
 /** What a call is told beside its bounds. */
@@ -72,7 +72,7 @@ export function createManagementRetries(
   return {
     async run<T extends { readonly kind: string }>(
       recipients: readonly string[],
-      { signal, deadlineAt, once }: RetriedCall,
+      { signal, deadline, once }: RetriedCall,
       attempt: Attempt<T>,
     ) {
       const transport = retrying(async ({ target }, bounds = {}) => ({
@@ -84,7 +84,7 @@ export function createManagementRetries(
         const message: DownstreamMessage = { target: { tokens: recipients as readonly RegistrationToken[] } };
         const { outcomes } = await transport.send(message, {
           signal,
-          deadlineAt,
+          deadline,
           ambiguous: once ? "report" : "resend",
         });
         return outcomes.map((outcome) => asGiven<T>(outcome));

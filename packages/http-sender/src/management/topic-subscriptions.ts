@@ -39,9 +39,9 @@ export function createTopicSubscriptionsBackend(
   ): Promise<SendReport> {
     checkTokens(tokens, "tokens");
     for (const [position, token] of tokens.entries()) checkPathSegment(token, `tokens.${position}`);
-    const deadlineAt = client.deadlineOf(options);
+    const deadline = client.deadlineOf(options);
     const outcomes = await mapBatches(tokens, 1, Math.min(MAX_PARALLEL, maxSockets), (one) =>
-      client.retries.run<AcceptedOutcome>(one, { signal: options.signal, deadlineAt }, async ([token = ""], bounds) => {
+      client.retries.run<AcceptedOutcome>(one, { signal: options.signal, deadline }, async ([token = ""], bounds) => {
         const result = await client.call({ ...request(token), recipients: 1, ...bounds });
         const { answer } = result;
         if (answer !== undefined && isDone(answer.status)) {
@@ -83,12 +83,12 @@ export function createTopicSubscriptionsBackend(
     async info(token, options = {}): Promise<InstanceInfoResult> {
       checkTokens([token], "token");
       checkPathSegment(token, "token");
-      const deadlineAt = client.deadlineOf(options);
+      const deadline = client.deadlineOf(options);
       const topics: TopicSubscription[] = [];
       let page = "";
       for (let pages = 0; pages < MAX_PAGES; pages++) {
         const path = page === "" ? pathOf(token) : `${pathOf(token)}?page_token=${encodeURIComponent(page)}`;
-        const found = await client.look<Page>(token, { signal: options.signal, deadlineAt }, async (bounds) => {
+        const found = await client.look<Page>(token, { signal: options.signal, deadline }, async (bounds) => {
           const result = await client.call({ method: "GET", path, recipients: 1, ...bounds });
           return result.kind === "ok" ? { kind: "page", body: result.body } : failureOf(result, token);
         });
