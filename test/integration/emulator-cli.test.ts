@@ -1,63 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { ReadyLine } from "../../packages/emulator/src/cli-output.ts";
+import { ANY_PORTS, CLI, killAll, run, start } from "../support/emulator-program.ts";
 
-// the built program, as `npx @cloud-messaging/emulator` runs it
-const CLI = join(import.meta.dirname, "../../packages/emulator/dist/cli.js");
 const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-cli-"));
-const children = new Set<ChildProcess>();
 
-afterEach(() => {
-  for (const child of children) child.kill("SIGKILL");
-});
+afterEach(killAll);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Running {
-  /** The first that it prints on standard output. */
-  readonly printed: Promise<string>;
-  /** All of it, once it has ended. */
-  readonly ended: Promise<{ readonly status: number | null; readonly out: string; readonly err: string }>;
-  kill(signal: NodeJS.Signals): void;
-}
-
-function run(
-  args: readonly string[],
-  nodeArgs: readonly string[] = [CLI],
-  variables: Record<string, string> = {},
-): Running {
-  const child = spawn(process.execPath, [...nodeArgs, ...args], {
-    cwd: join(import.meta.dirname, ".."),
-    env: { ...process.env, ...variables },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  children.add(child);
-  const out = text(child.stdout);
-  const err = text(child.stderr);
-  return {
-    printed: new Promise((resolve) => child.stdout.once("data", (data: Buffer) => resolve(data.toString()))),
-    ended: new Promise((resolve) => {
-      child.once("close", async (status) => {
-        children.delete(child);
-        resolve({ status, out: await out, err: await err });
-      });
-    }),
-    kill: (signal) => void child.kill(signal),
-  };
-}
-
-const ANY_PORTS = ["--http-port", "0", "--https-port", "0", "--ccs-port", "0"];
-
-async function start(...args: string[]): Promise<{ ready: ReadyLine; running: Running }> {
-  const running = run(["--json", ...ANY_PORTS, ...args]);
-  const first = await Promise.race([running.printed, running.ended]);
-  if (typeof first !== "string") throw new Error(`The emulator did not start: ${first.err}`);
-  return { ready: JSON.parse(first) as ReadyLine, running };
-}
 
 function send(ready: ReadyLine, token: string, key = "any") {
   return fetch(`${ready.http}/fcm/send`, {

@@ -1,6 +1,10 @@
 // @peculiar/x509 asks for this to be there before it
 import "reflect-metadata";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import { performance } from "node:perf_hooks";
+import { createSecureContext } from "node:tls";
+import { InvalidOptionsError } from "@cloud-messaging/core";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -23,21 +27,88 @@ export interface Certificates {
 }
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-/** Some clients refuse server certificates that live longer than 398 days. */
-const LIFETIME_MS = 397 * 86_400_000;
+const DAY_MS = 86_400_000;
+/** Some clients refuse server certificates that live longer than 398 days. Unit: milliseconds. */
+const LIFETIME_MS = 397 * DAY_MS;
+/** Part of the lifetime that lies before the start, for clocks that are behind. Unit: milliseconds. */
+const BACKDATED_MS = 30 * DAY_MS;
+/** Certificates with less time left are not kept. Unit: milliseconds. */
+const LEFT_AT_LEAST_MS = 30 * DAY_MS;
+
+/** Start of this process by the machine's wall clock, which a test that replaces `Date` does not reach. Milliseconds since the epoch. */
+const processStart = (): number => performance.timeOrigin;
+
+/** Checks a certificate of the user's. @throws {InvalidOptionsError} naming the field; the key is in no message. */
+export function ownCertificates({
+  cert,
+  key,
+  ca = cert,
+}: Omit<Certificates, "ca"> & { ca?: string | undefined }): Certificates {
+  const problem = (field: string, text: string, cause?: unknown): InvalidOptionsError =>
+    new InvalidOptionsError([{ path: `tls.${field}`, problem: text }], { cause });
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(cert);
+    createSecureContext({ cert });
+  } catch (error) {
+    throw problem("cert", "cannot be read: it must be a certificate in PEM", error);
+  }
+  try {
+    createSecureContext({ ca });
+    new X509Certificate(ca);
+  } catch (error) {
+    throw problem("ca", "cannot be read: it must be a certificate in PEM", error);
+  }
+  let privateKey: ReturnType<typeof createPrivateKey>;
+  try {
+    privateKey = createPrivateKey(key);
+  } catch {
+    throw problem("key", "cannot be read: it must be a private key in PEM, without a passphrase");
+  }
+  if (!certificate.checkPrivateKey(privateKey)) throw problem("key", "does not belong to tls.cert");
+  return { ca, cert, key };
+}
+
+/** Names and addresses that a server certificate is good for, and whether it is good for long enough. */
+function isGoodFor({ cert, key }: Certificates, names: readonly string[]): boolean {
+  try {
+    const certificate = new X509Certificate(cert);
+    const left = Date.parse(certificate.validTo) - processStart();
+    return (
+      left > LEFT_AT_LEAST_MS &&
+      Date.parse(certificate.validFrom) < processStart() &&
+      certificate.checkPrivateKey(createPrivateKey(key)) &&
+      names.every((name) =>
+        isIP(name) === 0 ? certificate.checkHost(name.replace("*", "any")) : certificate.checkIP(name),
+      )
+    );
+  } catch {
+    return false;
+  }
+}
 
 /**
- * Makes a fresh CA and a server certificate for the Google hosts, localhost, 127.0.0.1, ::1 and the names given. Takes milliseconds,
- * needs no program and leaves nothing on disk; the CA's own key is thrown away.
+ * Makes a CA and a server certificate for the Google hosts, localhost, 127.0.0.1, ::1 and the names given. Takes milliseconds, needs no
+ * program and leaves nothing on disk; the CA's own key is thrown away.
+ *
+ * @param addresses Further names, which may change from one start to the next.
+ * @param kept Certificates of an earlier start: they are given back while they are good for all names and for 30 more days.
  */
-export async function createCertificates(names: readonly string[]): Promise<Certificates> {
+export async function createCertificates(
+  names: readonly string[],
+  addresses: readonly string[] = [],
+  kept?: Certificates,
+): Promise<Certificates> {
+  const needed = ["localhost", "127.0.0.1", "::1", ...GOOGLE_HOSTS, ...names];
+  if (kept !== undefined && isGoodFor(kept, needed)) return kept;
+  const all = new Set([...needed, ...addresses]);
   const { subtle } = globalThis.crypto;
   const [caKeys, serverKeys] = await Promise.all([
     subtle.generateKey(ALGORITHM, false, ["sign", "verify"]),
     subtle.generateKey(ALGORITHM, true, ["sign", "verify"]),
   ]);
-  // an hour back, for clocks that are a little behind
-  const notBefore = new Date(Date.now() - 3_600_000);
+  // clients compare with the machine's clock, not with a Date that a test has frozen
+  const notBefore = new Date(processStart() - BACKDATED_MS);
   const notAfter = new Date(notBefore.getTime() + LIFETIME_MS);
   const serial = (): string => Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(15))).toString("hex");
   const caName = `CN=cloud-messaging emulator CA ${serial().slice(0, 8)}`;
@@ -55,7 +126,6 @@ export async function createCertificates(names: readonly string[]): Promise<Cert
       await SubjectKeyIdentifierExtension.create(caKeys.publicKey),
     ],
   });
-  const all = new Set(["localhost", "127.0.0.1", "::1", ...GOOGLE_HOSTS, ...names]);
   const server = await X509CertificateGenerator.create({
     serialNumber: `02${serial()}`,
     subject: "CN=cloud-messaging emulator",

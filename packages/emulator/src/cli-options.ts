@@ -12,18 +12,25 @@ export type Command =
   | { readonly kind: "wrong"; readonly problem: string }
   | {
       readonly kind: "start";
+      /** Command to run while the emulator runs, with its arguments; `undefined` to run until a signal. */
+      readonly program: readonly [name: string, ...args: string[]] | undefined;
       /** What the command line says; it goes before what the file says. */
       readonly options: EmulatorOptions;
       /** A file with further options. */
       readonly configFile: string | undefined;
       /** One line of JSON instead of words. */
       readonly json: boolean;
+      /** Files with a certificate of the user's. */
+      readonly tlsFiles: { readonly cert: string; readonly key: string; readonly ca?: string } | undefined;
       /** Where to write the CA; a file in a folder of its own under the system's temporary one otherwise. */
       readonly caFile: string | undefined;
     };
 
 /** What `--help` prints. */
 export const HELP = `Usage: npx @cloud-messaging/emulator [options]
+       npx @cloud-messaging/emulator exec [options] -- COMMAND [ARGUMENTS]
+
+exec starts the emulator on free ports, sets its variables, runs the command, ends with it and returns its status.
 
 The cloud-messaging service on this machine: GCM and FCM over HTTP, CCS over XMPP, and an inbox to look at what arrived.
 
@@ -33,6 +40,8 @@ Listening (0 means any free port)
   --ccs-port PORT      CCS: XMPP over TLS                     (default ${DEFAULT_PORTS.ccs})
   --host ADDRESS       address to listen on; 0.0.0.0 lets other machines and containers in (default 127.0.0.1)
   --ca-file FILE       where to write the CA certificate that clients have to trust (default: a temporary file)
+  --tls-cert FILE, --tls-key FILE  a certificate of your own, PEM; --tls-ca FILE: the CA that signed it
+  --allowed-origin ORIGIN  origin of the inbox behind a proxy, such as http://push.example.com:8080; repeatable
   --certificate-name NAME  one more host name or address that the server certificate is good for; repeatable
 
 Behaviour
@@ -40,7 +49,7 @@ Behaviour
   --auto-register      take unknown tokens as new devices, for a first try with a program of your own
   --profile ERA        gcm-2013, gcm-2015, fcm-legacy or fcm-v1 (default fcm-legacy)
   --validation STYLE   live: as the service answered; documented: as the documentation says (default live)
-  --state FILE         load devices and messages from FILE, and save them there at the end
+  --state FILE         load devices, messages and certificates from FILE, and save them there within 2 s of every change
   --config FILE        every other option, as JSON: throttling, quotas, storage, CCS, …  (see docs/emulator.md)
 
 Output
@@ -50,9 +59,10 @@ Output
 
 /** Reads the command line. The values themselves are checked by `startEmulator()`. */
 export function parseCommandLine(args: readonly string[]): Command {
+  const [program, own] = args[0] === "exec" ? split(args.slice(1)) : [undefined, args];
   let values: ReturnType<typeof read>;
   try {
-    values = read(args);
+    values = read(own);
   } catch (error) {
     return { kind: "wrong", problem: (error as Error).message };
   }
@@ -71,9 +81,20 @@ export function parseCommandLine(args: readonly string[]): Command {
     ports[`${name.slice(0, -"-port".length)}Port`] = Number(value);
   }
   const state = values.state;
+  const { "tls-cert": cert, "tls-key": key, "tls-ca": ca } = values;
+  if ((cert === undefined) !== (key === undefined) || (ca !== undefined && cert === undefined)) {
+    return { kind: "wrong", problem: "--tls-cert, --tls-key and --tls-ca go together: give at least the first two" };
+  }
+  if (args[0] === "exec") {
+    if (program === undefined) return { kind: "wrong", problem: "exec needs a command: exec [options] -- npm test" };
+    if (values.json)
+      return { kind: "wrong", problem: "--json does not go with exec, which prints what its command prints" };
+  }
   return {
     kind: "start",
+    program,
     json: values.json ?? false,
+    tlsFiles: cert === undefined || key === undefined ? undefined : { cert, key, ...(ca === undefined ? {} : { ca }) },
     caFile: values["ca-file"],
     configFile: values.config,
     options: {
@@ -81,6 +102,7 @@ export function parseCommandLine(args: readonly string[]): Command {
       ...(values.host === undefined ? {} : { host: values.host }),
       ...(values["api-key"] === undefined ? {} : { apiKeys: values["api-key"] }),
       ...(values["auto-register"] === undefined ? {} : { autoRegister: values["auto-register"] }),
+      ...(values["allowed-origin"] === undefined ? {} : { allowedOrigins: values["allowed-origin"] }),
       ...(values["certificate-name"] === undefined ? {} : { certificateNames: values["certificate-name"] }),
       // what these may be is for startEmulator() to say
       ...(values.profile === undefined ? {} : { profile: values.profile as NonNullable<EmulatorOptions["profile"]> }),
@@ -90,6 +112,13 @@ export function parseCommandLine(args: readonly string[]): Command {
       ...(state === undefined ? {} : { stateFile: state }),
     },
   };
+}
+
+/** The command behind `--`, and the options before it. */
+function split(args: readonly string[]): [program: [string, ...string[]] | undefined, own: readonly string[]] {
+  const mark = args.indexOf("--");
+  const [name, ...rest] = mark === -1 ? [] : args.slice(mark + 1);
+  return [name === undefined ? undefined : [name, ...rest], mark === -1 ? args : args.slice(0, mark)];
 }
 
 function read(args: readonly string[]) {
@@ -103,6 +132,10 @@ function read(args: readonly string[]) {
       "ccs-port": { type: "string" },
       host: { type: "string" },
       "ca-file": { type: "string" },
+      "tls-cert": { type: "string" },
+      "tls-key": { type: "string" },
+      "tls-ca": { type: "string" },
+      "allowed-origin": { type: "string", multiple: true },
       "certificate-name": { type: "string", multiple: true },
       "api-key": { type: "string", multiple: true },
       "auto-register": { type: "boolean" },
@@ -120,12 +153,17 @@ function read(args: readonly string[]) {
 /**
  * All options: those of the command line, those of the file's text, the command's own ports.
  *
+ * @param ports Ports where neither says any.
  * @throws {Error} when the text is no JSON object, saying so.
  */
-export function withConfig(options: EmulatorOptions, text: string): EmulatorOptions {
+export function withConfig(
+  options: EmulatorOptions,
+  text: string,
+  ports: Readonly<Record<keyof typeof DEFAULT_PORTS, number>> = DEFAULT_PORTS,
+): EmulatorOptions {
   const value: unknown = JSON.parse(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is no JSON object");
-  const { http: httpPort, https: httpsPort, ccs: ccsPort } = DEFAULT_PORTS;
+  const { http: httpPort, https: httpsPort, ccs: ccsPort } = ports;
   // what is in it is for startEmulator() to check
   return { httpPort, httpsPort, ccsPort, ...(value as EmulatorOptions), ...options };
 }
@@ -136,6 +174,8 @@ const FLAGS: readonly (readonly [option: RegExp, flag: string])[] = [
   [/\bhttpsPort\b/g, "--https-port"],
   [/\bccsPort\b/g, "--ccs-port"],
   [/\bcertificateNames\b/g, "--certificate-name"],
+  [/\ballowedOrigins\b/g, "--allowed-origin"],
+  [/\btls\.(?=cert|key|ca)/g, "--tls-"],
   [/\bapiKeys\b/g, "--api-key"],
   [/\bvalidationStyle\b/g, "--validation"],
   [/\bstateFile\b/g, "--state"],

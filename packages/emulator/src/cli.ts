@@ -3,11 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { CloudMessagingError } from "@cloud-messaging/core";
-import { HELP, inCommandLineWords, parseCommandLine, withConfig } from "./cli-options.ts";
+import { onSignals, watchParent } from "./cli-end.ts";
+import { runProgram } from "./cli-exec.ts";
+import { type Command, DEFAULT_PORTS, HELP, inCommandLineWords, parseCommandLine, withConfig } from "./cli-options.ts";
 import { readyLine, readyText } from "./cli-output.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { type Emulator, startEmulator } from "./start-emulator.ts";
-import { draftOf } from "./state-file.ts";
+
+type Start = Extract<Command, { kind: "start" }>;
 
 /** Exit status for a command line that cannot be understood, as is usual. */
 const USAGE = 2;
@@ -15,6 +18,9 @@ const USAGE = 2;
 const CLOSE_AT_MOST_MS = 900;
 
 const command = parseCommandLine(process.argv.slice(2));
+// whoever read what is written may have gone
+process.stdout.on("error", () => {});
+process.stderr.on("error", () => {});
 switch (command.kind) {
   case "help":
     process.stdout.write(HELP);
@@ -29,18 +35,9 @@ switch (command.kind) {
     await start(command);
 }
 
-async function start({
-  options: given,
-  configFile,
-  json,
-  caFile,
-}: Extract<typeof command, { kind: "start" }>): Promise<void> {
-  let options: EmulatorOptions;
-  try {
-    options = withConfig(given, configFile === undefined ? "{}" : readFileSync(configFile, "utf8"));
-  } catch (error) {
-    return fail(`--config: ${configFile} cannot be used: ${(error as Error).message}`, USAGE);
-  }
+async function start(asked: Start): Promise<void> {
+  const options = optionsOf(asked);
+  if (options === undefined) return;
   let emulator: Emulator;
   try {
     emulator = await startEmulator(options);
@@ -48,42 +45,86 @@ async function start({
     if (!(error instanceof CloudMessagingError)) throw error;
     return fail(inCommandLineWords(error.message), error.code === "ERR_INVALID_OPTIONS" ? USAGE : 1);
   }
-  const ca = writeCa(emulator.caCertificate, caFile);
+  tellOfUnsavedState(emulator);
+  const ca = writeCa(emulator.caCertificate, asked.caFile);
   if ("problem" in ca) {
     await emulator.close();
     return fail(ca.problem, 1);
   }
+  const close = async (): Promise<void> => {
+    try {
+      await emulator.close();
+    } catch (error) {
+      fail(inCommandLineWords((error as Error).message), 1);
+    }
+    ca.remove();
+  };
+  const ready = readyLine(emulator, ca.file);
+  if (asked.program !== undefined) {
+    process.stderr.write(`The cloud-messaging emulator is at ${ready.inbox}\n`);
+    const ended = await runProgram(asked.program, ready.env);
+    if (ended.problem !== undefined) process.stderr.write(`${ended.problem}\n`);
+    process.exitCode = ended.status;
+    return close();
+  }
 
   let closing = false;
-  const { stateFile } = options;
   const leave = (): void => {
-    if (stateFile !== undefined) {
-      process.stderr.write(`The state was not saved: ${stateFile} is as it was before\n`);
-      rmSync(draftOf(stateFile), { force: true });
+    if (options.stateFile !== undefined) {
+      process.stderr.write(`The state was not saved: ${options.stateFile} holds what was saved last\n`);
     }
     ca.remove();
     process.exit(1);
   };
-  const close = (): void => {
-    if (closing) leave(); // asked twice: at once
+  const end = (): void => {
+    if (closing) leave(); // asked again: at once
     closing = true;
+    parent.stop();
     // a large state takes its time
-    if (stateFile === undefined) setTimeout(leave, CLOSE_AT_MOST_MS).unref();
-    void emulator
-      .close()
-      .catch((error: unknown) => fail(inCommandLineWords((error as Error).message), 1))
-      .finally(ca.remove);
+    if (options.stateFile === undefined) setTimeout(leave, CLOSE_AT_MOST_MS).unref();
+    void close();
   };
-  process.on("SIGINT", close);
-  process.on("SIGTERM", close);
-  process.on("SIGHUP", close);
-  // whoever read the ready line may have gone
-  process.stdout.on("error", () => {});
-
-  const ready = readyLine(emulator, ca.file);
+  onSignals(end);
+  const parent = watchParent(true, end);
   process.stdout.write(
-    json ? `${JSON.stringify(ready)}\n` : readyText(ready, process.stdout.isTTY && process.stdout.hasColors()),
+    asked.json ? `${JSON.stringify(ready)}\n` : readyText(ready, process.stdout.isTTY && process.stdout.hasColors()),
   );
+}
+
+/** All options; `undefined` when a file cannot be used, which is said. */
+function optionsOf({ options, configFile, tlsFiles, program }: Start): EmulatorOptions | undefined {
+  let text = "{}";
+  try {
+    if (configFile !== undefined) text = readFileSync(configFile, "utf8");
+    // whoever waits for a command waits at no fixed port
+    options = withConfig(options, text, program === undefined ? DEFAULT_PORTS : { http: 0, https: 0, ccs: 0 });
+  } catch (error) {
+    fail(`--config: ${configFile} cannot be used: ${(error as Error).message}`, USAGE);
+    return undefined;
+  }
+  if (tlsFiles === undefined) return options;
+  const pems: Record<string, string> = {};
+  for (const [name, file] of Object.entries(tlsFiles)) {
+    try {
+      pems[name] = readFileSync(file, "utf8");
+    } catch (error) {
+      fail(`--tls-${name}: ${file} cannot be read: ${(error as Error).message}`, USAGE);
+      return undefined;
+    }
+  }
+  return { ...options, tls: pems as unknown as NonNullable<EmulatorOptions["tls"]> };
+}
+
+/** Says when the state cannot be saved, once per reason, and when it can again. */
+function tellOfUnsavedState({ events }: Emulator): void {
+  let told: string | undefined;
+  events.subscribe((event) => {
+    if (event.type !== "state") return;
+    const problem = event.change === "saved" ? undefined : event.problem;
+    if (problem === told) return;
+    told = problem;
+    process.stderr.write(`${problem ?? "The state is saved again"}\n`);
+  });
 }
 
 /** Writes the CA where it was asked for, or where nobody else can write. */

@@ -35,6 +35,9 @@ export type EmulatorEvent =
   /** One HTTP request was answered; `status` 0 when a fault left it unanswered. */
   | { readonly type: "request"; readonly method: string; readonly path: string; readonly status: number }
   | { readonly type: "clock"; readonly now: number }
+  /** The state file was written, or could not be. */
+  | { readonly type: "state"; readonly change: "saved" }
+  | { readonly type: "state"; readonly change: "not-saved"; readonly problem: string }
   | { readonly type: "reset" };
 
 /** Called with each event, in order, while it happens: it must return soon, and what it throws is thrown apart. */

@@ -53,6 +53,16 @@ export interface ThrottlingOptions {
  */
 export type QuotaOptions = { readonly [Name in keyof QuotaLimits]?: QuotaLimits[Name] };
 
+/** Certificate of one's own. */
+export interface TlsOptions {
+  /** Certificate, followed by those between it and the CA. PEM. It has to name the hosts that clients connect to. */
+  readonly cert: string;
+  /** Its private key, without a passphrase. PEM. */
+  readonly key: string;
+  /** CA that clients have to trust, as `caCertificate` and the CA file give it. PEM. @defaultValue `cert`, good for a self-signed one */
+  readonly ca?: string;
+}
+
 /** What to listen on and how to behave. Everything has a default. */
 export interface EmulatorOptions {
   /** Address to listen on. Anything but loopback lets others in. @defaultValue `127.0.0.1` */
@@ -105,9 +115,19 @@ export interface EmulatorOptions {
   readonly maxDevices?: number;
   /** Further names and addresses for the server certificate. @defaultValue none */
   readonly certificateNames?: readonly string[];
+  /** Certificate of one's own for HTTPS and CCS, in place of a fresh one. @defaultValue a fresh one, or the one in the state file */
+  readonly tls?: TlsOptions;
+  /**
+   * Origins whose pages may use the control API, such as `http://push.example.com:8080`: the address of the inbox behind a proxy that
+   * names another host to the emulator than the browser named to it. @defaultValue none
+   */
+  readonly allowedOrigins?: readonly string[];
   /** How long a client may take over a handshake or a request's headers. Unit: milliseconds. @defaultValue 10000 */
   readonly patienceMs?: number;
-  /** Devices, groups and messages are read from this file at the start, when it exists, and written to it at the end. @defaultValue none */
+  /**
+   * File that devices, groups, messages and the certificates are read from at the start, when it exists, and written to within two seconds
+   * of every change and at the end. One emulator at a time may use it: `FILE.lock` beside it says which. @defaultValue none
+   */
   readonly stateFile?: string;
   /** How CCS behaves. */
   readonly ccs?: CcsOptions;

@@ -8,6 +8,7 @@ import {
   systemClock,
 } from "@cloud-messaging/core";
 import { z } from "zod";
+import { type Certificates, ownCertificates } from "./certificates.ts";
 import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults.ts";
 import { MESSAGE_STATES } from "./model/message.ts";
 import { NO_QUOTAS } from "./model/quotas.ts";
@@ -32,6 +33,13 @@ const hostName = z
       isIP(name) !== 0 ||
       /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i.test(name),
     "must be a host name or an IP address, without a port or a scheme",
+  );
+const pem = z.string().regex(/-----BEGIN /, "must be PEM text, not the name of a file");
+const origin = z
+  .string()
+  .refine(
+    (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
+    "must be scheme, host and port as a browser writes them, such as http://push.example.com:8080, without a path",
   );
 const func = z.custom<() => unknown>((value) => typeof value === "function", "must be a function");
 
@@ -94,20 +102,27 @@ const EmulatorOptionsSchema = z.strictObject({
   maxMessages: z.int().min(1).max(1_000_000).default(10_000),
   maxDevices: z.int().min(1).max(1_000_000).default(100_000),
   certificateNames: z.array(hostName).default([]),
+  tls: z.strictObject({ cert: pem, key: pem, ca: pem.optional() }).optional(),
+  allowedOrigins: z.array(origin).default([]),
   patienceMs: positiveMs.default(10_000),
   stateFile: z.string().min(1).optional(),
   ccs: CcsOptionsSchema.prefault({}),
 });
 
 /** The options with every default in its place. */
-export type ResolvedOptions = Omit<z.output<typeof EmulatorOptionsSchema>, "apiKeys"> & {
+export type ResolvedOptions = Omit<z.output<typeof EmulatorOptionsSchema>, "apiKeys" | "tls"> & {
   readonly apiKeys: readonly ApiKey[];
+  readonly tls: Certificates | undefined;
 };
 
 /** @throws {InvalidOptionsError} naming every option that is wrong, and what to write instead. */
 export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
-  const { apiKeys, ...rest } = readOptions(EmulatorOptionsSchema, options, "an option of the emulator");
-  return { ...rest, apiKeys: apiKeys.map((entry) => (typeof entry === "string" ? { key: entry } : entry)) };
+  const { apiKeys, tls, ...rest } = readOptions(EmulatorOptionsSchema, options, "an option of the emulator");
+  return {
+    ...rest,
+    tls: tls && ownCertificates(tls),
+    apiKeys: apiKeys.map((entry) => (typeof entry === "string" ? { key: entry } : entry)),
+  };
 }
 
 // what the control API takes
@@ -348,6 +363,8 @@ export const EmulatorStateSchema = z.strictObject({
   /** What came over the wire: once for all messages of a request. */
   wires: z.array(z.string()),
   messages: z.array(savedMessage),
+  /** In a state file alone: what clients trust from one start to the next. PEM. */
+  certificates: z.strictObject({ ca: text, cert: text, key: text }).optional(),
 });
 
 /** A saved state: devices, groups, messages that wait, captured messages. Connections and upstream messages are not part of it. */

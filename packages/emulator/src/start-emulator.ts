@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { type Clock, ConnectionError } from "@cloud-messaging/core";
 import { createCertificates } from "./certificates.ts";
 import { clearModel, createModel, type Model } from "./create-model.ts";
@@ -7,12 +8,13 @@ import { type Emulator, ProtocolViolationError } from "./emulator.ts";
 import { createHttpApp, type HttpApp, type HttpRoute, type HttpServer } from "./http-server.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { readState } from "./read-state.ts";
-import { type EmulatorState, type ResolvedOptions, resolveOptions } from "./schemas.ts";
+import { type ResolvedOptions, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
 import { controlRoutes } from "./servers/control/control-api.ts";
 import { inboxPageRoutes } from "./servers/inbox-page.ts";
 import { restoreState, type StateParts, takeState } from "./state.ts";
-import { checkStateFile, loadStateFile, saveStateFile } from "./state-file.ts";
+import { openStateFile, type StateFile } from "./state-file.ts";
+import { keepState, type StateKeeper } from "./state-keeper.ts";
 import { createCounters } from "./stats.ts";
 
 export type { Emulator } from "./emulator.ts";
@@ -28,18 +30,24 @@ const DEFAULT_KEY = "AIza-EMULATOR";
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const settings = resolveOptions(options);
-  const { host, clock: networkClock } = settings;
-  let saved: EmulatorState | undefined;
-  if (settings.stateFile !== undefined) {
-    saved = await loadStateFile(settings.stateFile);
-    await checkStateFile(settings.stateFile);
+  const stateFile = settings.stateFile === undefined ? undefined : await openStateFile(settings.stateFile);
+  try {
+    return await start(settings, stateFile);
+  } catch (error) {
+    await stateFile?.release();
+    throw error;
   }
+}
+
+async function start(settings: ResolvedOptions, stateFile: StateFile | undefined): Promise<Emulator> {
+  const { host, clock: networkClock } = settings;
+  const { saved } = stateFile ?? {};
   const model = createModel(settings);
   const { clock, events, counters, inbox, faults, registry, service, upstream, ids, fcm } = model;
   const stateParts: StateParts = { ...model, networkClock };
   if (saved !== undefined) restoreState(saved, stateParts);
 
-  const certificates = await createCertificates([...settings.certificateNames, ...namesOf(host)]);
+  const certificates = settings.tls ?? (await createCertificates(...namesOf(settings), saved?.certificates));
   const routes: HttpRoute[] = [
     ...serviceRoutes(model),
     ...inboxPageRoutes(),
@@ -137,21 +145,24 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         faults.close();
         for (const run of [...closers]) run();
         await Promise.all([app.close(), http.close(), https?.close(), ccs?.close()]);
-        const { stateFile, strict } = settings;
         try {
-          if (stateFile !== undefined) await saveStateFile(stateFile, takeState(stateParts));
+          await keeper?.close();
         } finally {
           service.reset();
           upstream.reset();
           clock.close();
           events.close();
         }
-        if (strict && events.violations.length > 0) throw new ProtocolViolationError(events.violations);
+        if (settings.strict && events.violations.length > 0) throw new ProtocolViolationError(events.violations);
       })();
       return closing;
     },
     [Symbol.asyncDispose]: () => emulator.close(),
   };
+  // with the certificates, unless they are the caller's own: clients that trust them go on after a restart
+  const kept = settings.tls === undefined ? { certificates } : {};
+  const keeper: StateKeeper | undefined =
+    stateFile && keepState(stateFile, events, networkClock, () => ({ ...takeState(stateParts), ...kept }));
   return emulator;
 }
 
@@ -243,9 +254,11 @@ function urlHost(host: string): string {
   return name.includes(":") ? `[${name}]` : name;
 }
 
-/** What the certificate has to name so that the address listened on can be verified. */
-function namesOf(host: string): string[] {
-  return host === "0.0.0.0" || host === "::" ? [] : [host];
+/** Names that the certificate must have so that the address listened on can be verified, and those it has besides. */
+function namesOf({ host, certificateNames }: ResolvedOptions): [needed: string[], besides: string[]] {
+  if (host !== "0.0.0.0" && host !== "::") return [[...certificateNames, host], []];
+  const addresses = Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address));
+  return [[...certificateNames], addresses.filter((address) => !address.startsWith("fe80:"))];
 }
 
 /** What `emulator.ccs` is without a CCS port. */

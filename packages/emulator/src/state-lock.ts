@@ -1,0 +1,178 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
+import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { clearInterval, setInterval } from "node:timers";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Interval at which the holder rewrites its lock. Implementation limit. Unit: milliseconds. */
+const HEARTBEAT_MS = 2000;
+/** Age from which a lock of another machine or container counts as abandoned. Implementation limit. Unit: milliseconds. */
+const ABANDONED_MS = 10_000;
+/** Interval at which such a lock is looked at again. Implementation limit. Unit: milliseconds. */
+const LOOK_AGAIN_MS = 500;
+
+/** The process that holds a lock. */
+interface Holder {
+  readonly pid: number;
+  /** Start of the process in clock ticks since boot, which tells it from a later one under the same number; Linux only. */
+  readonly start?: string;
+  /** Scope in which `pid` names one process: a machine since its boot, or one container on it. */
+  readonly scope: string;
+  readonly host: string;
+}
+
+/** The lock of a file that one process at a time may write. */
+export interface FileLock {
+  /** Removes the lock. */
+  release(): Promise<void>;
+}
+
+/** Another process holds the lock. */
+export class LockedError extends Error {
+  override readonly name = "LockedError";
+}
+
+/**
+ * Locks a file by another one beside it, `FILE.lock`. The lock of a process that has ended is taken over at once; one of another machine or
+ * container, whose processes cannot be seen from here, when it was not renewed for ten seconds.
+ *
+ * @throws {LockedError} naming the process that holds it. @throws {Error} of the system when no file can be made there.
+ */
+export async function lockFile(path: string): Promise<FileLock> {
+  const lock = `${path}.lock`;
+  const draft = `${lock}.${randomUUID()}.draft`;
+  const own = JSON.stringify(thisProcess());
+  await writeFile(draft, own, { flag: "wx", mode: 0o600 });
+  try {
+    while (!(await linked(draft, lock))) await removeAbandoned(lock, draft);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  // written, not touched: the file system's clock is nobody's to freeze
+  const heartbeat = setInterval(() => void writeFile(lock, own, { flag: "r+" }).catch(() => {}), HEARTBEAT_MS).unref();
+  return {
+    async release() {
+      clearInterval(heartbeat);
+      const found = await readFile(lock, "utf8").catch(() => undefined);
+      if (found === own) await rm(lock, { force: true });
+    },
+  };
+}
+
+/** Makes the lock, complete from its first moment; `false` when there is one. */
+async function linked(draft: string, lock: string): Promise<boolean> {
+  try {
+    await link(draft, lock);
+    return true;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "EEXIST") return false;
+    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
+  }
+  try {
+    // a file system without links
+    await writeFile(lock, await readFile(draft), { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Removes a lock that nobody holds. @throws {LockedError} when somebody does. */
+async function removeAbandoned(lock: string, draft: string): Promise<void> {
+  let found = await look(lock);
+  if (found === undefined) return;
+  let alive = found.holder === undefined ? undefined : isAlive(found.holder);
+  const { modifiedMs } = found;
+  while (alive === undefined) {
+    // the time of the file system, by a file written just now
+    await writeFile(draft, await readFile(draft), { flag: "r+" });
+    if ((await stat(draft)).mtimeMs - modifiedMs >= ABANDONED_MS) alive = false;
+    else {
+      await sleep(LOOK_AGAIN_MS);
+      found = await look(lock);
+      if (found === undefined) return;
+      if (found.modifiedMs !== modifiedMs) alive = true;
+    }
+  }
+  if (alive) throw new LockedError(`is in use by another emulator (${nameOf(found.holder)})`);
+  // whoever else comes to the same conclusion may have made a new one meanwhile: that one goes back
+  const aside = `${lock}.${randomUUID()}.draft`;
+  try {
+    await rename(lock, aside);
+    if ((await readFile(aside, "utf8")) !== found.text) await link(aside, lock);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code !== "ENOENT" && code !== "EEXIST") throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+interface Found {
+  readonly text: string;
+  readonly holder: Holder | undefined;
+  readonly modifiedMs: number;
+}
+
+async function look(lock: string): Promise<Found | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(lock, "utf8"), stat(lock)]);
+    return { text, holder: readHolder(text), modifiedMs: mtimeMs };
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function readHolder(text: string): Holder | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Holder> | null;
+    const good = Number.isInteger(value?.pid) && typeof value?.scope === "string" && typeof value.host === "string";
+    return good ? (value as Holder) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const nameOf = (holder: Holder | undefined): string =>
+  holder === undefined ? "its lock cannot be read" : `process ${holder.pid} on ${holder.host.slice(0, 100)}`;
+
+/** `undefined`: cannot be told from here. */
+function isAlive({ pid, start, scope }: Holder): boolean | undefined {
+  if (scope !== scopeHere()) return undefined;
+  if (start !== undefined) return startOf(pid) === start;
+  try {
+    process.kill(pid, 0);
+    return undefined; // some process has this number
+  } catch (error) {
+    return (error as { code?: string }).code === "ESRCH" ? false : undefined;
+  }
+}
+
+function thisProcess(): Holder {
+  const start = startOf(process.pid);
+  return { pid: process.pid, ...(start === undefined ? {} : { start }), scope: scopeHere(), host: hostname() };
+}
+
+/** Start of a process that has not ended, from `/proc`. */
+function startOf(pid: number): string | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // the name, in parentheses, may hold anything; 3rd field: state, 22nd: start
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function scopeHere(): string {
+  try {
+    return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return hostname();
+  }
+}
