@@ -79,11 +79,15 @@ export interface Emulator extends AsyncDisposable {
    * @throws {InvalidOptionsError} when it is not one: nothing is changed.
    */
   loadState(state: EmulatorState): void;
-  /** Forgets devices, messages, groups and faults, and sets quotas to what they were at the start; connections stay. */
+  /**
+   * Forgets devices, messages, groups and faults, and sets quotas to what they were at the start. Connections stay, and so does the time:
+   * the clock is as far ahead as `advance()` has moved it.
+   */
   reset(): void;
   /**
    * Ends every connection and frees the ports; writes the state file, if there is one. Every call returns the same promise.
    *
+   * @throws {StateNotSavedError} when the state file could not be written; everything is closed all the same.
    * @throws {ProtocolViolationError} with `strict`, when a client broke a rule of the protocol; everything is closed all the same.
    */
   close(): Promise<void>;
