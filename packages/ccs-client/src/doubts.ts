@@ -1,5 +1,4 @@
-import type { AckFrame } from "@cloud-messaging/core";
-import { RecentMap } from "./recent-map.ts";
+import { type AckFrame, RecentMap } from "@cloud-messaging/core";
 
 /** A copy that was accepted after all. */
 export interface AcceptedCopy {
@@ -22,7 +21,7 @@ const MAX_REMEMBERED_DOUBTS = 10_000;
 
 /** Carries the doubt about a message from one attempt to the next, and takes what is heard in between. */
 export class Doubts {
-  readonly #byId = new RecentMap<Doubt>(MAX_REMEMBERED_DOUBTS);
+  readonly #byId = new RecentMap<string, Doubt>(MAX_REMEMBERED_DOUBTS);
   #any = false;
 
   /** Its latest copy was refused; so many earlier ones may have been accepted. */

@@ -1,5 +1,4 @@
-import type { MaybePromise } from "@cloud-messaging/core";
-import { RecentMap } from "./recent-map.ts";
+import { type MaybePromise, RecentMap } from "@cloud-messaging/core";
 
 /**
  * Remembers which upstream messages and receipts were handled, so that a redelivery is acknowledged and not handled again. Kept in
@@ -18,7 +17,7 @@ export interface HandledMessages {
  * @param maxMessages How many are remembered at the least; up to twice as many are. Range: 1 or more. Default: 10000.
  */
 export function createHandledMessages(maxMessages = 10_000): HandledMessages {
-  const keys = new RecentMap<true>(maxMessages);
+  const keys = new RecentMap<string, true>(maxMessages);
   return {
     has: (key) => keys.get(key) === true,
     add: (key) => keys.set(key, true),

@@ -1,7 +1,6 @@
-import { type MaybePromise, publish } from "@cloud-messaging/core";
+import { type MaybePromise, publish, RecentMap } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { HandledMessages } from "./handled-messages.ts";
-import { RecentMap } from "./recent-map.ts";
 import type { DeliveryContext } from "./upstream.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -69,7 +68,7 @@ export class Inbox<T extends InboxItem> {
   #ready: string[] = [];
   /** Keys of lines whose first task was not taken: they are ready again when the handler changes. */
   readonly #parked = new Set<string>();
-  readonly #tries = new RecentMap<number>(MAX_REMEMBERED_FAILURES);
+  readonly #tries = new RecentMap<string, number>(MAX_REMEMBERED_FAILURES);
   #anyFailed = false;
   readonly #closing = new AbortController();
   readonly #idleWaiters = new Waiters();

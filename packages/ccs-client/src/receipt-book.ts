@@ -1,5 +1,4 @@
-import { type CancelTimer, type Clock, type DeliveryReceipt, onAbort } from "@cloud-messaging/core";
-import { RecentMap } from "./recent-map.ts";
+import { type CancelTimer, type Clock, type DeliveryReceipt, onAbort, RecentMap } from "@cloud-messaging/core";
 import type { SentMessage } from "./upstream.ts";
 
 interface Entry {
@@ -15,7 +14,7 @@ const MAX_REMEMBERED_MESSAGES = 10_000;
 
 /** Joins receipts to the messages that asked for them. */
 export class ReceiptBook {
-  readonly #entries = new RecentMap<Entry>(MAX_REMEMBERED_MESSAGES);
+  readonly #entries = new RecentMap<string, Entry>(MAX_REMEMBERED_MESSAGES);
   readonly #giveUps = new Set<() => void>();
   readonly #clock: Clock;
 

@@ -138,6 +138,7 @@ export {
   type UnregisteredOutcome,
 } from "./outcome.ts";
 export { AbortSignalSchema, ClockSchema, type InputWording, type Reading, readInput, readOptions } from "./problems.ts";
+export { RecentMap } from "./recent-map.ts";
 export {
   applyReport,
   type MaybePromise,

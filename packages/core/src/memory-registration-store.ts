@@ -15,7 +15,8 @@ export interface MemoryRegistrationStoreOptions {
    */
   readonly maxRegistrations?: number;
   /**
-   * Rewrites it remembers for tokens that callers may still hold; the oldest are forgotten first. Range: 1 or more.
+   * Rewrites it remembers at most for tokens that callers may still hold, and dead tokens likewise. When there are more, the older half is
+   * forgotten. Range: 1 or more.
    * @defaultValue 100000
    */
   readonly maxRewrites?: number;

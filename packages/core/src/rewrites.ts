@@ -1,4 +1,5 @@
 import type { RegistrationToken } from "./message/token.ts";
+import { RecentMap } from "./recent-map.ts";
 
 interface Edge {
   readonly to: RegistrationToken;
@@ -33,23 +34,16 @@ export interface Rewrites {
   readonly empty: boolean;
 }
 
-/** @param limit Tokens remembered; the oldest are forgotten first. */
+/** @param limit Tokens remembered at most, and at least half as many; the oldest are forgotten first. */
 export function createRewrites(limit: number): Rewrites {
-  const edges = new Map<RegistrationToken, Edge>();
-  const standings = new Map<RegistrationToken, Standing>();
-
-  function bound(map: Map<RegistrationToken, unknown>): void {
-    if (map.size <= limit) return;
-    const oldest = map.keys().next();
-    if (!oldest.done) map.delete(oldest.value);
-  }
+  const edges = new RecentMap<RegistrationToken, Edge>(Math.ceil(limit / 2));
+  const standings = new RecentMap<RegistrationToken, Standing>(Math.ceil(limit / 2));
 
   function standingOf(token: RegistrationToken): Standing {
     let standing = standings.get(token);
     if (standing === undefined) {
       standing = { vouchedAt: Number.NEGATIVE_INFINITY, deadAt: Number.NEGATIVE_INFINITY };
       standings.set(token, standing);
-      bound(standings);
     }
     return standing;
   }
@@ -70,9 +64,7 @@ export function createRewrites(limit: number): Rewrites {
     add(token, to, at) {
       const known = edges.get(token);
       if (known === undefined || known.at <= at) {
-        edges.delete(token);
         edges.set(token, { to, at });
-        bound(edges);
       }
       const standing = standingOf(to);
       standing.vouchedAt = Math.max(standing.vouchedAt, at);
@@ -102,7 +94,7 @@ export function createRewrites(limit: number): Rewrites {
       return current;
     },
     get empty() {
-      return edges.size === 0;
+      return edges.empty;
     },
   };
 }
