@@ -97,6 +97,7 @@ export const ERROR_CODES = {
     verdict: "reject",
     action: "Correct restrictedPackageName, or send to tokens of that package only.",
     gcmHttp: ["InvalidPackageName"],
+    text: /restricted_?package_?name/i,
   },
   "message-too-big": {
     meaning: "The payload is over the limit",

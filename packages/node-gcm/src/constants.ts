@@ -1,4 +1,4 @@
-/** What programs have read from node-gcm's `Constants`. */
+/** The constants of node-gcm that programs read. */
 export const Constants = {
   GCM_SEND_ENDPOINT: "fcm.googleapis.com",
   GCM_SEND_ENDPATH: "/fcm/send",

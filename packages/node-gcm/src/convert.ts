@@ -1,23 +1,20 @@
 import { type DownstreamMessageInput, type MessageContent, tokenProblem } from "@cloud-messaging/core";
 
-/** Whom to send to: a token or `/topics/name` as text, tokens as an array, or one of the named kinds. */
-export type Recipient =
-  | string
-  | readonly string[]
-  | { readonly to: string }
-  | { readonly topic: string }
-  | { readonly condition: string }
-  | { readonly notificationKey: string }
-  | { readonly registrationIds: readonly string[] }
-  | { readonly registrationTokens: readonly string[] };
-
-/** Where a message goes, as our model has it. */
+/** Destination of a message in our model. */
 export type Target = DownstreamMessageInput["target"];
 
-/** A recipient as our model has it, or node-gcm's way of saying why it is none: text, or an `Error`. */
-export function targetOf(recipient: unknown): { readonly target: Target } | { readonly error: string | Error } {
-  if (typeof recipient === "string" && recipient !== "") return { target: toTarget(recipient) };
-  if (Array.isArray(recipient)) return tokensTarget(recipient);
+/** One recipient of unknown kind, a list of tokens, or one of the other kinds. */
+export type Address =
+  /** A token or a device group's key: which of them, nobody can tell. */
+  { readonly to: string } | { readonly tokens: readonly string[] } | { readonly target: Target };
+
+/** Reads a recipient. What is none gives the error that node-gcm gave: text, or an `Error`. */
+export function addressOf(recipient: unknown): Address | { readonly error: string | Error } {
+  if (typeof recipient === "string" && recipient !== "") return textAddress(recipient);
+  if (Array.isArray(recipient)) {
+    const [only] = recipient as unknown[];
+    return recipient.length === 1 && typeof only === "string" ? textAddress(only) : tokensAddress(recipient);
+  }
   if (typeof recipient !== "object" || recipient === null) {
     return { error: `Invalid recipient (${String(recipient)}, type ${typeof recipient}) provided!` };
   }
@@ -31,32 +28,25 @@ export function targetOf(recipient: unknown): { readonly target: Target } | { re
   const wrongType = { error: new Error(`Recipient key '${key}' was provided as an incorrect type.`) };
   switch (key) {
     case "to":
-      return typeof value === "string" ? { target: toTarget(value) } : wrongType;
+      return typeof value === "string" ? textAddress(value) : wrongType;
     case "topic":
-      return typeof value === "string" ? { target: { topic: value } } : wrongType;
     case "condition":
-      return typeof value === "string" ? { target: { condition: value } } : wrongType;
     case "notificationKey":
-      return typeof value === "string" ? { target: { notificationKey: value } } : wrongType;
+      return typeof value === "string" ? { target: { [key]: value } as unknown as Target } : wrongType;
     case "registrationIds":
     case "registrationTokens":
-      return Array.isArray(value) ? tokensTarget(value) : wrongType;
+      return Array.isArray(value) ? tokensAddress(value) : wrongType;
     default:
       return { error: new Error(`Key '${key}' is not a valid recipient key.`) };
   }
 }
 
-function toTarget(to: string): Target {
-  return to.startsWith("/topics/") ? { topic: to } : { token: to };
+function textAddress(to: string): Address {
+  return to.startsWith("/topics/") ? { target: { topic: to } } : { to };
 }
 
-function tokensTarget(tokens: readonly string[]): { readonly target: Target } | { readonly error: string } {
-  return tokens.length === 0 ? { error: "No recipient provided!" } : { target: { tokens } };
-}
-
-/** The tokens of a target; `undefined` for a topic, a condition or a group. */
-export function tokensGiven(target: Target): readonly string[] | undefined {
-  return target.tokens ?? (target.token === undefined ? undefined : [target.token]);
+function tokensAddress(tokens: readonly string[]): Address | { readonly error: string } {
+  return tokens.length === 0 ? { error: "No recipient provided!" } : { tokens };
 }
 
 /** Text that can be no token. What is no text at all makes the whole request unreadable, and is told so. */
@@ -70,19 +60,51 @@ export function contentOf(json: Readonly<Record<string, unknown>>): MessageConte
   const put = (name: string, value: unknown): void => {
     if (value !== undefined && value !== null) content[name] = value;
   };
-  // empty text is as good as none to the service
-  put("collapseKey", json["collapse_key"] || undefined);
-  put("priority", typeof json["priority"] === "string" ? json["priority"].toLowerCase() : json["priority"]);
-  put("contentAvailable", json["content_available"]);
-  put("mutableContent", json["mutable_content"]);
-  put("delayWhileIdle", json["delay_while_idle"]);
-  put("timeToLiveSec", json["time_to_live"]);
-  put("restrictedPackageName", json["restricted_package_name"] || undefined);
-  put("dryRun", json["dry_run"]);
+  put("collapseKey", optionText(json["collapse_key"]));
+  put(
+    "priority",
+    typeof json["priority"] === "string" ? json["priority"].toLowerCase() || undefined : json["priority"],
+  );
+  put("contentAvailable", flagOf(json["content_available"]));
+  put("mutableContent", flagOf(json["mutable_content"]));
+  put("delayWhileIdle", flagOf(json["delay_while_idle"]));
+  put("timeToLiveSec", numberOf(json["time_to_live"]));
+  put("restrictedPackageName", optionText(json["restricted_package_name"]));
+  put("dryRun", flagOf(json["dry_run"]));
   put("analyticsLabel", (json["fcm_options"] as { analytics_label?: unknown } | undefined)?.analytics_label);
   if (isObject(json["data"])) content["data"] = stringData(json["data"]);
   if (isObject(json["notification"])) content["notification"] = notificationOf(json["notification"]);
   return content as MessageContent;
+}
+
+/** Text of an option, numbers included; empty text is as good as none to the service. */
+function optionText(value: unknown): unknown {
+  return typeof value === "number" ? String(value) : value || undefined;
+}
+
+/** 1 and 0, and text, for `true` and `false`: the service read them so. What is none of these is left for the model to refuse. */
+function flagOf(value: unknown): unknown {
+  if (typeof value !== "number" && typeof value !== "string") return value;
+  switch (String(value).trim().toLowerCase()) {
+    case "1":
+    case "true":
+      return true;
+    case "0":
+    case "false":
+      return false;
+    case "":
+      return undefined;
+    default:
+      return value;
+  }
+}
+
+/** A number written as text. */
+function numberOf(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const text = value.trim();
+  if (text === "") return undefined;
+  return Number.isFinite(Number(text)) ? Number(text) : value;
 }
 
 /** A number or boolean becomes text, an object or array its JSON; nothing is sent for null. */
@@ -117,11 +139,14 @@ const NOTIFICATION_NAMES: Readonly<Record<string, string>> = {
   color: "color",
   click_action: "clickAction",
   android_channel_id: "androidChannelId",
+  notification_count: "notificationCount",
   body_loc_key: "bodyLocKey",
   body_loc_args: "bodyLocArgs",
   title_loc_key: "titleLocKey",
   title_loc_args: "titleLocArgs",
 };
+
+const WITH_A_FORM: ReadonlySet<string> = new Set(["badge", "notificationCount", "color", "image"]);
 
 function notificationOf(wire: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const notification: Record<string, unknown> = {};
@@ -129,7 +154,9 @@ function notificationOf(wire: Readonly<Record<string, unknown>>): Record<string,
     const name = NOTIFICATION_NAMES[key];
     // the service ignored what it did not know, and so did node-gcm
     if (name === undefined || value === undefined || value === null) continue;
-    if (name === "badge") notification[name] = typeof value === "string" ? Number(value) : value;
+    // and empty text is as good as none where it has a form
+    if (value === "" && WITH_A_FORM.has(name)) continue;
+    if (name === "badge" || name === "notificationCount") notification[name] = numberOf(value);
     else if (name === "bodyLocArgs" || name === "titleLocArgs") notification[name] = locArgs(value);
     else notification[name] = typeof value === "number" || typeof value === "boolean" ? String(value) : value;
   }

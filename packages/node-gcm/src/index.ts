@@ -1,22 +1,43 @@
-// What `require("node-gcm")` gave, by the same names.
+// The names that `require("node-gcm")` gave, and the types of @types/node-gcm by theirs.
 
 import { Constants } from "./constants.ts";
+import type * as names from "./index.ts";
+import { MulitcastResult, Result } from "./legacy-results.ts";
 import { Message } from "./message.ts";
 import { Sender } from "./sender.ts";
 
 export { Constants } from "./constants.ts";
-export type { Recipient } from "./convert.ts";
-export { Message, type MessageConstructor, type MessageParams } from "./message.ts";
-export { type Failure, type Response, type Result, SendError } from "./response.ts";
-export {
-  type Callback,
-  type ProxyParts,
-  type RetryOptions,
-  Sender,
-  type SenderConstructor,
-  type SenderOptions,
-} from "./sender.ts";
+export { MulitcastResult, type MulitcastResultConstructor, Result, type ResultConstructor } from "./legacy-results.ts";
+export { type Flag, Message, type MessageConstructor, type MessageParams } from "./message.ts";
+export type { ProxyParts, RetryOptions, SenderOptions } from "./options.ts";
+export { type Failure, type Response, SendError } from "./response.ts";
+export { Sender, type SenderConstructor } from "./sender.ts";
+export type {
+  Callback,
+  IMessageOptions,
+  INotificationOptions,
+  IRecipient,
+  IResponseBody,
+  ISenderOptions,
+  ISenderSendOptions,
+  Recipient,
+} from "./typings.ts";
 
-/** For `import gcm from "@cloud-messaging/node-gcm"`. */
-const gcm = { Constants, Message, Sender };
-export default gcm;
+const gcm = { Constants, Message, MulitcastResult, Result, Sender };
+
+// the types as `gcm.Message`, for `import gcm from` and `import gcm = require()`
+declare namespace gcm {
+  type Message = names.Message;
+  type MulitcastResult = names.MulitcastResult;
+  type Result = names.Result;
+  type Sender = names.Sender;
+  type IMessageOptions = names.IMessageOptions;
+  type INotificationOptions = names.INotificationOptions;
+  type IRecipient = names.IRecipient;
+  type IResponseBody = names.IResponseBody;
+  type ISenderOptions = names.ISenderOptions;
+  type ISenderSendOptions = names.ISenderSendOptions;
+}
+
+// an object of its own and no module namespace: programs replace what is in it, in tests above all
+export { gcm as default, gcm as "module.exports" };

@@ -1,30 +1,47 @@
-/** What a message can hold, under node-gcm's names. Anything else is dropped, as it was there. */
+import type { IMessageOptions, INotificationOptions } from "./typings.ts";
+
+/**
+ * Content of a message, under node-gcm's names; others are dropped, as there. Flags may be written as 1, 0 or text, seconds and counts as
+ * text.
+ */
 export interface MessageParams {
-  collapseKey?: string;
-  priority?: string;
-  contentAvailable?: boolean;
-  mutableContent?: boolean;
-  delayWhileIdle?: boolean;
+  collapseKey?: string | undefined;
+  /** `normal` or `high`. */
+  priority?: string | undefined;
+  contentAvailable?: Flag | undefined;
+  mutableContent?: Flag | undefined;
+  delayWhileIdle?: Flag | undefined;
   /** Unit: seconds. */
-  timeToLive?: number;
-  restrictedPackageName?: string;
-  dryRun?: boolean;
+  timeToLive?: number | string | undefined;
+  restrictedPackageName?: string | undefined;
+  dryRun?: Flag | undefined;
   /** Values of any kind: numbers and booleans reach the app as text, objects as JSON, and `null` not at all. */
-  data?: Record<string, unknown>;
+  data?: Record<string, unknown> | undefined;
   /** In the wire's own spelling: `title`, `body`, `click_action` … */
-  notification?: Record<string, unknown>;
-  fcm_options?: Record<string, unknown>;
+  notification?: Record<string, unknown> | INotificationOptions | undefined;
+  fcm_options?: Record<string, unknown> | undefined;
 }
+
+/** Yes or no, as programs have written it: `true`, 1, `"1"`, `"true"` and their opposites. */
+export type Flag = boolean | number | string;
 
 /** A message to be sent to any number of recipients. */
 export interface Message {
   readonly params: MessageParams;
+  /** @deprecated Declared by @types/node-gcm and without effect, as in node-gcm: give it to the constructor. */
+  collapseKey: string;
+  /** @deprecated Without effect, as in node-gcm: give it to the constructor. */
+  delayWhileIdle: boolean;
+  /** @deprecated Without effect, as in node-gcm: give it to the constructor. */
+  timeToLive: number;
+  /** @deprecated Without effect, as in node-gcm: give it to the constructor. */
+  dryRun: boolean;
   /** Sets one key of the data, or all of it. */
   addData(key: string, value: unknown): unknown;
   addData(data: Record<string, unknown>): void;
   /** Sets one field of the notification, or all of it. */
   addNotification(key: string, value: unknown): unknown;
-  addNotification(notification: Record<string, unknown>): void;
+  addNotification(notification: Record<string, unknown> | INotificationOptions): void;
   /** The message as GCM writes it, without a recipient. */
   toJson(): Record<string, unknown>;
   /** @deprecated Use `addData`. */
@@ -35,8 +52,8 @@ export interface Message {
 
 /** Makes a message, with `new` and without. */
 export interface MessageConstructor {
-  new (params?: MessageParams): Message;
-  (params?: MessageParams): Message;
+  new (params?: MessageParams | IMessageOptions): Message;
+  (params?: MessageParams | IMessageOptions): Message;
   readonly prototype: Message;
 }
 
@@ -55,20 +72,16 @@ const WIRE_NAMES: Readonly<Record<keyof MessageParams, string>> = {
   fcm_options: "fcm_options",
 };
 
-class GcmMessage implements Message {
-  readonly params: MessageParams;
-
-  constructor(params: MessageParams = {}) {
-    const known = Object.entries(params).filter(([name]) => Object.hasOwn(WIRE_NAMES, name));
-    this.params = Object.fromEntries(known);
-  }
+/** Methods only: a message is an object with `params`, so that clones, proxies and constructors of the old style have all there is. */
+class MessageMethods {
+  declare readonly params: MessageParams;
 
   addData(...args: [Record<string, unknown>] | [string, unknown]): unknown {
-    return this.#set("data", args);
+    return setParam(this.params, "data", args);
   }
 
   addNotification(...args: [Record<string, unknown>] | [string, unknown]): unknown {
-    return this.#set("notification", args);
+    return setParam(this.params, "notification", args);
   }
 
   toJson(): Record<string, unknown> {
@@ -89,16 +102,16 @@ class GcmMessage implements Message {
     process.emitWarning("Message#addDataWithObject is deprecated: use Message#addData", "DeprecationWarning");
     this.addData(data);
   }
+}
 
-  #set(what: "data" | "notification", args: readonly unknown[]): unknown {
-    if (args.length === 1) {
-      const [whole] = args;
-      // an empty object, and what is none, changes nothing
-      if (typeof whole === "object" && whole !== null && Object.keys(whole).length > 0) {
-        this.params[what] = whole as Record<string, unknown>;
-      }
-      return undefined;
+function setParam(params: MessageParams, what: "data" | "notification", args: readonly unknown[]): unknown {
+  if (args.length === 1) {
+    const [whole] = args;
+    // an empty object, and a value of another type, changes nothing
+    if (typeof whole === "object" && whole !== null && Object.keys(whole).length > 0) {
+      params[what] = whole as Record<string, unknown>;
     }
+<<<<<<< HEAD
     if (args.length !== 2) throw new Error(`Invalid number of arguments for setting ${what} (${args.length})`);
     const [key, value] = args;
     const fields = this.params[what] ?? {};
@@ -106,15 +119,28 @@ class GcmMessage implements Message {
     // defines an own key, whatever it is called: an assignment to __proto__ would be lost
     Object.defineProperty(fields, key as string, { value, enumerable: true, configurable: true, writable: true });
     return value;
+=======
+    return undefined;
+>>>>>>> 41c5b87 (Drop-in: one recipient goes out as to; an overridden sendNoRetry is called; clones, proxies, old-style constructors; types of @types/node-gcm; flags and numbers as text)
   }
+  if (args.length !== 2) throw new Error(`Invalid number of arguments for setting ${what} (${args.length})`);
+  const [key, value] = args;
+  const fields = (params[what] ?? {}) as Record<string, unknown>;
+  params[what] = fields;
+  fields[key as string] = value;
+  return value;
 }
 
-function MessageFunction(this: unknown, params?: MessageParams): Message {
-  // what extends it has methods of its own
-  return Reflect.construct(GcmMessage, [params ?? {}], new.target ?? GcmMessage) as Message;
+// a function and no class: `Message()` and `Message.call(this, …)` are how programs of node-gcm's years make and extend one
+function MessageFunction(this: unknown, params?: MessageParams): unknown {
+  if (!(this instanceof MessageFunction)) return new Message(params);
+  const known = Object.entries(params ?? {}).filter(([name]) => Object.hasOwn(WIRE_NAMES, name));
+  Object.assign(this as object, { params: Object.fromEntries(known) });
+  return undefined;
 }
-MessageFunction.prototype = GcmMessage.prototype;
+MessageFunction.prototype = MessageMethods.prototype;
 Object.defineProperty(MessageFunction, "name", { value: "Message" });
+Object.defineProperty(MessageMethods.prototype, "constructor", { value: MessageFunction, writable: true });
 
 /** A message: `new Message({ data: { score: "5x1" } })`. */
 export const Message = MessageFunction as unknown as MessageConstructor;

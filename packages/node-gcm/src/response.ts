@@ -1,34 +1,38 @@
 import { randomInt } from "node:crypto";
 import { type ErrorCode, type RecipientOutcome, wireStringFor } from "@cloud-messaging/core";
+import type { IResponseBody } from "./typings.ts";
 
-/** One recipient's part of an answer, by position. */
-export interface Result {
-  readonly message_id?: string;
-  /** The token to use from now on. */
-  readonly registration_id?: string;
-  /** `NotRegistered`, `Unavailable` and so on. */
-  readonly error?: string;
-}
+/** One token's part of a response. */
+type TokenResult = NonNullable<IResponseBody["results"]>[number];
 
-/** What node-gcm hands to a callback. Which fields there are depends on whom the message went to. */
+/**
+ * Response of a send. Which fields there are depends on the recipient: counts and `results` for tokens, `message_id` or `error` for a topic
+ * or condition, counts and `failed_registration_ids` for a device group.
+ */
 export interface Response {
-  /** To tokens. A number, or text where a number cannot hold every digit of it. */
+  /** To tokens. Text where a number cannot hold every digit. */
   readonly multicast_id?: number | string;
   readonly success?: number;
   readonly failure?: number;
   readonly canonical_ids?: number;
-  readonly results?: readonly Result[];
-  /** To a topic or condition. Over the legacy protocol a number, or text where a number cannot hold every digit of it. */
+  /** One per token, by position: `message_id`, with the token to use from now on in `registration_id`, or `error`. */
+  readonly results?: NonNullable<IResponseBody["results"]>;
+  /** To a topic or condition. Text where a number cannot hold every digit. */
   readonly message_id?: number | string;
   readonly error?: string;
   /** To a device group. */
   readonly failed_registration_ids?: readonly string[];
 }
 
-/** What goes wrong as a whole: the HTTP status, as node-gcm gave it, or an `Error` where there was no answer. */
+/** Failure of a whole send: the HTTP status, as node-gcm gave it, or an `Error` where there was no answer to read. */
 export type Failure = number | Error;
 
-/** A failure with words. `code` is the HTTP status that node-gcm would have given, or our name of what happened. */
+/** End of a send, for the callback and the promise. */
+export type Settled =
+  | { readonly failure: unknown }
+  | { readonly response: Response; readonly tokens: readonly string[] };
+
+/** A failure in words. `code` is the HTTP status that node-gcm would have given, or this SDK's error code. */
 export class SendError extends Error {
   override readonly name = "SendError";
   readonly code: number | ErrorCode;
@@ -43,8 +47,9 @@ export class SendError extends Error {
 const OF_THE_WHOLE: ReadonlySet<ErrorCode> = new Set(["authentication-failed", "permission-denied", "endpoint-gone"]);
 
 /**
- * What became of a send, in node-gcm's shape: the failure of the whole, or a response.
+ * The outcomes of a send in node-gcm's shape: the failure of the whole, or a response.
  *
+ * @param toTokens The response has one result per recipient.
  * @param perRecipient Each recipient had an HTTP answer of its own (v1), so that a status says nothing about the others.
  */
 export function responseOf(
@@ -77,6 +82,13 @@ function failureOfWhole(
     const said = detail ?? first.service?.description ?? code;
     return new SendError(code === "authentication-failed" ? 401 : code, said);
   }
+  if (code === "invalid-response") {
+    // 400, as node-gcm has it for an empty answer: its own retries and those of programs around it leave it alone
+    return new SendError(
+      400,
+      `The service's answer (status ${status}) cannot be read: ${detail ?? "it is none of its own"}. The message may have been accepted.`,
+    );
+  }
   if (perRecipient && toTokens && !OF_THE_WHOLE.has(code)) return undefined;
   return status === 200 ? undefined : status;
 }
@@ -93,12 +105,11 @@ function multicastResponse(outcomes: readonly RecipientOutcome[], perRecipient: 
   };
 }
 
-function resultOf(outcome: RecipientOutcome, perRecipient: boolean): Result {
+function resultOf(outcome: RecipientOutcome, perRecipient: boolean): TokenResult {
   if (outcome.kind !== "accepted") return { error: wordOf(outcome, perRecipient) };
-  const { messageId, canonicalRegistrationId } = outcome;
+  const { messageId = "", canonicalRegistrationId } = outcome;
   return {
-    // v1 names a message by its whole path
-    message_id: messageId?.slice(messageId.lastIndexOf("/") + 1) ?? "",
+    message_id: bareId(messageId),
     ...(canonicalRegistrationId === undefined ? {} : { registration_id: canonicalRegistrationId }),
   };
 }
@@ -139,8 +150,15 @@ function singleResponse(outcome: RecipientOutcome | undefined, perRecipient: boo
   if (outcome.kind !== "accepted") return { error: wordOf(outcome, perRecipient) };
   const { messageId } = outcome;
   if (messageId === undefined) return {};
-  if (perRecipient) return { message_id: messageId.slice(messageId.lastIndexOf("/") + 1) };
-  return { message_id: /^\d+$/.test(messageId) ? numberOrText(messageId) : messageId };
+  const id = bareId(messageId);
+  // a number, as the legacy protocol had it: of v1's `0:1500415314455276%31bd1c9631bd1c96` the part that is one
+  const digits = (perRecipient ? /^(?:\d+:)?(\d+)(?:%[0-9a-f]*)?$/i : /^(\d+)$/).exec(id)?.[1];
+  return { message_id: digits === undefined ? id : numberOrText(digits) };
+}
+
+/** A message's ID without the path that v1 puts before it. */
+function bareId(messageId: string): string {
+  return messageId.slice(messageId.lastIndexOf("/") + 1);
 }
 
 /** As node-gcm's JSON had it, but for the digits that it lost. */

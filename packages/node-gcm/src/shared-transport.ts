@@ -4,7 +4,7 @@ import type { DownstreamTransport } from "@cloud-messaging/core";
 /** Transports remembered; beyond, the oldest are no longer given to anybody new. */
 const MAX_REMEMBERED = 100;
 
-/** What the environment says where a sender is told nothing. */
+/** Variables that decide where a sender has no option. */
 const VARIABLES =
   /^(CLOUD_MESSAGING_EMULATOR_.*|GOOGLE_APPLICATION_CREDENTIALS|GOOGLE_CLOUD_PROJECT|GCLOUD_PROJECT|HTTPS?_PROXY|NO_PROXY)$/i;
 
@@ -20,7 +20,8 @@ let lastNumber = 0;
 
 /** One sender's part in a transport that others may use too. */
 export interface SharedTransport {
-  readonly transport: DownstreamTransport;
+  /** Runs something with the transport, which stays open until its end. */
+  use<T>(run: (transport: DownstreamTransport) => Promise<T>): Promise<T>;
   /** Gives the part up. The transport is closed with the last of them. */
   release(): Promise<void>;
 }
@@ -29,7 +30,7 @@ export interface SharedTransport {
  * The transport of all senders that are made alike. Programs written for node-gcm often make a sender per message and close none: each
  * with connections and an access token of its own, a busy one would run out of sockets.
  *
- * @param likeness What it is made of. Kept as a digest only: there are secrets in it.
+ * @param likeness Values that it is made of. Kept as a digest only: there are secrets among them.
  */
 export function shareTransport(likeness: readonly unknown[], make: () => DownstreamTransport): SharedTransport {
   const key = digestOf(likeness);
@@ -39,11 +40,22 @@ export function shareTransport(likeness: readonly unknown[], make: () => Downstr
     entries.set(key, entry);
     if (entries.size > MAX_REMEMBERED) entries.delete((entries.keys().next() as { value: string }).value);
   }
-  entry.users++;
-  return { transport: entry.transport, release: releaserOf(entry) };
+  const taken = entry;
+  return { use: (run) => use(taken, run), release: take(taken) };
 }
 
-function releaserOf(entry: Entry): () => Promise<void> {
+async function use<T>(entry: Entry, run: (transport: DownstreamTransport) => Promise<T>): Promise<T> {
+  const release = take(entry);
+  try {
+    return await run(entry.transport);
+  } finally {
+    void release();
+  }
+}
+
+/** Takes part in a transport; the function returned gives the part up. */
+function take(entry: Entry): () => Promise<void> {
+  entry.users++;
   let released: Promise<void> | undefined;
   return () => {
     released ??= (async () => {
@@ -64,7 +76,7 @@ function digestOf(likeness: readonly unknown[]): string {
     .digest("base64");
 }
 
-/** What has code in it, such as a credential that gets tokens itself, is alike to itself only. */
+/** Code, such as a credential that gets tokens itself, is alike to itself only. */
 function comparable(value: unknown): unknown {
   const hasCode =
     typeof value === "function" ||

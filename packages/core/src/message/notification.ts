@@ -18,7 +18,7 @@ export interface Notification {
   readonly icon?: string | undefined;
   /** `default`, a resource (Android) or file name (iOS); an object for iOS critical alerts, in Apple's own spelling. */
   readonly sound?: string | { readonly [key: string]: JsonValue } | undefined;
-  /** A picture's http or https URL. FCM HTTP v1 only; elsewhere without effect. */
+  /** A picture's http or https URL. FCM of the later years and FCM HTTP v1; GCM ignores it. */
   readonly image?: string | undefined;
   /** iOS: the number on the app's icon; 0 removes it. A whole number, 0 or more. */
   readonly badge?: number | undefined;
@@ -30,6 +30,8 @@ export interface Notification {
   readonly clickAction?: string | undefined;
   /** Android 8 and later: the notification channel. */
   readonly androidChannelId?: string | undefined;
+  /** Android: what it adds to the badge of the launcher's icon. A whole number, 0 or more. */
+  readonly notificationCount?: number | undefined;
   /** Key of a text in the app that takes the place of `body`, in the user's language. */
   readonly bodyLocKey?: string | undefined;
   /** What is put into the places of the text that `bodyLocKey` names. */
@@ -56,6 +58,7 @@ export const NotificationSchema = z.strictObject({
     .optional(),
   clickAction: TextSchema.optional(),
   androidChannelId: TextSchema.optional(),
+  notificationCount: z.int().min(0).optional(),
   bodyLocKey: TextSchema.optional(),
   bodyLocArgs: z.array(TextSchema).optional(),
   titleLocKey: TextSchema.optional(),

@@ -42,6 +42,7 @@ function encodeNotification(notification: Notification): GcmNotification {
   if (notification.title !== undefined) wire.title = notification.title;
   if (notification.body !== undefined) wire.body = notification.body;
   if (notification.subtitle !== undefined) wire.subtitle = notification.subtitle;
+  if (notification.image !== undefined) wire.image = notification.image;
   if (notification.icon !== undefined) wire.icon = notification.icon;
   if (notification.sound !== undefined) wire.sound = notification.sound;
   // a string of digits, and loc_args a JSON array inside a string, is what the reference documents
@@ -50,6 +51,7 @@ function encodeNotification(notification: Notification): GcmNotification {
   if (notification.color !== undefined) wire.color = notification.color;
   if (notification.clickAction !== undefined) wire.click_action = notification.clickAction;
   if (notification.androidChannelId !== undefined) wire.android_channel_id = notification.androidChannelId;
+  if (notification.notificationCount !== undefined) wire.notification_count = notification.notificationCount;
   if (notification.bodyLocKey !== undefined) wire.body_loc_key = notification.bodyLocKey;
   if (notification.bodyLocArgs !== undefined) wire.body_loc_args = JSON.stringify(notification.bodyLocArgs);
   if (notification.titleLocKey !== undefined) wire.title_loc_key = notification.titleLocKey;

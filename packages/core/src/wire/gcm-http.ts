@@ -10,6 +10,7 @@ export const GcmNotificationSchema = z.looseObject({
   title: z.string().optional(),
   body: z.string().optional(),
   subtitle: z.string().optional(),
+  image: z.string().optional(),
   icon: z.string().optional(),
   sound: z.union([z.string(), recordOf(z.unknown())]).optional(),
   /** Digits; a number is accepted too. */
@@ -18,6 +19,7 @@ export const GcmNotificationSchema = z.looseObject({
   color: z.string().optional(),
   click_action: z.string().optional(),
   android_channel_id: z.string().optional(),
+  notification_count: z.union([z.string(), z.number()]).optional(),
   body_loc_key: z.string().optional(),
   /** A JSON array, as itself or written as a string: clients did both. */
   body_loc_args: z.union([z.string(), z.array(z.string())]).optional(),

@@ -41,5 +41,6 @@ export function checkSize(message: IncomingMessage, limit: number): Refusal | un
 export function checkApp({ senderId, restrictedPackageName }: IncomingMessage, app: AppInstance): Refusal | undefined {
   if (!admits(app, senderId)) return { kind: "refused", code: "mismatch-sender-id", detail: "SenderId mismatch" };
   if (restrictedPackageName === undefined || restrictedPackageName === app.packageName) return undefined;
-  return { kind: "refused", code: "invalid-package-name" };
+  const detail = "The registration token's package is not the restricted_package_name";
+  return { kind: "refused", code: "invalid-package-name", detail };
 }

@@ -43,6 +43,7 @@ const GENERAL_ANDROID_FIELDS = {
   color: "color",
   clickAction: "click_action",
   androidChannelId: "channel_id",
+  notificationCount: "notification_count",
   bodyLocKey: "body_loc_key",
   bodyLocArgs: "body_loc_args",
   titleLocKey: "title_loc_key",

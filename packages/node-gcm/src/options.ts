@@ -1,0 +1,121 @@
+import type { DownstreamTransport } from "@cloud-messaging/core";
+import {
+  createFcmV1Transport,
+  createGcmHttpTransport,
+  type FcmCredential,
+  type FcmV1TransportOptions,
+} from "@cloud-messaging/http-sender";
+import { SendError } from "./response.ts";
+
+/** Number of retries and pause between them. */
+export interface RetryOptions {
+  /** Further attempts after the first. @defaultValue 5 */
+  retries?: number | undefined;
+  /** First wait; it doubles. Unit: milliseconds. @defaultValue 1000; over v1 what FCM asks for, 10 s and more */
+  backoff?: number | undefined;
+}
+
+/** Proxy as node-gcm's HTTP library took it. */
+export interface ProxyParts {
+  /** @defaultValue "http" */
+  readonly protocol?: string;
+  readonly host: string;
+  readonly port?: number | string;
+  readonly auth?: { readonly username: string; readonly password: string };
+}
+
+type V1Options = Pick<FcmV1TransportOptions, "projectId" | "endpoint" | "connect" | "httpVersion" | "allowInsecure">;
+
+/** Options of a sender. Other options of node-gcm's HTTP library are ignored. Read at each send, as node-gcm did. */
+export interface SenderOptions extends V1Options {
+  /** Address of a server that speaks the legacy protocol: an emulator, a relay. */
+  uri?: string | undefined;
+  /** Longest time for one attempt. Unit: milliseconds; 0 for none. */
+  timeout?: number | undefined;
+  /** URL of an HTTP proxy, or its parts; `false` for none. */
+  proxy?: string | false | ProxyParts | null | undefined;
+  /** Maximum number of connections. */
+  maxSockets?: number | undefined;
+}
+
+/** Credential as a caller gives it: `undefined` means application default credentials. */
+export type Credential = FcmCredential | string | undefined;
+
+/** The options that are understood, in a fixed order: two senders with equal ones are alike. */
+export function understoodOptions(options: SenderOptions): readonly unknown[] {
+  const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion, allowInsecure } = options;
+  return [uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion, allowInsecure];
+}
+
+/** The protocol of a sender: the legacy one takes a server key and an address. */
+export function speaksV1(credential: unknown, { uri }: SenderOptions): boolean {
+  return uri === undefined || typeof credential !== "string" || !isServerKey(credential);
+}
+
+/** A legacy server key, or nothing at all: neither the content nor the path of a key file. */
+export function isServerKey(credential: unknown): boolean {
+  if (credential === undefined || credential === null) return true;
+  if (typeof credential !== "string" || credential === "application-default") return false;
+  return !isJsonText(credential) && !/[/\\]|\.json$/.test(credential);
+}
+
+/** JSON as it is, or in base64, as it is put into environments. */
+function isJsonText(text: string): boolean {
+  const start = text.trimStart().slice(0, 64);
+  return start.startsWith("{") || Buffer.from(start, "base64").toString("latin1").trimStart().startsWith("{");
+}
+
+/**
+ * The transport for a credential and options.
+ *
+ * @throws {InvalidOptionsError} an option is wrong.
+ * @throws {SendError} code 401: an address of the legacy protocol without a server key.
+ */
+export function connect(credential: Credential, options: SenderOptions): DownstreamTransport {
+  const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect: tls, httpVersion, allowInsecure } = options;
+  const shared = {
+    ...(timeout === undefined ? {} : { timeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout }),
+    ...(proxy === undefined || proxy === null ? {} : { proxy: proxyOf(proxy) }),
+    ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxSockets }),
+    ...(tls === undefined ? {} : { connect: tls }),
+    ...(allowInsecure === undefined ? {} : { allowInsecure }),
+  };
+  if (uri !== undefined && typeof credential === "string" && !speaksV1(credential, options)) {
+    return createGcmHttpTransport({ ...shared, apiKey: credential, endpoint: uri });
+  }
+  if (uri !== undefined) {
+    throw new SendError(
+      401,
+      "options.uri is an address of the legacy protocol, which takes a server key: give one, or leave uri out. Over FCM HTTP v1 the address is options.endpoint.",
+    );
+  }
+  return createFcmV1Transport({
+    ...shared,
+    credential: isServerKey(credential) ? "application-default" : (credential as FcmCredential),
+    ...(projectId === undefined ? {} : { projectId }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(httpVersion === undefined ? {} : { httpVersion }),
+  });
+}
+
+/** `timeout: 0` means no limit; this is the longest there is, 24 days. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
+function proxyOf(proxy: string | false | ProxyParts): string | false {
+  if (typeof proxy !== "object") return proxy;
+  const { protocol = "http", host, port, auth } = proxy;
+  const user = auth === undefined ? "" : `${encodeURIComponent(auth.username)}:${encodeURIComponent(auth.password)}@`;
+  return `${protocol.replace(/:$/, "")}://${user}${host}${port === undefined ? "" : `:${port}`}`;
+}
+
+/** Retry options in any of node-gcm's forms: an object, a number of retries, or nothing. */
+export function retryOptions(options: unknown): { readonly retries: number; readonly backoff: number | undefined } {
+  if (typeof options === "number") return { retries: options, backoff: undefined };
+  const { retries, backoff } = (options ?? {}) as RetryOptions;
+  return {
+    retries: typeof retries === "number" ? retries : DEFAULT_RETRIES,
+    backoff: typeof backoff === "number" ? backoff : undefined,
+  };
+}
+
+const DEFAULT_RETRIES = 5;

@@ -1,0 +1,40 @@
+import { type DownstreamTransport, type ErrorCode, errorRow, type RecipientOutcome } from "@cloud-messaging/core";
+
+/** A refusal about one device or topic, which no wait of the sender's makes good. */
+const OF_ONE: ReadonlySet<ErrorCode> = new Set(["device-message-rate-exceeded", "topics-message-rate-exceeded"]);
+
+/**
+ * Reports recipients over their rate at once, where `withRetry` would wait for them, a minute over v1: the callback has the results of
+ * all the others too, and node-gcm never waited. A quota that every recipient ran into is waited for.
+ *
+ * @param recipients Number of recipients of the whole send: an attempt to fewer has left others behind that are known already.
+ */
+export function reportRateLimits(transport: DownstreamTransport, recipients: number): DownstreamTransport {
+  return {
+    name: transport.name,
+    retryPolicy: transport.retryPolicy,
+    async send(message, options) {
+      const { outcomes } = await transport.send(message, options);
+      const allLimited = outcomes.length === recipients && outcomes.every(isRateLimited);
+      return {
+        outcomes: outcomes.map((outcome) => (isToBeReported(outcome, allLimited) ? reported(outcome) : outcome)),
+      };
+    },
+    close: () => transport.close(),
+    [Symbol.asyncDispose]: () => transport.close(),
+  };
+}
+
+function isRateLimited(outcome: RecipientOutcome): boolean {
+  return outcome.kind === "retryable" && errorRow(outcome.code).verdict === "back-off";
+}
+
+function isToBeReported(outcome: RecipientOutcome, allLimited: boolean): boolean {
+  return isRateLimited(outcome) && (!allLimited || ("code" in outcome && OF_ONE.has(outcome.code)));
+}
+
+function reported(outcome: RecipientOutcome): RecipientOutcome {
+  if (outcome.kind !== "retryable") return outcome;
+  const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
+  return { ...rest, kind: "rejected" };
+}
