@@ -54,7 +54,7 @@ export function isMalformed(token: unknown): boolean {
   return typeof token === "string" && tokenProblem(token) !== undefined;
 }
 
-/** A message's JSON as our model has it. Values are made to fit as the service made them fit: this façade is the one place that does. */
+/** Content of a message, from its JSON. Values are made to fit as the service made them fit; nowhere else in this SDK are they. */
 export function contentOf(json: Readonly<Record<string, unknown>>): MessageContent {
   const content: Record<string, unknown> = {};
   const put = (name: string, value: unknown): void => {
@@ -117,7 +117,7 @@ function stringData(data: Readonly<Record<string, unknown>>): Record<string, str
   return Object.fromEntries(entries);
 }
 
-/** What reached the app of a value that went through JSON: a date or an ID of a database is text there, a function nothing. */
+/** Text that reached the app for a value that went through JSON: a date or an ID of a database is text there, a function nothing. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "bigint") return String(value);
@@ -151,7 +151,7 @@ const WITH_A_FORM: ReadonlySet<string> = new Set(["badge", "notificationCount", 
 function notificationOf(wire: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const notification: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(wire)) {
-    const name = NOTIFICATION_NAMES[key];
+    const name = Object.hasOwn(NOTIFICATION_NAMES, key) ? NOTIFICATION_NAMES[key] : undefined;
     // the service ignored what it did not know, and so did node-gcm
     if (name === undefined || value === undefined || value === null) continue;
     // and empty text is as good as none where it has a form

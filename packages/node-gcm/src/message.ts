@@ -111,23 +111,14 @@ function setParam(params: MessageParams, what: "data" | "notification", args: re
     if (typeof whole === "object" && whole !== null && Object.keys(whole).length > 0) {
       params[what] = whole as Record<string, unknown>;
     }
-<<<<<<< HEAD
-    if (args.length !== 2) throw new Error(`Invalid number of arguments for setting ${what} (${args.length})`);
-    const [key, value] = args;
-    const fields = this.params[what] ?? {};
-    this.params[what] = fields;
-    // defines an own key, whatever it is called: an assignment to __proto__ would be lost
-    Object.defineProperty(fields, key as string, { value, enumerable: true, configurable: true, writable: true });
-    return value;
-=======
     return undefined;
->>>>>>> 41c5b87 (Drop-in: one recipient goes out as to; an overridden sendNoRetry is called; clones, proxies, old-style constructors; types of @types/node-gcm; flags and numbers as text)
   }
   if (args.length !== 2) throw new Error(`Invalid number of arguments for setting ${what} (${args.length})`);
   const [key, value] = args;
   const fields = (params[what] ?? {}) as Record<string, unknown>;
   params[what] = fields;
-  fields[key as string] = value;
+  // defines an own key, whatever it is called: an assignment to __proto__ would be lost
+  Object.defineProperty(fields, key as string, { value, enumerable: true, configurable: true, writable: true });
   return value;
 }
 

@@ -11,17 +11,17 @@ type TokenResult = NonNullable<IResponseBody["results"]>[number];
  */
 export interface Response {
   /** To tokens. Text where a number cannot hold every digit. */
-  readonly multicast_id?: number | string;
-  readonly success?: number;
-  readonly failure?: number;
-  readonly canonical_ids?: number;
+  readonly multicast_id?: number | string | undefined;
+  readonly success?: number | undefined;
+  readonly failure?: number | undefined;
+  readonly canonical_ids?: number | undefined;
   /** One per token, by position: `message_id`, with the token to use from now on in `registration_id`, or `error`. */
-  readonly results?: NonNullable<IResponseBody["results"]>;
+  readonly results?: IResponseBody["results"];
   /** To a topic or condition. Text where a number cannot hold every digit. */
-  readonly message_id?: number | string;
-  readonly error?: string;
+  readonly message_id?: number | string | undefined;
+  readonly error?: string | undefined;
   /** To a device group. */
-  readonly failed_registration_ids?: readonly string[];
+  readonly failed_registration_ids?: readonly string[] | undefined;
 }
 
 /** Failure of a whole send: the HTTP status, as node-gcm gave it, or an `Error` where there was no answer to read. */
