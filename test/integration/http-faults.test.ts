@@ -45,7 +45,7 @@ function setup(origin: string, options: Partial<GcmHttpTransportOptions> = {}): 
     apiKey: "AIza-EXAMPLE-secret",
     endpoint: `${origin}/fcm/send`,
     clock,
-    timeoutMs: TIMEOUT_MS,
+    requestTimeoutMs: TIMEOUT_MS,
     ...options,
   });
   return { clock, transport };
@@ -596,7 +596,7 @@ describe("TLS", () => {
     await using server = await startFaultServer();
     // longer than undici itself waits for a connection
     const timeoutMs = 60_000;
-    const { clock, transport } = setup(server.origin.replace("http:", "https:"), { timeoutMs });
+    const { clock, transport } = setup(server.origin.replace("http:", "https:"), { requestTimeoutMs: timeoutMs });
     const sending = transport.send(toTwo);
     await server.connected(1);
     await clock.advance(timeoutMs);

@@ -55,7 +55,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionsError([{ path: "", problem: "must be an object with senderId and apiKey" }]);
   }
-  const { registrations, retry, maxWaiting, ambiguous, ...transportOptions } = options;
+  const { registrations, retry, maxWaiting, ambiguous, timeoutMs, ...transportOptions } = options;
   const transport = createCcsTransport(transportOptions);
   let sender: Sender;
   try {
@@ -65,6 +65,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
       ...(retry === undefined ? {} : { retry }),
       ...(maxWaiting === undefined ? {} : { maxWaiting }),
       ...(ambiguous === undefined ? {} : { ambiguous }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ...(options.random === undefined ? {} : { random: options.random }),
     });

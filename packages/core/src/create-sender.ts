@@ -54,8 +54,10 @@ export function createSender(options: CreateSenderOptions): Sender {
     if (signal?.aborted) throw new AbortedError("The send", signal.reason);
   }
 
-  const timeLeft = ({ timeoutMs }: SendOptions, begunAt: MonotonicInstant): number =>
-    (timeoutMs ?? transport.retryPolicy.totalMs) - elapsedMs(clock, begunAt);
+  const timeoutOf = ({ timeoutMs = options.timeoutMs ?? transport.retryPolicy.totalMs }: SendOptions): number =>
+    timeoutMs;
+  const timeLeft = (sendOptions: SendOptions, begunAt: MonotonicInstant): number =>
+    timeoutOf(sendOptions) - elapsedMs(clock, begunAt);
 
   function storeWait(sendOptions: SendOptions, begunAt: MonotonicInstant): StoreWait {
     const { signal } = sendOptions;
@@ -133,7 +135,7 @@ export function createSender(options: CreateSenderOptions): Sender {
       signal,
       retryUntil,
       ambiguous,
-      deadline: plusMs(begunAt, sendOptions.timeoutMs ?? transport.retryPolicy.totalMs),
+      deadline: plusMs(begunAt, timeoutOf(sendOptions)),
       sendId: nextSendId(),
       messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
     };

@@ -28,6 +28,7 @@ const senderShape = {
     .optional(),
   maxWaiting: count.or(z.literal(Number.POSITIVE_INFINITY)).optional(),
   ambiguous: AmbiguousSchema.optional(),
+  timeoutMs: TimeoutSchema.optional(),
   clock: ClockSchema.optional(),
   random: z.custom((random) => typeof random === "function", "must be a function, as Math.random is").optional(),
 } satisfies Record<keyof SenderOptions, z.ZodType>;

@@ -10,8 +10,8 @@ export interface SendOptions {
   /** Ends the send. Before anything was written `send()` rejects with `AbortedError`; after that, every recipient gets its outcome. */
   readonly signal?: AbortSignal;
   /**
-   * From the call until it gives up, waits included. Unit: milliseconds. Range: above 0.
-   * @defaultValue the `totalMs` of the retry policy
+   * Time limit of the send, from the call until it gives up, waits included. Unit: milliseconds. Range: above 0, or `Infinity`.
+   * @defaultValue the sender's `timeoutMs`
    */
   readonly timeoutMs?: number;
   /**
@@ -118,6 +118,12 @@ export interface SenderOptions {
   readonly maxWaiting?: number;
   /** Default of the option of the same name of each send. */
   readonly ambiguous?: AmbiguousPolicy;
+  /**
+   * Default of the option of the same name of each send: time limit from the call until it gives up, waits included. Unit: milliseconds.
+   * Range: above 0, or `Infinity`.
+   * @defaultValue the `totalMs` of the retry policy
+   */
+  readonly timeoutMs?: number;
   /** @defaultValue the machine's clock */
   readonly clock?: Clock;
   /** @defaultValue `Math.random` */

@@ -19,13 +19,14 @@ export interface FcmSenderOptions extends FcmV1TransportOptions, SenderOptions {
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createFcmSender(options: FcmSenderOptions = {}): Sender {
-  const { registrations, retry, maxWaiting, ambiguous, random, ...rest } = options;
+  const { registrations, retry, maxWaiting, ambiguous, timeoutMs, random, ...rest } = options;
   return createSender({
     transport: createFcmV1Transport(rest),
     ...(registrations === undefined ? {} : { registrations }),
     ...(retry === undefined ? {} : { retry }),
     ...(maxWaiting === undefined ? {} : { maxWaiting }),
     ...(ambiguous === undefined ? {} : { ambiguous }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(random === undefined ? {} : { random }),
     ...(rest.clock === undefined ? {} : { clock: rest.clock }),
   });

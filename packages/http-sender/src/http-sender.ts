@@ -27,7 +27,7 @@ export interface HttpSender extends Sender {
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createHttpSender(options: HttpSenderOptions): HttpSender {
-  const { registrations, retry, maxWaiting, ambiguous, random, ...rest } = options ?? {};
+  const { registrations, retry, maxWaiting, ambiguous, timeoutMs, random, ...rest } = options ?? {};
   const transport = createGcmHttpTransport(rest);
   const sender = createSender({
     transport,
@@ -35,6 +35,7 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
     ...(retry === undefined ? {} : { retry }),
     ...(maxWaiting === undefined ? {} : { maxWaiting }),
     ...(ambiguous === undefined ? {} : { ambiguous }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(random === undefined ? {} : { random }),
     ...(rest.clock === undefined ? {} : { clock: rest.clock }),
   });

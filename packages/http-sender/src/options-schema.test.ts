@@ -20,8 +20,8 @@ describe("the options of the GCM HTTP transport", () => {
   it.each([
     [{}, "apiKey", /missing/],
     [{ apiKey: 3 }, "apiKey", /must be a string/],
-    [{ apiKey, timeoutMs: 0 }, "timeoutMs", /above 0/],
-    [{ apiKey, timeoutMs: "1s" }, "timeoutMs", /milliseconds/],
+    [{ apiKey, requestTimeoutMs: 0 }, "requestTimeoutMs", /above 0/],
+    [{ apiKey, requestTimeoutMs: "1s" }, "requestTimeoutMs", /milliseconds/],
     [{ apiKey, maxSockets: 0 }, "maxSockets", /1 or more/],
     [{ apiKey, maxTokensPerRequest: 1001 }, "maxTokensPerRequest", /1000 or less/],
     [{ apiKey, format: "xml" }, "format", /"json" or "plain-text"/],

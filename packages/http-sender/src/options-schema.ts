@@ -96,7 +96,7 @@ export const connectionShape = {
   connect: tlsSchema.optional(),
   proxy: proxySchema.optional(),
   maxSockets: count(10_000).default(64),
-  timeoutMs: duration("timeoutMs").default(30_000),
+  requestTimeoutMs: duration("requestTimeoutMs").default(30_000),
   keepAliveMs: duration("keepAliveMs").default(30_000),
   closeTimeoutMs: duration("closeTimeoutMs").default(30_000),
   maxResponseBytes: count(2 ** 30).default(4 * 1024 * 1024),
@@ -118,7 +118,7 @@ export const gcmHttpOptionsSchema = z.strictObject({
 export const fcmV1OptionsSchema = z.strictObject({
   ...connectionShape,
   maxSockets: count(10_000).optional(),
-  timeoutMs: duration("timeoutMs").default(15_000),
+  requestTimeoutMs: duration("requestTimeoutMs").default(15_000),
   keepAliveMs: duration("keepAliveMs").optional(),
   maxResponseBytes: count(2 ** 30).default(65_536),
   credential: z.unknown().optional(),

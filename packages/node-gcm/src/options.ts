@@ -74,7 +74,7 @@ function isJsonText(text: string): boolean {
 export function connect(credential: Credential, options: SenderOptions): DownstreamTransport {
   const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect: tls, httpVersion, allowInsecure } = options;
   const shared = {
-    ...(timeout === undefined ? {} : { timeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout }),
+    ...(timeout === undefined ? {} : { requestTimeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout }),
     ...(proxy === undefined || proxy === null ? {} : { proxy: proxyOf(proxy) }),
     ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxSockets }),
     ...(tls === undefined ? {} : { connect: tls }),

@@ -11,7 +11,8 @@ export interface FcmNotice {
 }
 
 /** How to reach FCM HTTP v1. */
-export interface FcmV1TransportOptions extends Omit<ConnectionOptions, "maxSockets" | "timeoutMs" | "keepAliveMs"> {
+export interface FcmV1TransportOptions
+  extends Omit<ConnectionOptions, "maxSockets" | "requestTimeoutMs" | "keepAliveMs"> {
   /**
    * Who is sending: a service-account key or its file's path, a function that gets access tokens, a credential of firebase-admin.
    * @defaultValue "application-default": what the environment offers
@@ -51,7 +52,7 @@ export interface FcmV1TransportOptions extends Omit<ConnectionOptions, "maxSocke
    * The service asks for 10 s or more: a shorter limit makes duplicates, since what was not answered in time may have been accepted.
    * @defaultValue 15000
    */
-  readonly timeoutMs?: number;
+  readonly requestTimeoutMs?: number;
   /**
    * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
    * @defaultValue 30000 over HTTP/1.1, 120000 over HTTP/2 (the service ends it after about three minutes)

@@ -89,7 +89,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
   const clock = settings.clock ?? systemClock;
   const given = createAccessTokenProvider((settings.credential ?? "application-default") as FcmCredential, {
     clock,
-    timeoutMs: settings.timeoutMs,
+    timeoutMs: settings.requestTimeoutMs,
     tls: settings.connect,
     proxy: settings.proxy,
     allowInsecure: settings.allowInsecure,
@@ -113,7 +113,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
     origin: endpoint.origin,
     maxRequests,
     maxSockets: settings.maxSockets,
-    timeoutMs: settings.timeoutMs,
+    timeoutMs: settings.requestTimeoutMs,
     keepAliveMs: settings.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS[httpVersion],
     maxResponseBytes: settings.maxResponseBytes,
     connect: settings.connect,
@@ -127,9 +127,9 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
     clock,
     maxRequests,
     projectId,
-    lookup: new ProjectLookup({ provider, clock, timeoutMs: settings.timeoutMs }),
+    lookup: new ProjectLookup({ provider, clock, timeoutMs: settings.requestTimeoutMs }),
     quota: settings.quota as FcmV1TransportOptions["quota"],
-    tokens: createAccessTokenSource({ provider, clock, timeoutMs: settings.timeoutMs, transport: NAME }),
+    tokens: createAccessTokenSource({ provider, clock, timeoutMs: settings.requestTimeoutMs, transport: NAME }),
     closeTimeoutMs: settings.closeTimeoutMs,
     notice: createNotices(NAME, settings.onNotice as FcmV1TransportOptions["onNotice"]),
   });

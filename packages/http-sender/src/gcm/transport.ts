@@ -60,7 +60,7 @@ export interface ConnectionOptions {
    * above 0. Below 10 s duplicates become likely: a message that was written and not answered in time may have been accepted.
    * @defaultValue 30000
    */
-  readonly timeoutMs?: number;
+  readonly requestTimeoutMs?: number;
   /**
    * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
    * @defaultValue 30000, or what the server says if that is less
@@ -167,7 +167,7 @@ export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHtt
   const named = typeof address === "string" ? GCM_ENDPOINTS[address as GcmEndpointName] : undefined;
   const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
   const clock = settings.clock ?? systemClock;
-  const http = createHttpClient({ ...settings, origin: endpoint.origin });
+  const http = createHttpClient({ ...settings, timeoutMs: settings.requestTimeoutMs, origin: endpoint.origin });
   return new GcmHttp(http, endpoint, format, apiKey, clock, {
     maxTokens: format === "json" ? settings.maxTokensPerRequest : 1,
     maxBytes: settings.maxRequestBytes,

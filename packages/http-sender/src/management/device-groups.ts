@@ -123,9 +123,10 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
     clock,
     origin: endpoint.origin,
     host: endpoint.host,
-    http: createHttpClient({ ...settings, origin: endpoint.origin }),
+    http: createHttpClient({ ...settings, timeoutMs: settings.requestTimeoutMs, origin: endpoint.origin }),
     authorization: createAuthorization({
       ...settings,
+      timeoutMs: settings.requestTimeoutMs,
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(credential === undefined
         ? {}

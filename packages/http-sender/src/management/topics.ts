@@ -153,7 +153,7 @@ function connect(settings: Settings, bearerHeaders: readonly string[]) {
   const authorization = createAuthorization({
     connect: settings.connect,
     proxy: settings.proxy,
-    timeoutMs: settings.timeoutMs,
+    timeoutMs: settings.requestTimeoutMs,
     allowInsecure: settings.allowInsecure,
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(credential === undefined ? {} : { credential: credential as NonNullable<ManagementCredentials["credential"]> }),
@@ -166,7 +166,7 @@ function connect(settings: Settings, bearerHeaders: readonly string[]) {
     clock,
     origin: endpoint.origin,
     host: endpoint.host,
-    http: createHttpClient({ ...settings, origin: endpoint.origin }),
+    http: createHttpClient({ ...settings, timeoutMs: settings.requestTimeoutMs, origin: endpoint.origin }),
     authorization,
     headers: [],
     retry: settings.retry,
