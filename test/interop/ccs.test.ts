@@ -1,3 +1,4 @@
+import * as util from "node:util";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
 import { describe, expect, it } from "vitest";
 import { caFile, describeWith, type ForeignProgram, start, startRedirected } from "./foreign-program.ts";
@@ -37,6 +38,14 @@ async function goThrough(startProgram: (emulator: Emulator, token: string) => Fo
 describe("@xmpp/client by itself, through the redirect", () => {
   it("logs in, sends, is acked and nacked, acks a receipt and an upstream message", () =>
     goThrough((emulator, token) => startRedirected(emulator, "xmpp-client.mjs", [token])));
+});
+
+// node-xcs calls it, and Node has had it no more since 23
+const { isNullOrUndefined } = util as { isNullOrUndefined?: unknown };
+
+describe.skipIf(isNullOrUndefined === undefined)("node-xcs, unmodified, through the redirect", () => {
+  it("logs in, sends, is acked and nacked, acks a receipt and an upstream message", () =>
+    goThrough((emulator, token) => startRedirected(emulator, "node-xcs.cjs", [token])));
 });
 
 // Debian's own Python: another one on the path does not see Debian's packages
