@@ -13,6 +13,7 @@ const S = {
 } as const satisfies Record<string, ConnectionState>;
 const E = {
   online: { type: "online", jid: "j" },
+  onlineDraining: { type: "online", jid: "j", drain: "control" },
   drain: { type: "drain", reason: "control" },
   drainAgain: { type: "drain", reason: "ack-timeout" },
   close: { type: "close" },
@@ -22,7 +23,9 @@ const E = {
 describe("the life of a connection", () => {
   it.each<[keyof typeof S, keyof typeof E, keyof typeof S]>([
     ["connecting", "online", "open"],
+    ["connecting", "onlineDraining", "draining"],
     ["connecting", "drain", "connecting"],
+    ["open", "onlineDraining", "open"],
     ["connecting", "close", "closed"],
     ["connecting", "ended", "lost"],
     ["open", "online", "open"],

@@ -26,7 +26,8 @@ export type ConnectionState =
 
 /** What can happen to a connection. */
 export type ConnectionEvent =
-  | { readonly type: "online"; readonly jid: string }
+  /** Logged in and bound. With `drain`, CCS has announced the end already. */
+  | { readonly type: "online"; readonly jid: string; readonly drain?: DrainReason }
   | { readonly type: "drain"; readonly reason: DrainReason }
   | { readonly type: "close" }
   | { readonly type: "ended"; readonly cause: ConnectionEnd };
@@ -35,7 +36,10 @@ export type ConnectionEvent =
 export function transition(state: ConnectionState, event: ConnectionEvent): ConnectionState {
   switch (state.phase) {
     case "connecting":
-      if (event.type === "online") return { phase: "open", jid: event.jid };
+      if (event.type === "online") {
+        const { jid, drain } = event;
+        return drain === undefined ? { phase: "open", jid } : { phase: "draining", jid, reason: drain };
+      }
       // nothing to close properly yet
       if (event.type === "close") return { phase: "closed" };
       if (event.type === "ended") return { phase: "closed", cause: event.cause };

@@ -75,7 +75,7 @@ export class Connection<T> {
       },
       {
         progress: (step) => this.#progress(step),
-        online: (jid) => this.#apply({ type: "online", jid }),
+        online: (jid, early) => this.#online(jid, early),
         message: (stanza) => this.#message(stanza),
         element: (element) => this.#element(element),
         received: () => {
@@ -123,7 +123,7 @@ export class Connection<T> {
 
   /** Acknowledges what came on this connection. `false` when it has ended: CCS will deliver it again elsewhere. */
   acknowledge(to: string, messageId: string): boolean {
-    if (this.#state.phase !== "open" && this.#state.phase !== "draining") return false;
+    if (!this.#isUp()) return false;
     this.#answer(ackStanza(to, messageId));
     return true;
   }
@@ -156,10 +156,10 @@ export class Connection<T> {
     this.#phaseTimer = undefined;
     switch (next.phase) {
       case "open":
-        this.#onlineAt = this.#options.clock.monotonic();
-        this.#watch();
+        this.#startWatching();
         break;
       case "draining":
+        if (previous.phase === "connecting") this.#startWatching();
         // CCS should have closed it by then: we do
         this.#phaseTimer = this.#options.clock.schedule(this.#options.drainTimeoutMs, () => this.close());
         break;
@@ -180,6 +180,11 @@ export class Connection<T> {
     this.#owner.stateChanged(this, previous);
   }
 
+  #startWatching(): void {
+    this.#onlineAt = this.#options.clock.monotonic();
+    this.#watch();
+  }
+
   #limit(timeoutMs: number, reason: string): void {
     this.#phaseTimer?.();
     this.#phaseTimer = this.#options.clock.schedule(timeoutMs, () => this.destroy(`${reason} (${timeoutMs} ms)`));
@@ -191,6 +196,17 @@ export class Connection<T> {
     if (step === "TCP connection") this.#limit(this.#options.connectTimeoutMs, "No TLS connection came about in time");
     else if (step === "stream negotiation")
       this.#limit(this.#options.loginTimeoutMs, "The login was not complete in time");
+  }
+
+  /** Reads what came before the login was complete ahead of telling that it is: nothing is written on a connection that drains. */
+  #online(jid: string, early: readonly MessageStanza[]): void {
+    const drains = early.some(({ type, gcm }) => type !== "error" && gcm !== undefined && announcesDraining(gcm));
+    this.#apply({ type: "online", jid, ...(drains ? { drain: "control" as const } : {}) });
+    for (const stanza of early) if (this.#isUp()) this.#message(stanza);
+  }
+
+  #isUp(): boolean {
+    return this.#state.phase === "open" || this.#state.phase === "draining";
   }
 
   #message(stanza: MessageStanza): void {
@@ -272,6 +288,11 @@ export class Connection<T> {
       ...(state.phase === "closed" && state.cause !== undefined ? { reason: state.cause.message } : {}),
     }));
   }
+}
+
+function announcesDraining(json: string): boolean {
+  const frame = parseCcsFrame(json);
+  return frame.type === "control" && frame.control.controlType === "CONNECTION_DRAINING";
 }
 
 /** Elements inside each other in a stanza, the stream included. Real ones have four. */

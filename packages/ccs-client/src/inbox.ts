@@ -1,4 +1,4 @@
-import { type MaybePromise, publish, RecentMap } from "@cloud-messaging/core";
+import { type MaybePromise, nameOfError, publish, RecentMap } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { HandledMessages } from "./handled-messages.ts";
 import type { DeliveryContext } from "./upstream.ts";
@@ -277,8 +277,7 @@ export class Inbox<T extends InboxItem> {
 
   /** A store that fails costs a second handling at worst, never the acknowledgement of what was handled. */
   #remember(storeKey: string): Promise<void> | undefined {
-    const failed = (error: unknown): void =>
-      this.#notice("handled-messages-failed", error instanceof Error ? error.name : "not an Error");
+    const failed = (error: unknown): void => this.#notice("handled-messages-failed", nameOfError(error));
     try {
       const added = this.#options.handled.add(storeKey);
       // not every promise is one of Node's, and some do nothing until they are awaited

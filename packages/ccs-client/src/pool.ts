@@ -148,8 +148,9 @@ export class ConnectionPool implements Outlet {
         this.#owner.room();
         break;
       case "draining":
+        this.#trouble = undefined;
         // make before break: the successor is opened while this one still collects its answers
-        this.#succeed(lane, connection, true);
+        this.#succeed(lane, connection, true, state.reason !== "ack-timeout");
         break;
       case "closed":
         this.#connections.delete(connection);
@@ -175,11 +176,15 @@ export class ConnectionPool implements Outlet {
     this.#owner.lost(connection, cause?.message ?? "the connection was closed");
   }
 
-  /** Opens the connection that comes after this one, if that has not happened yet. */
-  #succeed(lane: Lane, connection: Connection<Outgoing>, wasOnline: boolean): void {
+  /**
+   * Opens the connection that comes after this one, if that has not happened yet.
+   *
+   * @param relieved CCS asked for it, after a good login: nothing has failed.
+   */
+  #succeed(lane: Lane, connection: Connection<Outgoing>, wasOnline: boolean, relieved = false): void {
     if (lane.current !== connection) return;
     lane.current = undefined;
-    lane.failures = connection.proven ? 0 : lane.failures + 1;
+    lane.failures = relieved || connection.proven ? 0 : lane.failures + 1;
     const { reconnect, random } = this.#options;
     this.#connectAfter(lane, reconnectDelayMs(reconnect, { failures: lane.failures, wasOnline }, random));
   }

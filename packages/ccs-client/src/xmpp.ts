@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
-import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
+import { AuthenticationError, ConnectionError, codeOfError, describeError, nameOfError } from "@cloud-messaging/core";
 import { client, type Element, type Entity, xml } from "@xmpp/client";
 import { LibrarySocket } from "./library-socket.ts";
 import {
@@ -33,8 +33,8 @@ export interface XmppOptions extends TextStreamTarget {
 export interface XmppEvents {
   /** A step of the way to `online` was reached, for messages about what was waited for. */
   progress(step: XmppStep): void;
-  /** Logged in and bound: stanzas may be written. */
-  online(jid: string): void;
+  /** Logged in and bound: stanzas may be written. `early` came before that, and is to be read first. */
+  online(jid: string, early: readonly MessageStanza[]): void;
   message(stanza: MessageStanza): void;
   /** Any other stanza after `online`. */
   element(element: XmlElement): void;
@@ -53,8 +53,6 @@ const SESSION_REQUEST_ID = "session";
 const PASSING_SASL_FAILURES: ReadonlySet<string> = new Set(["temporary-auth-failure", "aborted"]);
 /** Stanzas that may come with the answer to the bind request, before the library has said `online`. Unit: stanzas. */
 const MAX_EARLY_STANZAS = 1000;
-/** Longest text kept of what the server or the library said. Unit: characters. */
-const MAX_ERROR_CHARS = 300;
 /** How many stanzas of full length they may have together. */
 const MAX_EARLY_FULL_STANZAS = 4;
 /**
@@ -82,6 +80,7 @@ export class XmppStream {
   #binding = false;
   #loggedIn = false;
   #wantsSession = false;
+  #sessionAnswered = false;
   #jid = "";
   #phase: "negotiating" | "session" | "online" | "ended" = "negotiating";
   #cause: ConnectionError | AuthenticationError | undefined;
@@ -216,6 +215,8 @@ export class XmppStream {
     if (this.#phase === "ended") return;
     try {
       this.#scanner?.write(text);
+      // after all that came with the answer: it may say that this connection is draining
+      if (this.#sessionAnswered && this.#phase === "session") this.#goOnline();
     } catch (error) {
       // whatever a server sends, it may cost this connection and nothing else
       if (error instanceof XmlSyntaxError) this.#refuse(error);
@@ -231,7 +232,9 @@ export class XmppStream {
       );
       this.#text.flush();
     }
-    this.destroy(new ConnectionError(`The server sent ${error.message}`, { cause: error }));
+    this.destroy(
+      new ConnectionError(`The server sent ${this.#options.withoutSecrets(error.message)}`, { cause: error }),
+    );
   }
 
   #message(stanza: MessageStanza): void {
@@ -255,7 +258,7 @@ export class XmppStream {
 
   #element(element: XmlElement, parser: EventEmitter): void {
     if (element.namespace === NAMESPACE.stream && element.name === "error") {
-      const text = this.#options.withoutSecrets(streamErrorText(element)).slice(0, MAX_ERROR_CHARS);
+      const text = this.#options.withoutSecrets(streamErrorText(element));
       this.destroy(new ConnectionError(`The server ended the stream: ${text}`));
       return;
     }
@@ -265,7 +268,7 @@ export class XmppStream {
     }
     if (this.#phase === "session" && element.name === "iq" && element.attributes["id"] === SESSION_REQUEST_ID) {
       // optional and obsolete: a server that offers it and then refuses it can still be talked to
-      this.#goOnline();
+      this.#sessionAnswered = true;
       return;
     }
     if (element.namespace === NAMESPACE.sasl && element.name === "success") this.#loggedIn = true;
@@ -324,12 +327,7 @@ export class XmppStream {
     this.#phase = "online";
     const early = this.#early ?? [];
     this.#early = undefined;
-    this.#events.online(this.#jid);
-    for (const stanza of early) if (this.#isOnline()) this.#events.message(stanza);
-  }
-
-  #isOnline(): boolean {
-    return this.#phase === "online";
+    this.#events.online(this.#jid, early);
   }
 
   #failNegotiation(error: unknown): void {
@@ -340,16 +338,16 @@ export class XmppStream {
   #loginFailure(failure: XmlElement): ConnectionError | AuthenticationError {
     const condition = failure.children.find(({ name }) => name !== "text")?.name ?? "no reason given";
     const { login, withoutSecrets } = this.#options;
-    const text = `CCS refused the login of ${login} (${withoutSecrets(condition).slice(0, MAX_ERROR_CHARS)})`;
+    const text = `CCS refused the login of ${login} (${withoutSecrets(condition)})`;
     if (PASSING_SASL_FAILURES.has(condition)) return new ConnectionError(text);
     return new AuthenticationError(`${text}: check the sender ID and the API key`);
   }
 
   /** An error of Node's or of the library's as the cause of ours: without what it has attached, which may be what was said or heard. */
   #causeOf(error: unknown): Error {
-    const { name, message, code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));
-    const cause = new Error(this.#options.withoutSecrets(message).slice(0, MAX_ERROR_CHARS));
-    return Object.assign(cause, { name, ...(code === undefined ? {} : { code }) });
+    const cause = new Error(this.#options.withoutSecrets(describeError(error)));
+    const code = codeOfError(error);
+    return Object.assign(cause, { name: nameOfError(error), ...(code === undefined ? {} : { code }) });
   }
 
   #ended(error: Error | undefined): void {

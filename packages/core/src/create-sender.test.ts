@@ -4,6 +4,7 @@ import { createSender } from "./create-sender.ts";
 import { InvalidMessageError } from "./errors.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
 import { refuseV1Only } from "./message/downstream.ts";
+import { failureOutcome } from "./outcome.ts";
 import { withRetry } from "./retry.ts";
 import { type Answer, scriptedTransport } from "./scripted-transport.test-support.ts";
 import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
@@ -297,6 +298,17 @@ describe("what throws", () => {
     await expect(late.sender.send({ target: { token: "a" } }, { signal: abort.signal })).rejects.toMatchObject({
       code: "ERR_ABORTED",
     });
+  });
+
+  it("is not a signal that aborted after the message was written and refused: that is its outcome", async () => {
+    const abort = new AbortController();
+    const parts = setup();
+    parts.transport.send = async () => {
+      abort.abort();
+      return { outcomes: [failureOutcome("aborted", { recipient: "a", sentAt: 1 })] };
+    };
+    const { outcomes } = await parts.sender.send({ target: { token: "a" } }, { signal: abort.signal });
+    expect(outcomes).toMatchObject([{ kind: "retryable", code: "aborted", sentAt: 1 }]);
   });
 
   it("is a closed sender; close may be called again and settles what is pending", async () => {

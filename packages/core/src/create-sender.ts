@@ -1,4 +1,5 @@
 import { elapsedMs, systemClock } from "./clock.ts";
+import { nameOfError } from "./describe-error.ts";
 import { AbortedError, ClosedError, InvalidMessageError } from "./errors.ts";
 import { eventChannel, publish } from "./events.ts";
 import { createGate } from "./gate.ts";
@@ -153,7 +154,7 @@ export function createSender(options: CreateSenderOptions): Sender {
       publish("cloud-messaging:notice", () => ({
         transport: transport.name,
         notice: "registration-store-failed",
-        detail: storeError instanceof Error ? storeError.name : "not an Error",
+        detail: nameOfError(storeError),
       }));
       return { ...report, storeError };
     };
@@ -264,7 +265,10 @@ export function createSender(options: CreateSenderOptions): Sender {
 }
 
 function neverLeft(outcome: RecipientOutcome): boolean {
-  return outcome.kind === "retryable" && outcome.code === "aborted" && outcome.attempts <= 1;
+  return (
+    // what was written and refused had left
+    outcome.kind === "retryable" && outcome.code === "aborted" && outcome.attempts <= 1 && outcome.sentAt === undefined
+  );
 }
 
 function withTokens(content: MessageContent, tokens: readonly RegistrationToken[]): DownstreamMessage {

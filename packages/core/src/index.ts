@@ -16,6 +16,7 @@ export {
 } from "./clock.ts";
 // sending
 export { createSender } from "./create-sender.ts";
+export { codeOfError, describeError, isErrorLike, nameOfError } from "./describe-error.ts";
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -138,6 +139,7 @@ export {
   type UnregisteredOutcome,
 } from "./outcome.ts";
 export { AbortSignalSchema, ClockSchema, type InputWording, type Reading, readInput, readOptions } from "./problems.ts";
+export { type Environment, type EnvironmentProxies, environmentProxies, proxyProblem } from "./proxy.ts";
 export { RecentMap } from "./recent-map.ts";
 export {
   applyReport,

@@ -1,4 +1,5 @@
 import { type Clock, clockProblem, systemClock } from "./clock.ts";
+import { nameOfError } from "./describe-error.ts";
 import type { SuspectCode } from "./error-code.ts";
 import { InvalidOptionsError, InvalidRegistrationError, StoreFullError } from "./errors.ts";
 import { publish } from "./events.ts";
@@ -210,7 +211,7 @@ function createChangeFeed() {
         publish("cloud-messaging:notice", () => ({
           transport: "registration-store",
           notice: "change-listener-failed",
-          detail: error instanceof Error ? error.name : "not an Error",
+          detail: nameOfError(error),
         }));
       }
     }

@@ -68,6 +68,8 @@ export function scriptedTransport(
     const answer = answers[Math.min(attempt, answers.length - 1)] as Answer;
     const facts = { recipient, sentAt };
     if (answer === "ok") return { kind: "accepted", recipient, attempts: 1, sentAt, messageId: `id-${recipient}` };
+    // what was aborted was not written
+    if (answer === "aborted") return failureOutcome(answer, { recipient });
     if (typeof answer === "string") return failureOutcome(answer, facts);
     if ("canonical" in answer) {
       const canonicalRegistrationId = answer.canonical as RegistrationToken;

@@ -1,4 +1,5 @@
 import { StringDecoder } from "node:string_decoder";
+import { describeError } from "@cloud-messaging/core";
 import { SaxesParser, type SaxesTagNS } from "saxes";
 
 /** An element, read. */
@@ -145,7 +146,7 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
       try {
         parse(decoder.write(chunk));
       } catch (error) {
-        return fail("invalid-xml", error instanceof Error ? error.message : String(error));
+        return fail("invalid-xml", describeError(error));
       }
       if (thrown !== undefined) {
         const { error } = thrown;

@@ -1,6 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
-import { type Clock, earlier, type MonotonicInstant, NEVER, onAbort, plusMs, systemClock } from "@cloud-messaging/core";
+import {
+  type Clock,
+  describeError,
+  earlier,
+  environmentProxies,
+  type MonotonicInstant,
+  NEVER,
+  onAbort,
+  plusMs,
+  systemClock,
+} from "@cloud-messaging/core";
 import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
@@ -14,7 +24,6 @@ import {
   isOverloadStatus,
 } from "./http-client.ts";
 import { textOf } from "./http-text.ts";
-import { environmentNamesProxy } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
 
 export type {
@@ -129,8 +138,16 @@ function createDispatcher(options: HttpClientOptions, sockets: Set<Socket>): Dis
     },
   };
   if (typeof proxy === "string") return new ProxyAgent({ ...throughProxy, uri: proxy });
-  if (proxy === undefined && !isLoopback(new URL(origin).hostname) && environmentNamesProxy(process.env)) {
-    return new EnvHttpProxyAgent({ ...throughProxy, connect });
+  if (proxy === undefined && !isLoopback(new URL(origin).hostname)) {
+    const { http, https } = environmentProxies(process.env);
+    if (http !== undefined || https !== undefined) {
+      return new EnvHttpProxyAgent({
+        ...throughProxy,
+        connect,
+        httpProxy: http ?? "",
+        httpsProxy: https ?? "",
+      });
+    }
   }
   return new Pool(origin, { ...common, connect });
 }
@@ -340,12 +357,4 @@ function codeOf(error: Error, written: boolean): HttpFailureCode {
   const { code } = error as NodeJS.ErrnoException;
   if (error.name === "HTTPParserError" || (code !== undefined && BROKEN_ANSWER.has(code))) return "invalid-response";
   return "connection-lost";
-}
-
-function describeError(error: Error): string {
-  // connecting to a name with several addresses fails with an AggregateError that has no text of its own
-  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
-  const text = error.message || first?.message || error.name;
-  const { code } = error as NodeJS.ErrnoException;
-  return code === undefined || code.startsWith("UND_ERR") || text.includes(code) ? text : `${text} (${code})`;
 }

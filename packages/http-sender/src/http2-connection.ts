@@ -2,11 +2,10 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { type CancelTimer, type Clock, elapsedMs, type MonotonicInstant } from "@cloud-messaging/core";
+import { type CancelTimer, type Clock, describeError, elapsedMs, type MonotonicInstant } from "@cloud-messaging/core";
 import type { TlsOptions } from "./http-client.ts";
 import {
   type Cancellable,
-  describe,
   type Http2Request,
   NOT_STARTED,
   nameOfCode,
@@ -83,7 +82,7 @@ export class Http2Connection implements StreamHost {
     this.#session.on("goaway", (code, lastStreamId) => this.#onGoaway(code, lastStreamId));
     this.#session.on("error", (error: NodeJS.ErrnoException) => {
       const other = error.code === NO_COMMON_PROTOCOL || (this.connecting && PROTOCOL_ERRORS.has(error.code ?? ""));
-      this.#reason ??= other ? noHttp2(options.origin) : describe(error);
+      this.#reason ??= other ? noHttp2(options.origin) : describeError(error);
     });
     // a server that ignores what it was offered would be spoken to in a language it does not know
     this.#socket.once("secureConnect", () => {
@@ -136,7 +135,7 @@ export class Http2Connection implements StreamHost {
     } catch (error) {
       // the session is closing under us, or has run out of stream IDs: either way nothing of it was sent
       this.retire();
-      void Promise.resolve().then(() => request.onRefused(describe(error as Error)));
+      void Promise.resolve().then(() => request.onRefused(describeError(error)));
       return NOT_STARTED;
     }
     this.#used = true;

@@ -1,4 +1,5 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
+import { describeError } from "@cloud-messaging/core";
 
 /** What one request is told by its connection. One of `onAnswer`, `onRefused` and `onLost` is called, once. */
 export interface Http2Request {
@@ -65,7 +66,7 @@ export class StreamExchange implements Cancellable {
     stream.on("data", (chunk: Buffer) => this.#onData(chunk));
     stream.on("error", (error: NodeJS.ErrnoException) => {
       // a reset comes as an error too, and its code says more
-      if (error.code !== "ERR_HTTP2_STREAM_ERROR") this.#error ??= describe(error);
+      if (error.code !== "ERR_HTTP2_STREAM_ERROR") this.#error ??= describeError(error);
     });
     // not before: a stream that was reset emits "end" too, and only now the reset can be told
     stream.on("close", () => this.#onClose());
@@ -145,13 +146,4 @@ const NAMES_OF_CODES = new Map(
 /** The name of an HTTP/2 error code. */
 export function nameOfCode(code: number): string {
   return NAMES_OF_CODES.get(code) ?? `code ${code}`;
-}
-
-/** An error of a socket or session in words. */
-export function describe(error: Error): string {
-  // connecting to a name with several addresses fails with an AggregateError that has no text of its own
-  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
-  const text = error.message || first?.message || error.name;
-  const { code } = error as NodeJS.ErrnoException;
-  return code === undefined || code.startsWith("ERR_HTTP2") || text.includes(code) ? text : `${text} (${code})`;
 }

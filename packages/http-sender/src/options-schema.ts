@@ -1,9 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { type BackoffPolicy, ClockSchema, readInput } from "@cloud-messaging/core";
+import { type BackoffPolicy, ClockSchema, proxyProblem, readInput } from "@cloud-messaging/core";
 import { z } from "zod";
 import type { TlsOptions } from "./http.ts";
-import { proxyProblem } from "./proxy.ts";
 
 // visible ASCII: what can stand in a header without meaning anything else there
 const HEADER_VALUE = /^[\x21-\x7e]+$/;

@@ -3,6 +3,7 @@ import {
   type BackoffPolicy,
   type DownstreamTransport,
   failureOutcome,
+  isErrorLike,
   type MessageContent,
   parseDownstreamMessage,
   parseMessageContent,
@@ -141,7 +142,7 @@ async function sendOnce(sender: Sender, message: Message, recipient: unknown, re
     return { response: result.response, tokens: outcomes.map(({ recipient }) => recipient) };
   } catch (error) {
     // the callback is called whatever it is: data that cannot be written as JSON, a toJson() of the program's that throws …
-    return { failure: error instanceof Error ? error : new Error(String(error)) };
+    return { failure: isErrorLike(error) ? error : new Error(String(error)) };
   }
 }
 
@@ -255,7 +256,7 @@ function settle(attempt: Promise<Settled>, callback: Callback | undefined): Prom
       }
       if (!failed) return settled.response;
       const { failure } = settled;
-      throw failure instanceof Error
+      throw isErrorLike(failure)
         ? failure
         : new SendError(typeof failure === "number" ? failure : 400, String(failure));
     });

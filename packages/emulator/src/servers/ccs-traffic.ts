@@ -1,4 +1,4 @@
-import { type CancelTimer, CcsClientAckSchema, GCM_NAMESPACE } from "@cloud-messaging/core";
+import { type CancelTimer, CcsClientAckSchema, describeError, GCM_NAMESPACE } from "@cloud-messaging/core";
 import type { CapturedMessage, Decision, IncomingMessage, Refusal } from "../model/message.ts";
 import type { UpstreamItem, UpstreamPort } from "../model/upstream.ts";
 import { childOf, textOf, type XmlElement } from "../xml-stream.ts";
@@ -132,7 +132,7 @@ export class CcsTraffic implements UpstreamPort {
     try {
       value = parseBoundedJson(json);
     } catch (error) {
-      const problem = error instanceof Error ? error.message : "unreadable";
+      const problem = describeError(error);
       this.#stanzaError(id, json, `InvalidJson: JSON_PARSING_ERROR : ${problem}`);
       return;
     }

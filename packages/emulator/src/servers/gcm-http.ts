@@ -1,4 +1,4 @@
-import { type ErrorCode, GcmHttpRequestSchema } from "@cloud-messaging/core";
+import { describeError, type ErrorCode, GcmHttpRequestSchema } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
 import { checkMessage } from "../model/check-message.ts";
 import type { Decision, Refusal } from "../model/message.ts";
@@ -75,7 +75,7 @@ function handleJson(sending: Sending): HttpAnswer {
   try {
     value = parseBoundedJson(wire);
   } catch (error) {
-    const problem = error instanceof Error ? error.message : "unreadable";
+    const problem = describeError(error);
     return refuseWhole(sending, "", "invalid-argument", `JSON_PARSING_ERROR: ${problem}`);
   }
   if (settings.lenientNumbers) value = withNumericTtl(value);

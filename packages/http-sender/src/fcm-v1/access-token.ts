@@ -6,6 +6,7 @@ import {
   LONG_AGO,
   type MonotonicInstant,
   msBetween,
+  nameOfError,
   onAbort,
   plusMs,
   publish,
@@ -268,8 +269,7 @@ function describeFailure(error: unknown, timedOut: boolean, closed: boolean): Fe
     return { kind: "failure", code: error.code, detail: error.message, retryAfterMs: error.retryAfterMs };
   }
   // a provider of the caller's own: its text may hold anything, so only its name is passed on
-  const name = error instanceof Error ? error.name : typeof error;
-  return { kind: "failure", code: "unavailable", detail: `the access token provider failed (${name})` };
+  return { kind: "failure", code: "unavailable", detail: `the access token provider failed (${nameOfError(error)})` };
 }
 
 /** A provider that does not heed the signal is left alone: its answer comes too late for anybody. */

@@ -1,4 +1,4 @@
-import { AuthenticationError, MESSAGING_SCOPE, serviceText } from "@cloud-messaging/core";
+import { AuthenticationError, isErrorLike, MESSAGING_SCOPE, serviceText } from "@cloud-messaging/core";
 import type { GoogleAuth } from "google-auth-library";
 import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 import { ProviderFile, providerFromFile, readJsonFile } from "./provider-file.ts";
@@ -85,7 +85,7 @@ function asTokenError(error: unknown): Error {
   if (httpStatus >= 400 && httpStatus < 500 && httpStatus !== 408 && httpStatus !== 429) {
     return new AuthenticationError(`the default credentials are refused, HTTP ${httpStatus}${word}`);
   }
-  const message = error instanceof Error ? error.message : "";
+  const message = isErrorLike(error) ? error.message : "";
   if (/could not load the default credentials|unable to detect/i.test(message)) {
     return new AuthenticationError(`there are no default credentials: ${HOW_TO_GET_CREDENTIALS}`);
   }

@@ -1,4 +1,4 @@
-import { type DownstreamMessage, publish } from "@cloud-messaging/core";
+import { type DownstreamMessage, nameOfError, publish } from "@cloud-messaging/core";
 import { withoutV1Meaning } from "./codec.ts";
 import type { FcmNotice } from "./options.ts";
 
@@ -36,7 +36,7 @@ function callListener(transport: string, onNotice: (notice: FcmNotice) => void, 
     publish("cloud-messaging:notice", () => ({
       transport,
       notice: "listener-failed",
-      detail: `onNotice threw ${error instanceof Error ? error.name : typeof error}`,
+      detail: `onNotice threw ${nameOfError(error)}`,
     }));
   }
 }

@@ -1,4 +1,11 @@
-import { type CancelTimer, type Clock, type MonotonicInstant, onAbort, timeLeftMs } from "@cloud-messaging/core";
+import {
+  type CancelTimer,
+  type Clock,
+  isErrorLike,
+  type MonotonicInstant,
+  onAbort,
+  timeLeftMs,
+} from "@cloud-messaging/core";
 import type { AccessTokenProvider } from "./access-token.ts";
 import type { NotSent } from "./outcome.ts";
 
@@ -77,7 +84,7 @@ export class ProjectLookup {
       const projectId = (await this.#options.provider.findProjectId?.()) || projectOfEnvironment();
       if (projectId !== undefined) return projectId;
     } catch (error) {
-      if (error instanceof Error) detail = error.message;
+      if (isErrorLike(error)) detail = error.message;
     }
     return { code: "authentication-failed", detail };
   }
