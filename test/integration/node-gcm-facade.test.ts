@@ -240,7 +240,9 @@ describe("the façade over FCM HTTP v1", () => {
     const sender = new gcm.Sender(credential, options);
     cleanups.push(() => sender.close());
     const device = emulator.createDevice();
-    const response = await sender.send(new gcm.Message({ data: { n: 3 } }), [device.token, "a-token-nobody-has"], 0);
+    const gone = emulator.createDevice();
+    gone.unregister();
+    const response = await sender.send(new gcm.Message({ data: { n: 3 } }), [device.token, gone.token], 0);
     expect(response).toMatchObject({ success: 1, failure: 1, canonical_ids: 0 });
     expect(response.results).toMatchObject([{ message_id: expect.stringMatching(/^0:/) }, { error: "NotRegistered" }]);
     expect(response.multicast_id).toBeTypeOf("number");

@@ -45,7 +45,7 @@ export function testWorld(options: EmulatorOptions = {}): TestWorld {
       senderIds = ["1234567890"],
       packageName = "com.example.app",
     } = {}) {
-      const device = model.registry.addDevice(`device-${token}`, token, connected, idle);
+      const device = model.registry.addDevice({ id: `device-${token}`, name: token, connected, idle });
       return model.registry.addApp(device, { id: `app-${token}`, token, packageName, senderIds });
     },
     send: (to, message = {}) =>

@@ -6,6 +6,8 @@ import {
   type DeviceRegistry,
   type DeviceView,
   MAX_SENDERS,
+  PLATFORMS,
+  type Platform,
   viewOf,
 } from "./model/devices.ts";
 import type { ServiceIds } from "./model/ids.ts";
@@ -28,6 +30,8 @@ export interface DeviceOptions {
   readonly connected?: boolean;
   /** @defaultValue `false` */
   readonly idle?: boolean;
+  /** What kind of device it is: how FCM v1 treats a message goes by it. @defaultValue `android` */
+  readonly platform?: Platform;
   /** Whether the app confirms messages that ask for a receipt by itself. @defaultValue `auto` */
   readonly confirmReceipts?: "auto" | "manual";
 }
@@ -52,6 +56,7 @@ export interface EmulatedDevice {
   readonly deviceId: string;
   /** What the inbox calls the device. */
   readonly name: string;
+  readonly platform: Platform;
   /** The app's package. */
   readonly packageName: string;
   /** Senders that may send to it. Empty: every one (it registered by itself). */
@@ -109,7 +114,7 @@ export interface EmulatedDevice {
     options?: { readonly signal?: AbortSignal },
   ): Promise<DeviceMessage>;
   /** Puts another app on the same device. */
-  installApp(options?: Omit<DeviceOptions, "name" | "connected" | "idle">): EmulatedDevice;
+  installApp(options?: Omit<DeviceOptions, "name" | "connected" | "idle" | "platform">): EmulatedDevice;
   /** Takes the device out of the emulator. */
   remove(): void;
   /** All of it as plain data. */
@@ -140,8 +145,8 @@ export interface DeviceWorld {
 export function createDevice(world: DeviceWorld, number: number, options: DeviceOptions = {}): EmulatedDevice {
   check(world, options);
   const id = `d${number}-${world.ids.hex(6)}`;
-  const { name = `device-${number}`, connected = true, idle = false } = options;
-  const device = world.registry.addDevice(id, name, connected, idle);
+  const { name = `device-${number}`, platform, connected = true, idle = false } = options;
+  const device = world.registry.addDevice({ id, name, platform, connected, idle });
   return addApp(world, device, id, options);
 }
 
@@ -167,7 +172,10 @@ function checkToken(world: DeviceWorld, token: string, owner?: AppInstance): voi
 }
 
 function check(world: DeviceWorld, options: DeviceOptions): void {
-  const { token, senderId, senderIds } = options;
+  const { token, senderId, senderIds, platform } = options;
+  if (platform !== undefined && !PLATFORMS.includes(platform)) {
+    throw wrong("platform", `must be one of ${PLATFORMS.join(", ")}`);
+  }
   if (world.registry.full)
     throw wrong("", "the emulator has as many devices as maxDevices allows: raise it, or remove some");
   if (token !== undefined) checkToken(world, token);
@@ -197,6 +205,7 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
     id: app.id,
     deviceId: app.device.id,
     name: app.device.name,
+    platform: app.device.platform,
     packageName: app.packageName,
     senderIds: [...app.senderIds],
     get token() {

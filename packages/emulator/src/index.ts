@@ -29,7 +29,7 @@ export {
 export { GOOGLE_HOSTS } from "./google-hosts.ts";
 export type { Inbox, WaitForCount, WaitForOptions } from "./inbox/store.ts";
 export { DeviceQueueFullError } from "./model/device-upstream.ts";
-export type { DeviceMessage, DeviceView } from "./model/devices.ts";
+export type { DeviceMessage, DeviceView, Platform } from "./model/devices.ts";
 export type { Address, CapturedMessage, Door, MessageState, TimelineEntry } from "./model/message.ts";
 export type { Profile } from "./model/profile.ts";
 export type { QuotaLimits, RetryAfterForm } from "./model/quotas.ts";

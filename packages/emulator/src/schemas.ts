@@ -10,6 +10,7 @@ import {
 import { z } from "zod";
 import { type Certificates, ownCertificates } from "./certificates.ts";
 import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults.ts";
+import { PLATFORMS } from "./model/devices.ts";
 import { MESSAGE_STATES } from "./model/message.ts";
 import { NO_QUOTAS } from "./model/quotas.ts";
 import type { EmulatorOptions } from "./options.ts";
@@ -151,6 +152,7 @@ export const ControlBodies = {
     token: text.optional(),
     connected: z.boolean().optional(),
     idle: z.boolean().optional(),
+    platform: z.enum(PLATFORMS).describe("Default android").optional(),
     confirmReceipts: z.enum(["auto", "manual"]).optional(),
   }),
   changeDevice: z.strictObject({
@@ -316,6 +318,13 @@ const savedMessage = z.strictObject({
   timeline: z.array(timelineEntry),
 });
 
+const deliveredContent = z.strictObject({
+  data: wireText,
+  notification: z.record(z.string(), z.unknown()).optional(),
+  collapseKey: z.string().optional(),
+  timeToLiveSec: z.number(),
+});
+
 /** A saved state, each field as it was written. */
 export const EmulatorStateSchema = z.strictObject({
   version: z.literal(STATE_VERSION),
@@ -324,6 +333,8 @@ export const EmulatorStateSchema = z.strictObject({
     z.strictObject({
       id: text,
       name: z.string(),
+      /** Absent from states of before there were others. */
+      platform: z.enum(PLATFORMS).default("android"),
       connected: z.boolean(),
       idle: z.boolean(),
       awaySince: time.optional(),
@@ -350,6 +361,8 @@ export const EmulatorStateSchema = z.strictObject({
               from: z.string(),
               expiresAt: time,
               waitingFor: z.enum(["connection", "activity", "throttle"]),
+              /** What it is on this device, where that is not what was captured. */
+              content: deliveredContent.optional(),
             }),
           ),
         }),

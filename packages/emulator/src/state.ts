@@ -3,7 +3,7 @@ import type { EmulatorClock } from "./emulator-clock.ts";
 import type { InboxStore } from "./inbox/store.ts";
 import type { DeviceGroups } from "./model/device-groups.ts";
 import type { DeviceRegistry } from "./model/devices.ts";
-import type { CapturedMessage } from "./model/message.ts";
+import type { CapturedMessage, DeliveredContent } from "./model/message.ts";
 import type { CloudService } from "./model/service.ts";
 import type { EmulatorState } from "./schemas.ts";
 
@@ -35,7 +35,14 @@ export function takeState({ clock, registry, groups, inbox }: StateParts): Emula
     const { device } = app;
     let entry = devices.get(device.id);
     if (entry === undefined) {
-      entry = { id: device.id, name: device.name, connected: device.connected, idle: device.idle, apps: [] };
+      entry = {
+        id: device.id,
+        name: device.name,
+        platform: device.platform,
+        connected: device.connected,
+        idle: device.idle,
+        apps: [],
+      };
       if (device.awaySince !== undefined) entry.awaySince = device.awaySince;
       devices.set(device.id, entry);
     }
@@ -57,6 +64,7 @@ export function takeState({ clock, registry, groups, inbox }: StateParts): Emula
         from: message.from,
         expiresAt: message.expiresAt,
         waitingFor,
+        ...(message.content === undefined ? {} : { content: savedContent(message.content) }),
       })),
     });
   }
@@ -77,9 +85,9 @@ export function restoreState(state: EmulatorState, { clock, registry, groups, se
   const restored = (message: EmulatorState["messages"][number]): CapturedMessage =>
     ({ ...message, wire: state.wires[message.wire] ?? "" }) as unknown as CapturedMessage;
   const messages = inbox.restore(state.messages.map(restored), state.total);
-  for (const { id, name, connected, idle, awaySince, apps } of state.devices) {
+  for (const { apps, ...saved } of state.devices) {
     // connected only at the end: otherwise what waits for the connection would leave one by one
-    const device = registry.addDevice(id, name, connected, idle, awaySince);
+    const device = registry.addDevice(saved);
     for (const saved of apps) {
       const { canonicalToken: token, packageName, senderIds } = saved;
       const unregistered = saved.tokens.length === 0;
@@ -91,12 +99,21 @@ export function restoreState(state: EmulatorState, { clock, registry, groups, se
       for (const [topic, at] of Object.entries(saved.topics))
         registry.subscribe(app, topic, at, Number.POSITIVE_INFINITY);
       app.storage.restoreDeleted(saved.deletedMessages, saved.markerUntil ?? Number.POSITIVE_INFINITY);
-      for (const { message, token: sentTo, from, expiresAt, waitingFor } of saved.stored) {
+      for (const { message, token: sentTo, from, expiresAt, waitingFor, content } of saved.stored) {
         const captured = typeof message === "number" ? messages.get(message) : restored(message);
         if (captured === undefined) continue; // more were saved than this emulator keeps
-        service.delivery.restore({ captured, app, token: sentTo, from, expiresAt }, waitingFor);
+        service.delivery.restore({ captured, app, token: sentTo, from, expiresAt, content }, waitingFor);
       }
     }
   }
   for (const group of state.groups) groups.restore({ ...group, members: new Set(group.members) });
+}
+
+function savedContent({ data, notification, collapseKey, timeToLiveSec }: DeliveredContent) {
+  return {
+    data: { ...data },
+    timeToLiveSec,
+    ...(notification === undefined ? {} : { notification }),
+    ...(collapseKey === undefined ? {} : { collapseKey }),
+  };
 }

@@ -11,8 +11,16 @@ export interface EmulatorStats {
   readonly rejected: number;
   /** Answers that named a canonical ID. */
   readonly canonical: number;
-  /** Messages handed to a device. */
+  /** Messages handed to a device, one per device. */
   readonly delivered: number;
+  /** Messages that a newer one with the same collapse key took the place of, one per device. */
+  readonly collapsed: number;
+  /** Messages that wait for their devices now, one per device. */
+  readonly waiting: number;
+  /** Messages that were dropped before their device had them, whatever the reason, one per device. */
+  readonly discarded: number;
+  /** Messages whose time to live passed before their device had them, one per device. */
+  readonly expired: number;
   /** Messages no longer listed as received by their devices: newer ones needed the room. */
   readonly receivedPruned: number;
   /** CCS acks and nacks written. */
@@ -51,6 +59,10 @@ export function createCounters(): Counters {
     rejected: 0,
     canonical: 0,
     delivered: 0,
+    collapsed: 0,
+    waiting: 0,
+    discarded: 0,
+    expired: 0,
     receivedPruned: 0,
     acks: 0,
     nacks: 0,

@@ -1,6 +1,6 @@
 import { isReservedDataKey, MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core";
 import type { AppInstance } from "./devices.ts";
-import type { IncomingMessage, Refusal } from "./message.ts";
+import type { IncomingMessage, MessageContent, Refusal } from "./message.ts";
 import { admits } from "./token-rules.ts";
 
 /** What is wrong with a message whoever it goes to: reserved keys, time to live. */
@@ -27,7 +27,7 @@ export function checkMessage(
 }
 
 /** Whether a message is too long for what it is sent to. @param limit Unit: bytes of payload. */
-export function checkSize(message: IncomingMessage, limit: number): Refusal | undefined {
+export function checkSize(message: MessageContent, limit: number): Refusal | undefined {
   const bytes = message.payloadBytes ?? payloadBytes(message.data);
   if (bytes <= limit) return undefined;
   return {
@@ -38,7 +38,10 @@ export function checkSize(message: IncomingMessage, limit: number): Refusal | un
 }
 
 /** Whether an app is one that the message's sender may send to, and the one that the message asks for. */
-export function checkApp({ senderId, restrictedPackageName }: IncomingMessage, app: AppInstance): Refusal | undefined {
+export function checkApp(
+  { senderId, restrictedPackageName }: Pick<IncomingMessage, "senderId" | "restrictedPackageName">,
+  app: AppInstance,
+): Refusal | undefined {
   if (!admits(app, senderId)) return { kind: "refused", code: "mismatch-sender-id", detail: "SenderId mismatch" };
   if (restrictedPackageName === undefined || restrictedPackageName === app.packageName) return undefined;
   const detail = "The registration token's package is not the restricted_package_name";

@@ -3,7 +3,7 @@ import type { EventHub } from "../events.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { Counters } from "../stats.ts";
 import { type AppInstance, type Device, type DeviceMessage, type DeviceRegistry, viewOf } from "./devices.ts";
-import type { Delivery } from "./message.ts";
+import type { DeliveredContent, Delivery } from "./message.ts";
 import type { ProfileRules } from "./profile.ts";
 import { ReceivedMessages } from "./received.ts";
 import type { Stored, WaitingFor } from "./storage.ts";
@@ -36,11 +36,12 @@ export class DeliveryEngine {
   readonly #rules: DeliveryRules;
 
   readonly #received: ReceivedMessages;
-  readonly #waiting = new WaitingMessages();
+  readonly #waiting: WaitingMessages;
 
   constructor(rules: DeliveryRules) {
     this.#rules = rules;
     this.#received = new ReceivedMessages(rules.counters);
+    this.#waiting = new WaitingMessages(rules.counters);
   }
 
   /** All devices are gone. */
@@ -52,10 +53,10 @@ export class DeliveryEngine {
   /** Delivers, stores or discards a message that the service has accepted. */
   deliver(delivery: Delivery): void {
     const { app, captured } = delivery;
-    const nowOrNever = captured.timeToLiveSec === 0;
+    const nowOrNever = contentOf(delivery).timeToLiveSec === 0;
     // on its way to many it may have taken its time
     if (this.#rules.registry.app(app.id) !== app) {
-      this.#discard(delivery, "the device was removed");
+      this.discard(delivery, "the device was removed");
       return;
     }
     if (!nowOrNever && delivery.expiresAt <= this.#rules.clock.now()) {
@@ -64,12 +65,12 @@ export class DeliveryEngine {
     }
     if (!app.device.connected) {
       if (nowOrNever) {
-        this.#discard(delivery, "time to live 0, and the device is not connected");
+        this.discard(delivery, "time to live 0, and the device is not connected");
         return;
       }
       if (this.#awayTooLong(app.device)) {
         app.storage.countDiscarded(this.#rules.clock.now() + MARKER_LIFETIME_MS);
-        this.#discard(delivery, "the device has been away for more than a month");
+        this.discard(delivery, "the device has been away for more than a month");
         return;
       }
       this.#store(delivery, "connection");
@@ -77,7 +78,7 @@ export class DeliveryEngine {
     }
     if (app.device.idle && captured.delayWhileIdle && this.#rules.profile.delayWhileIdle) {
       if (nowOrNever) {
-        this.#discard(delivery, "time to live 0, and the device is idle");
+        this.discard(delivery, "time to live 0, and the device is idle");
         return;
       }
       this.#store(delivery, "activity");
@@ -123,7 +124,7 @@ export class DeliveryEngine {
     app.cancelGrant?.();
     app.cancelGrant = undefined;
     app.storage.takeDeleted(this.#rules.clock.now());
-    for (const { message } of app.storage.take()) this.#discard(message, why);
+    for (const { message } of app.storage.take()) this.discard(message, why);
   }
 
   /** The app is removed from the phone; the service learns of it at the next delivery. */
@@ -145,7 +146,7 @@ export class DeliveryEngine {
   /** A message to a group was handled on one device: the other members that have not had it yet do not get it any more. */
   withdraw(app: AppInstance, matches: (delivery: Delivery) => boolean): void {
     for (const { message } of app.storage.take((stored) => matches(stored.message))) {
-      this.#discard(message, "handled on another device of the group");
+      this.discard(message, "handled on another device of the group");
     }
   }
 
@@ -154,11 +155,12 @@ export class DeliveryEngine {
     this.#store(delivery, waitingFor);
   }
 
-  #collapseKeyOf({ captured, app }: Delivery): string | undefined {
-    if (captured.notification !== undefined && this.#rules.profile.notificationsCollapse) {
-      return `notification of ${app.packageName}`;
+  #collapseKeyOf(delivery: Delivery): string | undefined {
+    const { notification, collapseKey } = contentOf(delivery);
+    if (notification !== undefined && this.#rules.profile.notificationsCollapse) {
+      return `notification of ${delivery.app.packageName}`;
     }
-    return captured.collapseKey;
+    return collapseKey;
   }
 
   #bucketOf(delivery: Delivery): BucketKey {
@@ -203,11 +205,11 @@ export class DeliveryEngine {
       );
     }
     for (const other of discarded ?? []) {
-      this.#discard(other.message, `the limit of ${app.storage.limit} stored messages was reached: all were discarded`);
+      this.discard(other.message, `the limit of ${app.storage.limit} stored messages was reached: all were discarded`);
     }
     for (let oldest = this.#waiting.takeOverflow(); oldest !== undefined; oldest = this.#waiting.takeOverflow()) {
       const { message } = oldest.app.storage.take((other) => other.message === oldest)[0] ?? { message: oldest };
-      this.#discard(message, "too much waits for all devices together: the oldest made room");
+      this.discard(message, "too much waits for all devices together: the oldest made room");
     }
     this.#rules.events.emit({ type: "device", change: "stored", device: viewOf(app) });
     // a connected device (throttled, idle) is told at once
@@ -248,19 +250,20 @@ export class DeliveryEngine {
     const { clock, inbox, counters, events } = this.#rules;
     const { app, captured } = delivery;
     if (!app.installed) {
-      this.#discard(delivery, "the app is not installed any more");
+      this.discard(delivery, "the app is not installed any more");
       this.#learnUninstalled(app);
       return;
     }
+    const { data, collapseKey, notification } = contentOf(delivery);
     const message: DeviceMessage = {
       inboxId: captured.id,
       from: delivery.from,
       token: delivery.token,
-      data: captured.data,
+      data,
       receivedAt: clock.now(),
       ...(captured.messageId === undefined ? {} : { messageId: captured.messageId }),
-      ...(captured.collapseKey === undefined ? {} : { collapseKey: captured.collapseKey }),
-      ...(captured.notification === undefined ? {} : { notification: captured.notification }),
+      ...(collapseKey === undefined ? {} : { collapseKey }),
+      ...(notification === undefined ? {} : { notification }),
     };
     this.#received.add(app, message);
     counters.delivered++;
@@ -303,7 +306,8 @@ export class DeliveryEngine {
     else clock.schedule(uninstallDetectionDelayMs, learn);
   }
 
-  #discard(delivery: Delivery, why: string): void {
+  /** The message will never be delivered. */
+  discard(delivery: Delivery, why: string): void {
     this.#end(delivery, "discarded", why);
   }
 
@@ -311,6 +315,7 @@ export class DeliveryEngine {
     this.#waiting.forget(delivery);
     delivery.cancelExpiry?.();
     delivery.cancelExpiry = undefined;
+    this.#rules.counters[state]++;
     this.#rules.inbox.note(delivery.captured, this.#rules.clock.now(), state, {
       deviceId: delivery.app.device.id,
       detail,
@@ -322,4 +327,9 @@ export class DeliveryEngine {
   #changed(device: Device, change: string): void {
     for (const app of device.apps) this.#rules.events.emit({ type: "device", change, device: viewOf(app) });
   }
+}
+
+/** What a message is on its device. */
+function contentOf({ content, captured }: Delivery): DeliveredContent {
+  return content ?? captured;
 }

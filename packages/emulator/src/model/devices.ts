@@ -8,6 +8,9 @@ export const MAX_SENDERS = 100;
 /** Superseded tokens remembered per app; older ones are gone, and answer as unknown ones do. Ours. */
 const MAX_SUPERSEDED = 100;
 
+/** Dead tokens remembered, to tell them from tokens that never were; the oldest are forgotten. Implementation limit. */
+const MAX_DEAD = 100_000;
+
 /** A message as an app sees it. */
 export interface DeviceMessage {
   /** The captured message it came from; absent on the marker. */
@@ -29,10 +32,16 @@ export interface DeviceMessage {
   readonly receivedAt: number;
 }
 
-/** A phone. */
+/** Every {@link Platform}. */
+export const PLATFORMS = ["android", "ios", "web"] as const;
+/** Kind of a device, as FCM tells them apart: `web` is a browser. */
+export type Platform = (typeof PLATFORMS)[number];
+
+/** A phone or a browser. */
 export interface Device {
   readonly id: string;
   readonly name: string;
+  readonly platform: Platform;
   connected: boolean;
   idle: boolean;
   /** Since when it is not connected. The service's time, milliseconds since the epoch. */
@@ -75,6 +84,7 @@ export interface DeviceView {
   readonly id: string;
   readonly deviceId: string;
   readonly name: string;
+  readonly platform: Platform;
   readonly packageName: string;
   readonly senderIds: readonly string[];
   readonly token: string;
@@ -104,6 +114,20 @@ export interface DeviceRules {
   readonly maxDevices: number;
 }
 
+/** A new device. */
+export interface NewDevice {
+  readonly id: string;
+  readonly name: string;
+  /** Default `android`. */
+  readonly platform?: Platform | undefined;
+  /** Default `true`. */
+  readonly connected?: boolean;
+  /** Default `false`. */
+  readonly idle?: boolean;
+  /** Of a device that is not connected: since when. Default: now. */
+  readonly awaySince?: number | undefined;
+}
+
 /** A new app on a new or known device. */
 export interface NewApp {
   readonly id: string;
@@ -121,21 +145,27 @@ export class DeviceRegistry {
   readonly #apps = new Map<string, AppInstance>();
   readonly #tokens = new Map<string, AppInstance>();
   readonly #subscribers = new Map<string, Set<AppInstance>>();
+  /** Tokens that worked once, the oldest first. */
+  readonly #dead = new Set<string>();
 
   constructor(rules: DeviceRules) {
     this.#rules = rules;
+  }
+
+  get maxDevices(): number {
+    return this.#rules.maxDevices;
   }
 
   get full(): boolean {
     return this.#apps.size >= this.#rules.maxDevices;
   }
 
-  /** @param awaySince Of a device that is not connected: since when. Default: now. */
-  addDevice(id: string, name: string, connected: boolean, idle: boolean, awaySince?: number): Device {
+  addDevice({ id, name, platform = "android", connected = true, idle = false, awaySince }: NewDevice): Device {
     const rate = this.#rules.deviceRate;
     const device: Device = {
       id,
       name,
+      platform,
       connected,
       idle,
       awaySince: connected ? undefined : (awaySince ?? this.#rules.clock.now()),
@@ -169,7 +199,8 @@ export class DeviceRegistry {
     };
     device.apps.add(app);
     this.#apps.set(id, app);
-    if (!unregistered) this.#tokens.set(token, app);
+    if (unregistered) this.#bury(token);
+    else this.#tokens.set(token, app);
     return app;
   }
 
@@ -202,12 +233,31 @@ export class DeviceRegistry {
     app.tokens.delete(token);
     forgetExpiry(app, token);
     this.#tokens.delete(token);
+    this.#bury(token);
+  }
+
+  /** Whether a token worked once and does not any more. */
+  isDead(token: string): boolean {
+    return this.#dead.has(token) && !this.#tokens.has(token);
+  }
+
+  #bury(token: string): void {
+    this.#dead.delete(token);
+    this.#dead.add(token);
+    if (this.#dead.size <= MAX_DEAD) return;
+    // half of them at once: dropping the oldest one by one makes a set slow
+    let left = MAX_DEAD / 2;
+    for (const oldest of this.#dead) {
+      if (left-- === 0) break;
+      this.#dead.delete(oldest);
+    }
   }
 
   /** The service has learned that the app is gone: none of its tokens works any more. */
   unregister(app: AppInstance): void {
     for (const token of app.tokens) {
       this.#tokens.delete(token);
+      this.#bury(token);
       forgetExpiry(app, token);
     }
     app.tokens.clear();
@@ -275,6 +325,7 @@ export function viewOf(app: AppInstance): DeviceView {
     id: app.id,
     deviceId: app.device.id,
     name: app.device.name,
+    platform: app.device.platform,
     packageName: app.packageName,
     senderIds: [...app.senderIds],
     token: app.canonicalToken,

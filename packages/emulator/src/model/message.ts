@@ -1,5 +1,5 @@
 import type { ConditionNode, ErrorCode } from "@cloud-messaging/core";
-import type { AppInstance } from "./devices.ts";
+import type { AppInstance, Platform } from "./devices.ts";
 
 /** Which door a message came through. */
 export type Door = "gcm-http" | "ccs" | "fcm-v1";
@@ -12,8 +12,23 @@ export type Address =
   | { readonly kind: "condition"; readonly condition: string; readonly node: ConditionNode }
   | { readonly kind: "group"; readonly notificationKey: string };
 
+/** What a message is on the devices of one platform. */
+export interface MessageContent {
+  readonly data: Readonly<Record<string, string>>;
+  readonly notification?: Readonly<Record<string, unknown>> | undefined;
+  readonly collapseKey?: string | undefined;
+  /** Unit: seconds. */
+  readonly timeToLiveSec: number;
+  readonly priority?: string | undefined;
+  readonly restrictedPackageName?: string | undefined;
+  /** The bytes that count against the payload limit, where they are not those of `data`. */
+  readonly payloadBytes?: number | undefined;
+  /** Why the platform's own service does not take it. */
+  readonly refusal?: Refusal | undefined;
+}
+
 /** A message for one address as a door understood it: no wire is left in it, but for what the inbox shows. */
-export interface IncomingMessage {
+export interface IncomingMessage extends MessageContent {
   readonly door: Door;
   readonly address: Address;
   /** `to` or the condition as the sender wrote it. */
@@ -24,18 +39,13 @@ export interface IncomingMessage {
   readonly project?: string | undefined;
   /** The sender's own ID of it (CCS). */
   readonly messageId?: string | undefined;
-  readonly data: Readonly<Record<string, string>>;
-  readonly notification?: Readonly<Record<string, unknown>> | undefined;
-  readonly collapseKey?: string | undefined;
-  /** Unit: seconds. */
-  readonly timeToLiveSec: number;
-  readonly priority?: string | undefined;
+  /** The content by platform, where that differs (v1). Default: the same for all. */
+  readonly contentFor?: ((platform: Platform) => MessageContent) | undefined;
+  /** Whether an unknown token has to look like one that was given out; otherwise it is malformed (v1). Default `false`. */
+  readonly checksTokenForm?: boolean | undefined;
   readonly delayWhileIdle?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
-  readonly restrictedPackageName?: string | undefined;
   readonly receiptRequested?: boolean | undefined;
-  /** The bytes that count against the payload limit, where they are not those of `data`. */
-  readonly payloadBytes?: number | undefined;
   /** What came over the wire, as text. For the inbox. */
   readonly wire: string;
 }
@@ -99,6 +109,9 @@ export interface TimelineEntry {
   readonly detail?: string;
 }
 
+/** The part of a message's content that reaches an app or decides how. */
+export type DeliveredContent = Pick<MessageContent, "data" | "notification" | "collapseKey" | "timeToLiveSec">;
+
 /** One message on its way to one app on one device. */
 export interface Delivery {
   readonly captured: CapturedMessage;
@@ -109,6 +122,8 @@ export interface Delivery {
   readonly from: string;
   /** Milliseconds since the epoch, in the service's time. */
   readonly expiresAt: number;
+  /** What it is on the app's device, where that is not what was captured. */
+  readonly content?: DeliveredContent | undefined;
   cancelExpiry?: (() => void) | undefined;
   /** Its number among the messages that wait, while it does. */
   waitingAs?: number | undefined;

@@ -16,10 +16,18 @@ import { DeviceUpstream } from "./device-upstream.ts";
 import { type AppInstance, type DeviceRegistry, viewOf } from "./devices.ts";
 import { FanOuts } from "./fan-outs.ts";
 import type { ServiceIds } from "./ids.ts";
-import type { Address, CapturedMessage, Decision, Delivery, IncomingMessage, Refusal } from "./message.ts";
+import type {
+  Address,
+  CapturedMessage,
+  Decision,
+  Delivery,
+  IncomingMessage,
+  MessageContent,
+  Refusal,
+} from "./message.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { Quotas } from "./quotas.ts";
-import { admits, isMalformed } from "./token-rules.ts";
+import { admits, isMalformed, looksGivenOut } from "./token-rules.ts";
 import type { UpstreamQueues } from "./upstream.ts";
 
 /** Topics one app instance may subscribe to. Source: docs/emulator-fidelity.md#topics */
@@ -270,6 +278,7 @@ export class CloudService {
     this.#parts.inbox.name(captured, decision.messageId);
     const success = meant.length + unregistered;
     if (success === 0) {
+      this.#parts.counters.discarded++;
       this.#parts.inbox.note(captured, this.#parts.clock.now(), "discarded", {
         detail: "no member of the group could be sent to",
       });
@@ -278,16 +287,23 @@ export class CloudService {
   }
 
   #findApp(token: string, message: IncomingMessage): AppInstance | Refusal {
-    if (isMalformed(token)) {
-      return {
-        kind: "refused",
-        code: "invalid-registration",
-        detail: `Invalid token on 'to' field: ${token.slice(0, 100)}`,
-      };
+    const app = isMalformed(token) ? undefined : this.appOf(token);
+    if (app !== undefined) return checkApp({ ...contentOf(message, app), senderId: message.senderId }, app) ?? app;
+    const { registry } = this.#parts;
+    const unlike = message.checksTokenForm === true && !registry.isDead(token) && !looksGivenOut(token);
+    if (isMalformed(token) || (unlike && !this.#parts.autoRegister)) {
+      const detail = `Invalid token on 'to' field: ${token.slice(0, 100)}`;
+      return { kind: "refused", code: "invalid-registration", detail };
     }
-    const app = this.appOf(token);
-    if (app === undefined) return { kind: "refused", code: "not-registered" };
-    return checkApp(message, app) ?? app;
+    return this.#full() ?? { kind: "refused", code: "not-registered" };
+  }
+
+  /** Why no unknown token is registered by itself any more: its sender must not take it for a dead one. */
+  #full(): Refusal | undefined {
+    const { autoRegister, registry } = this.#parts;
+    if (!autoRegister || !registry.full) return undefined;
+    const detail = `The emulator has ${registry.maxDevices} devices, as many as maxDevices allows, and registers no more: raise it, or remove some`;
+    return { kind: "refused", code: "unavailable", detail };
   }
 
   #refusalOf(
@@ -296,7 +312,9 @@ export class CloudService {
     limit: number,
     recipients: readonly string[],
   ): Refusal | undefined {
-    const refusal = checkSize(message, limit) ?? this.#parts.faults.takeRefusal(message.door, recipients);
+    const content = contentOf(message, app);
+    const refusal =
+      content.refusal ?? checkSize(content, limit) ?? this.#parts.faults.takeRefusal(message.door, recipients);
     if (refusal !== undefined) return refusal;
     if (!message.dryRun && app.device.rate !== undefined && !app.device.rate.take(this.#parts.clock.monotonic())) {
       return {
@@ -317,7 +335,7 @@ export class CloudService {
     const { registry, events, ids } = this.#parts;
     if (!this.#wouldRegister(token)) return undefined;
     const id = `auto-${ids.hex(12)}`;
-    const device = registry.addDevice(id, `registered by itself: ${token.slice(0, 12)}`, true, false);
+    const device = registry.addDevice({ id, name: `registered by itself: ${token.slice(0, 12)}` });
     // no sender is known: it admits every one
     const app = registry.addApp(device, { id, token, packageName: "com.example.app", senderIds: [] });
     events.emit({ type: "device", change: "created", device: viewOf(app) });
@@ -352,18 +370,23 @@ export class CloudService {
       return;
     }
     const now = clock.now();
-    const expiresAt = now + message.timeToLiveSec * 1000;
     inbox.note(captured, now, "accepted");
+    const { kind } = message.address;
+    const toMany = kind === "topic" || kind === "condition";
     const deliver = ({ app, token }: Recipient): void => {
       const from =
         message.address.kind === "token"
           ? (message.senderId ?? [...app.senderIds][0] ?? this.#parts.defaultSenderId)
           : message.to;
-      const delivery: Delivery = { captured, app, token, from, expiresAt };
-      this.delivery.deliver(delivery);
+      const content = contentOf(message, app);
+      const expiresAt = now + content.timeToLiveSec * 1000;
+      const delivery: Delivery = { captured, app, token, from, expiresAt, ...(content === message ? {} : { content }) };
+      // a single recipient's were found before the answer
+      const refusal = toMany ? (content.refusal ?? checkSize(content, MAX_TOPIC_PAYLOAD_BYTES)) : undefined;
+      if (refusal === undefined) this.delivery.deliver(delivery);
+      else this.delivery.discard(delivery, refusal.detail ?? refusal.code);
     };
-    const { kind } = message.address;
-    if (kind === "topic" || kind === "condition") this.#fanOuts.start(this.#projectOf(message), meant, deliver);
+    if (toMany) this.#fanOuts.start(this.#projectOf(message), meant, deliver);
     else for (const recipient of meant) deliver(recipient);
   }
 
@@ -383,4 +406,9 @@ export class CloudService {
       ? undefined
       : { kind: "refused", code, detail: "Message rate exceeded for this topic" };
   }
+}
+
+/** What a message is on an app's device; the message itself where that is the same everywhere. */
+function contentOf(message: IncomingMessage, app: AppInstance): MessageContent {
+  return message.contentFor?.(app.device.platform) ?? message;
 }

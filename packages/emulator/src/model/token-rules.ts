@@ -12,6 +12,14 @@ export function admits(app: AppInstance, senderId: string | undefined): boolean 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const NOT_IN_TOKENS = /[\s\u0000-\u001f\u007f-\u009f]/;
 
+/** Tokens of Instance ID and FCM (`<installation ID>:<the rest>`), of GCM, and the keys of device groups; installation IDs. */
+const GIVEN_OUT = /^(?:[\w-]{8,}:[\w-]{20,}|APA91[\w-]{20,}|[\w-]{22})$/;
+
+/** Whether a token looks like one that the service gives out. Our choice: the service's own rule was never published. */
+export function looksGivenOut(token: string): boolean {
+  return GIVEN_OUT.test(token);
+}
+
 /** Whether no service could have given out this token: too short, too long, or with characters that no token has. */
 export function isMalformed(token: string): boolean {
   return token.length < MIN_TOKEN_LENGTH || token.length > MAX_TOKEN_LENGTH || NOT_IN_TOKENS.test(token);

@@ -1,5 +1,6 @@
 import { OldestFirst } from "../oldest-first.ts";
-import type { CapturedMessage, Delivery } from "./message.ts";
+import type { Counters } from "../stats.ts";
+import type { DeliveredContent, Delivery } from "./message.ts";
 import { weightOf } from "./weight.ts";
 
 /** Text of all messages that wait for their devices; the oldest make room. Ours. Unit: characters. */
@@ -19,21 +20,26 @@ export class WaitingMessages {
   readonly #oldest = new OldestFirst(this.#deliveries);
   readonly #texts = new Map<string, Shared & { readonly text: string }>();
   readonly #contents = new Map<object, Shared>();
+  readonly #counters: Pick<Counters, "waiting">;
   #weight = 0;
   #count = 0;
+
+  constructor(counters: Pick<Counters, "waiting">) {
+    this.#counters = counters;
+  }
 
   add(delivery: Delivery): void {
     const { captured } = delivery;
     delivery.waitingAs = ++this.#count;
     this.#deliveries.set(delivery.waitingAs, delivery);
+    this.#counters.waiting++;
     const { wire } = captured;
     const shared = this.#texts.get(wire);
     // two requests may say the same: what is equal is held once
     if (shared !== undefined) (captured as { wire: string }).wire = shared.text;
     this.#hold(this.#texts, wire, () => ({ text: wire, weight: wire.length }));
-    this.#hold(this.#contents, contentOf(captured), () => ({
-      weight: weightOf(captured.data) + weightOf(captured.notification),
-    }));
+    const { data, notification } = contentOf(delivery);
+    this.#hold(this.#contents, notification ?? data, () => ({ weight: weightOf(data) + weightOf(notification) }));
     this.#weight += BASE;
   }
 
@@ -41,8 +47,10 @@ export class WaitingMessages {
   forget(delivery: Delivery): void {
     if (delivery.waitingAs === undefined || !this.#deliveries.delete(delivery.waitingAs)) return;
     delivery.waitingAs = undefined;
+    this.#counters.waiting--;
     this.#release(this.#texts, delivery.captured.wire);
-    this.#release(this.#contents, contentOf(delivery.captured));
+    const { data, notification } = contentOf(delivery);
+    this.#release(this.#contents, notification ?? data);
     this.#weight -= BASE;
   }
 
@@ -55,6 +63,7 @@ export class WaitingMessages {
   }
 
   reset(): void {
+    this.#counters.waiting = 0;
     this.#deliveries.clear();
     this.#texts.clear();
     this.#contents.clear();
@@ -81,4 +90,4 @@ export class WaitingMessages {
 }
 
 /** What was read from the text; recipients of one request share it. */
-const contentOf = ({ notification, data }: CapturedMessage): object => notification ?? data;
+const contentOf = ({ content, captured }: Delivery): DeliveredContent => content ?? captured;

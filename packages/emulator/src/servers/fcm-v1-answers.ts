@@ -8,6 +8,7 @@ import {
 } from "@cloud-messaging/core";
 import type { HttpAnswer } from "../http-server.ts";
 import type { Refusal } from "../model/message.ts";
+import type { FieldViolation } from "./proto-json.ts";
 
 const QUOTA_FAILURE_TYPE = "type.googleapis.com/google.rpc.QuotaFailure";
 
@@ -99,17 +100,15 @@ export function unauthenticatedAnswer(token: "missing" | "invalid"): HttpAnswer 
 }
 
 /** 400 that names fields, as the front end writes it: without an `FcmError`. */
-export function badFieldsAnswer(
-  message: string,
-  violations: readonly { field: string; description: string }[],
-): HttpAnswer {
+export function badFieldsAnswer(message: string, violations: readonly FieldViolation[]): HttpAnswer {
   const details = [{ "@type": BAD_REQUEST_TYPE, fieldViolations: violations }];
   return failureAnswer({ http: 400, status: "INVALID_ARGUMENT", message, details });
 }
 
-/** 400 of FCM itself. */
-export function invalidArgumentAnswer(message: string): HttpAnswer {
-  return failureAnswer({ ...INVALID, message });
+/** 400 of FCM itself, with the fields that it is about, where it is about some. */
+export function invalidArgumentAnswer(message: string, violations: readonly FieldViolation[] = []): HttpAnswer {
+  const details = violations.length === 0 ? [] : [{ "@type": BAD_REQUEST_TYPE, fieldViolations: violations }];
+  return failureAnswer({ ...INVALID, message, details });
 }
 
 /** Any of Google's errors. */

@@ -1,6 +1,6 @@
 import { ApnsImportRequestSchema, isTopicName, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core";
 import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
-import { viewOf } from "../model/devices.ts";
+import { type Platform, viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
 import { admits, isMalformed } from "../model/token-rules.ts";
 import { unauthorizedManagement } from "./credentials.ts";
@@ -12,6 +12,8 @@ const HOSTS = ["iid.googleapis.com"];
 const MAX_BATCH = 1000;
 /** Tokens per import. Source: docs/emulator-fidelity.md#instance-id */
 const MAX_IMPORT = 100;
+
+const PLATFORM_WORDS: Readonly<Record<Platform, string>> = { android: "ANDROID", ios: "IOS", web: "CHROME" };
 
 /** The Instance ID service: what is known of a token, topics by token and in batches, APNs import. */
 export const instanceIdDoor: HttpDoor = (context) => {
@@ -49,7 +51,7 @@ function info(context: DoorContext, request: HttpRequest): HttpAnswer {
     application: app.packageName,
     authorizedEntity: [...app.senderIds][0] ?? context.settings.senderId,
     applicationVersion: "1",
-    platform: "ANDROID",
+    platform: PLATFORM_WORDS[app.device.platform],
     ...(query.get("details") === "true" && topics.length > 0 ? { rel: { topics: Object.fromEntries(topics) } } : {}),
   });
 }
@@ -93,7 +95,8 @@ function changeTopic(
   if (isMalformed(token)) return "INVALID_ARGUMENT";
   if (!quotas.spendTopicChange(senderId ?? settings.senderId)) return "RESOURCE_EXHAUSTED";
   const app = service.appOf(token);
-  if (app === undefined) return "NOT_FOUND";
+  // at its limit of devices the emulator says nothing about a token that it might have registered
+  if (app === undefined) return settings.autoRegister && registry.full ? "INTERNAL" : "NOT_FOUND";
   if (!admits(app, senderId)) return "PERMISSION_DENIED";
   if (!add) registry.unsubscribe(app, topic);
   else if (!registry.subscribe(app, topic, clock.now(), MAX_TOPICS)) return "TOO_MANY_TOPICS";
@@ -114,7 +117,7 @@ function importApns(context: DoorContext, request: HttpRequest): HttpAnswer {
       return { apns_token: apnsToken, status: "Internal Server Error" };
     }
     const id = `apns-${ids.hex(12)}`;
-    const device = registry.addDevice(id, `imported from APNs: ${apnsToken.slice(0, 8)}`, true, false);
+    const device = registry.addDevice({ id, name: `imported from APNs: ${apnsToken.slice(0, 8)}`, platform: "ios" });
     const token = ids.token();
     const app = registry.addApp(device, { id, token, packageName: parsed.data.application, senderIds: [senderId] });
     events.emit({ type: "device", change: "created", device: viewOf(app) });

@@ -32,7 +32,10 @@ export const topicSubscriptionsDoor: HttpDoor = (context) => {
         if (method !== "GET" && !context.quotas.spendTopicChange(request.params["project"] ?? "")) return tooMany();
         const creates = method === "POST" || method === "PATCH";
         const app = creates ? context.service.appOf(registration) : context.registry.byToken(registration);
-        return app === undefined ? notFound() : handle(request, app);
+        if (app !== undefined) return handle(request, app);
+        // at its limit of devices the emulator says nothing about a token that it might have registered
+        const full = creates && context.settings.autoRegister && context.registry.full;
+        return full ? refusalAnswer({ kind: "refused", code: "unavailable" }) : notFound();
       }),
   });
   return [

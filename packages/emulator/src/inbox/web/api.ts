@@ -1,6 +1,7 @@
 import type { FaultView } from "../../faults.ts";
-import type { DeviceMessage, DeviceView } from "../../model/devices.ts";
+import type { DeviceMessage, DeviceView, Platform } from "../../model/devices.ts";
 import type { CapturedMessage } from "../../model/message.ts";
+import type { EmulatorStats } from "../../stats.ts";
 import type { MessageSummary } from "../live.ts";
 
 /** The most that one call lists. */
@@ -62,7 +63,7 @@ export function createApi(onProblem: (problem: string) => void) {
     message: (id: number) => get<CapturedMessage>(`/messages/${id}`),
     clearMessages: () => call("DELETE", "/messages"),
     received: (id: string) => get<{ received: DeviceMessage[] }>(`${device(id)}/received`),
-    createDevice: (options: { name?: string; packageName?: string; token?: string }) =>
+    createDevice: (options: { name?: string; packageName?: string; token?: string; platform?: Platform }) =>
       call<DeviceView>("POST", "/devices", options),
     setDevice: (id: string, change: { connected?: boolean; idle?: boolean; confirmReceipts?: "auto" | "manual" }) =>
       call<DeviceView>("PATCH", device(id), change),
@@ -72,6 +73,7 @@ export function createApi(onProblem: (problem: string) => void) {
     confirmReceipt: (id: string, messageId: string) => call("POST", `${device(id)}/confirm`, { messageId }),
     sendUpstream: (id: string, data: Record<string, string>) =>
       call<{ messageId: string }>("POST", `${device(id)}/upstream`, { data }),
+    stats: () => get<EmulatorStats>("/stats"),
     connections: () => get<{ connections: ConnectionView[] }>("/connections"),
     drain: (connectionId?: number) => call("POST", "/connections/drain", { connectionId }),
     cut: (connectionId?: number) => call("POST", "/connections/cut", { connectionId }),

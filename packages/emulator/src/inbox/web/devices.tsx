@@ -1,12 +1,15 @@
-import type { DeviceMessage, DeviceView } from "../../model/devices.ts";
+import type { DeviceMessage, DeviceView, Platform } from "../../model/devices.ts";
 import type { Api } from "./api.ts";
 import { clockTime, shorten } from "./format.ts";
 import { NotificationPreview, plural } from "./notification-preview.tsx";
 import { useState } from "./preact.ts";
 import type { InboxState } from "./state.ts";
+import { Statistics } from "./statistics.tsx";
 import { Dialog, Empty, Facts, Switch, Token } from "./ui.tsx";
 import { useAsked } from "./use-asked.ts";
 import { VirtualList } from "./virtual-list.tsx";
+
+const PLATFORM_NAMES: Readonly<Record<Platform, string>> = { android: "Android", ios: "iOS", web: "Web" };
 
 /** What a phone can hold in view. */
 const SHOWN_ON_PHONE = 20;
@@ -79,6 +82,7 @@ export function Devices({ state, selected, onSelect, api, rowHeight }: DevicesPr
             {(index) => <DeviceRow device={at(index)} />}
           </VirtualList>
         )}
+        <Statistics api={api} />
         <p class="foot">{plural(all.length, "device")}</p>
       </section>
       {device === undefined ? undefined : (
@@ -110,7 +114,10 @@ function DeviceRow({ device }: { device: DeviceView }) {
   return (
     <div class="device-row">
       <div>
-        <b>{device.name}</b> <span class="muted">{device.packageName}</span>
+        <b>{device.name}</b>{" "}
+        <span class="muted">
+          {PLATFORM_NAMES[device.platform]} · {device.packageName}
+        </span>
         <code class="muted">{shorten(device.token, 34)}</code>
       </div>
       <div class="device-row-end">
@@ -167,6 +174,7 @@ function DeviceDetail(props: { device: DeviceView; state: InboxState; api: Api; 
               <h3>Registration</h3>
               <Facts
                 facts={[
+                  ["Platform", PLATFORM_NAMES[device.platform]],
                   ["Token", <Token key="token" token={device.token} />],
                   [
                     "Superseded",
@@ -280,12 +288,14 @@ function AddDevice({ api, onClose, onAdded }: { api: Api; onClose: () => void; o
   const [name, setName] = useState("");
   const [packageName, setPackageName] = useState("");
   const [token, setToken] = useState("");
+  const [platform, setPlatform] = useState<Platform>("android");
   const add = async (event: Event): Promise<void> => {
     event.preventDefault();
     const device = await api.createDevice({
       ...(name === "" ? {} : { name }),
       ...(packageName === "" ? {} : { packageName }),
       ...(token === "" ? {} : { token }),
+      platform,
     });
     if (device === undefined) return;
     onClose();
@@ -301,6 +311,16 @@ function AddDevice({ api, onClose, onAdded }: { api: Api; onClose: () => void; o
     <Dialog title="Add a device" onClose={onClose}>
       <form class="stack" onSubmit={(event) => void add(event)}>
         {field("Name", name, "made up when empty", setName)}
+        <label>
+          Platform
+          <select value={platform} onChange={(event) => setPlatform(event.currentTarget.value as Platform)}>
+            {Object.entries(PLATFORM_NAMES).map(([value, label]) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
         {field("Package", packageName, "com.example.app", setPackageName)}
         {field("Token", token, "made up when empty", setToken)}
         <div class="actions">

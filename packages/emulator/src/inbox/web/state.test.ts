@@ -24,6 +24,7 @@ const device = (id: string, facts: Partial<DeviceView> = {}): DeviceView => ({
   id,
   deviceId: id,
   name: id,
+  platform: "android",
   packageName: "com.example.app",
   senderIds: [],
   token: `tok-${id}`,
