@@ -7,6 +7,8 @@ import gcm from "@cloud-messaging/node-gcm";
 
 const emulator = await startEmulator();
 const device = emulator.createDevice();
+const gone = emulator.createDevice();
+gone.unregister();
 try {
   // with a project of your own: new gcm.Sender(serviceAccount), and no options
   const { credential, ...options } = emulator.fcmOptions();
@@ -14,7 +16,7 @@ try {
   const message = new gcm.Message({ data: { match: "final", score: 3 } });
 
   const response = await sender.send(message, {
-    registrationTokens: [device.token, "a-token-that-was-never-given-out"],
+    registrationTokens: [device.token, gone.token],
   });
   console.log(`${response.success} accepted, ${response.failure} refused: ${response.results?.[1]?.error}`);
   const received = await device.waitFor(() => true);
