@@ -114,10 +114,12 @@ function resultOf(outcome: RecipientOutcome, perRecipient: boolean): TokenResult
   };
 }
 
-/** The service's own word, or the one that GCM had for it; what it had none for, and may pass, was `Unavailable` to node-gcm's users. */
-function wordOf({ code, service }: Exclude<RecipientOutcome, { kind: "accepted" }>, perRecipient: boolean): string {
+/** The service's own word, or the one that GCM had for it; where it had none, `InvalidParameters` for good and `Unavailable` for now. */
+function wordOf({ kind, code, service }: Exclude<RecipientOutcome, { kind: "accepted" }>, perRecipient: boolean): string {
   if (!perRecipient && service?.status === 200 && service.error !== undefined) return service.error;
-  return wireStringFor("gcmHttp", code) ?? OTHER_WORDS[code] ?? "Unavailable";
+  return (
+    wireStringFor("gcmHttp", code) ?? OTHER_WORDS[code] ?? (kind === "rejected" ? "InvalidParameters" : "Unavailable")
+  );
 }
 
 const OTHER_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
