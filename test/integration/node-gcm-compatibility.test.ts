@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { inherits, inspect } from "node:util";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
 import gcm, { type Callback, type Recipient, type Response } from "@cloud-messaging/node-gcm";
@@ -397,5 +398,16 @@ describe("a sendNoRetry of the program's own", () => {
       expect(error).toBeTruthy();
     }
     expect(calls).toBe(3);
+  });
+});
+
+describe("require()", () => {
+  it("gives an object with node-gcm's names, whose parts a program can replace", () => {
+    const required = createRequire(import.meta.url)("@cloud-messaging/node-gcm") as Record<string, unknown>;
+    expect(Object.keys(required).sort()).toEqual(["Constants", "Message", "MulitcastResult", "Result", "Sender"]);
+    const { Sender } = required;
+    required["Sender"] = "a stub";
+    expect(required["Sender"]).toBe("a stub");
+    required["Sender"] = Sender;
   });
 });
