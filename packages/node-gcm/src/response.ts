@@ -115,7 +115,10 @@ function resultOf(outcome: RecipientOutcome, perRecipient: boolean): TokenResult
 }
 
 /** The service's own word, or the one that GCM had for it; where it had none, `InvalidParameters` for good and `Unavailable` for now. */
-function wordOf({ kind, code, service }: Exclude<RecipientOutcome, { kind: "accepted" }>, perRecipient: boolean): string {
+function wordOf(
+  { kind, code, service }: Exclude<RecipientOutcome, { kind: "accepted" }>,
+  perRecipient: boolean,
+): string {
   if (!perRecipient && service?.status === 200 && service.error !== undefined) return service.error;
   return (
     wireStringFor("gcmHttp", code) ?? OTHER_WORDS[code] ?? (kind === "rejected" ? "InvalidParameters" : "Unavailable")
