@@ -22,8 +22,11 @@ export interface OpenInbox extends AsyncDisposable {
   readonly requested: readonly string[];
 }
 
-/** Opens the inbox of an emulator at an address within it (`#/devices`), and waits until it is live. */
-export type OpenPage = (emulator: Emulator, at?: string, options?: BrowserContextOptions) => Promise<OpenInbox>;
+/** Options of the browser's, and a function that it shall not have. */
+export type OpenOptions = BrowserContextOptions & { readonly without?: string };
+
+/** Opens the inbox of an emulator at an address within it (`#/devices`) or a proxy's, and waits until it is live. */
+export type OpenPage = (emulator: Emulator, at?: string, options?: OpenOptions) => Promise<OpenInbox>;
 
 /**
  * Tests of the inbox in a real browser. Without one they are skipped, with a word about it; in CI they fail.
@@ -46,8 +49,9 @@ export function describeInBrowser(name: string, tests: (open: OpenPage) => void)
     afterAll(async () => {
       await browser?.close();
     });
-    tests(async (emulator, at = "", options = {}) => {
+    tests(async (emulator, at = "", { without, ...options } = {}) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+      if (without !== undefined) await context.addInitScript(`delete globalThis.${without}`);
       const page = await context.newPage();
       page.setDefaultTimeout(15_000); // says what was waited for, before the test's own limit says nothing
       const complaints: string[] = [];
@@ -61,7 +65,7 @@ export function describeInBrowser(name: string, tests: (open: OpenPage) => void)
         void dialog.dismiss();
       });
       page.on("request", (request) => requested.push(request.url()));
-      await page.goto(`${emulator.httpUrl}/${at}`);
+      await page.goto(new URL(at, emulator.httpUrl).href);
       await page.locator(".link.live").waitFor({ state: "attached" });
       return { page, complaints, requested, [Symbol.asyncDispose]: () => context.close() };
     });

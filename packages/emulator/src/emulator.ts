@@ -47,11 +47,12 @@ export interface Emulator extends AsyncDisposable {
   /** Every app on every device. */
   readonly devices: readonly EmulatedDevice[];
   /** Spread into `createHttpSender`: where to send, and with which key. */
-  httpOptions(): { endpoint: string; apiKey: string };
+  httpOptions(): { endpoint: string; apiKey: string; allowInsecure?: boolean };
   /** Spread into `createFcmSender`: where to send, whom to trust, and a throw-away service account. */
   fcmOptions(): {
     endpoint: string;
     connect?: { ca: string };
+    allowInsecure?: boolean;
     credential: ServiceAccountKey;
     projectId: string;
   };

@@ -10,6 +10,8 @@ export type EmulatorEvent =
   | { readonly type: "pruned"; readonly messages: number }
   /** The captured messages up to this ID were forgotten on request. */
   | { readonly type: "cleared"; readonly upTo: number }
+  /** These captured messages were deleted. */
+  | { readonly type: "removed"; readonly messages: readonly number[] }
   | { readonly type: "device"; readonly change: string; readonly device: DeviceView }
   /** A device group was made, changed or looked up; with no members it is gone. */
   | { readonly type: "group"; readonly name: string; readonly senderId: string; readonly members: number }

@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly body: string;
   /** Name of the host asked, lower case, without a port; empty when the client did not say. */
   readonly host: string;
+  /** Scheme, host and port asked; `undefined` when the client did not say. */
+  readonly origin: string | undefined;
   readonly http2: boolean;
 }
 
@@ -58,6 +60,8 @@ export interface HttpRoute {
    * part of the service but of the emulator, and its answers are not reported.
    */
   readonly hosts: readonly string[];
+  /** File without secrets, which any page may load: a browser names an origin even for the page's own modules. */
+  readonly publicFile?: true;
   /** Unit: bytes. */
   readonly maxBodyBytes?: number;
   /** Looked at before the body is read: an answer here is the answer. */
@@ -250,7 +254,8 @@ function install(
           reply.callNotFound();
           return;
         }
-        const answer = refuseForeignPage(seen, route.hosts, options.names) ?? route.before?.(seen);
+        const named = route.publicFile === undefined ? seen : { ...seen, headers: {} };
+        const answer = refuseForeignPage(named, route.hosts, options.names) ?? route.before?.(seen);
         if (answer === undefined) return done();
         void write(answer, request, reply, report);
       },
@@ -308,6 +313,7 @@ function read(request: FastifyRequest): Omit<HttpRequest, "body"> {
     query: new URLSearchParams(mark === -1 ? "" : url.slice(mark + 1)),
     headers: came === undefined ? request.headers : withType(request.headers, came.type),
     host: hostOf(request),
+    origin: originOf(request),
     http2: request.raw.httpVersionMajor === 2,
   };
 }
@@ -325,6 +331,13 @@ function hostOf(request: FastifyRequest): string {
   if (host !== "") return host.toLowerCase();
   const { servername } = raw.socket as { servername?: string | false };
   return typeof servername === "string" ? servername.toLowerCase() : "";
+}
+
+function originOf({ headers, raw }: FastifyRequest): string | undefined {
+  const authority = headers[":authority"] ?? headers.host;
+  const scheme = (raw.socket as { encrypted?: boolean }).encrypted === true ? "https" : "http";
+  const url = `${scheme}://${String(authority ?? "")}`;
+  return URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
 function pathOf(request: FastifyRequest): string {

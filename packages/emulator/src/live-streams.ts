@@ -12,7 +12,8 @@ export class LiveStreams {
 
   /** Begins one. */
   start({ contentType, stream }: HttpStream, raw: ServerResponse): void {
-    raw.writeHead(200, { "content-type": contentType, "cache-control": "no-store" });
+    // nginx would collect what is written until its buffer is full
+    raw.writeHead(200, { "content-type": contentType, "cache-control": "no-store", "x-accel-buffering": "no" });
     raw.write("\n");
     const stop = stream((text) => {
       if (raw.writableLength > MAX_UNREAD_BYTES) raw.destroy();

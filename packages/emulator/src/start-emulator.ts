@@ -74,6 +74,8 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
   let deviceCount = 0;
   let closing: Promise<void> | undefined;
   const authority = urlHost(host);
+  // a sender does not give its key over plain HTTP to another machine unless it is told to
+  const plain = isLoopback(host) ? {} : { allowInsecure: true };
   const firstKey = settings.apiKeys[0]?.key ?? DEFAULT_KEY;
   const keyFor = (senderId: string): string =>
     settings.apiKeys.find((entry) => entry.senderId === undefined || entry.senderId === senderId)?.key ?? firstKey;
@@ -93,10 +95,10 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
     get devices() {
       return [...registry.apps()].map((app) => handleOf(world, app));
     },
-    httpOptions: () => ({ endpoint: `http://${authority}:${http.port}/fcm/send`, apiKey: firstKey }),
+    httpOptions: () => ({ endpoint: `http://${authority}:${http.port}/fcm/send`, apiKey: firstKey, ...plain }),
     fcmOptions: () => ({
       ...(https === undefined
-        ? { endpoint: `http://${authority}:${http.port}` }
+        ? { endpoint: `http://${authority}:${http.port}`, ...plain }
         : { endpoint: `https://${authority}:${https.port}`, connect: { ca: certificates.ca } }),
       credential: fcm.serviceAccount(),
       projectId: fcm.projectId,
@@ -206,7 +208,7 @@ async function listen(
   const app = await createHttpApp(routes, {
     patienceMs,
     onAnswer,
-    names: { hosts: [...settings.certificateNames, host] },
+    names: { hosts: [...settings.certificateNames, host], origins: settings.allowedOrigins },
   });
   started.push(app);
   const http = await start("HTTP", "httpPort", httpPort, () => app.listen({ host, port: httpPort }));
@@ -241,6 +243,12 @@ function portError(error: unknown, what: string, option: string, host: string, p
   return why === undefined
     ? error
     : new ConnectionError(`The emulator cannot listen for ${what}: port ${port} of ${host} ${why}`, { cause: error });
+}
+
+/** The address that clients connect to is this machine's own, whatever the resolver says. */
+function isLoopback(host: string): boolean {
+  const name = connectHost(host).toLowerCase();
+  return name === "localhost" || name.endsWith(".localhost") || name === "::1" || /^127(\.\d+){3}$/.test(name);
 }
 
 /** The address to connect to for one that was listened on. */

@@ -6,6 +6,8 @@ import { OldestFirst } from "../oldest-first.ts";
 
 /** Captured text kept at most, whatever the number of messages. Ours. Unit: characters. */
 const MAX_WEIGHT = 64 * 1_048_576;
+/** IDs told in one event when messages are deleted. Implementation limit. */
+const MAX_REMOVED = 1000;
 /** Entries kept per message. Ours: a message to a topic can have one per device. */
 const MAX_TIMELINE = 100;
 
@@ -47,6 +49,8 @@ export interface Inbox {
   get(id: number): CapturedMessage | undefined;
   /** Forgets all captured messages. What waits for a device still waits. */
   clear(): void;
+  /** Forgets the captured messages that match, and returns their number. What waits for a device still waits. */
+  remove(matches: (message: CapturedMessage) => boolean): number;
   /**
    * Resolves with the first message that matches, now or as soon as there is one: at its arrival or at any change of its state.
    *
@@ -97,7 +101,7 @@ export class InboxStore implements Inbox {
   }
 
   latest(): CapturedMessage | undefined {
-    return this.#entries.get(this.#total);
+    return this.#entries.get(this.#total) ?? this.messages.at(-1);
   }
 
   get(id: number): CapturedMessage | undefined {
@@ -107,6 +111,34 @@ export class InboxStore implements Inbox {
   clear(): void {
     this.#forgetAll();
     this.#events.emit({ type: "cleared", upTo: this.#total });
+  }
+
+  remove(matches: (message: CapturedMessage) => boolean): number {
+    const ids = this.messages.filter(matches).map(({ id }) => id);
+    for (const id of ids) {
+      this.#entries.delete(id);
+      this.#weights.delete(id);
+      for (const waiter of this.#waiters) waiter.forget(id);
+    }
+    if (ids.length === 0) return 0;
+    this.#list = undefined;
+    // what a deleted message shared with the one behind it is that one's now
+    this.#weight = 0;
+    let before: CapturedMessage | undefined;
+    for (const entry of this.#entries.values()) {
+      this.#setWeight(entry, before);
+      before = entry;
+    }
+    for (let i = 0; i < ids.length; i += MAX_REMOVED) {
+      this.#events.emit({ type: "removed", messages: ids.slice(i, i + MAX_REMOVED) });
+    }
+    return ids.length;
+  }
+
+  #setWeight(entry: CapturedMessage, before: CapturedMessage | undefined): void {
+    const weight = weigh(entry, before);
+    this.#weights.set(entry.id, weight);
+    this.#weight += weight;
   }
 
   #forgetAll(): void {
@@ -209,10 +241,8 @@ export class InboxStore implements Inbox {
     const before = this.#entries.get(entry.id - 1);
     // two requests may say the same: what is equal is held once
     if (before?.wire === entry.wire) entry.wire = before.wire;
-    const weight = weigh(entry, before);
     this.#entries.set(entry.id, entry);
-    this.#weights.set(entry.id, weight);
-    this.#weight += weight;
+    this.#setWeight(entry, before);
     this.#list = undefined;
     this.#prune();
     return entry;
@@ -242,11 +272,9 @@ export class InboxStore implements Inbox {
     this.#oldest.startAt(messages[0]?.id ?? 0);
     let before: CapturedMessage | undefined;
     for (const message of messages.slice(-this.#maxMessages)) {
-      const weight = weigh(message, before);
-      before = message;
       this.#entries.set(message.id, { ...message, timeline: [...message.timeline] });
-      this.#weights.set(message.id, weight);
-      this.#weight += weight;
+      this.#setWeight(message, before);
+      before = message;
     }
     this.#total = total;
     this.#pruned = total - this.#entries.size;

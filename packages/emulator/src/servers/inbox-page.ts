@@ -29,10 +29,10 @@ interface PageFile {
   readonly etag: string;
 }
 
-/** The inbox: one page, its style sheet and its modules. They are read when they are first asked for, and answer on no Google host. */
+/** The inbox, whose addresses are relative: it may stand below a path. One page, its style sheet and its modules. They are read when they are first asked for, and answer on no Google host. */
 export function inboxPageRoutes(): HttpRoute[] {
   const importMap = JSON.stringify({
-    imports: Object.fromEntries(Object.keys(LIBRARIES).map((name) => [name, `/inbox/library/${libraryFile(name)}`])),
+    imports: Object.fromEntries(Object.keys(LIBRARIES).map((name) => [name, `./inbox/library/${libraryFile(name)}`])),
   });
   // what a message holds is shown as text; should that ever fail, nothing but these files may run or be fetched
   const policy = [
@@ -44,7 +44,9 @@ export function inboxPageRoutes(): HttpRoute[] {
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
+    "worker-src 'self'",
     "require-trusted-types-for 'script'",
+    "trusted-types inbox-worker",
   ].join("; ");
   const page = once(() => {
     const html = readFileSync(join(WRITTEN, "index.html"), "utf8");
@@ -59,18 +61,21 @@ export function inboxPageRoutes(): HttpRoute[] {
       method: "GET",
       path: "/",
       hosts: [],
+      publicFile: true,
       handle: ({ headers }) => answer(page(), headers["if-none-match"], { "content-security-policy": policy }),
     },
     {
       method: "GET",
       path: "/inbox/:file",
       hosts: [],
+      publicFile: true,
       handle: ({ path, headers }) => file(files(), path, headers["if-none-match"]),
     },
     {
       method: "GET",
       path: "/inbox/library/:file",
       hosts: [],
+      publicFile: true,
       handle: ({ path, headers }) => file(files(), path, headers["if-none-match"]),
     },
   ];

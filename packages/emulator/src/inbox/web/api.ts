@@ -35,11 +35,11 @@ export interface About {
 /** The control API, as the page uses it. A call that fails says why through `onProblem`, and gives `undefined`. */
 export type Api = ReturnType<typeof createApi>;
 
-/** Calls the control API of the server that the page came from. */
+/** Calls the control API beside the page, whatever path a proxy has put both below. */
 export function createApi(onProblem: (problem: string) => void) {
   async function call<T>(method: string, path: string, body?: unknown): Promise<T | undefined> {
     try {
-      const response = await fetch(`/emulator/v1${path}`, {
+      const response = await fetch(`emulator/v1${path}`, {
         method,
         ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
       });
@@ -61,7 +61,7 @@ export function createApi(onProblem: (problem: string) => void) {
       get<MessagePage>(`/messages?limit=${PAGE}${before === undefined ? "" : `&before=${before}`}`),
     search: (word: string) => get<MessagePage>(`/messages?limit=${PAGE}&search=${encodeURIComponent(word)}`),
     message: (id: number) => get<CapturedMessage>(`/messages/${id}`),
-    clearMessages: () => call("DELETE", "/messages"),
+    clearMessages: (before: number) => call<{ deleted: number }>("DELETE", `/messages?before=${before}`),
     received: (id: string) => get<{ received: DeviceMessage[] }>(`${device(id)}/received`),
     createDevice: (options: { name?: string; packageName?: string; token?: string; platform?: Platform }) =>
       call<DeviceView>("POST", "/devices", options),

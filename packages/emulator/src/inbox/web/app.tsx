@@ -74,10 +74,8 @@ export function App() {
     });
   }, [api, state, draw]);
   const clear = async (): Promise<void> => {
-    await api.clearMessages();
-    state.forgetMessages();
-    goTo("messages");
-    draw();
+    // what arrived since the page was drawn stays; the list follows what the emulator says was deleted
+    if ((await api.clearMessages(state.total + 1)) !== undefined) goTo("messages");
   };
 
   const counts: Readonly<Record<View, number>> = {
@@ -135,7 +133,9 @@ export function App() {
             The emulator does not answer. What is shown may be out of date; trying again.
           </p>
         ) : undefined}
-        {route.view === "messages" ? (
+        {!state.loaded ? (
+          <p class="empty muted">{link === "lost" ? "" : "Loading…"}</p>
+        ) : route.view === "messages" ? (
           <div class={messageId === undefined ? "split" : "split chosen"}>
             <MessageList
               state={state}

@@ -1,12 +1,11 @@
 import { type Api, PAGE } from "./api.ts";
 import { type InboxState, type LiveEvent, MAX_LISTED } from "./state.ts";
+import { openStream } from "./stream.ts";
 
 /** Whether the page hears of what happens. */
 export type Link = "connecting" | "live" | "lost";
 
-/** Kinds of events that the page follows. */
-const KINDS = ["message", "pruned", "cleared", "device", "connection", "fault", "violation", "clock", "reset"] as const;
-/** How long before trying again. Unit: milliseconds. */
+/** Delay before what could not be had is asked for again. Unit: milliseconds. */
 const RETRY_MS = 1000;
 
 /**
@@ -15,7 +14,6 @@ const RETRY_MS = 1000;
  * @param onChange Called when there is something to draw: often, so draw at the next frame.
  */
 export function follow(state: InboxState, api: Api, onChange: (link: Link) => void): () => void {
-  let source: EventSource | undefined;
   let link: Link = "connecting";
   let ended = false;
   let retry: ReturnType<typeof setTimeout> | undefined;
@@ -47,6 +45,7 @@ export function follow(state: InboxState, api: Api, onChange: (link: Link) => vo
 
   const load = async (): Promise<void> => {
     const mine = ++generation;
+    clearTimeout(retry);
     early = [];
     const [about, page, devices, connections, faults] = await Promise.all([
       api.about(),
@@ -56,7 +55,10 @@ export function follow(state: InboxState, api: Api, onChange: (link: Link) => vo
       api.faults(),
     ]);
     if (ended || mine !== generation) return;
-    if (!about || !page || !devices || !connections || !faults) return lost();
+    if (!about || !page || !devices || !connections || !faults) {
+      retry = setTimeout(load, RETRY_MS);
+      return changed("lost");
+    }
     state.load({ ...page, ...devices, ...connections, ...faults, now: about.now });
     const waiting = early;
     early = undefined;
@@ -77,37 +79,27 @@ export function follow(state: InboxState, api: Api, onChange: (link: Link) => vo
     }
   };
 
-  const lost = (): void => {
-    source?.close();
-    generation++;
-    clearTimeout(retry);
-    retry = setTimeout(connect, RETRY_MS);
-    changed("lost");
-  };
-  const connect = (): void => {
-    if (ended) return;
-    const opened = new EventSource("/emulator/v1/events");
-    source = opened;
-    opened.addEventListener("hello", () => void load());
-    opened.onerror = lost;
-    for (const kind of KINDS) {
-      opened.addEventListener(kind, ({ data }) => {
-        const event = JSON.parse(String(data)) as LiveEvent;
-        if (early !== undefined) early.push(event);
-        else {
-          state.apply(event);
-          refresh();
-          changed();
-        }
-      });
+  const close = openStream(({ kind, data }) => {
+    if (kind === "hello") void load();
+    else if (kind === "lost") {
+      generation++;
+      clearTimeout(retry);
+      changed("lost");
+    } else {
+      const event = JSON.parse(data) as LiveEvent;
+      if (early !== undefined) early.push(event);
+      else {
+        state.apply(event);
+        refresh();
+        changed();
+      }
     }
-  };
-  connect();
+  });
 
   return () => {
     ended = true;
     clearTimeout(retry);
-    source?.close();
+    close();
   };
 }
 

@@ -38,6 +38,8 @@ export class InboxState {
   messages: MessageSummary[] = [];
   total = 0;
   pruned = 0;
+  /** Whether the server was heard once: before that nothing is known, and an empty list means nothing. */
+  loaded = false;
   readonly devices = new Map<string, DeviceView>();
   connections: readonly ConnectionView[] = [];
   faults: readonly FaultView[] = [];
@@ -63,6 +65,8 @@ export class InboxState {
   load(snapshot: Snapshot): void {
     this.messages = [...snapshot.messages].sort((a, b) => a.id - b.id);
     this.total = snapshot.total;
+    this.loaded = true;
+    this.#clearedUpTo = Math.min(this.#clearedUpTo, snapshot.total);
     // an emulator that was started again counts from 1
     if (this.#seenUpTo === undefined || this.#seenUpTo > snapshot.total) this.#seeAllUpTo(snapshot.total);
     this.pruned = snapshot.pruned;
@@ -97,6 +101,12 @@ export class InboxState {
         this.messages = this.messages.filter(({ id }) => id > event.upTo);
         if (event.upTo > (this.#seenUpTo ?? 0)) this.#seeAllUpTo(event.upTo);
         break;
+      case "removed": {
+        const gone = new Set(event.messages);
+        this.messages = this.messages.filter(({ id }) => !gone.has(id));
+        for (const id of gone) this.#seen.delete(id);
+        break;
+      }
       case "device":
         if (event.change === "removed") this.#forgetDevice(event.device);
         else this.#putDevice(event.device);

@@ -2,11 +2,13 @@ import type { Emulator } from "../../emulator.ts";
 import type { HttpAnswer, HttpRequest, HttpRoute, HttpStream } from "../../http-server.ts";
 import type { BodyKind, ControlBody } from "../../schemas.ts";
 import { jsonAnswer } from "../door.ts";
+import type { MessageQuery, QueryKind } from "./query.ts";
 
 /** What a call is made of when it is made. */
 export interface CallInput<Body = undefined> {
   readonly request: HttpRequest;
   readonly body: Body;
+  readonly query: MessageQuery;
   readonly emulator: Emulator;
 }
 
@@ -18,8 +20,10 @@ export interface ControlCall {
   readonly summary: string;
   /** The schema that its body is read with; the body comes to `run` as that schema gives it. */
   readonly body?: BodyKind;
-  /** What may stand in the query, and what it means. */
-  readonly query?: Readonly<Record<string, string>>;
+  /** Body that `run` reads itself. */
+  readonly rawBody?: true;
+  /** Query that it takes. @defaultValue `none` */
+  readonly query?: QueryKind;
   run(input: CallInput<unknown>): HttpAnswer | HttpStream;
 }
 

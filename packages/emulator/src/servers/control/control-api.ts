@@ -12,6 +12,7 @@ import { EMULATOR_CALLS } from "./emulator-calls.ts";
 import { FAULT_CALLS } from "./fault-calls.ts";
 import { MESSAGE_CALLS } from "./message-calls.ts";
 import { openApiDocument } from "./openapi.ts";
+import { readQuery } from "./query.ts";
 
 /** What the control API steers. */
 export interface ControlTarget {
@@ -28,7 +29,7 @@ export const CONTROL_CALLS: readonly ControlCall[] = [
     method: "GET",
     path: "/openapi.json",
     summary: "This document",
-    run: ({ emulator }) => ok(openApiDocument(CONTROL_CALLS, emulator.httpUrl)),
+    run: ({ emulator, request }) => ok(openApiDocument(CONTROL_CALLS, request.origin ?? emulator.httpUrl)),
   },
   ...EMULATOR_CALLS,
   ...DEVICE_CALLS,
@@ -61,8 +62,16 @@ export function controlRoutes(target: ControlTarget): HttpRoute[] {
 }
 
 function run(call: ControlCall, request: HttpRequest, target: ControlTarget): ReturnType<ControlCall["run"]> {
-  const input = { request, emulator: target.emulator() };
-  if (call.body === undefined) return call.run({ ...input, body: undefined });
+  const asked = readQuery(call.query ?? "none", request.query);
+  if ("problems" in asked) return jsonAnswer(400, { error: "the query is not valid", problems: asked.problems });
+  const input = { request, emulator: target.emulator(), query: asked.value };
+  if (call.body === undefined) {
+    // what would narrow the call down, if it took it
+    if (call.rawBody === undefined && !/^\s*(\{\s*\})?\s*$/.test(request.body)) {
+      throw new CallProblem(400, "this call takes no body");
+    }
+    return call.run({ ...input, body: undefined });
+  }
   const read = readControlBody(call.body, parseBody(request.body));
   if ("problems" in read) return jsonAnswer(400, { error: "the body is not valid", problems: read.problems });
   return call.run({ ...input, body: read.body });

@@ -2,6 +2,7 @@ import type { Emulator } from "../../emulator.ts";
 import { liveEvents } from "../../inbox/live.ts";
 import { readState } from "../../read-state.ts";
 import { parseBoundedJson } from "../json-guard.ts";
+import { addressesFor } from "./asked-host.ts";
 import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
 /** The emulator as a whole: where it is, what it did, its time and its state. */
@@ -10,15 +11,16 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
     method: "GET",
     path: "/",
     summary: "Where everything is",
-    run: ({ emulator }) =>
-      ok({
-        http: emulator.httpUrl,
-        https: emulator.httpsUrl ?? null,
-        ccs: { host: emulator.ccs.host, port: emulator.ccs.port, autoAck: emulator.ccs.autoAck },
+    run({ emulator, request }) {
+      const { ccs, ...addresses } = addressesFor(request, emulator);
+      return ok({
+        ...addresses,
+        ccs: { ...ccs, autoAck: emulator.ccs.autoAck },
         now: emulator.now(),
         messages: emulator.inbox.total,
         pruned: emulator.inbox.pruned,
-      }),
+      });
+    },
   },
   {
     method: "GET",
@@ -30,7 +32,10 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
     method: "GET",
     path: "/service-account",
     summary: "A throw-away service-account key, as the console would hand it out; its token_uri is the emulator",
-    run: ({ emulator }) => ok(emulator.fcm.serviceAccount()),
+    run({ emulator, request }) {
+      const { http, https } = addressesFor(request, emulator);
+      return ok({ ...emulator.fcm.serviceAccount(), token_uri: `${https ?? http}/token` });
+    },
   },
   {
     method: "POST",
@@ -94,6 +99,7 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
     method: "PUT",
     path: "/state",
     summary: "Replaces the whole state by a saved one",
+    rawBody: true,
     run({ emulator, request }) {
       emulator.loadState(readState(parseState(request.body)));
       return done();
@@ -102,10 +108,10 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
   {
     method: "POST",
     path: "/reset",
-    summary: "Forgets devices, messages, groups and faults",
+    summary: "Forgets devices, messages, groups and faults; the clock stays as far ahead as it was moved",
     run({ emulator }) {
       emulator.reset();
-      return done();
+      return ok({ now: emulator.now() });
     },
   },
 ];

@@ -1,5 +1,6 @@
 import { jsonSchemaOf } from "../../schemas.ts";
 import type { ControlCall } from "./call.ts";
+import { parametersIn } from "./query.ts";
 
 /** The control API as an OpenAPI 3.1 document, made from the calls themselves. */
 export function openApiDocument(calls: readonly ControlCall[], url: string): unknown {
@@ -39,19 +40,12 @@ function operationId({ method, path }: ControlCall): string {
     .join("");
 }
 
-function parametersOf({ path, query = {} }: ControlCall): unknown[] {
+function parametersOf({ path, query = "none" }: ControlCall): unknown[] {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: "path",
     required: true,
     schema: { type: "string" },
   }));
-  const inQuery = Object.entries(query).map(([name, description]) => ({
-    name,
-    in: "query",
-    required: false,
-    description,
-    schema: { type: "string" },
-  }));
-  return [...inPath, ...inQuery];
+  return [...inPath, ...parametersIn(query)];
 }
