@@ -1,6 +1,8 @@
-import { type MaybePromise, nameOfError, publish, RecentMap } from "@cloud-messaging/core";
+import { type Clock, type MaybePromise, nameOfError, publish, RecentMap, wait } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { HandledMessages } from "./handled-messages.ts";
+import { HELD_LONG_SEC, HeldWatch } from "./held-watch.ts";
+import { Unacknowledged } from "./unacknowledged.ts";
 import type { DeliveryContext } from "./upstream.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -30,7 +32,14 @@ export interface InboxOptions<T extends InboxItem> {
   readonly maxTries: number;
   readonly maxQueued: number;
   readonly handled: HandledMessages;
-  readonly now: () => number;
+  readonly clock: Clock;
+  /**
+   * Deliveries of one connection that may be unacknowledged; those beyond are acknowledged as they come and handled from memory. For what
+   * may be lost with the process rather than keep anything else from being delivered. Default: no limit.
+   */
+  readonly maxUnacknowledged?: number;
+  /** Tells items that were handled by nobody in particular, for the event. Default: none. */
+  untaken?(item: T): boolean;
   /** Keeps what was given up. */
   giveUp(item: T, tries: number, error: unknown): Promise<void>;
 }
@@ -45,12 +54,23 @@ interface Task<T> {
   readonly item: T;
   readonly key: string;
   readonly receivedAt: number;
+  /** The connection it came on first. */
+  readonly connectionId: number;
   /** The connections it was delivered on; each gets its own acknowledgement. */
   sources: DeliverySource[];
   started: boolean;
   /** Of the handler, this one included; 0 before it has seen it. */
   tries: number;
+  /** Acknowledged before it was handled: CCS will not deliver it again. */
+  early: boolean;
+  /** Count of looks at what is held, when it came. */
+  readonly look: number;
 }
+
+type Result = "handled" | "untaken" | "duplicate" | "failed" | "given-up";
+
+/** Wait before what was acknowledged early is tried again after a failure. Unit: milliseconds. */
+const RETRY_MS = 1_000;
 
 /** How many failing messages are remembered with their number of tries. */
 const MAX_REMEMBERED_FAILURES = 10_000;
@@ -78,10 +98,19 @@ export class Inbox<T extends InboxItem> {
   #running = 0;
   #concurrency: number;
   #closed = false;
+  readonly #unacknowledged: Unacknowledged;
+  readonly #watch: HeldWatch;
+  #toldUnhandled = false;
 
   constructor(options: InboxOptions<T>) {
     this.#options = options;
     this.#concurrency = options.concurrency;
+    this.#unacknowledged = new Unacknowledged(options.maxUnacknowledged ?? Number.POSITIVE_INFINITY);
+    this.#watch = new HeldWatch(
+      options.clock,
+      () => this.#tasks.values().next().value?.look,
+      () => this.#notice(`${options.type}-held`, this.trouble ?? ""),
+    );
   }
 
   /** Deliveries that are being handled. */
@@ -93,10 +122,25 @@ export class Inbox<T extends InboxItem> {
     return this.#handler;
   }
 
+  /** What is held unacknowledged and keeps CCS from delivering more, in words; `undefined` while nothing is that should not be. */
+  get trouble(): string | undefined {
+    const { size } = this.#tasks;
+    if (size === 0) return undefined;
+    const { type } = this.#options;
+    const name = type === "upstream" ? "upstream message" : "delivery receipt";
+    const many = size === 1 ? `1 ${name} is` : `${size} ${name}s are`;
+    if (this.#handler === undefined) {
+      return `${many} kept unacknowledged, since there is no handler: CCS soon delivers nothing more, neither messages nor delivery receipts. Set one with onUpstream(), or loop over upstream()`;
+    }
+    if (!this.#watch.heldForLong) return undefined;
+    return `${many} unacknowledged, the oldest for more than ${HELD_LONG_SEC} s: CCS soon delivers nothing more, neither messages nor delivery receipts. Look at what the handler waits for`;
+  }
+
   /** Sets who handles items, and how many at once; without a handler, items are held and nothing is acknowledged. */
   handleWith(handler: ItemHandler<T> | undefined, concurrency: number = this.#options.concurrency): void {
     this.#handler = handler;
     this.#handlerChanges++;
+    this.#toldUnhandled = false;
     this.#concurrency = concurrency;
     this.#ready.push(...this.#parked);
     this.#parked.clear();
@@ -112,26 +156,49 @@ export class Inbox<T extends InboxItem> {
   /** Takes a delivery. */
   deliver(item: T, source: DeliverySource): void {
     if (this.#closed) return;
-    const { type, maxQueued, identity, orderKey, now } = this.#options;
+    const { type, maxQueued, identity, clock } = this.#options;
     const key = `${type}\n${identity(item)}`;
     const known = this.#tasks.get(key);
+    const early = !this.#unacknowledged.hold(source, key);
+    if (early) source.acknowledge(item.from, item.messageId);
     if (known !== undefined) {
+      known.early ||= early;
       known.sources = known.sources.filter((other) => other !== source && !other.ended);
-      known.sources.push(source);
+      if (!early) known.sources.push(source);
       return;
     }
-    if (this.#tasks.size >= maxQueued) this.#forgetEnded();
-    // what is left out here is not acknowledged, so CCS delivers it again
     if (this.#tasks.size >= maxQueued) {
       this.#notice(
-        "upstream-queue-full",
-        `${maxQueued} deliveries wait for their handler: one was left for CCS to repeat`,
+        `${type}-queue-full`,
+        early
+          ? `${maxQueued} receipts wait for their handler: one more was acknowledged and not kept`
+          : `${maxQueued} deliveries wait for their handler: one was left for CCS to repeat`,
       );
       return;
     }
-    const task: Task<T> = { item, key, receivedAt: now(), sources: [source], started: false, tries: 0 };
+    const sources = early ? [] : [source];
+    const receivedAt = clock.now();
+    const task: Task<T> = {
+      item,
+      key,
+      receivedAt,
+      connectionId: source.id,
+      sources,
+      started: false,
+      tries: 0,
+      early,
+      look: this.#watch.begin(),
+    };
     this.#tasks.set(key, task);
-    const lineKey = orderKey(item);
+    this.#lineUp(task);
+    if (this.#handler === undefined && !this.#toldUnhandled) {
+      this.#toldUnhandled = true;
+      this.#notice(`${type}-unhandled`, this.trouble ?? "");
+    }
+  }
+
+  #lineUp(task: Task<T>): void {
+    const lineKey = this.#options.orderKey(task.item);
     const line = this.#lines.get(lineKey);
     if (line === undefined) {
       this.#lines.set(lineKey, [task]);
@@ -145,12 +212,15 @@ export class Inbox<T extends InboxItem> {
     return this.#isIdle() ? Promise.resolve() : this.#idleWaiters.wait(signal);
   }
 
-  /** Takes nothing more and forgets what has not been started: CCS delivers it again. What runs may still be acknowledged. */
+  /**
+   * Takes nothing more and forgets what has not been started, since CCS delivers it again; what was acknowledged early is still handled.
+   * What runs may still be acknowledged.
+   */
   stop(): void {
     this.#closed = true;
-    this.#ready = [];
+    this.#watch.stop();
     this.#parked.clear();
-    this.#lines.clear();
+    this.#keep(({ early }) => early);
     this.#tellIdle();
   }
 
@@ -159,23 +229,30 @@ export class Inbox<T extends InboxItem> {
     this.#closing.abort(reason);
   }
 
-  /** Forgets what waits and came on connections that have ended: CCS delivers it again. */
-  #forgetEnded(): void {
+  /** A connection has ended: forgets what waits and came on ended ones alone, since CCS delivers it again. */
+  connectionEnded(): void {
+    this.#keep(({ early, sources }) => early || sources.some(({ ended }) => !ended));
+  }
+
+  /** Forgets what waits and is not to be kept. */
+  #keep(wanted: (task: Task<T>) => boolean): void {
     for (const [lineKey, line] of [...this.#lines.entries()]) {
-      const kept = line.filter(({ started, sources }) => started || sources.some(({ ended }) => !ended));
-      if (kept.length === line.length) continue;
-      for (const task of line) if (!kept.includes(task)) this.#tasks.delete(task.key);
+      const kept = line.filter((task) => {
+        const keep = task.started || wanted(task);
+        if (!keep) this.#tasks.delete(task.key);
+        return keep;
+      });
       if (kept.length > 0) this.#lines.set(lineKey, kept);
       else {
         this.#lines.delete(lineKey);
-        this.#ready = this.#ready.filter((ready) => ready !== lineKey);
         this.#parked.delete(lineKey);
       }
     }
+    this.#ready = this.#ready.filter((lineKey) => this.#lines.has(lineKey));
   }
 
   #isIdle(): boolean {
-    return this.#running === 0 && (this.#closed || this.#handler === undefined || this.#ready.length === 0);
+    return this.#running === 0 && (this.#handler === undefined || this.#ready.length === 0);
   }
 
   #tellIdle(): void {
@@ -197,9 +274,11 @@ export class Inbox<T extends InboxItem> {
   #finished(lineKey: string, task: Task<T>, taken: boolean, handlerChanges: number): void {
     this.#running--;
     task.started = false;
-    if (taken) this.#tasks.delete(task.key);
+    // after the end nobody takes it any more
+    const done = taken || this.#closed;
+    if (done) this.#tasks.delete(task.key);
     const line = this.#lines.get(lineKey);
-    if (line !== undefined && !taken) {
+    if (line !== undefined && !done) {
       if (handlerChanges === this.#handlerChanges) this.#parked.add(lineKey);
       // it has waited longest
       else this.#ready.unshift(lineKey);
@@ -217,7 +296,7 @@ export class Inbox<T extends InboxItem> {
     const handlerChanges = this.#handlerChanges;
     try {
       // its connection is gone before anybody looked at it: CCS delivers it again, here or to another app server
-      if (task.sources.some(({ ended }) => !ended)) await this.#handle(task, handler);
+      if (task.early || task.sources.some(({ ended }) => !ended)) await this.#handle(task, handler);
     } catch (error) {
       if (error instanceof NotTaken) taken = false;
       else await this.#failed(task, error);
@@ -236,14 +315,18 @@ export class Inbox<T extends InboxItem> {
     // asked for too long: nobody waits for handlers any more
     if (this.#closing.signal.aborted) throw new NotTaken();
     task.tries = this.#anyFailed ? (this.#tries.get(task.key) ?? 0) + 1 : 1;
-    const { id } = task.sources[0] as DeliverySource;
-    const context = { connectionId: id, tries: task.tries, receivedAt: task.receivedAt, signal: this.#closing.signal };
+    const context = {
+      connectionId: task.connectionId,
+      tries: task.tries,
+      receivedAt: task.receivedAt,
+      signal: this.#closing.signal,
+    };
     const handled = handler(task.item, context);
     if (handled !== undefined) await handled;
     if (task.tries > 1) this.#tries.delete(task.key);
     const remembered = this.#remember(task.key);
     if (remembered !== undefined) await remembered;
-    this.#acknowledge(task, "handled");
+    this.#acknowledge(task, this.#options.untaken?.(task.item) === true ? "untaken" : "handled");
   }
 
   async #failed(task: Task<T>, error: unknown): Promise<void> {
@@ -259,20 +342,31 @@ export class Inbox<T extends InboxItem> {
       this.#tries.set(key, tries);
     }
     if (tries < this.#options.maxTries) {
-      this.#publish(task, "failed");
+      this.#failedOnce(task);
       return;
     }
     try {
       await this.#options.giveUp(item, tries, error);
     } catch {
       // nobody has taken it over, so it must not be lost here
-      this.#publish(task, "failed");
+      this.#failedOnce(task);
       return;
     }
     this.#tries.delete(key);
     const remembered = this.#remember(key);
     if (remembered !== undefined) await remembered;
     this.#acknowledge(task, "given-up");
+  }
+
+  /** What CCS keeps comes again from there; what it keeps no more is tried again from here. */
+  #failedOnce(task: Task<T>): void {
+    this.#publish(task, "failed");
+    if (!task.early) return;
+    void wait(this.#options.clock, RETRY_MS, this.#closing.signal).then((waited) => {
+      if (!waited || this.#closed || this.#tasks.has(task.key) || this.#tasks.size >= this.#options.maxQueued) return;
+      this.#tasks.set(task.key, task);
+      this.#lineUp(task);
+    });
   }
 
   /** A store that fails costs a second handling at worst, never the acknowledgement of what was handled. */
@@ -288,14 +382,17 @@ export class Inbox<T extends InboxItem> {
     }
   }
 
-  #acknowledge(task: Task<T>, result: "handled" | "duplicate" | "given-up"): void {
-    for (const source of task.sources) source.acknowledge(task.item.from, task.item.messageId);
+  #acknowledge(task: Task<T>, result: Result): void {
+    for (const source of task.sources) {
+      source.acknowledge(task.item.from, task.item.messageId);
+      this.#unacknowledged.release(source, task.key);
+    }
     this.#publish(task, result);
   }
 
-  #publish(task: Task<T>, result: "handled" | "duplicate" | "failed" | "given-up"): void {
+  #publish(task: Task<T>, result: Result): void {
     publish("cloud-messaging:ccs-upstream", () => ({
-      connectionId: task.sources[0]?.id ?? 0,
+      connectionId: task.connectionId,
       type: this.#options.type,
       messageId: task.item.messageId,
       result,

@@ -114,7 +114,10 @@ export interface CcsTransportOptions {
   readonly maxStanzaChars?: number;
   /** Handles messages from apps; acknowledged when its promise has fulfilled. May also be given later, with `onUpstream`. */
   readonly onUpstream?: UpstreamHandler;
-  /** Handles delivery receipts; acknowledged likewise. May also be given later, with `onReceipt`. */
+  /**
+   * Handles delivery receipts; acknowledged likewise, or earlier while more than 25 of a connection are in hand. A receipt that comes
+   * while there is no handler is acknowledged without, so give it here, or with `onReceipt` before the connection is up.
+   */
   readonly onReceipt?: ReceiptHandler;
   /** Told of a message whose handler has failed `maxHandlerTries` times, before it is acknowledged for good. */
   readonly onGivenUp?: GivenUpHandler;

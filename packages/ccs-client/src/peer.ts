@@ -28,8 +28,9 @@ export interface CcsPeer {
   /** Resolves when every message sent has its outcome and no handler runs. */
   idle(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**
-   * Why the latest attempt to connect failed, in words; `undefined` once one has succeeded. A server that cannot be reached is tried
-   * again for ever: this is where to see it.
+   * The latest attempt to connect that failed, in words, until one succeeds: a server that cannot be reached is tried again for ever. Else
+   * what is kept unacknowledged and makes CCS stop delivering: upstream messages without a handler, or anything that handlers hold for
+   * long. `undefined` while all is well.
    */
   readonly trouble: string | undefined;
   /** Every connection that has not ended, oldest first. */
@@ -42,7 +43,7 @@ export interface CcsPeer {
    */
   onUpstream(handler: UpstreamHandler): () => void;
   /**
-   * Sets who handles delivery receipts, likewise.
+   * Sets who handles delivery receipts. Those that came before were acknowledged without.
    *
    * @throws {InvalidOptionsError} it is no function, or there is a handler already.
    */

@@ -1,8 +1,14 @@
 import { type DeliveryReceipt, type DownstreamMessage, recipientsOf, tokensOf } from "@cloud-messaging/core";
-import { type DeliverySource, Inbox, type InboxOptions, NotTaken } from "./inbox.ts";
+import { type DeliverySource, Inbox, type InboxOptions } from "./inbox.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
 import { ReceiptBook } from "./receipt-book.ts";
 import type { ReceiptHandler } from "./upstream.ts";
+
+/**
+ * Receipts of one connection that handlers may keep unacknowledged. CCS stops delivering when too much is unacknowledged, upstream messages
+ * as well as receipts, at a number it does not say; the emulator's is 100. Ours.
+ */
+const MAX_UNACKNOWLEDGED = 25;
 
 /** Delivery receipts from what asks for them to who takes them: the one who waits for a message's receipt, and the handler. */
 export class Receipts {
@@ -14,7 +20,7 @@ export class Receipts {
 
   constructor(
     options: ResolvedCcsOptions,
-    inbox: Pick<InboxOptions<DeliveryReceipt>, "concurrency" | "maxTries" | "maxQueued" | "handled" | "now">,
+    inbox: Pick<InboxOptions<DeliveryReceipt>, "concurrency" | "maxTries" | "maxQueued" | "handled" | "clock">,
   ) {
     const { clock, onGivenUp, onReceipt } = options;
     this.#options = options;
@@ -22,6 +28,8 @@ export class Receipts {
     this.#inbox = new Inbox<DeliveryReceipt>({
       ...inbox,
       type: "receipt",
+      maxUnacknowledged: MAX_UNACKNOWLEDGED,
+      untaken: (receipt) => this.#handler === undefined && this.#book.sentFor(receipt) === undefined,
       // the devices of a group, and later messages under a used ID, have receipts that come from the same and are called the same
       identity: ({ from, messageId, deviceRegistrationId = "", sentAt = "" }) =>
         [from, messageId, deviceRegistrationId, sentAt].join("\n"),
@@ -72,6 +80,16 @@ export class Receipts {
     this.#inbox.deliver(receipt, source);
   }
 
+  /** See `Inbox.trouble`. */
+  get trouble(): string | undefined {
+    return this.#inbox.trouble;
+  }
+
+  /** See `Inbox.connectionEnded`. */
+  connectionEnded(): void {
+    this.#inbox.connectionEnded();
+  }
+
   /** Resolves when nothing is being handled, and when the signal aborts. */
   idle(signal: AbortSignal | undefined): Promise<void> {
     return this.#inbox.idle(signal);
@@ -89,13 +107,11 @@ export class Receipts {
     this.#book.close();
   }
 
-  /** Without either taker a receipt stays unacknowledged, and CCS keeps it. */
+  /** With nobody to take it a receipt is acknowledged all the same: kept by CCS, it would use up the room of upstream messages. */
   #handle(): void {
-    this.#inbox.handleWith(async (receipt, context) => {
+    this.#inbox.handleWith((receipt, context) => {
       const sent = this.#book.sentFor(receipt);
-      if (this.#handler !== undefined)
-        await this.#handler(receipt, sent === undefined ? context : { ...context, sent });
-      else if (sent === undefined) throw new NotTaken();
+      return this.#handler?.(receipt, sent === undefined ? context : { ...context, sent });
     });
   }
 }

@@ -72,7 +72,7 @@ class Ccs implements CcsTransport {
       maxTries: maxHandlerTries,
       maxQueued: maxQueuedUpstream,
       handled: handledMessages,
-      now: () => clock.now(),
+      clock,
     };
     this.#upstream = new Inbox<UpstreamMessage>({
       ...inbox,
@@ -89,7 +89,11 @@ class Ccs implements CcsTransport {
       frame: (connection, frame) => this.#frame(connection, frame),
       stanzaError: (connection, error) => this.#downstream.stanzaError(connection, error),
       expired: (connection, slots) => this.#downstream.expired(connection, slots),
-      lost: (connection, reason) => this.#downstream.lost(connection, reason),
+      lost: (connection, reason) => {
+        this.#upstream.connectionEnded();
+        this.#receipts.connectionEnded();
+        this.#downstream.lost(connection, reason);
+      },
       room: () => this.#downstream.pump(),
       online: () => this.#tellReady(),
       refused: (error) => this.#refuse(error),
@@ -120,7 +124,7 @@ class Ccs implements CcsTransport {
   }
 
   get trouble(): string | undefined {
-    return this.#pool.trouble?.message;
+    return this.#pool.trouble?.message ?? this.#upstream.trouble ?? this.#receipts.trouble;
   }
 
   check(message: DownstreamMessage): void {

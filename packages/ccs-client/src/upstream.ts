@@ -32,7 +32,10 @@ export interface SentMessage {
  */
 export type UpstreamHandler = (message: UpstreamMessage, context: DeliveryContext) => MaybePromise<void>;
 
-/** Handles a delivery receipt. Acknowledged likewise. */
+/**
+ * Handles a delivery receipt. Acknowledged likewise, or before, while many are in hand: receipts must not keep upstream messages from
+ * arriving.
+ */
 export type ReceiptHandler = (receipt: DeliveryReceipt, context: ReceiptContext) => MaybePromise<void>;
 
 /** What was given up. */

@@ -55,12 +55,12 @@ export interface CloudMessagingEvents {
   };
   /** Downstream messages were written again on another connection under their old IDs. */
   "cloud-messaging:ccs-resend": { readonly connectionId: number; readonly messages: number; readonly reason: string };
-  /** An upstream message or receipt has been handled, repeated, given up or failed. */
+  /** An upstream message or receipt has been handled, repeated, given up or failed; `untaken`: acknowledged without anybody to take it. */
   "cloud-messaging:ccs-upstream": {
     readonly connectionId: number;
     readonly type: "upstream" | "receipt";
     readonly messageId: string;
-    readonly result: "handled" | "duplicate" | "failed" | "given-up";
+    readonly result: "handled" | "untaken" | "duplicate" | "failed" | "given-up";
   };
   /** Something of the service or the configuration that somebody should know about, and that is not an error of one send. */
   "cloud-messaging:notice": { readonly transport: string; readonly notice: string; readonly detail: string };
