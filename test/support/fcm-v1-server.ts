@@ -40,6 +40,8 @@ export type V1Step = (exchange: V1Exchange) => void;
 export interface V1Server extends AsyncDisposable {
   readonly origin: string;
   readonly ca: string;
+  /** Certificate and key of the server, in PEM. */
+  readonly pair: TestCertificates["server"];
   /** Requests to `messages:send`. */
   readonly requests: readonly V1Request[];
   /** Requests to `/token`. */
@@ -142,6 +144,7 @@ export async function startV1Server(): Promise<V1Server> {
   const v1: V1Server = {
     origin: `https://127.0.0.1:${(server.address() as { port: number }).port}`,
     ca,
+    pair,
     requests,
     tokenRequests,
     otherwise: acceptV1,

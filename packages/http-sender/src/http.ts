@@ -1,20 +1,20 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { ClientRequest, IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
+
 import {
   type Clock,
   describeError,
   earlier,
-  environmentProxies,
   type MonotonicInstant,
   NEVER,
   onAbort,
   plusMs,
   systemClock,
 } from "@cloud-messaging/core";
-import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent } from "undici";
+import { buildConnector, type Dispatcher, Pool } from "undici";
+
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
-import { isLoopback } from "./endpoint.ts";
 import {
   type HttpClient,
   type HttpClientOptions,
@@ -24,7 +24,11 @@ import {
   isOverloadStatus,
 } from "./http-client.ts";
 import { textOf } from "./http-text.ts";
+import { withoutInterimAnswers } from "./interim-answers.ts";
+import { proxyFor, targetOf } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
+import { verifiedTls } from "./tls.ts";
+import { openTunnel } from "./tunnel.ts";
 
 export type {
   HttpAnswer,
@@ -47,8 +51,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const clock = options.clock ?? systemClock;
-  const sockets = new Set<Socket>();
-  const dispatcher = createDispatcher(options, sockets);
+  const owned = new Set<Destroyable>();
+  const dispatcher = createDispatcher(options, owned);
   const pending = new ChurningSet<Exchange>();
   const idle: (() => void)[] = [];
   const shared: Shared = {
@@ -79,7 +83,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     // its promise goes by the global queueMicrotask, which fake timers replace: the sockets say when they are gone
     void dispatcher.destroy();
     // undici leaves connections alone that are still being made
-    await Promise.all([...sockets].map(gone));
+    await Promise.all([...owned].map(gone));
   }
 
   return {
@@ -105,75 +109,62 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   };
 }
 
-function gone(socket: Socket): Promise<void> {
+function gone(socket: Destroyable): Promise<void> {
   return new Promise((resolve) => {
     socket.once("close", () => resolve());
     socket.destroy();
   });
 }
 
-function createDispatcher(options: HttpClientOptions, sockets: Set<Socket>): Dispatcher {
-  const { origin, maxSockets: connections, keepAliveMs, proxy } = options;
-  const tls = { ...options.connect, timeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs) } as object;
-  const connect = tracked(buildConnector({ ...tls, allowH2: false }), sockets);
+function createDispatcher(options: HttpClientOptions, owned: Set<Destroyable>): Dispatcher {
   // pipelining stays 1: with more, undici sends requests again by itself after a connection was lost, POSTs among them.
   // Its timeouts are off: they are coarse, and the deadline is ours to keep.
-  const common = {
-    connections,
+  return new Pool(options.origin, {
+    connect: createConnector(options, owned),
+    connections: options.maxSockets,
     pipelining: 1,
     allowH2: false,
-    keepAliveTimeout: keepAliveMs,
+    keepAliveTimeout: options.keepAliveMs,
     // a server may name a shorter time, and not a longer one
-    keepAliveMaxTimeout: keepAliveMs,
+    keepAliveMaxTimeout: options.keepAliveMs,
     headersTimeout: 0,
     bodyTimeout: 0,
-  };
-  const throughProxy = {
-    ...common,
-    requestTls: tls,
-    proxyTls: tls,
-    clientFactory: (url: URL, settings: object) => {
-      const { connect: toProxy } = settings as { connect: buildConnector.connector };
-      return new ProxyPool(url, { ...settings, connect: tracked(toProxy, sockets) });
-    },
-  };
-  if (typeof proxy === "string") return new ProxyAgent({ ...throughProxy, uri: proxy });
-  if (proxy === undefined && !isLoopback(new URL(origin).hostname)) {
-    const { http, https } = environmentProxies(process.env);
-    if (http !== undefined || https !== undefined) {
-      return new EnvHttpProxyAgent({
-        ...throughProxy,
-        connect,
-        httpProxy: http ?? "",
-        httpsProxy: https ?? "",
-      });
-    }
-  }
-  return new Pool(origin, { ...common, connect });
+  });
 }
 
-/** Notes every connection from its first moment on, so that none outlives `close()`. */
-function tracked(connect: buildConnector.connector, sockets: Set<Socket>): buildConnector.connector {
-  return (options, callback) => {
-    const socket = (connect as (...args: Parameters<buildConnector.connector>) => Socket)(options, callback);
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-    return socket;
-  };
-}
+/** A connection or the request for one: `close()` has to end it. */
+type Destroyable = Socket | ClientRequest;
 
-/**
- * Connections to the proxy. When the proxy hangs up during CONNECT, undici takes that for a lost connection of the request itself and
- * goes on connecting for ever; under another error code it fails the request, as it does for a refused connection.
- */
-class ProxyPool extends Pool {
-  override async connect(options: never): Promise<never> {
-    try {
-      return (await super.connect(options)) as never;
-    } catch (cause) {
-      throw new Error(`the proxy made no connection: ${describeError(cause as Error)}`, { cause });
-    }
-  }
+/** Makes the pool's connections, through a proxy where there is one, and notes each from its first moment on: none outlives `close()`. */
+function createConnector(options: HttpClientOptions, owned: Set<Destroyable>): buildConnector.connector {
+  const { origin, connect: tls } = options;
+  const proxy = proxyFor(origin, options.proxy);
+  const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs);
+  const connect = buildConnector({ ...verifiedTls(tls), timeout: timeoutMs, allowH2: false } as object);
+  const open = (to: buildConnector.Options, callback: buildConnector.Callback): void => {
+    const socket = (connect as (...args: Parameters<buildConnector.connector>) => Socket)(to, (...result) => {
+      if (result[0] === null) withoutInterimAnswers(result[1]);
+      callback(...result);
+    });
+    owned.add(socket);
+    socket.once("close", () => owned.delete(socket));
+  };
+  if (proxy === undefined) return open;
+  const target = targetOf(origin);
+  return (to, callback) => {
+    const tunnel = openTunnel({ proxy, target, tls, timeoutMs }, (error, socket) => {
+      owned.delete(tunnel);
+      if (error !== null || socket === null) {
+        callback(error ?? new Error("no connection"), null);
+        return;
+      }
+      owned.add(socket);
+      socket.once("close", () => owned.delete(socket));
+      if (to.protocol === "https:") open({ ...to, httpSocket: socket }, callback);
+      else callback(null, withoutInterimAnswers(socket));
+    });
+    owned.add(tunnel);
+  };
 }
 
 interface Shared {

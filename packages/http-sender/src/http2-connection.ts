@@ -1,3 +1,4 @@
+import type { ClientRequest } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
@@ -12,11 +13,17 @@ import {
   StreamExchange,
   type StreamHost,
 } from "./http2-stream.ts";
+import { targetOf } from "./proxy.ts";
+import { verifiedTls } from "./tls.ts";
+import { openTunnel } from "./tunnel.ts";
 
 /** Streams per connection while the server names no limit: what RFC 9113 recommends as the least. Unit: streams. */
 const DEFAULT_MAX_STREAMS = 100;
 /** Streams per connection we use, however many the server allows: beyond, another connection is the better choice. Unit: streams. */
 const MAX_STREAMS = 250;
+
+/** A ping unanswered for so long speaks for another connection, if not yet against this one. Unit: milliseconds. */
+const MAX_SILENT_MS = 1_000;
 
 /** TLS says so where the server knows none of the protocols it was offered. */
 const NO_COMMON_PROTOCOL = "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
@@ -28,10 +35,12 @@ const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(["ERR_HTTP2_ERROR", "ERR_HT
 export interface Http2ConnectionOptions {
   readonly origin: string;
   readonly tls?: TlsOptions | undefined;
+  /** Goes through it by CONNECT. */
+  readonly proxy?: URL | undefined;
   readonly clock: Clock;
   /** Connecting, TLS and the server's first SETTINGS may take so long. Unit: milliseconds. */
   readonly connectTimeoutMs: number;
-  /** With streams open and nothing heard for so long, it asks whether anybody is there. Unit: milliseconds. */
+  /** Longest silence after which it is still trusted: then a ping has to be answered. Unit: milliseconds. */
   readonly pingAfterMs: number;
   /** The answer to that may take so long. Unit: milliseconds. */
   readonly pingTimeoutMs: number;
@@ -41,6 +50,8 @@ export interface Http2ConnectionOptions {
 export interface Http2ConnectionEvents {
   /** It can take a stream, or more of them than before. */
   onCapacity(): void;
+  /** A ping has had no answer for a while: likely it is dead, and others are the better choice. */
+  onSilent(): void;
   /** It takes no new streams; those it has may still end well. */
   onRetired(): void;
   /** It is gone. The reason is absent where nothing was wrong; `used`: it has carried a request. */
@@ -55,8 +66,9 @@ export interface Http2ConnectionEvents {
 export class Http2Connection implements StreamHost {
   readonly #options: Http2ConnectionOptions;
   readonly #events: Http2ConnectionEvents;
-  readonly #session: ClientHttp2Session;
-  readonly #socket: Socket;
+  #tunnel: ClientRequest | undefined;
+  #session: ClientHttp2Session | undefined;
+  #socket: Socket | undefined;
   #phase: "connecting" | "open" | "retired" | "closed" = "connecting";
   /** What the server allows, or less after it refused streams. */
   #limit = 0;
@@ -67,31 +79,50 @@ export class Http2Connection implements StreamHost {
   #lastStreamId = Number.POSITIVE_INFINITY;
   #heardAt: MonotonicInstant;
   #reason: string | undefined;
+  /** A ping is out, and no new stream is opened until it is answered. */
+  #ping: "none" | "out" | "silent" = "none";
   #cancelTimer: CancelTimer | undefined;
 
   constructor(options: Http2ConnectionOptions, events: Http2ConnectionEvents) {
     this.#options = options;
     this.#events = events;
     this.#heardAt = options.clock.monotonic();
-    this.#socket = openSocket(options);
-    this.#session = connect(options.origin, {
-      createConnection: () => this.#socket,
-      settings: { enablePush: false },
-    });
-    this.#session.on("remoteSettings", ({ maxConcurrentStreams }) => this.#onSettings(maxConcurrentStreams));
-    this.#session.on("goaway", (code, lastStreamId) => this.#onGoaway(code, lastStreamId));
-    this.#session.on("error", (error: NodeJS.ErrnoException) => {
-      const other = error.code === NO_COMMON_PROTOCOL || (this.connecting && PROTOCOL_ERRORS.has(error.code ?? ""));
-      this.#reason ??= other ? noHttp2(options.origin) : describeError(error);
-    });
-    // a server that ignores what it was offered would be spoken to in a language it does not know
-    this.#socket.once("secureConnect", () => {
-      if ((this.#socket as TLSSocket).alpnProtocol !== "h2") this.destroy(noHttp2(options.origin));
-    });
-    this.#session.on("close", () => this.#onClose());
+    if (options.proxy === undefined) this.#begin(openSocket(options));
+    else this.#openThrough(options.proxy);
     this.#cancelTimer = options.clock.schedule(options.connectTimeoutMs, () =>
       this.destroy(`no connection to ${options.origin} within ${options.connectTimeoutMs} ms`),
     );
+  }
+
+  #openThrough(proxy: URL): void {
+    const { origin, tls, connectTimeoutMs: timeoutMs } = this.#options;
+    this.#tunnel = openTunnel({ proxy, target: targetOf(origin), tls, timeoutMs }, (error, socket) => {
+      this.#tunnel = undefined;
+      if (this.#phase === "closed") socket?.destroy();
+      else if (socket !== null) this.#begin(openSocket(this.#options, socket));
+      else {
+        this.#reason ??= error?.message;
+        this.#onClose();
+      }
+    });
+  }
+
+  #begin(socket: Socket): void {
+    const { origin } = this.#options;
+    this.#socket = socket;
+    const session = connect(origin, { createConnection: () => socket, settings: { enablePush: false } });
+    this.#session = session;
+    session.on("remoteSettings", ({ maxConcurrentStreams }) => this.#onSettings(maxConcurrentStreams));
+    session.on("goaway", (code, lastStreamId) => this.#onGoaway(code, lastStreamId));
+    session.on("error", (error: NodeJS.ErrnoException) => {
+      const other = error.code === NO_COMMON_PROTOCOL || (this.connecting && PROTOCOL_ERRORS.has(error.code ?? ""));
+      this.#reason ??= other ? noHttp2(origin) : describeError(error);
+    });
+    // a server that ignores what it was offered would be spoken to in a language it does not know
+    socket.once("secureConnect", () => {
+      if ((socket as TLSSocket).alpnProtocol !== "h2") this.destroy(noHttp2(origin));
+    });
+    session.on("close", () => this.#onClose());
   }
 
   /** Connecting still: no stream may be opened yet. */
@@ -101,7 +132,17 @@ export class Http2Connection implements StreamHost {
 
   /** How many streams can be opened now. */
   get room(): number {
-    return this.#phase === "open" ? Math.max(0, this.#limit - this.#streams) : 0;
+    return this.#phase === "open" && this.#ping === "none" ? Math.max(0, this.#limit - this.#streams) : 0;
+  }
+
+  /** Room is likely to come soon: it is being made, or a ping is out that was not left unanswered for long. */
+  get promising(): boolean {
+    return this.#phase === "connecting" || (this.#phase === "open" && this.#ping === "out");
+  }
+
+  /** Nothing has been heard for so long that it has to be verified before it is used. */
+  get quiet(): boolean {
+    return elapsedMs(this.#options.clock, this.#heardAt) >= this.#options.pingAfterMs;
   }
 
   /** Why it ends or ended, where that is known. */
@@ -128,6 +169,7 @@ export class Http2Connection implements StreamHost {
   request(request: Http2Request): Cancellable {
     let stream: ClientHttp2Stream;
     try {
+      if (this.#session === undefined) throw new Error("the connection is not open");
       stream =
         request.body === undefined
           ? this.#session.request(request.headers, { endStream: true })
@@ -150,16 +192,18 @@ export class Http2Connection implements StreamHost {
     if (this.#phase !== "connecting" && this.#phase !== "open") return;
     this.#phase = "retired";
     this.#events.onRetired();
-    if (!this.#session.closed) this.#session.close();
+    if (this.#session?.closed === false) this.#session.close();
     if (this.#streams === 0) this.#hangUp();
   }
 
   /** Ends it with everything on it. */
   destroy(reason: string): void {
     this.#reason ??= reason;
-    this.#session.destroy();
+    this.#tunnel?.destroy();
+    this.#session?.destroy();
     // a session that was ending in good order would wait for the far end to hang up
-    this.#socket.destroy();
+    this.#socket?.destroy();
+    if (this.#session === undefined) this.#onClose();
   }
 
   #onSettings(maxConcurrentStreams: number | undefined): void {
@@ -170,7 +214,7 @@ export class Http2Connection implements StreamHost {
       this.#phase = "open";
       this.#cancelTimer?.();
       this.#cancelTimer = undefined;
-      this.#session.unref();
+      this.#session?.unref();
     }
     this.#events.onCapacity();
   }
@@ -221,19 +265,22 @@ export class Http2Connection implements StreamHost {
 
   /** A far end that never hangs up must not keep the socket of a session that has ended. */
   #hangUp(): void {
-    setImmediate(() => this.#socket.destroySoon());
+    setImmediate(() => this.#socket?.destroySoon());
   }
 
   #becomeBusy(): void {
-    this.#session.ref();
+    this.#session?.ref();
     this.#heardAt = this.#options.clock.monotonic();
     this.#watch(this.#options.pingAfterMs);
   }
 
   #becomeIdle(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    if (!this.#session.destroyed) this.#session.unref();
+    // a ping that is out keeps its time limit: a connection that does not answer it must not be used again
+    if (this.#ping === "none") {
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+    }
+    if (this.#session?.destroyed === false) this.#session.unref();
   }
 
   /** A connection can die without a word (a router that forgets it): streams would wait on it until their time is up. */
@@ -242,22 +289,41 @@ export class Http2Connection implements StreamHost {
     this.#cancelTimer = clock.schedule(delayMs, () => {
       const quietMs = elapsedMs(clock, this.#heardAt);
       if (quietMs < pingAfterMs) this.#watch(pingAfterMs - quietMs);
-      else this.#ping();
+      else this.verify();
     });
   }
 
-  #ping(): void {
-    const { clock, pingAfterMs, pingTimeoutMs } = this.#options;
-    this.#cancelTimer = clock.schedule(pingTimeoutMs, () =>
-      this.destroy(`the connection is dead: no answer to a ping within ${pingTimeoutMs} ms`),
-    );
-    this.#session.ping((error) => {
-      // an error means that the session is being destroyed, which tells everybody itself
-      if (error !== null || this.#streams === 0) return;
-      this.#cancelTimer?.();
-      this.#heardAt = clock.monotonic();
-      this.#watch(pingAfterMs);
+  /** Takes no new stream until a ping has been answered; destroys the connection where it is not. */
+  verify(): void {
+    if (this.#phase !== "open" && this.#phase !== "retired") return;
+    if (this.#ping !== "none") return;
+    const { clock, pingTimeoutMs } = this.#options;
+    const sentAt = clock.monotonic();
+    const silentMs = Math.min(MAX_SILENT_MS, pingTimeoutMs / 2);
+    this.#ping = "out";
+    this.#cancelTimer?.();
+    this.#cancelTimer = clock.schedule(silentMs, () => {
+      this.#ping = "silent";
+      this.#events.onSilent();
+      this.#cancelTimer = clock.schedule(pingTimeoutMs - silentMs, () => {
+        // the answer to a ping may stand behind a long answer to a request
+        if (this.#heardAt > sentAt) this.#onAlive();
+        else this.destroy(`the connection is dead: no answer to a ping within ${pingTimeoutMs} ms`);
+      });
     });
+    this.#session?.ping((error) => {
+      // an error means that the session is being destroyed, which tells everybody itself
+      if (error === null && this.#ping !== "none") this.#onAlive();
+    });
+  }
+
+  #onAlive(): void {
+    this.#ping = "none";
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#heardAt = this.#options.clock.monotonic();
+    if (this.#streams > 0) this.#watch(this.#options.pingAfterMs);
+    if (this.room > 0) this.#events.onCapacity();
   }
 }
 
@@ -266,17 +332,14 @@ function noHttp2(origin: string): string {
 }
 
 /** The socket under the session. Ours, so that it can be ended whatever the session waits for. */
-function openSocket({ origin, tls = {} }: Http2ConnectionOptions): Socket {
+function openSocket({ origin, tls }: Http2ConnectionOptions, tunnel?: Socket): Socket {
   const { protocol, hostname, port } = new URL(origin);
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
-  if (protocol === "http:") return connectTcp({ host, port: Number(port || 80), noDelay: true });
-  const { ca, ...rest } = tls;
+  if (protocol === "http:") return tunnel ?? connectTcp({ host, port: Number(port || 80), noDelay: true });
   return connectTls({
-    host,
-    port: Number(port || 443),
+    ...(tunnel === undefined ? { host, port: Number(port || 443) } : { host, socket: tunnel }),
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...rest,
-    ...(ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] }),
+    ...verifiedTls(tls),
     ALPNProtocols: ["h2"],
   }).setNoDelay(true);
 }

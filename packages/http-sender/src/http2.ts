@@ -1,37 +1,27 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import {
-  type CancelTimer,
-  type Clock,
-  earlier,
-  elapsedMs,
-  LONG_AGO,
-  type MonotonicInstant,
-  NEVER,
-  onAbort,
-  plusMs,
-  systemClock,
-} from "@cloud-messaging/core";
+import type { OutgoingHttpHeaders } from "node:http2";
+import { type Clock, LONG_AGO, type MonotonicInstant, plusMs, systemClock } from "@cloud-messaging/core";
 import { ChurningSet } from "./churning-set.ts";
-import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
-import {
-  type HttpClient,
-  type HttpClientOptions,
-  type HttpFailureCode,
-  type HttpRequest,
-  type HttpResult,
-  isOverloadStatus,
-} from "./http-client.ts";
-import { textOf } from "./http-text.ts";
+import { createDeadlines, type Deadlines } from "./deadlines.ts";
+import type { HttpClient, HttpClientOptions, HttpRequest, HttpResult } from "./http-client.ts";
 import { Http2Connection } from "./http2-connection.ts";
-import type { AnswerProblem, Cancellable, Http2Request } from "./http2-stream.ts";
-import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
+import { Http2Exchange } from "./http2-exchange.ts";
+import { proxyFor } from "./proxy.ts";
+import { createSlots, type Slots } from "./slots.ts";
 import { createSlowdownDetector, type SlowdownDetector } from "./slowdown.ts";
 
-/** How requests are made to one origin over HTTP/2. There is no proxy: over one, HTTP/1.1 is spoken. */
+/** How requests are made to one origin over HTTP/2. */
 export interface Http2ClientOptions
   extends Pick<
     HttpClientOptions,
-    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "closeTimeoutMs" | "connect" | "clock" | "isOverload"
+    | "origin"
+    | "timeoutMs"
+    | "keepAliveMs"
+    | "maxResponseBytes"
+    | "closeTimeoutMs"
+    | "connect"
+    | "proxy"
+    | "clock"
+    | "isOverload"
   > {
   /** Most connections. Another one is opened only when the streams of all others are taken. */
   readonly maxConnections: number;
@@ -41,13 +31,11 @@ export interface Http2ClientOptions
 
 /** Limit for making a connection. Unit: milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Quiet with requests under way for so long asks for a ping. Unit: milliseconds. */
-const PING_AFTER_MS = 5_000;
-const PING_TIMEOUT_MS = 5_000;
-/** How often one request goes elsewhere by itself, being provably unsent. After that somebody with a longer patience has to decide. */
-const MAX_MOVES = 5;
-/** Waits before each move: a server that refuses has too much to do, and is not asked again in the same millisecond. Unit: milliseconds. */
-const MOVE_DELAYS_MS = [0, 20, 80, 320, 1_000] as const;
+/**
+ * Longest silence after which a connection is used without a ping, and longest wait for its answer; a third of the requests' time limit
+ * where that is less, so that a dead connection is noticed within one such limit. Unit: milliseconds.
+ */
+const MAX_PING_MS = 5_000;
 /** Requests that wait for one connection to open before another one is opened too. */
 const WAITING_PER_CONNECTION = 100;
 /** While others work, one that came to nothing is not followed by the next for so long; doubles each time. Unit: milliseconds. */
@@ -74,12 +62,14 @@ export function createHttp2Client(options: Http2ClientOptions): HttpClient {
   };
 }
 
-class Http2Pool {
+/** The connections of one origin, and the requests that wait for one. */
+export class Http2Pool {
   readonly options: Http2ClientOptions;
   readonly clock: Clock;
   readonly slots: Slots;
   readonly deadlines: Deadlines;
   readonly slowdown: SlowdownDetector = createSlowdownDetector();
+  readonly #proxy: URL | undefined;
   readonly #authority: string;
   readonly #scheme: string;
   #lastHeaders:
@@ -90,8 +80,8 @@ class Http2Pool {
         readonly made: OutgoingHttpHeaders;
       }
     | undefined;
-  readonly #pending = new ChurningSet<Exchange>();
-  readonly #waiting = new ChurningSet<Exchange>();
+  readonly #pending = new ChurningSet<Http2Exchange>();
+  readonly #waiting = new ChurningSet<Http2Exchange>();
   /** Those that can take requests, or will. */
   readonly #active = new Set<Http2Connection>();
   readonly #all = new Set<Http2Connection>();
@@ -107,6 +97,7 @@ class Http2Pool {
     this.clock = options.clock ?? systemClock;
     this.slots = createSlots(options.maxConcurrent);
     this.deadlines = createDeadlines(this.clock);
+    this.#proxy = proxyFor(options.origin, options.proxy);
     const { host, protocol } = new URL(options.origin);
     this.#authority = host;
     this.#scheme = protocol.slice(0, -1);
@@ -141,7 +132,7 @@ class Http2Pool {
         resolve({ kind: "failure", code: "closed", detail: "the sender is closed", written: false });
         return;
       }
-      const exchange = new Exchange(this, request, resolve);
+      const exchange = new Http2Exchange(this, request, resolve);
       this.#pending.add(exchange);
       exchange.begin();
     });
@@ -152,7 +143,7 @@ class Http2Pool {
    *
    * @param avoided The connection that has just refused it: taken only where no other has room.
    */
-  assign(exchange: Exchange, avoided?: Http2Connection): void {
+  assign(exchange: Http2Exchange, avoided?: Http2Connection): void {
     const connection = this.#withRoom(avoided) ?? this.#withRoom();
     if (connection !== undefined) {
       exchange.start(connection);
@@ -162,11 +153,11 @@ class Http2Pool {
     this.#openIfNeeded();
   }
 
-  withdraw(exchange: Exchange): void {
+  withdraw(exchange: Http2Exchange): void {
     this.#waiting.delete(exchange);
   }
 
-  settled(exchange: Exchange): void {
+  settled(exchange: Http2Exchange): void {
     this.#pending.delete(exchange);
     if (this.#pending.size === 0) this.#onIdle?.();
   }
@@ -202,6 +193,9 @@ class Http2Pool {
       if (connection.streams === 0 && connection.heardAt < staleBefore) {
         // so long unused that the far end, or something on the way, has likely forgotten it
         connection.retire();
+      } else if (connection.quiet) {
+        // something on the way may have forgotten it: all of these are asked at once, and not one after another
+        connection.verify();
       } else if (best === undefined || connection.streams > best.streams) best = connection;
     }
     return best;
@@ -211,7 +205,7 @@ class Http2Pool {
     // a server that takes no more connections is not asked again and again by those that wait for one it has taken
     if (this.#active.size > 0 && this.clock.monotonic() < this.#noOpenBefore) return;
     let connecting = 0;
-    for (const connection of this.#active) if (connection.connecting) connecting++;
+    for (const connection of this.#active) if (connection.promising) connecting++;
     const room = this.options.maxConnections - this.#active.size;
     if (room > 0 && this.#waiting.size > connecting * WAITING_PER_CONNECTION) this.#open();
   }
@@ -222,15 +216,21 @@ class Http2Pool {
       {
         origin,
         tls: connect,
+        proxy: this.#proxy,
         clock: this.clock,
         connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
-        pingAfterMs: PING_AFTER_MS,
-        pingTimeoutMs: PING_TIMEOUT_MS,
+        pingAfterMs: Math.min(MAX_PING_MS, timeoutMs / 3),
+        pingTimeoutMs: Math.min(MAX_PING_MS, timeoutMs / 3),
       },
       {
         onCapacity: () => {
           if (connection.room > 0 && !connection.used) this.#failedOpens = 0;
           this.#serve(connection);
+        },
+        onSilent: () => {
+          // what one has not survived, others may not have either
+          for (const other of this.#active) other.verify();
+          if (this.#waiting.size > 0) this.#openIfNeeded();
         },
         onRetired: () => {
           this.#active.delete(connection);
@@ -268,138 +268,5 @@ class Http2Pool {
       const detail = reason ?? `the connection to ${this.options.origin} ended before it was of use`;
       for (const exchange of [...this.#waiting]) exchange.end("connection-failed", detail);
     }
-  }
-}
-
-/** One request and its answer. */
-class Exchange implements Expiring, SlotHolder, Http2Request {
-  expiresAt: MonotonicInstant;
-  readonly headers: OutgoingHttpHeaders;
-  readonly body: string | Buffer | undefined;
-  readonly maxResponseBytes: number;
-  readonly #pool: Http2Pool;
-  readonly #request: HttpRequest;
-  readonly #resolve: (result: HttpResult) => void;
-  #forgetSignal: (() => void) | undefined;
-  #cancelMove: CancelTimer | undefined;
-  #connection: Http2Connection | undefined;
-  #phase: "waiting" | "dispatched" | "started" | "over" = "waiting";
-  #stream: Cancellable | undefined;
-  #epoch = 0;
-  #moves = 0;
-  #sentAt = 0;
-  #startedAt: MonotonicInstant = LONG_AGO;
-
-  constructor(pool: Http2Pool, request: HttpRequest, resolve: (result: HttpResult) => void) {
-    this.#pool = pool;
-    this.#request = request;
-    this.#resolve = resolve;
-    this.body = request.body;
-    this.maxResponseBytes = pool.options.maxResponseBytes;
-    // waiting for its turn costs nobody anything but the caller's own time; the attempt's begins when it has come
-    this.expiresAt = request.deadline ?? NEVER;
-    this.headers = pool.headersOf(request);
-  }
-
-  begin(): void {
-    const { deadlines, slots, clock } = this.#pool;
-    const { signal } = this.#request;
-    if (signal?.aborted) {
-      this.end("aborted", "the signal was aborted");
-    } else if (this.expiresAt <= clock.monotonic()) {
-      this.expire();
-    } else {
-      if (signal !== undefined) {
-        this.#forgetSignal = onAbort(signal, () => this.end("aborted", "the signal was aborted"));
-      }
-      slots.acquire(this);
-      if (this.#phase === "waiting" && this.expiresAt !== NEVER) deadlines.add(this);
-    }
-  }
-
-  run(): void {
-    const { deadlines, clock, options } = this.#pool;
-    this.#phase = "dispatched";
-    deadlines.delete(this);
-    this.expiresAt = earlier(this.expiresAt, plusMs(clock.monotonic(), options.timeoutMs));
-    deadlines.add(this);
-    this.#epoch = this.#pool.slots.epoch;
-    this.#pool.assign(this);
-  }
-
-  start(connection: Http2Connection): void {
-    this.#phase = "started";
-    this.#sentAt = this.#pool.clock.now();
-    this.#startedAt = this.#pool.clock.monotonic();
-    this.#connection = connection;
-    this.#stream = connection.request(this);
-  }
-
-  expire(): void {
-    this.end("timeout", this.#phase === "started" ? "no answer in time" : "no connection in time");
-  }
-
-  /** Ends it from our side. */
-  end(code: HttpFailureCode, detail: string): void {
-    if (this.#phase === "over") return;
-    const written = this.#phase === "started";
-    const stream = this.#stream;
-    this.#fail(code, detail, written);
-    stream?.cancel();
-  }
-
-  onAnswer(status: number, headers: IncomingHttpHeaders, body: Buffer, problem: AnswerProblem | undefined): void {
-    if (this.#phase === "over") return;
-    const { slots, slowdown, clock, options } = this.#pool;
-    const { isOverload = isOverloadStatus } = options;
-    const text = textOf(body);
-    if (isOverload(status, text)) slots.overloaded(this.#epoch);
-    else if (slowdown.observe(elapsedMs(clock, this.#startedAt))) slots.overloaded(this.#epoch);
-    else if (status >= 200 && status < 500) slots.healthy();
-    this.#finish({
-      kind: "answer",
-      status,
-      headers,
-      body: text,
-      ...(problem === undefined ? {} : { incomplete: problem }),
-      sentAt: this.#sentAt,
-    });
-  }
-
-  onRefused(reason: string): void {
-    if (this.#phase === "over") return;
-    this.#stream = undefined;
-    this.#phase = "dispatched";
-    if (++this.#moves > MAX_MOVES) {
-      this.#fail("connection-lost", `refused ${this.#moves} times: ${reason}`, false);
-      return;
-    }
-    const refusing = this.#connection;
-    const delayMs = MOVE_DELAYS_MS[this.#moves - 1] ?? 0;
-    if (delayMs === 0) this.#pool.assign(this, refusing);
-    else this.#cancelMove = this.#pool.clock.schedule(delayMs, () => this.#pool.assign(this, refusing));
-  }
-
-  onLost(reason: string): void {
-    if (this.#phase === "over") return;
-    this.#fail("connection-lost", reason, true);
-  }
-
-  #fail(code: HttpFailureCode, detail: string, written: boolean): void {
-    this.#finish({ kind: "failure", code, detail, written, ...(written ? { sentAt: this.#sentAt } : {}) });
-  }
-
-  #finish(result: HttpResult): void {
-    const { deadlines, slots } = this.#pool;
-    const hadSlot = this.#phase !== "waiting";
-    this.#phase = "over";
-    deadlines.delete(this);
-    this.#pool.withdraw(this);
-    this.#forgetSignal?.();
-    this.#cancelMove?.();
-    this.#resolve(result);
-    if (hadSlot) slots.release();
-    else slots.withdraw(this);
-    this.#pool.settled(this);
   }
 }

@@ -102,11 +102,6 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): Downs
       { path: "projectId", problem: "is missing, and the credential does not say which project it belongs to" },
     ]);
   }
-  if (settings.httpVersion === "2" && typeof settings.proxy === "string") {
-    throw new InvalidOptionsError([
-      { path: "httpVersion", problem: 'cannot be "2" over a proxy: leave it out, or write "1.1"' },
-    ]);
-  }
   const { httpVersion } = settings;
   const maxRequests = settings.maxRequests ?? DEFAULT_REQUESTS[httpVersion];
   const http = createClient(httpVersion, {
@@ -143,7 +138,6 @@ function createClient(
   {
     maxRequests,
     maxSockets,
-    proxy,
     ...common
   }: Pick<
     Parameters<typeof createHttpClient>[0],
@@ -165,7 +159,6 @@ function createClient(
     : createHttpClient({
         ...common,
         closeTimeoutMs,
-        proxy,
         maxSockets: Math.min(maxSockets ?? maxRequests, maxRequests),
       });
 }

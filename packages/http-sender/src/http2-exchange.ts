@@ -1,0 +1,155 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
+import {
+  type CancelTimer,
+  earlier,
+  elapsedMs,
+  LONG_AGO,
+  type MonotonicInstant,
+  NEVER,
+  onAbort,
+  plusMs,
+} from "@cloud-messaging/core";
+import type { Expiring } from "./deadlines.ts";
+import { type HttpFailureCode, type HttpRequest, type HttpResult, isOverloadStatus } from "./http-client.ts";
+import { textOf } from "./http-text.ts";
+import type { Http2Pool } from "./http2.ts";
+import type { Http2Connection } from "./http2-connection.ts";
+import type { AnswerProblem, Cancellable, Http2Request } from "./http2-stream.ts";
+import type { SlotHolder } from "./slots.ts";
+
+/** How often one request goes elsewhere by itself, being provably unsent. After that somebody with a longer patience has to decide. */
+const MAX_MOVES = 5;
+/** Waits before each move: a server that refuses has too much to do, and is not asked again in the same millisecond. Unit: milliseconds. */
+const MOVE_DELAYS_MS = [0, 20, 80, 320, 1_000] as const;
+/** One request over HTTP/2 and its answer. */
+export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
+  expiresAt: MonotonicInstant;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: string | Buffer | undefined;
+  readonly maxResponseBytes: number;
+  readonly #pool: Http2Pool;
+  readonly #request: HttpRequest;
+  readonly #resolve: (result: HttpResult) => void;
+  #forgetSignal: (() => void) | undefined;
+  #cancelMove: CancelTimer | undefined;
+  #connection: Http2Connection | undefined;
+  #phase: "waiting" | "dispatched" | "started" | "over" = "waiting";
+  #stream: Cancellable | undefined;
+  #epoch = 0;
+  #moves = 0;
+  #sentAt = 0;
+  #startedAt: MonotonicInstant = LONG_AGO;
+
+  constructor(pool: Http2Pool, request: HttpRequest, resolve: (result: HttpResult) => void) {
+    this.#pool = pool;
+    this.#request = request;
+    this.#resolve = resolve;
+    this.body = request.body;
+    this.maxResponseBytes = pool.options.maxResponseBytes;
+    // waiting for its turn costs nobody anything but the caller's own time; the attempt's begins when it has come
+    this.expiresAt = request.deadline ?? NEVER;
+    this.headers = pool.headersOf(request);
+  }
+
+  begin(): void {
+    const { deadlines, slots, clock } = this.#pool;
+    const { signal } = this.#request;
+    if (signal?.aborted) {
+      this.end("aborted", "the signal was aborted");
+    } else if (this.expiresAt <= clock.monotonic()) {
+      this.expire();
+    } else {
+      if (signal !== undefined) {
+        this.#forgetSignal = onAbort(signal, () => this.end("aborted", "the signal was aborted"));
+      }
+      slots.acquire(this);
+      if (this.#phase === "waiting" && this.expiresAt !== NEVER) deadlines.add(this);
+    }
+  }
+
+  run(): void {
+    const { deadlines, clock, options } = this.#pool;
+    this.#phase = "dispatched";
+    deadlines.delete(this);
+    this.expiresAt = earlier(this.expiresAt, plusMs(clock.monotonic(), options.timeoutMs));
+    deadlines.add(this);
+    this.#epoch = this.#pool.slots.epoch;
+    this.#pool.assign(this);
+  }
+
+  start(connection: Http2Connection): void {
+    this.#phase = "started";
+    this.#sentAt = this.#pool.clock.now();
+    this.#startedAt = this.#pool.clock.monotonic();
+    this.#connection = connection;
+    this.#stream = connection.request(this);
+  }
+
+  expire(): void {
+    this.end("timeout", this.#phase === "started" ? "no answer in time" : "no connection in time");
+  }
+
+  /** Ends it from our side. */
+  end(code: HttpFailureCode, detail: string): void {
+    if (this.#phase === "over") return;
+    const written = this.#phase === "started";
+    const stream = this.#stream;
+    this.#fail(code, detail, written);
+    stream?.cancel();
+  }
+
+  onAnswer(status: number, headers: IncomingHttpHeaders, body: Buffer, problem: AnswerProblem | undefined): void {
+    if (this.#phase === "over") return;
+    const { slots, slowdown, clock, options } = this.#pool;
+    const { isOverload = isOverloadStatus } = options;
+    const text = textOf(body);
+    if (isOverload(status, text)) slots.overloaded(this.#epoch);
+    else if (slowdown.observe(elapsedMs(clock, this.#startedAt))) slots.overloaded(this.#epoch);
+    else if (status >= 200 && status < 500) slots.healthy();
+    this.#finish({
+      kind: "answer",
+      status,
+      headers,
+      body: text,
+      ...(problem === undefined ? {} : { incomplete: problem }),
+      sentAt: this.#sentAt,
+    });
+  }
+
+  onRefused(reason: string): void {
+    if (this.#phase === "over") return;
+    this.#stream = undefined;
+    this.#phase = "dispatched";
+    if (++this.#moves > MAX_MOVES) {
+      this.#fail("connection-lost", `refused ${this.#moves} times: ${reason}`, false);
+      return;
+    }
+    const refusing = this.#connection;
+    const delayMs = MOVE_DELAYS_MS[this.#moves - 1] ?? 0;
+    if (delayMs === 0) this.#pool.assign(this, refusing);
+    else this.#cancelMove = this.#pool.clock.schedule(delayMs, () => this.#pool.assign(this, refusing));
+  }
+
+  onLost(reason: string): void {
+    if (this.#phase === "over") return;
+    this.#fail("connection-lost", reason, true);
+  }
+
+  #fail(code: HttpFailureCode, detail: string, written: boolean): void {
+    this.#finish({ kind: "failure", code, detail, written, ...(written ? { sentAt: this.#sentAt } : {}) });
+  }
+
+  #finish(result: HttpResult): void {
+    const { deadlines, slots } = this.#pool;
+    const hadSlot = this.#phase !== "waiting";
+    this.#phase = "over";
+    deadlines.delete(this);
+    this.#pool.withdraw(this);
+    this.#forgetSignal?.();
+    this.#cancelMove?.();
+    this.#resolve(result);
+    if (hadSlot) slots.release();
+    else slots.withdraw(this);
+    this.#pool.settled(this);
+  }
+}

@@ -1,0 +1,26 @@
+import { environmentProxies } from "@cloud-messaging/core";
+import { isLoopback } from "./endpoint.ts";
+
+/**
+ * The proxy for an origin: the one that is given, else the one that the environment names for it, never one for this machine.
+ *
+ * @param given `false` for none.
+ * @throws {InvalidOptionsError} the environment names one that cannot be used; the variable is named, and not its value.
+ */
+export function proxyFor(origin: string, given: string | false | undefined): URL | undefined {
+  if (given === false) return undefined;
+  if (given !== undefined) return new URL(given);
+  const { protocol, hostname, port } = new URL(origin);
+  if (isLoopback(hostname)) return undefined;
+  const secure = protocol === "https:";
+  const proxies = environmentProxies(process.env);
+  const address = secure ? proxies.https : proxies.http;
+  if (address === undefined || proxies.bypass(hostname, Number(port || (secure ? 443 : 80)))) return undefined;
+  return new URL(address);
+}
+
+/** Address of an origin as CONNECT names it: `host:port`. */
+export function targetOf(origin: string): string {
+  const { protocol, hostname, port } = new URL(origin);
+  return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+}
