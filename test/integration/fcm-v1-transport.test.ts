@@ -530,7 +530,6 @@ describe("FCM v1: options and notices", () => {
     [{ credential: aToken, projectId: "demo", endpoint: "http://example.com" }, "endpoint"],
     [{ credential: aToken, projectId: "demo", httpVersion: "3" }, "httpVersion"],
     [{ credential: aToken, projectId: "demo", quota: { perMinute: 0 } }, "quota.perMinute"],
-    [{ credential: aToken, projectId: "demo", httpVersion: "2", proxy: "http://127.0.0.1:1" }, "httpVersion"],
     [{ credential: aToken, projectId: "demo", requestTimeoutMs: "1" }, "requestTimeoutMs"],
     [{ credential: aToken, projectId: "demo", apiKey: "AIza" }, "apiKey"],
   ])("%o is refused, and %s named", (options, path) => {

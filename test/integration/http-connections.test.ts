@@ -187,7 +187,7 @@ describe("TLS with NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment", () => {
     return { heard, port, origin: `https://localhost:${port}` };
   }
 
-  const oneAttempt = { retry: false as const, timeoutMs: 5_000 };
+  const oneAttempt = { retry: false as const, requestTimeoutMs: 5_000 };
   const { privateKey } = generateKeyPairSync("rsa", {
     modulusLength: 2048,
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
@@ -335,6 +335,7 @@ describe.each(["1.1", "2"] as const)("a proxy, over HTTP/%s", (httpVersion) => {
       vi.stubEnv("HTTPS_PROXY", value);
       expect(() => fcm({ endpoint, httpVersion })).toThrow(/proxy: \(from HTTPS_PROXY\)/);
     }
+    vi.stubEnv("HTTPS_PROXY", proxy.url());
     vi.stubEnv("NO_PROXY", "other,.test:443");
     expect(await sendOnce(fcm({ endpoint, httpVersion }))).toMatchObject({
       detail: expect.stringMatching(/fcm\.test/),

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock, ErrorCode, MonotonicInstant } from "@cloud-messaging/core";
 
-/** How TLS is done. The chain and the host name are always verified. */
+/** How TLS is done. The chain and the host name are always verified, also under `NODE_TLS_REJECT_UNAUTHORIZED=0`. */
 export interface TlsOptions {
   /** Certificate authorities in PEM, instead of the well-known ones. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];

@@ -571,6 +571,68 @@ describe("HTTP/2: the life of a connection", () => {
     expect(clock.scheduled).toBe(0);
   });
 
+  it("is noticed within one time limit however many died at once, and those that wait lose nothing", async () => {
+    const clock = createManualClock();
+    let connections = 0;
+    const held: (() => void)[] = [];
+    // four at a time, so that there are four connections
+    const { origin, server } = await aServer(
+      (...request) => {
+        held.push(() => answerOk(...request));
+        if (held.length === 4) for (const answer of held.splice(0)) answer();
+      },
+      { maxConcurrentStreams: 1 },
+    );
+    server.on("connection", () => connections++);
+    const relay = await aRelay(origin);
+    for (const maxConnections of [8, 4]) {
+      connections = 0;
+      const client = aClient(relay.origin, { clock, maxConnections });
+      const four = () => Promise.all(["a", "b", "c", "d"].map((body) => post(client, body)));
+      expect(kindsOf(await four())).toEqual(["200", "200", "200", "200"]);
+      expect(connections).toBe(4);
+      relay.forget();
+      // a request that finds a dead connection is lost with it; the others wait for one that answers
+      const results = Promise.all([four(), clock.advance(5_000).then(() => four())]);
+      // where there may be more connections, a second without an answer is enough; else they are given up together, not one by one
+      for (let ms = 5_000; ms < 15_000 && client.pending > 0; ms += 250) {
+        await clock.advance(250);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      expect(client.pending).toBe(0);
+      const [first, later] = await results;
+      expect(kindsOf(first)).toEqual(Array(4).fill("connection-lost true"));
+      expect(kindsOf(later)).toEqual(["200", "200", "200", "200"]);
+      await client.close();
+    }
+  });
+
+  it("that was quiet answers a ping before it is used again", async () => {
+    const clock = createManualClock();
+    const { origin, sessions } = await aServer(answerOk);
+    const relay = await aRelay(origin);
+    const client = aClient(relay.origin, { clock });
+    await post(client, "a");
+    let pings = 0;
+    sessions[0]?.on("ping", () => pings++);
+    await clock.advance(4_999);
+    await post(client, "b");
+    expect(pings).toBe(0);
+    await clock.advance(5_000);
+    expect(kindsOf([await post(client, "c")])).toEqual(["200"]);
+    expect(pings).toBe(1);
+    expect(sessions).toHaveLength(1);
+    await clock.advance(60_000);
+    relay.forget();
+    const result = post(client, "d");
+    // not a byte of the request goes into the dead connection
+    await clock.advance(1_000);
+    await until(() => sessions.length === 2);
+    expect(kindsOf([await result])).toEqual(["200"]);
+    await clock.advance(4_000);
+    expect(clock.scheduled).toBe(0);
+  });
+
   it("falls to half the requests at once when the service is overloaded, and comes back", async () => {
     let overloaded = true;
     const { origin } = await aServer((stream) => {

@@ -31,7 +31,7 @@ export interface FcmV1TransportOptions
   readonly endpoint?: (string & {}) | URL;
   /**
    * HTTP/1.1 costs least CPU per message and has one connection per request under way. HTTP/2 carries as much over few connections, and
-   * proves of more messages that they were not processed; it uses no proxy.
+   * proves of more messages that they were not processed. Both go through a proxy by CONNECT.
    * @defaultValue "1.1"
    */
   readonly httpVersion?: "1.1" | "2";
