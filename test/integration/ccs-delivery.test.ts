@@ -622,7 +622,7 @@ describe("a lost connection", () => {
     const sending = parts.client.send({ target: { topic: "news" } });
     await arrived(parts.connection, 1);
     parts.connection.socket.destroy();
-    expect(await only(sending)).toMatchObject({ kind: "ambiguous", recipient: "/topics/news" });
+    expect(await only(sending)).toMatchObject({ kind: "ambiguous", recipient: "news" });
   });
 
   it("ends with the caller's deadline: unknown for what was written, retryable for what was not", async () => {

@@ -90,6 +90,19 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     }
   }
 
+  function countedLoop<T>(outcomes: AsyncIterable<T>): AsyncIterable<T> {
+    return {
+      async *[Symbol.asyncIterator]() {
+        underWay++;
+        try {
+          yield* outcomes;
+        } finally {
+          ended();
+        }
+      },
+    };
+  }
+
   /** Message IDs of the caller's, from the call to its settlement: between two attempts the transport does not know them. */
   const ownIds = new Set<string>();
   async function withOwnId<T>(messageId: string, work: () => Promise<T>): Promise<T> {
@@ -141,19 +154,8 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
       const work = (): Promise<SendReport> => counted(() => sender.sendToUser(...given));
       return typeof messageId === "string" ? withOwnId(messageId, work) : work();
     },
-    sendAll(...given) {
-      const outcomes = sender.sendAll(...given);
-      return {
-        async *[Symbol.asyncIterator]() {
-          underWay++;
-          try {
-            yield* outcomes;
-          } finally {
-            ended();
-          }
-        },
-      };
-    },
+    sendAll: (message, recipients, allOptions) => countedLoop(sender.sendAll(message, recipients, allOptions)),
+    sendEach: (...given) => countedLoop(sender.sendEach(...given)),
     capacity: (capacityOptions) => sender.capacity(capacityOptions),
     get pending() {
       return sender.pending;

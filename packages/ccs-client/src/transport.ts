@@ -45,6 +45,7 @@ class Ccs implements CcsTransport {
   readonly retryPolicy = CCS_RETRY_POLICY;
   readonly preferredBatchSize = 1;
   readonly preferredConcurrency: number;
+  readonly closeTimeoutMs: number;
   readonly closed: Promise<CloudMessagingError | undefined>;
   readonly #options: ReturnType<typeof resolveCcsOptions>;
   readonly #pool: ConnectionPool;
@@ -62,6 +63,7 @@ class Ccs implements CcsTransport {
     const resolved = resolveCcsOptions(atEmulator(options));
     this.#options = resolved;
     const { clock, handlerConcurrency, maxHandlerTries, maxQueuedUpstream, handledMessages, onGivenUp } = resolved;
+    this.closeTimeoutMs = resolved.closeTimeoutMs;
     // twice the window: the next message is at hand when a slot is given back
     this.preferredConcurrency = 2 * resolved.maxPendingMessages * resolved.connections;
     this.closed = new Promise((resolve) => {

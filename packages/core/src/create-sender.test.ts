@@ -252,7 +252,9 @@ describe("a sender", () => {
 describe("what throws", () => {
   it("is invalid input, before anything is sent", async () => {
     const { sender, sentTo } = setup();
-    await expect(sender.send({ target: { tokens: [] } })).rejects.toMatchObject({ code: "ERR_INVALID_MESSAGE" });
+    await expect(sender.send({ target: { tokens: "tok-a" as never } })).rejects.toMatchObject({
+      code: "ERR_INVALID_MESSAGE",
+    });
     await expect(sender.send({ target: { token: "a" } }, { timeoutMs: 0 })).rejects.toMatchObject({
       code: "ERR_INVALID_OPTIONS",
     });
@@ -631,6 +633,6 @@ describe("sendAll", () => {
 
   it("refuses a single string, which would be taken letter by letter", () => {
     const { sender } = setup();
-    expect(() => sender.sendAll({}, "tok-a")).toThrow(/iterable of tokens/);
+    expect(() => sender.sendAll({}, "tok-a")).toThrow(/recipients: must be an array, an iterable/);
   });
 });

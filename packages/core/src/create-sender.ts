@@ -1,27 +1,31 @@
+import { type AddressedMessage, hasNoRecipients, readAddressedMessage, restoreReport } from "./addressed-message.ts";
 import { elapsedMs, systemClock } from "./clock.ts";
 import { nameOfError } from "./describe-error.ts";
 import { AbortedError, ClosedError, InvalidMessageError } from "./errors.ts";
 import { eventChannel, publish } from "./events.ts";
 import { createGate } from "./gate.ts";
 import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
-import {
-  type DownstreamMessage,
-  type MessageContent,
-  parseDownstreamMessage,
-  parseMessageContent,
-} from "./message/downstream.ts";
+import { type DownstreamMessage, type MessageContent, parseMessageContent } from "./message/downstream.ts";
 import { isFid } from "./message/fid.ts";
 import { tokensOf } from "./message/target.ts";
 import type { RegistrationToken } from "./message/token.ts";
 import { createMessageIds } from "./message-id.ts";
 import { type MonotonicInstant, plusMs } from "./monotonic.ts";
 import { countOutcomes, type RecipientOutcome, type SendReport } from "./outcome.ts";
+import { createOutcomeTeller, type KnownOutcomes } from "./outcome-listener.ts";
 import { applyReport, isPromiseLike, type MaybePromise } from "./registration-store.ts";
 import { defaultAmbiguousPolicy, withRetry } from "./retry.ts";
-import { sendInBatches } from "./send-all.ts";
-import type { CreateSenderOptions, Sender, SendOptions } from "./sender.ts";
-import { checkSendAllOptions, checkSenderOptions, checkSendOptions } from "./sender-options.ts";
-import { askStore, awaitTold, type StoreWait } from "./store-access.ts";
+import { type FanoutParts, sendMessages, sendPersonalized, sendToTokens } from "./send-all.ts";
+import type { CreateSenderOptions, SendEachOptions, Sender, SendOptions } from "./sender.ts";
+import { checkSendAllOptions, checkSendEachOptions, checkSenderOptions, checkSendOptions } from "./sender-options.ts";
+import {
+  askStore,
+  awaitTold,
+  registrationsProblem,
+  resolvedProblem,
+  STORE_TIMEOUT_MS,
+  type StoreWait,
+} from "./store-access.ts";
 import { type Substitution, substitute } from "./substitution.ts";
 import type { AttemptOptions } from "./transport.ts";
 
@@ -49,6 +53,8 @@ export function createSender(options: CreateSenderOptions): Sender {
   const gate = createGate(maxWaiting, "The sender");
   const sendChannel = eventChannel("cloud-messaging:send");
   const closingNow = new AbortController();
+  /** Aborts when `close()` waits no longer for the store. */
+  const givingUp = new AbortController();
 
   function assertCanStart(signal: AbortSignal | undefined): void {
     if (gate.closed) throw new ClosedError("The sender");
@@ -74,6 +80,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     sendOptions: SendOptions,
     begunAt: MonotonicInstant,
     retryUntil?: AbortSignal,
+    tell?: (known: KnownOutcomes) => void,
   ): Promise<SendReport> {
     try {
       const given = tokensOf(message.target);
@@ -81,6 +88,7 @@ export function createSender(options: CreateSenderOptions): Sender {
       if (given !== undefined) {
         const asked = askStore(
           () => registrations.resolve(given),
+          resolvedProblem(given),
           () => storeWait(sendOptions, begunAt),
         );
         const resolved = isPromiseLike(asked) ? await asked : asked;
@@ -88,11 +96,14 @@ export function createSender(options: CreateSenderOptions): Sender {
       }
       const sent = await transport.send(
         substitution?.message ?? message,
-        attemptOptions(message, substitution?.message ?? message, sendOptions, begunAt, retryUntil),
+        attemptOptions(message, substitution?.message ?? message, sendOptions, begunAt, {
+          retryUntil,
+          onSettled: tell === undefined ? undefined : (known) => tell(restoreKnown(known, substitution)),
+        }),
       );
       const { signal } = sendOptions;
       if (signal?.aborted && sent.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
-      const stored = given === undefined ? sent : tellStore(sent);
+      const stored = given === undefined ? sent : tellStore(sent, timeLeft(sendOptions, begunAt));
       const told = isPromiseLike(stored) ? await stored : stored;
       const report = substitution === undefined ? told : substitution.restore(told);
       if (sendChannel.hasSubscribers) publishSend(report, begunAt);
@@ -129,12 +140,13 @@ export function createSender(options: CreateSenderOptions): Sender {
     message: DownstreamMessage,
     sendOptions: SendOptions,
     begunAt: MonotonicInstant,
-    retryUntil: AbortSignal | undefined,
+    ofSender: Pick<AttemptOptions, "retryUntil" | "onSettled">,
   ): AttemptOptions {
     const { signal, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) } = sendOptions;
     return {
       signal,
-      retryUntil,
+      retryUntil: ofSender.retryUntil,
+      onSettled: ofSender.onSettled,
       ambiguous,
       deadline: plusMs(begunAt, timeoutOf(sendOptions)),
       sendId: nextSendId(),
@@ -149,7 +161,7 @@ export function createSender(options: CreateSenderOptions): Sender {
   }
 
   /** A store that fails must not take away what the service said. */
-  function tellStore(report: SendReport): MaybePromise<SendReport> {
+  function tellStore(report: SendReport, withinMs: number): MaybePromise<SendReport> {
     const failed = (storeError: unknown): SendReport => {
       publish("cloud-messaging:notice", () => ({
         transport: transport.name,
@@ -160,7 +172,9 @@ export function createSender(options: CreateSenderOptions): Sender {
     };
     try {
       const stored = applyReport(report, registrations);
-      return isPromiseLike(stored) ? awaitTold(stored, clock).then(() => report, failed) : report;
+      return isPromiseLike(stored)
+        ? awaitTold(stored, clock, withinMs, givingUp.signal).then(() => report, failed)
+        : report;
     } catch (storeError) {
       return failed(storeError);
     }
@@ -175,20 +189,67 @@ export function createSender(options: CreateSenderOptions): Sender {
     }));
   }
 
+  /** Sends what was read, in a permit that was acquired for it; reports by the caller's positions and to the caller's listener. */
+  function deliver(
+    addressed: AddressedMessage,
+    sendOptions: SendOptions,
+    begunAt: MonotonicInstant,
+    retryUntil?: AbortSignal,
+    tell?: (known: KnownOutcomes) => void,
+  ): Promise<SendReport> {
+    const { message, refused, topic } = addressed;
+    if (tell === undefined) {
+      const sending = dispatch(message, sendOptions, begunAt, retryUntil);
+      return refused === undefined && topic === undefined
+        ? sending
+        : sending.then((report) => restoreReport(addressed, report));
+    }
+    const restored = (known: KnownOutcomes): KnownOutcomes =>
+      restoreReport(addressed, { outcomes: known.map((outcome) => outcome ?? PENDING) }).outcomes.map(knownOnly);
+    return dispatch(message, sendOptions, begunAt, retryUntil, (known) => tell(restored(known))).then((sent) => {
+      const report = restoreReport(addressed, sent);
+      tell(report.outcomes);
+      return report;
+    });
+  }
+
+  function listenerOf({ onOutcome }: SendOptions): ((known: KnownOutcomes) => void) | undefined {
+    return onOutcome === undefined ? undefined : createOutcomeTeller(transport.name, onOutcome).tell;
+  }
+
+  function partsFor(sendOptions: SendEachOptions): FanoutParts {
+    return {
+      clock,
+      concurrency: transport.preferredConcurrency ?? 16,
+      batchSize: transport.preferredBatchSize ?? 1,
+      check: (message) => transport.check?.(message),
+      async send(addressed, retryUntil, tell) {
+        // one that still waits for a permit when nobody takes outcomes any more is not sent
+        await gate.acquire(retryUntil);
+        return deliver(addressed, sendOptions, clock.monotonic(), retryUntil, tell);
+      },
+    };
+  }
+
   let closing: Promise<void> | undefined;
   const sender: Sender = {
     send(input, sendOptions = {}) {
-      let message: DownstreamMessage;
+      let addressed: AddressedMessage;
       try {
         checkSendOptions(sendOptions);
         assertCanStart(sendOptions.signal);
-        message = parseDownstreamMessage(input);
-        transport.check?.(message);
+        addressed = readAddressedMessage(input);
+        transport.check?.(addressed.message);
+        if (hasNoRecipients(addressed.message)) {
+          const report = restoreReport(addressed, { outcomes: [] });
+          listenerOf(sendOptions)?.(report.outcomes);
+          return Promise.resolve(report);
+        }
         gate.enter();
       } catch (error) {
         return Promise.reject(error);
       }
-      return dispatch(message, sendOptions, clock.monotonic());
+      return deliver(addressed, sendOptions, clock.monotonic(), undefined, listenerOf(sendOptions));
     },
 
     async sendToUser(userId, input, sendOptions = {}) {
@@ -204,6 +265,7 @@ export function createSender(options: CreateSenderOptions): Sender {
       try {
         const found = await askStore(
           () => registrations.registrationsOf(userId),
+          registrationsProblem,
           () => storeWait(sendOptions, begunAt),
         );
         if (content.messageId !== undefined && found.length > 1) throw ownMessageIdForMany(found.length);
@@ -222,27 +284,26 @@ export function createSender(options: CreateSenderOptions): Sender {
         gate.leave();
         throw error;
       }
-      return dispatch(message, sendOptions, begunAt);
+      return deliver({ message }, sendOptions, begunAt, undefined, listenerOf(sendOptions));
     },
 
-    sendAll(input, tokens, allOptions = {}) {
+    sendAll(input, recipients, allOptions = {}) {
       checkSendAllOptions(allOptions);
       assertCanStart(allOptions.signal);
       const content = parseMessageContent(input);
       if (content.messageId !== undefined) throw ownMessageIdForMany("any number of");
       // what the service cannot carry is the caller's mistake, and known before the first token is taken
       transport.check?.(withTokens(content, ["placeholder" as RegistrationToken]));
-      return sendInBatches(tokens, {
-        ...allOptions,
-        clock,
-        concurrency: allOptions.concurrency ?? transport.preferredConcurrency ?? 16,
-        batchSize: allOptions.batchSize ?? transport.preferredBatchSize ?? 1,
-        async sendBatch(batch, retryUntil) {
-          // one that still waits for room when nobody takes outcomes any more is not sent
-          await gate.acquire(retryUntil);
-          return dispatch(withTokens(content, batch), allOptions, clock.monotonic(), retryUntil);
-        },
-      });
+      const { personalize } = allOptions;
+      return personalize === undefined
+        ? sendToTokens(content, recipients, allOptions, partsFor(allOptions))
+        : sendPersonalized(content, recipients, personalize, allOptions, partsFor(allOptions));
+    },
+
+    sendEach(messages, eachOptions = {}) {
+      checkSendEachOptions(eachOptions);
+      assertCanStart(eachOptions.signal);
+      return sendMessages(messages, eachOptions, partsFor(eachOptions));
     },
 
     capacity: (capacityOptions = {}) => gate.capacity(capacityOptions.signal),
@@ -254,14 +315,29 @@ export function createSender(options: CreateSenderOptions): Sender {
         gate.close();
         // whoever still asks the store could send nothing any more
         closingNow.abort();
+        const giveUp = clock.schedule(bare.closeTimeoutMs ?? STORE_TIMEOUT_MS, () => givingUp.abort());
         await transport.close();
         await gate.idle();
+        giveUp();
       })();
       return closing;
     },
     [Symbol.asyncDispose]: () => sender.close(),
   };
   return sender;
+}
+
+/** Stands where no outcome is known yet, whatever is copied from it. */
+const PENDING = { kind: "retryable", recipient: "", attempts: 0, code: "not-sent", isPending: true } as const;
+
+function knownOnly(outcome: RecipientOutcome | undefined): RecipientOutcome | undefined {
+  return outcome === undefined || "isPending" in outcome ? undefined : outcome;
+}
+
+/** The outcomes known so far by the positions of the tokens that were given to the transport's message. */
+function restoreKnown(known: KnownOutcomes, substitution: Substitution | undefined): KnownOutcomes {
+  if (substitution === undefined) return known;
+  return substitution.restore({ outcomes: known.map((outcome) => outcome ?? PENDING) }).outcomes.map(knownOnly);
 }
 
 function neverLeft(outcome: RecipientOutcome): boolean {

@@ -61,8 +61,14 @@ export class RegistrationStoreError extends CloudMessagingError {
   override readonly name = "RegistrationStoreError";
   readonly code = "ERR_REGISTRATION_STORE";
 
-  constructor(cause: unknown) {
-    super("The registration store failed, so nothing was sent; the cause says why", { cause });
+  /** @param problem The fault of an answer that cannot be used. */
+  constructor(cause: unknown, problem?: string) {
+    super(
+      problem === undefined
+        ? "The registration store failed, so nothing was sent; the cause says why"
+        : `The registration store's answer cannot be used, so nothing was sent: ${problem}`,
+      { cause },
+    );
   }
 }
 

@@ -221,10 +221,10 @@ describe("an unknown fate", () => {
   });
 
   it("of a topic message is reported by default, since a repeat reaches everybody", async () => {
-    const { retrying, sentTo } = setup({ "/topics/news": [{ ambiguous: "connection-lost" }] });
+    const { retrying, sentTo } = setup({ news: [{ ambiguous: "connection-lost" }] });
     const report = await retrying.send(parseDownstreamMessage({ target: { topic: "news" } }));
     expect(kinds(report)).toEqual(["ambiguous"]);
-    expect(sentTo()).toEqual(["/topics/news"]);
+    expect(sentTo()).toEqual(["news"]);
   });
 
   it("stays unknown when a later copy is known not to have been accepted", async () => {

@@ -1,198 +1,141 @@
-import { onAbort } from "./abort.ts";
-import type { CancelTimer, Clock } from "./clock.ts";
-import { AbortedError, ClosedError, InvalidOptionsError } from "./errors.ts";
-import { describeType, type RegistrationToken, tokenProblem } from "./message/token.ts";
-import { failureOutcome, type RecipientOutcome, type SendReport } from "./outcome.ts";
-import { isPromiseLike } from "./registration-store.ts";
-import type { SendAllOptions, SendAllOutcome, SendAllProgress } from "./sender.ts";
+import { type AddressedMessage, readAddressedMessage, recipientsGiven, refusedRecipient } from "./addressed-message.ts";
+import type { Clock } from "./clock.ts";
+import { InvalidMessageError, InvalidOptionsError } from "./errors.ts";
+import { Fanout } from "./fanout.ts";
+import type { DownstreamMessage, MessageContent } from "./message/downstream.ts";
+import { isPlainObject } from "./message/json.ts";
+import { type RegistrationToken, tokenProblem } from "./message/token.ts";
+import type { RecipientOutcome, SendReport } from "./outcome.ts";
+import type { KnownOutcomes } from "./outcome-listener.ts";
+import type { SendAllOptions, SendAllOutcome, SendEachOptions, SendEachOutcome } from "./sender.ts";
 
-/** A batch that does not fill goes out after so long, so that a slow source of tokens holds up no token it has given. Unit: milliseconds. */
-const MAX_STALL_MS = 100;
-
-interface BatchOptions extends SendAllOptions {
+/** The parts of a sender that a fanout sends with. */
+export interface FanoutParts {
   readonly clock: Clock;
+  /** Batches under way at once, and tokens per batch, where the caller says nothing. */
   readonly concurrency: number;
   readonly batchSize: number;
-  /** @param retryUntil Aborts with the caller's signal, and when nobody takes outcomes any more: attempts under way end, and no further one begins. */
-  sendBatch(tokens: readonly RegistrationToken[], retryUntil: AbortSignal): Promise<SendReport>;
+  /** @throws {InvalidMessageError} the service cannot carry the message. */
+  check(message: DownstreamMessage): void;
+  send(message: AddressedMessage, retryUntil: AbortSignal, tell: (known: KnownOutcomes) => void): Promise<SendReport>;
 }
 
-/**
- * Takes tokens as fast as outcomes are taken, and no faster: at most `concurrency` batches are under way or waiting to be yielded.
- *
- * @throws {InvalidOptionsError} at once, when a number is out of range.
- */
-export function sendInBatches(
-  tokens: Iterable<string> | AsyncIterable<string>,
-  options: BatchOptions,
+type Source<T> = Iterable<T> | AsyncIterable<T>;
+
+/** Sends one content to many tokens, in batches. @throws {InvalidOptionsError} at once, where the tokens are no iterable. */
+export function sendToTokens(
+  content: MessageContent,
+  tokens: Source<unknown>,
+  options: SendAllOptions<never>,
+  parts: FanoutParts,
 ): AsyncGenerator<SendAllOutcome, void, undefined> {
-  const problems = [];
-  for (const name of ["concurrency", "batchSize"] as const) {
-    if (!Number.isInteger(options[name]) || options[name] < 1) {
-      problems.push({ path: name, problem: `must be a whole number of at least 1, not ${options[name]}` });
-    }
-  }
-  if (typeof tokens === "string" || !(Symbol.iterator in Object(tokens) || Symbol.asyncIterator in Object(tokens))) {
-    problems.push({ path: "tokens", problem: "must be an array, an iterable or an async iterable of tokens" });
-  }
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-  return new Fanout(tokens, options).run();
+  checkSource("recipients", tokens);
+  return new Fanout<RegistrationToken, SendAllOutcome>(tokens, {
+    ...limitsOf(options, parts),
+    batchSize: options.batchSize ?? parts.batchSize,
+    read(given) {
+      const token = tokenOf(given);
+      const problem = tokenProblem(token);
+      return problem === undefined
+        ? { unit: token as RegistrationToken, recipients: [token as string] }
+        : [refusedRecipient(token, `The token ${problem}`)];
+    },
+    sendBatch: (units, retryUntil, tell) =>
+      parts.send({ message: { ...content, target: { tokens: units } } }, retryUntil, tell).then(outcomesOf),
+    place: (outcome, position) => ({ ...outcome, position }),
+  }).run();
 }
 
-/** One `sendAll` under way. */
-class Fanout {
-  readonly #options: BatchOptions;
-  readonly #iterator: Iterator<string> | AsyncIterator<string>;
-  /** Outcomes that nobody has taken yet, a batch at a time. */
-  readonly #settled: SendAllOutcome[][] = [];
-  readonly #underWay = new Set<Promise<void>>();
-  readonly #left = new AbortController();
-  /** The batch that is being filled: tokens, and where each stands in what the caller gave. */
-  #tokens: RegistrationToken[] = [];
-  #positions: number[] = [];
-  #cancelStall: CancelTimer | undefined;
-  #position = 0;
-  #reading = false;
-  /** The source has ended by itself or has failed: as in any loop, it is not told to end. */
-  #over = false;
-  /** The source has no more to give, has failed, or is not asked any more. */
-  #exhausted = false;
-  #stopped = false;
-  #failure: { readonly error: unknown } | undefined;
-  #wake: () => void = () => {};
+/** Sends one content to many recipients, each with changes of its own. @throws {InvalidOptionsError} likewise. */
+export function sendPersonalized<R>(
+  content: MessageContent,
+  recipients: Source<R>,
+  personalize: (recipient: R, position: number) => MessageContent | undefined,
+  options: SendEachOptions,
+  parts: FanoutParts,
+): AsyncGenerator<SendAllOutcome, void, undefined> {
+  checkSource("recipients", recipients);
+  return new Fanout<AddressedMessage, SendAllOutcome>(recipients, {
+    ...limitsOf(options, parts),
+    batchSize: 1,
+    read(given, position) {
+      const token = tokenOf(given);
+      const problem = tokenProblem(token);
+      if (problem !== undefined) return [refusedRecipient(token, `The token ${problem}`)];
+      const changes = personalize(given as R, position);
+      const personal = changes === undefined ? content : merged(content, changes);
+      return readMessage({ ...(personal as object), target: { tokens: [token] } }, parts);
+    },
+    sendBatch: ([message], retryUntil, tell) =>
+      parts.send(message as AddressedMessage, retryUntil, tell).then(outcomesOf),
+    place: (outcome, position) => ({ ...outcome, position }),
+  }).run();
+}
 
-  constructor(tokens: Iterable<string> | AsyncIterable<string>, options: BatchOptions) {
-    this.#options = options;
-    this.#iterator =
-      Symbol.asyncIterator in tokens ? tokens[Symbol.asyncIterator]() : (tokens as Iterable<string>)[Symbol.iterator]();
-  }
+/** Sends many different messages. @throws {InvalidOptionsError} likewise. */
+export function sendMessages(
+  messages: Source<unknown>,
+  options: SendEachOptions,
+  parts: FanoutParts,
+): AsyncGenerator<SendEachOutcome, void, undefined> {
+  checkSource("messages", messages);
+  return new Fanout<AddressedMessage, SendEachOutcome>(messages, {
+    ...limitsOf(options, parts),
+    batchSize: 1,
+    read: (given) => readMessage(given, parts),
+    sendBatch: ([message], retryUntil, tell) =>
+      parts.send(message as AddressedMessage, retryUntil, tell).then(outcomesOf),
+    place: (outcome, position, index) => ({ ...outcome, position, index }),
+  }).run();
+}
 
-  async *run(): AsyncGenerator<SendAllOutcome, void, undefined> {
-    const { signal, onProgress } = this.#options;
-    const progress = { settled: 0, accepted: 0, unregistered: 0, retryable: 0, ambiguous: 0, rejected: 0 };
-    const forget = onAbort(signal, () => {
-      this.#left.abort();
-      this.#end();
-    });
-    try {
-      for (;;) {
-        this.#read();
-        const outcomes = this.#settled.shift();
-        if (outcomes !== undefined) {
-          for (const { kind } of outcomes) progress[kind]++;
-          progress.settled += outcomes.length;
-          onProgress?.({ ...progress } satisfies SendAllProgress);
-          yield* outcomes;
-        } else if (this.#underWay.size > 0 || !this.#exhausted) {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
-          });
-        } else break;
-      }
-      if (this.#failure !== undefined) throw this.#failure.error;
-    } finally {
-      forget();
-      this.#stopped = true;
-      this.#left.abort();
-      this.#cancelStall?.();
-      // the loop over us may end early: what is under way settles, and the caller's iterable is told
-      await Promise.all(this.#underWay);
-      await this.#closeSource();
-    }
+/** A message that can be sent; the outcomes of one that cannot be, or has nobody to be sent to. */
+function readMessage(input: unknown, parts: FanoutParts) {
+  try {
+    const addressed = readAddressedMessage(input);
+    parts.check(addressed.message);
+    const { target } = addressed.message;
+    if ("tokens" in target && target.tokens.length === 0) return [...(addressed.refused?.values() ?? [])];
+    return { unit: addressed, recipients: recipientsGiven(addressed) };
+  } catch (error) {
+    if (!(error instanceof InvalidMessageError)) throw error;
+    return [refusedRecipient(recipientNamed(input), error.message)];
   }
+}
 
-  get #hasRoom(): boolean {
-    return this.#underWay.size + this.#settled.length < this.#options.concurrency;
-  }
+/** The recipient of a message that cannot be read, as far as it names one. */
+function recipientNamed(input: unknown): unknown {
+  if (!isPlainObject(input) || !isPlainObject(input["target"])) return input;
+  const { token, tokens, fid, topic, condition, notificationKey } = input["target"];
+  const [first] = Array.isArray(tokens) ? (tokens as unknown[]) : [];
+  return token ?? first ?? fid ?? topic ?? condition ?? notificationKey;
+}
 
-  /** Asks the source for tokens while there is room for another batch. */
-  #read(): void {
-    if (this.#reading || this.#exhausted || !this.#hasRoom) return;
-    this.#reading = true;
-    // settles whatever the source does
-    void this.#readOn().finally(() => {
-      this.#reading = false;
-      this.#wake();
-    });
-  }
+function tokenOf(given: unknown): unknown {
+  return typeof given === "object" && given !== null && "token" in given ? given.token : given;
+}
 
-  async #readOn(): Promise<void> {
-    try {
-      while (!this.#exhausted && this.#hasRoom) {
-        const step = this.#iterator.next();
-        // awaited only where the source is async: a million awaits are not free
-        const { done, value } = isPromiseLike(step) ? await (step as PromiseLike<IteratorResult<string>>) : step;
-        if (this.#stopped) return;
-        if (done) {
-          this.#over = true;
-          return this.#end();
-        }
-        this.#take(value);
-      }
-    } catch (error) {
-      // the caller's own iterable failed: what it gave is sent and reported, then its error is passed on
-      this.#over = true;
-      this.#failure ??= { error };
-      this.#end();
-    }
+/** Content with changes put over it: objects are merged field by field, anything else is replaced; `undefined` changes nothing. */
+function merged(content: unknown, changes: unknown): unknown {
+  if (!isPlainObject(content) || !isPlainObject(changes)) return changes;
+  const fields = new Map(Object.entries(content));
+  for (const [key, change] of Object.entries(changes)) {
+    if (change !== undefined) fields.set(key, merged(fields.get(key), change));
   }
+  return Object.fromEntries(fields);
+}
 
-  #take(value: unknown): void {
-    const position = this.#position++;
-    const problem = tokenProblem(value);
-    if (problem !== undefined) {
-      const recipient = typeof value === "string" ? value : describeType(value);
-      const refused = failureOutcome("invalid-argument", { recipient, attempts: 0, detail: `The token ${problem}` });
-      this.#settled.push([{ ...refused, position }]);
-      this.#wake();
-      return;
-    }
-    this.#tokens.push(value as RegistrationToken);
-    this.#positions.push(position);
-    if (this.#tokens.length >= this.#options.batchSize) this.#flush();
-    else this.#cancelStall ??= this.#options.clock.schedule(MAX_STALL_MS, () => this.#flush());
-  }
+function limitsOf({ signal, onProgress, concurrency }: SendEachOptions, parts: FanoutParts) {
+  return { clock: parts.clock, signal, onProgress, concurrency: concurrency ?? parts.concurrency };
+}
 
-  /** Nothing more is asked of the source; what it has given goes out. */
-  #end(): void {
-    this.#exhausted = true;
-    this.#flush();
-    this.#wake();
-  }
+function outcomesOf({ outcomes }: SendReport): readonly RecipientOutcome[] {
+  return outcomes;
+}
 
-  #flush(): void {
-    this.#cancelStall?.();
-    this.#cancelStall = undefined;
-    if (this.#tokens.length === 0 || this.#stopped) return;
-    const tokens = this.#tokens;
-    const positions = this.#positions;
-    this.#tokens = [];
-    this.#positions = [];
-    const sending = this.#send(tokens).then((outcomes) => {
-      this.#settled.push(outcomes.map((outcome, index) => ({ ...outcome, position: positions[index] as number })));
-      this.#underWay.delete(sending);
-      this.#wake();
-    });
-    this.#underWay.add(sending);
+function checkSource(path: string, source: unknown): void {
+  if (typeof source !== "string" && (Symbol.iterator in Object(source) || Symbol.asyncIterator in Object(source))) {
+    return;
   }
-
-  /** Settles whatever happens: a batch that could not start has outcomes too. */
-  async #send(tokens: readonly RegistrationToken[]): Promise<readonly RecipientOutcome[]> {
-    try {
-      return (await this.#options.sendBatch(tokens, this.#left.signal)).outcomes;
-    } catch (error) {
-      const code = error instanceof AbortedError ? "aborted" : error instanceof ClosedError ? "closed" : "not-sent";
-      if (code === "not-sent") this.#failure ??= { error };
-      if (code !== "aborted") this.#exhausted = true;
-      return tokens.map((recipient) => failureOutcome(code, { recipient, attempts: 0 }));
-    }
-  }
-
-  async #closeSource(): Promise<void> {
-    if (this.#over) return;
-    const closing = Promise.resolve(this.#iterator.return?.());
-    // a source that has not answered the last request is told to end, and not waited for
-    if (this.#reading) closing.catch(() => undefined);
-    else await closing;
-  }
+  throw new InvalidOptionsError([{ path, problem: "must be an array, an iterable or an async iterable" }]);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AbortSignalSchema, ClockSchema, readOptions } from "./problems.ts";
-import type { CreateSenderOptions, SendAllOptions, SenderOptions, SendOptions } from "./sender.ts";
+import type { CreateSenderOptions, SendAllOptions, SendEachOptions, SenderOptions, SendOptions } from "./sender.ts";
 
 const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
 
@@ -51,13 +51,22 @@ const sendShape = {
   signal: AbortSignalSchema.optional(),
   timeoutMs: TimeoutSchema.optional(),
   ambiguous: AmbiguousSchema.optional(),
-} satisfies Record<keyof SendOptions, z.ZodType>;
-const SendOptionsSchema = z.strictObject(sendShape);
-const SendAllOptionsSchema = z.strictObject({
+} satisfies Partial<Record<keyof SendOptions, z.ZodType>>;
+const func = z.custom((value) => typeof value === "function", "must be a function");
+const SendOptionsSchema = z.strictObject({
+  ...sendShape,
+  onOutcome: func.optional(),
+} satisfies Record<keyof SendOptions, z.ZodType>);
+const eachShape = {
   ...sendShape,
   concurrency: count.optional(),
+  onProgress: func.optional(),
+} satisfies Record<keyof SendEachOptions, z.ZodType>;
+const SendEachOptionsSchema = z.strictObject(eachShape);
+const SendAllOptionsSchema = z.strictObject({
+  ...eachShape,
   batchSize: count.optional(),
-  onProgress: z.custom((listener) => typeof listener === "function", "must be a function").optional(),
+  personalize: func.optional(),
 } satisfies Record<keyof SendAllOptions, z.ZodType>);
 
 /** @throws {InvalidOptionsError} naming everything wrong with the options of `createSender`. */
@@ -73,6 +82,11 @@ export function checkSendOptions(options: SendOptions): void {
 }
 
 /** @throws {InvalidOptionsError} naming everything wrong with the options of `sendAll`. */
-export function checkSendAllOptions(options: SendAllOptions): void {
+export function checkSendAllOptions(options: object): void {
   readOptions(SendAllOptionsSchema, options, "an option of sendAll");
+}
+
+/** @throws {InvalidOptionsError} naming everything wrong with the options of `sendEach`. */
+export function checkSendEachOptions(options: object): void {
+  readOptions(SendEachOptionsSchema, options, "an option of sendEach");
 }

@@ -19,26 +19,45 @@ export interface SendOptions {
    * @defaultValue `"resend"` for tokens; `"report"` for topics, conditions and groups, where a repeat reaches everybody
    */
   readonly ambiguous?: AmbiguousPolicy;
+  /**
+   * Called with each recipient's outcome as soon as it is final, while others are still tried again: exactly once per recipient of a send
+   * that resolves, in any order, before it resolves; never for a send that rejects. `position` is the recipient's place in the list, from
+   * 0. The registration store learns of all outcomes at the end of the send. What the listener throws is published as a notice.
+   */
+  readonly onOutcome?: (outcome: SendAllOutcome) => void;
 }
 
-/** What a caller can say about sending to very many. */
-export interface SendAllOptions extends SendOptions {
+/** A recipient of `sendAll`: a token, or an object of the caller's with one. */
+export type SendAllRecipient = string | { readonly token: string };
+
+/** Options of `sendAll`. */
+export interface SendAllOptions<R = string> extends SendEachOptions {
+  /**
+   * Tokens per batch. Without effect beside `personalize`.
+   * @defaultValue the transport's: 1000 over HTTP, 1 over CCS
+   */
+  readonly batchSize?: number;
+  /**
+   * Gives the changes of the content for one recipient, for example `{ notification: { badge } }`: objects are merged field by field,
+   * anything else is replaced, and `undefined` changes nothing. Each recipient is then sent a message of its own. Changes that break a
+   * rule are that recipient's own `rejected` outcome; a function that throws ends the loop with its error.
+   */
+  readonly personalize?: (recipient: R, position: number) => MessageContent | undefined;
+}
+
+/** Options of `sendEach`. */
+export interface SendEachOptions extends Omit<SendOptions, "onOutcome"> {
   /**
    * As for `send`, for each batch by itself: a very large audience may take as long as it takes.
    * @defaultValue the `totalMs` of the retry policy
    */
   readonly timeoutMs?: number;
   /**
-   * Batches under way at once.
-   * @defaultValue what the transport prefers: 16 requests over HTTP, the window over CCS
+   * Batches under way at once; with `sendEach`, messages.
+   * @defaultValue the transport's: 16 requests over HTTP, the window over CCS
    */
   readonly concurrency?: number;
-  /**
-   * Tokens per batch.
-   * @defaultValue what the transport prefers: 1000 over HTTP, 1 over CCS
-   */
-  readonly batchSize?: number;
-  /** Called after each batch. Cheap: counts only. */
+  /** Called when outcomes have come, before they are yielded. Cheap: counts only. */
   readonly onProgress?: (progress: SendAllProgress) => void;
 }
 
@@ -61,33 +80,53 @@ export interface SendAllProgress {
 /** One outcome of a `sendAll`, with its place in what the caller gave, from 0. */
 export type SendAllOutcome = RecipientOutcome & { readonly position: number };
 
+/** One outcome of a `sendEach`, with the place of its message in what the caller gave and of the recipient within the message, from 0. */
+export type SendEachOutcome = RecipientOutcome & { readonly position: number; readonly index: number };
+
 /** What every ready-made sender is: one way in, whatever carries the message. */
 export interface Sender extends AsyncDisposable {
   /**
    * Checks the message, sends it, tries again what can be, and tells the registration store what became known.
-   * Settles exactly once, with one outcome per recipient in the order given.
+   * Settles exactly once, with one outcome per recipient in the order given. A malformed token in a list becomes a `rejected` outcome and
+   * disturbs no other; an empty list gives an empty report.
    *
    * @throws {InvalidMessageError} the message breaks a rule. Nothing was sent.
    * @throws {ClosedError} the sender is closed, or was while the registration store was being asked.
    * @throws {AbortedError} the signal aborted before anything was written.
    * @throws {TooManyWaitingError} more sends are unsettled than `maxWaiting`.
-   * @throws {RegistrationStoreError} the registration store could not be asked for canonical IDs, or did not answer within the send's
-   * own time. Nothing was sent.
+   * @throws {RegistrationStoreError} the registration store could not be asked for canonical IDs, answered with something else, or did
+   * not answer within the send's own time. Nothing was sent.
    */
   send(message: DownstreamMessageInput, options?: SendOptions): Promise<SendReport>;
   /** Sends to every registration of a user; an empty report when there is none. Throws as `send` does. */
   sendToUser(userId: string, message: MessageContent, options?: SendOptions): Promise<SendReport>;
   /**
-   * Sends to any number of tokens in bounded memory: takes them as it goes, yields outcomes as they come (not in order: see
+   * Sends to any number of recipients in bounded memory: takes them as it goes, yields outcomes as they come (not in order: see
    * `position`). A malformed token becomes a `rejected` outcome and disturbs no other. Every token taken gets its outcome; then, if the
-   * iterable of tokens or the registration store failed, the loop throws that error. Once the loop over it ends, nothing further is
+   * iterable of recipients or the registration store failed, the loop throws that error. Once the loop over it ends, nothing further is
    * taken or sent. A batch that does not fill within 100 ms goes out as it is.
+   *
+   * @example
+   * ```ts
+   * const rows = database.devices(); // { token, unread }
+   * const personalize = ({ unread }) => ({ notification: { badge: unread } });
+   * for await (const outcome of sender.sendAll(content, rows, { personalize })) count(outcome.kind);
+   * ```
    */
-  sendAll(
+  sendAll<R extends SendAllRecipient = string>(
     message: MessageContent,
-    tokens: Iterable<string> | AsyncIterable<string>,
-    options?: SendAllOptions,
+    recipients: Iterable<R> | AsyncIterable<R>,
+    options?: SendAllOptions<R>,
   ): AsyncIterable<SendAllOutcome>;
+  /**
+   * Sends any number of different messages in bounded memory, each to recipients of its own: takes them as it goes, yields outcomes as they
+   * come (not in order: see `position` and `index`), paced as `sendAll` is. A message that breaks a rule becomes one `rejected` outcome
+   * and disturbs no other. Failures of the iterable and of the registration store end the loop as with `sendAll`.
+   */
+  sendEach(
+    messages: Iterable<DownstreamMessageInput> | AsyncIterable<DownstreamMessageInput>,
+    options?: SendEachOptions,
+  ): AsyncIterable<SendEachOutcome>;
   /**
    * Resolves when another send may be made: fewer than `maxWaiting` are unsettled. First come, first served among those who await it; a
    * send made without awaiting it can still take the place.

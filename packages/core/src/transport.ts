@@ -1,7 +1,7 @@
 import type { BackoffPolicy } from "./backoff.ts";
 import type { DownstreamMessage } from "./message/downstream.ts";
 import type { MonotonicInstant } from "./monotonic.ts";
-import type { SendReport } from "./outcome.ts";
+import type { RecipientOutcome, SendReport } from "./outcome.ts";
 
 /**
  * What to do with a message that was written and never answered.
@@ -27,6 +27,11 @@ export interface AttemptOptions {
   readonly messageIds?: readonly string[] | undefined;
   /** Matters inside an attempt only to CCS, whose attempt can outlive a connection. */
   readonly ambiguous?: AmbiguousPolicy | undefined;
+  /**
+   * Takes the outcomes that are final before those of other recipients are, by position, with `undefined` for the others. For `withRetry`;
+   * a transport need not call it.
+   */
+  readonly onSettled?: ((known: readonly (RecipientOutcome | undefined)[]) => void) | undefined;
 }
 
 /**
@@ -51,6 +56,8 @@ export interface DownstreamTransport extends AsyncDisposable {
   readonly preferredBatchSize?: number;
   /** How many such batches should be under way at once. Default 16. */
   readonly preferredConcurrency?: number;
+  /** Longest time that `close()` waits for what is pending. Unit: milliseconds. Default 30000. */
+  readonly closeTimeoutMs?: number;
   /**
    * Throws `InvalidMessageError` when this service cannot carry the message. Called once per send, before anything is written.
    */

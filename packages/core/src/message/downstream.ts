@@ -110,7 +110,16 @@ export const DownstreamMessageSchema = z.strictObject({ target: TargetSchema, ..
  * @throws {InvalidMessageError} naming every bad field by its path, with what was wrong and the limit.
  */
 export function parseDownstreamMessage(input: unknown): DownstreamMessage {
-  return readPlainMessage(input) ?? parse(DownstreamMessageSchema, input);
+  return readPlainMessage(input) ?? parseByMessageSchema(input);
+}
+
+/**
+ * Checks a message by the schema alone, for one that the fast path has refused.
+ *
+ * @throws {InvalidMessageError} likewise.
+ */
+export function parseByMessageSchema(input: unknown): DownstreamMessage {
+  return parse(DownstreamMessageSchema, input);
 }
 
 /**

@@ -130,12 +130,12 @@ function readTarget(
   }
 }
 
-/** The recipients of a target, as reports name them: tokens as they are, a topic as `/topics/name`, else the condition or key. */
+/** The recipients of a target, as reports name them: tokens, the topic, the condition or the key, each as it stands there. */
 export function recipientsOf(target: Target): readonly string[] {
   if ("tokens" in target) return target.tokens;
   if ("token" in target) return [target.token];
   if ("fid" in target) return [target.fid];
-  if ("topic" in target) return [TOPIC_PREFIX + target.topic];
+  if ("topic" in target) return [target.topic];
   if ("condition" in target) return [target.condition];
   return [target.notificationKey];
 }

@@ -187,6 +187,7 @@ class FcmV1 implements DownstreamTransport {
   readonly retryPolicy = FCM_V1_RETRY_POLICY;
   readonly preferredBatchSize = BATCH_SIZE;
   readonly preferredConcurrency: number;
+  readonly closeTimeoutMs: number;
   readonly #parts: Parts;
   #project: Project | undefined;
   #header: { readonly token: string; readonly headers: readonly string[] } | undefined;
@@ -196,6 +197,7 @@ class FcmV1 implements DownstreamTransport {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.closeTimeoutMs = parts.closeTimeoutMs;
     // enough batches to keep the connections full, also while some of them wait for a second attempt
     this.preferredConcurrency = Math.max(
       Math.ceil((2 * parts.maxRequests) / BATCH_SIZE),

@@ -171,6 +171,7 @@ export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHtt
   return new GcmHttp(http, endpoint, format, apiKey, clock, {
     maxTokens: format === "json" ? settings.maxTokensPerRequest : 1,
     maxBytes: settings.maxRequestBytes,
+    closeTimeoutMs: settings.closeTimeoutMs,
     maxParallel: settings.maxRequestsPerSend,
   });
 }
@@ -179,6 +180,7 @@ interface Limits {
   readonly maxTokens: number;
   readonly maxBytes: number;
   readonly maxParallel: number;
+  readonly closeTimeoutMs: number;
 }
 
 /** One call of `send()`, and what all its requests share. */
@@ -194,6 +196,7 @@ class GcmHttp implements GcmHttpTransport {
   readonly retryPolicy = GCM_HTTP_RETRY_POLICY;
   readonly preferredBatchSize: number;
   readonly preferredConcurrency: number;
+  readonly closeTimeoutMs: number;
   readonly #http: HttpClient;
   readonly #endpoint: Endpoint;
   readonly #format: GcmHttpFormat;
@@ -216,6 +219,7 @@ class GcmHttp implements GcmHttpTransport {
     this.#apiKey = apiKey;
     this.#clock = clock;
     this.#limits = limits;
+    this.closeTimeoutMs = limits.closeTimeoutMs;
     this.#headers = ["content-type", CONTENT_TYPES[format], "authorization", `key=${apiKey}`];
     this.preferredBatchSize = limits.maxTokens;
     this.preferredConcurrency = limits.maxParallel;
