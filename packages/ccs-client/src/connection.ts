@@ -66,6 +66,7 @@ export class Connection<T> {
         port: options.port,
         serverName: options.serverName,
         ca: options.ca,
+        proxy: options.proxy,
         domain: options.domain,
         login: options.login,
         password: options.apiKey,

@@ -1,10 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import { isIP } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import {
   type BackoffPolicy,
   type Clock,
   ClockSchema,
+  environmentProxies,
   InvalidOptionsError,
+  proxyProblem,
   type Random,
   readOptions,
   SENDER_OPTION_NAMES,
@@ -42,6 +44,12 @@ export interface CcsTransportOptions {
    * @defaultValue those Node believes
    */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  /**
+   * URL of an HTTP proxy that makes the TCP connection (`CONNECT`), http: or https:, with user name and password where it wants them;
+   * `false`: none, whatever the environment says. TLS and the login stay between this client and CCS.
+   * @defaultValue as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say; none for a loopback host
+   */
+  readonly proxy?: string | false;
   /** Name the server's certificate has to be for, also sent as SNI; or an address, which is not. @defaultValue the host */
   readonly serverName?: string;
   /**
@@ -139,9 +147,13 @@ export interface CcsTransportOptions {
 
 /** The options with every default applied. */
 export interface ResolvedCcsOptions
-  extends Required<Omit<CcsTransportOptions, "ca" | "serverName" | "resource" | "reconnect" | OptionalHandlers>>,
+  extends Required<
+      Omit<CcsTransportOptions, "ca" | "proxy" | "serverName" | "resource" | "reconnect" | OptionalHandlers>
+    >,
     Pick<CcsTransportOptions, OptionalHandlers> {
   readonly ca: CcsTransportOptions["ca"];
+  /** URL of the proxy to go through. */
+  readonly proxy: string | undefined;
   readonly serverName: string | undefined;
   readonly resource: string | undefined;
   readonly reconnect: ReconnectPolicy;
@@ -224,6 +236,13 @@ const OptionsSchema = z.strictObject({
       return items.length > 0 && items.every(holdsCertificates);
     }, "must be a certificate in PEM that can be read, or an array of them")
     .optional(),
+  proxy: z
+    .union([z.literal(false), z.string()], "must be the URL of a proxy, or false for none")
+    .superRefine((value, context) => {
+      const problem = value === false ? undefined : proxyProblem(value);
+      if (problem !== undefined) context.addIssue({ code: "custom", message: `${problem}; false for none` });
+    })
+    .optional(),
   serverName: text().optional(),
   // what the library's base64 can write; CCS knows digits and host names only
   login: text()
@@ -269,17 +288,25 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
     throw new InvalidOptionsError([{ path: "reconnect.maxMs", problem: "must be initialMs or more" }]);
   }
   const login = rest.login ?? `${rest.senderId}@gcm.googleapis.com`;
+  const proxy = rest.proxy === undefined ? proxyOfEnvironment(rest.host, rest.port) : rest.proxy || undefined;
   return {
     ...rest,
     reconnect,
     ca: rest.ca,
     serverName: rest.serverName,
     resource: rest.resource,
+    proxy,
     login,
-    withoutSecrets: createSecretsFilter(login, rest.apiKey),
+    withoutSecrets: createSecretsFilter(login, rest.apiKey, proxy),
     handledMessages: rest.handledMessages ?? createHandledMessages(),
     ...(onUpstream === undefined ? {} : { onUpstream }),
     ...(onReceipt === undefined ? {} : { onReceipt }),
     ...(onGivenUp === undefined ? {} : { onGivenUp }),
   };
+}
+
+/** @throws {InvalidOptionsError} the environment names a proxy that cannot be used. */
+function proxyOfEnvironment(host: string, port: number): string | undefined {
+  const { https, bypass } = environmentProxies(process.env);
+  return https === undefined || bypass(isIPv6(host) ? `[${host}]` : host, port) ? undefined : https;
 }

@@ -32,6 +32,9 @@ describe("the proxies of an environment", () => {
     ["10.0.0.7", "10.0.0.7", 5_235, true],
     ["[::1]:5235", "[::1]", 5_235, true],
     ["", "gcm.googleapis.com", 5_235, false],
+    ["", "127.0.0.1", 5_235, true],
+    ["", "localhost", 5_235, true],
+    ["", "[::1]", 5_235, true],
   ])("are bypassed with NO_PROXY=%j for %s:%d: %j", (entries, host, port, bypassed) => {
     expect(environmentProxies({ NO_PROXY: entries }).bypass(host, port)).toBe(bypassed);
   });

@@ -10,7 +10,8 @@ export interface EnvironmentProxies {
   /** URL of the proxy for connections in clear text; absent for none. */
   readonly http?: string;
   /**
-   * Tells connections that go directly, as `NO_PROXY` says: `*` for all, names with the names below them, each with or without a port.
+   * Tells connections that go directly: to this machine itself, and as `NO_PROXY` says: `*` for all, names with the names below them, each
+   * with or without a port.
    *
    * @param host Name or address; an IPv6 address with its brackets.
    */
@@ -44,9 +45,11 @@ export function environmentProxies(env: Environment): EnvironmentProxies {
   return {
     ...(https === undefined ? {} : { https }),
     ...(http === undefined ? {} : { http }),
-    bypass: (host, port) => entries.some((entry) => covers(entry, host.toLowerCase(), port)),
+    bypass: (host, port) => LOOPBACK.test(host) || entries.some((entry) => covers(entry, host.toLowerCase(), port)),
   };
 }
+
+const LOOPBACK = /^(?:(?:.+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/i;
 
 function proxyOf(env: Environment, names: readonly string[]): string | undefined {
   const name = names.find((candidate) => env[candidate] !== undefined);
