@@ -63,7 +63,7 @@ describe("ending the command", () => {
     const file = freshFile();
     const { ready, running } = await start("--state", file);
     await makeDevice(ready);
-    await expect.poll(() => existsSync(file), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(file), { timeout: 30_000 }).toBe(true);
     running.kill("SIGKILL");
     await running.ended;
     expect(savedTokens(file)).toEqual(["tok-kept"]);
@@ -90,7 +90,7 @@ describe("ending the command", () => {
     const running = launch("bash", args);
     const ready = JSON.parse(await running.printed) as ReadyLine;
     await makeDevice(ready);
-    await expect.poll(() => existsSync(file), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(file), { timeout: 30_000 }).toBe(true);
     await sendMany(ready);
     running.kill("SIGTERM");
     const { status, err } = await running.ended;
@@ -134,10 +134,41 @@ describe("an emulator whose parent dies", () => {
     const args = [CLI, "--json", ...ANY_PORTS, "--state", file];
     const parent = run(args, ["--input-type=module", "-e", spawner(stdio), "--"]);
     const pid = Number(await parent.printed);
-    await expect.poll(() => existsSync(`${file}.lock`), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(`${file}.lock`), { timeout: 30_000 }).toBe(true);
     parent.kill("SIGKILL");
-    await expect.poll(() => isRunning(pid), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => isRunning(pid), { timeout: 30_000 }).toBe(false);
     expect(savedTokens(file)).toEqual([]);
+  });
+
+  it("ends when the runner that started it through another program is killed", async () => {
+    const file = freshFile();
+    // the shell stays, as npx does
+    const script = `"$0" "$@"; true`;
+    const args = ["-c", script, process.execPath, CLI, "--json", ...ANY_PORTS, "--state", file];
+    const starter = `
+      import { spawn } from "node:child_process";
+      spawn("bash", process.argv.slice(1), { stdio: ["pipe", "pipe", "inherit"] });
+      console.log("started");
+      setInterval(() => {}, 1000);`;
+    const parent = run(args, ["--input-type=module", "-e", starter, "--"]);
+    await parent.printed;
+    await expect.poll(() => existsSync(`${file}.lock`), { timeout: 30_000 }).toBe(true);
+    const { pid } = JSON.parse(readFileSync(`${file}.lock`, "utf8")) as { pid: number };
+    parent.kill("SIGKILL");
+    await expect.poll(() => isRunning(pid), { timeout: 30_000 }).toBe(false);
+    expect(savedTokens(file)).toEqual([]);
+  }, 60_000);
+
+  it("goes on when its input ends and nobody has died", async () => {
+    const file = freshFile();
+    const args = ["--json", ...ANY_PORTS, "--state", file];
+    const running = launch(process.execPath, [CLI, ...args], {}, ["pipe", "pipe", "pipe"]);
+    const ready = JSON.parse(await running.printed) as ReadyLine;
+    running.child.stdin?.end();
+    await new Promise((resolve) => setTimeout(resolve, 3000)); // three looks for the parent
+    await makeDevice(ready);
+    running.kill("SIGTERM");
+    expect(await running.ended).toMatchObject({ status: 0, err: "" });
   });
 
   it("goes on when it is a background job of a shell that ends", async () => {
@@ -146,13 +177,13 @@ describe("an emulator whose parent dies", () => {
     const shell = launch("bash", ["-c", script, process.execPath, CLI, ...ANY_PORTS, "--state", file]);
     const pid = Number((await shell.ended).out);
     try {
-      await expect.poll(() => existsSync(`${file}.lock`), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => existsSync(`${file}.lock`), { timeout: 30_000 }).toBe(true);
       await new Promise((resolve) => setTimeout(resolve, 3000)); // three looks for the parent
       expect(isRunning(pid)).toBe(true);
     } finally {
       process.kill(pid, "SIGTERM");
     }
-    await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isRunning(pid), { timeout: 30_000 }).toBe(false);
   });
 });
 

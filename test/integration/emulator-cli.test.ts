@@ -216,6 +216,8 @@ describe("npx @cloud-messaging/emulator", () => {
     [["--profile", "gcm-2011"], /profile: .*gcm-2013/],
     [["--validation", "loose"], /--validation: .*documented/],
     [["--certificate-name", "https://emulator:443"], /--certificate-name\.0: must be a host name or an IP address/],
+    [["--allowed-origin", "tools.example.com"], /--allowed-origin\.0: must be scheme, host and port/],
+    [["--allowed-origin", "http://tools.example.com/push"], /--allowed-origin\.0: must be .*without a path/],
     [["--api-key", "two words"], /--api-key\.0: /],
   ])("refuses %j with the reason", async (args, reason) => {
     const { status, out, err } = await run([...ANY_PORTS, ...args]).ended;

@@ -1,4 +1,4 @@
-import { fstatSync } from "node:fs";
+import { fstatSync, readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
 /** Signals that ask a program to end; nodemon restarts with the last. */
@@ -22,32 +22,32 @@ export function onSignals(run: (signal: NodeJS.Signals) => void): void {
   }
 }
 
-/** Read when the program begins: the parent may be gone by the time that the emulator listens. */
-const parent = process.ppid;
-const startedAt = performance.now();
 /** Interval at which the parent is looked for. Unit: milliseconds. */
 const LOOK_MS = 1000;
-/** An input that ends earlier after the start was never meant to last. Unit: milliseconds. */
-const INPUT_LASTS_MS = 5000;
+/** Ancestors, the parent first, as they were when the program began: they may be gone by the time that the emulator listens. */
+const lineage = [process.ppid, ...ancestorsOf(process.ppid)];
 
 /**
- * Calls `onGone` once when the program that started this one has ended without ending it: a test runner that was killed. Only a parent that
- * holds the other end of the standard streams, as one made by `child_process.spawn()` does, is watched; a shell's background job, a service
- * or a container's first process has none.
+ * Calls `onGone` once when the program that started this one has ended without ending it: a test runner that was killed. Only one that holds
+ * the other end of the standard streams, as `child_process.spawn()` makes them, is watched; a shell's background job, a service or a
+ * container's first process has none.
  *
- * @param readsInput Standard input is nobody else's: its end counts too, which tells of a runner that started `npx`.
+ * @param readsInput Standard input is nobody else's: when it ends and an ancestor is gone, that counts too. It tells of a runner that
+ * started `npx`, which lives on. The end of the input alone means nothing: many programs end it at once.
  */
 export function watchParent(readsInput: boolean, onGone: () => void): { stop(): void } {
-  const tied = process.connected || [0, 1, 2].some((fd) => kindOf(fd)?.isSocket() === true);
   const gone = (): void => {
     stop();
     onGone();
   };
+  const tied = process.connected || [0, 1, 2].some((fd) => kindOf(fd)?.isSocket() === true);
   const timer = tied ? setInterval(() => !hasParent() && gone(), LOOK_MS).unref() : undefined;
   const input = kindOf(0);
   const watchesInput = readsInput && (input?.isSocket() === true || input?.isFIFO() === true);
+  let later: NodeJS.Timeout | undefined;
   const onEnd = (): void => {
-    if (performance.now() - startedAt > INPUT_LASTS_MS) gone();
+    // whoever has just ended may still be on its way out
+    later = setTimeout(() => hasLostAncestor() && gone(), LOOK_MS).unref();
   };
   if (watchesInput)
     process.stdin
@@ -57,6 +57,7 @@ export function watchParent(readsInput: boolean, onGone: () => void): { stop(): 
 
   function stop(): void {
     clearInterval(timer);
+    clearTimeout(later);
     if (watchesInput) process.stdin.off("end", onEnd).destroy();
   }
   return { stop };
@@ -70,13 +71,30 @@ function kindOf(fd: number): ReturnType<typeof fstatSync> | undefined {
   }
 }
 
-/** Whether this is still the parent: an orphan gets another one, or on Windows keeps the number of one that is not there. */
+/** Whether the parent is there: an orphan gets another one, or on Windows keeps the number of one that is not there. */
 function hasParent(): boolean {
-  if (process.ppid !== parent) return false;
+  if (process.ppid !== lineage[0]) return false;
   try {
-    process.kill(parent, 0);
+    process.kill(process.ppid, 0);
     return true;
   } catch (error) {
     return (error as { code?: string }).code === "EPERM";
+  }
+}
+
+/** Whether any ancestor has gone, and left its children to another. */
+function hasLostAncestor(): boolean {
+  return !hasParent() || ancestorsOf(process.ppid).some((pid, i) => pid !== lineage[i + 1]);
+}
+
+/** Parents of a process, up to the first; none where there is no `/proc`. */
+function ancestorsOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // behind the name, in parentheses, and the state
+    const parent = Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[1]);
+    return parent === 0 ? [] : [parent, ...ancestorsOf(parent)];
+  } catch {
+    return [];
   }
 }
