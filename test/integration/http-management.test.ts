@@ -478,6 +478,44 @@ describe("topics over Instance ID", () => {
   });
 });
 
+describe.each(["instance-id", "topic-subscriptions"] as const)("a list of tokens, over %s", (backend) => {
+  const topicsOf = ({ origin: endpoint }: FaultServer) =>
+    createTopics({
+      backend,
+      ...(backend === "instance-id" ? {} : { projectId: "p" }),
+      credential: async () => "ya29.token",
+      endpoint,
+      ...ONCE,
+    } as never);
+
+  it("has an outcome for a malformed token at its position, and the others are subscribed", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    const ok = json({ results: [{}, {}] });
+    server.script(ok, ok, ok, ok);
+    const tokens = ["tok-a", undefined, "", "tok-b", "tok\n"] as string[];
+    for (const { outcomes } of [await topics.subscribe("news", tokens), await topics.unsubscribe("news", tokens)]) {
+      expect(outcomes).toMatchObject([
+        { kind: "accepted", recipient: "tok-a" },
+        { kind: "rejected", recipient: "undefined", code: "invalid-argument", attempts: 0 },
+        { kind: "rejected", recipient: "" },
+        { kind: "accepted", recipient: "tok-b" },
+        { kind: "rejected", recipient: "tok\n" },
+      ]);
+    }
+  });
+
+  it("that is empty, or has no well-formed token, makes no request; what is no list is refused", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    expect(await topics.subscribe("news", [])).toEqual({ outcomes: [] });
+    expect((await topics.unsubscribe("news", [""])).outcomes).toMatchObject([{ kind: "rejected" }]);
+    await expect(topics.subscribe("no topic", [])).rejects.toThrow(/topic: must have/);
+    await expect(topics.subscribe("news", "tok-a" as never)).rejects.toThrow(/tokens: must be an array/);
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
 describe("topics over the topic-subscription service", () => {
   const topicsOf = (server: FaultServer, options: object = {}) =>
     createTopics({
@@ -533,8 +571,9 @@ describe("topics over the topic-subscription service", () => {
   it.each([["."], [".."]])("refuse %j in an address: it would be a way", async (dots) => {
     await using server = await startFaultServer();
     await using topics = topicsOf(server);
-    await expect(topics.subscribe("news", ["tok-a", dots])).rejects.toThrow(/tokens\.1: must not be/);
-    await expect(topics.unsubscribe("news", [dots])).rejects.toThrow(/tokens\.0: must not be/);
+    for (const { outcomes } of [await topics.subscribe("news", [dots]), await topics.unsubscribe("news", [dots])]) {
+      expect(outcomes).toMatchObject([{ kind: "rejected", detail: expect.stringContaining("must not be . or ..") }]);
+    }
     await expect(topics.info(dots)).rejects.toThrow(/token: must not be/);
     await expect(topics.subscribe(dots, ["tok-a"])).rejects.toThrow(/topic: must not be/);
     await expect(topics.unsubscribe(`/topics/${dots}`, ["tok-a"])).rejects.toThrow(/topic: must not be/);

@@ -1,6 +1,7 @@
 // The public list, name by name: what users need first comes first.
 
 export { isAbortSignal, onAbort } from "./abort.ts";
+export { refusedRecipient } from "./addressed-message.ts";
 // parts: a transport of one's own, retries, time
 export { type BackoffPolicy, type BackoffState, nextDelayMs } from "./backoff.ts";
 export {

@@ -20,6 +20,7 @@ import {
   type RecipientOutcome,
   readOptions,
   readRetryAfter,
+  refusedRecipient,
   type ServiceAnswer,
   tokenProblem,
   type WireVocabulary,
@@ -288,12 +289,44 @@ export function checkTokens(tokens: readonly string[], path: string, max = Numbe
 }
 
 /**
+ * Makes a call about the well-formed tokens of a list. A malformed one has an outcome of its own at its position, as in a send; an empty
+ * list gives no outcome and makes no call.
+ *
+ * @throws {InvalidOptionsError} there is no list.
+ */
+export async function forTokens<T>(
+  tokens: readonly string[],
+  path: string,
+  run: (tokens: readonly string[]) => Promise<readonly (T | FailedOutcome)[]>,
+  problemOf: (token: unknown) => string | undefined = tokenProblem,
+): Promise<(T | FailedOutcome)[]> {
+  if (!Array.isArray(tokens)) throw invalidArgument(path, "must be an array of tokens");
+  // by index, since holes are not to be skipped
+  const problems = Array.from(tokens, problemOf);
+  const good = tokens.filter((_, position) => problems[position] === undefined);
+  const results = good.length === 0 ? [] : await run(good);
+  let next = 0;
+  return Array.from(problems, (problem, position) =>
+    problem === undefined
+      ? (results[next++] as T | FailedOutcome)
+      : (refusedRecipient(tokens[position], `The token ${problem}`) as FailedOutcome),
+  );
+}
+
+/** The problem of a token that becomes one step of a URL's path. */
+export function pathTokenProblem(token: unknown): string | undefined {
+  return tokenProblem(token) ?? (token === "." || token === ".." ? DOT_SEGMENT : undefined);
+}
+
+const DOT_SEGMENT = "must not be . or ..: it would change the address";
+
+/**
  * Checks what becomes one step of a URL's path.
  *
  * @throws {InvalidOptionsError} it is `.` or `..`, which no encoding keeps from being read as "here" and "one up".
  */
 export function checkPathSegment(value: string, path: string): void {
-  if (value === "." || value === "..") throw invalidArgument(path, "must not be . or ..: it would change the address");
+  if (value === "." || value === "..") throw invalidArgument(path, DOT_SEGMENT);
 }
 
 /**

@@ -61,7 +61,10 @@ export interface GroupKey {
 /** What became of a call: the group's key as it is now, or a failure with the group's name as `recipient`. */
 export type DeviceGroupResult = GroupKey | FailedOutcome;
 
-/** Creates device groups and changes their members. Send to one with `{ target: { notificationKey } }`. */
+/**
+ * Creates device groups and changes their members. Send to one with `{ target: { notificationKey } }`. A change has one result for the whole
+ * list, so a malformed token in it, or an empty list, is an error of the call and nothing is changed.
+ */
 export interface DeviceGroups extends AsyncDisposable {
   /**
    * Creates a group. Dead tokens are left out without a word as long as one is alive.

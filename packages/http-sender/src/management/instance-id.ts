@@ -18,6 +18,7 @@ import {
   checkTokens,
   checkTopic,
   type FailedOutcome,
+  forTokens,
   invalidArgument,
   type ManagementClient,
 } from "./client.ts";
@@ -51,9 +52,8 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
     options: CallOptions,
   ): Promise<SendReport> {
     const to = `/topics/${checkTopic(topic)}`;
-    checkTokens(tokens, "tokens");
     const deadline = client.deadlineOf(options);
-    const outcomes = await mapBatches(tokens, MAX_BATCH, PARALLEL, (batch) =>
+    const changeBatch = (batch: readonly string[]) =>
       // subscribing twice does no harm
       client.retries.run<AcceptedOutcome>(batch, { signal: options.signal, deadline }, async (tokens, bounds) => {
         const result = await client.call({
@@ -69,7 +69,9 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
             ? wordOutcome(token, entry["error"], base, result)
             : { kind: "accepted", recipient: token, attempts: 1, ...base },
         );
-      }),
+      });
+    const outcomes = await forTokens<AcceptedOutcome>(tokens, "tokens", (good) =>
+      mapBatches(good, MAX_BATCH, PARALLEL, changeBatch),
     );
     return { outcomes };
   }
@@ -95,9 +97,8 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
         throw invalidArgument("application", "must be a bundle ID");
       // anything but true would import tokens of the sandbox as tokens of production
       if (typeof sandbox !== "boolean") throw invalidArgument("sandbox", "must be true or false");
-      checkTokens(apnsTokens, "apnsTokens");
       const deadline = client.deadlineOf(options);
-      return mapBatches(apnsTokens, MAX_IMPORT, PARALLEL, (batch) =>
+      const importBatch = (batch: readonly string[]) =>
         client.retries.run<ApnsImported>(batch, { signal: options.signal, deadline }, async (tokens, bounds) => {
           const result = await client.call({
             method: "POST",
@@ -114,7 +115,9 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
             }
             return wordOutcome(token, typeof status === "string" ? status : "", base, result);
           });
-        }),
+        });
+      return forTokens<ApnsImported>(apnsTokens, "apnsTokens", (good) =>
+        mapBatches(good, MAX_IMPORT, PARALLEL, importBatch),
       );
     },
 

@@ -9,7 +9,9 @@ import {
   checkTokens,
   checkTopic,
   type FailedOutcome,
+  forTokens,
   type ManagementClient,
+  pathTokenProblem,
 } from "./client.ts";
 import type { InstanceInfoResult, TopicSubscription, Topics } from "./topics.ts";
 
@@ -37,10 +39,8 @@ export function createTopicSubscriptionsBackend(
     request: (token: string) => { method: "POST" | "DELETE"; path: string; body?: object },
     isDone: (status: number) => boolean,
   ): Promise<SendReport> {
-    checkTokens(tokens, "tokens");
-    for (const [position, token] of tokens.entries()) checkPathSegment(token, `tokens.${position}`);
     const deadline = client.deadlineOf(options);
-    const outcomes = await mapBatches(tokens, 1, Math.min(MAX_PARALLEL, maxSockets), (one) =>
+    const changeOne = (one: readonly string[]) =>
       client.retries.run<AcceptedOutcome>(one, { signal: options.signal, deadline }, async ([token = ""], bounds) => {
         const result = await client.call({ ...request(token), recipients: 1, ...bounds });
         const { answer } = result;
@@ -49,9 +49,9 @@ export function createTopicSubscriptionsBackend(
           return [{ kind: "accepted", recipient: token, attempts: 1, sentAt, service: statusOf(answer) }];
         }
         return [failureOf(result, token)];
-      }),
-    );
-    return { outcomes };
+      });
+    const changeAll = (good: readonly string[]) => mapBatches(good, 1, Math.min(MAX_PARALLEL, maxSockets), changeOne);
+    return { outcomes: await forTokens<AcceptedOutcome>(tokens, "tokens", changeAll, pathTokenProblem) };
   }
 
   const nameOf = (topic: string): string => {

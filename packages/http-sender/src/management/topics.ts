@@ -63,13 +63,14 @@ export interface ApnsImport {
 /** Subscribes app instances to topics, whichever of Google's two services does it. */
 export interface Topics extends AsyncDisposable {
   /**
-   * Subscribes any number of tokens: one outcome per position, `accepted` when it is subscribed (or was already). Hand the report to
+   * Subscribes any number of tokens: one outcome per position, `accepted` when it is subscribed (or was already). A malformed token is
+   * `rejected` at its position and disturbs no other; an empty list gives an empty report. Hand the report to
    * core's `applyReport` to take dead tokens out of a registration store.
    *
    * Subscribing again does no harm, so what is `ambiguous` or `retryable` is tried again as the option `retry` says, and can be given to
    * it again after that.
    *
-   * @throws {InvalidOptionsError} a topic or a token is malformed.
+   * @throws {InvalidOptionsError} the topic is malformed, or there is no list.
    */
   subscribe(topic: string, tokens: readonly string[], options?: CallOptions): Promise<SendReport>;
   /** Unsubscribes likewise; a token that was not subscribed is `accepted`. */
@@ -82,7 +83,7 @@ export interface Topics extends AsyncDisposable {
 
 /** What Instance ID can do beside topics. */
 export interface InstanceIdTopics extends Topics {
-  /** Gets registration tokens for APNs tokens. One outcome per position. */
+  /** Gets registration tokens for APNs tokens. One outcome per position; malformed ones and an empty list as with `subscribe`. */
   importApns(request: ApnsImport, options?: CallOptions): Promise<readonly ApnsImportOutcome[]>;
 }
 
