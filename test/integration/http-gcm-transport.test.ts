@@ -270,6 +270,6 @@ describe("verifyCredentials", () => {
     await using transport = transportTo(server);
     server.script(step);
     expect(await transport.verifyCredentials()).toMatchObject(expected);
-    expect(JSON.parse(server.requests[0]?.body ?? "")).toEqual({ registration_ids: ["ABC"] });
+    expect(JSON.parse(server.requests[0]?.body ?? "")).toEqual({ registration_ids: ["ABC"], dry_run: true });
   });
 });

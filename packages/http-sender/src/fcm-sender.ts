@@ -1,4 +1,5 @@
 import { createSender, type Sender, type SenderOptions } from "@cloud-messaging/core";
+import type { CredentialCheck } from "./credential-check.ts";
 import type { FcmV1TransportOptions } from "./fcm-v1/options.ts";
 import { createFcmV1Transport } from "./fcm-v1/transport.ts";
 
@@ -6,6 +7,15 @@ import { createFcmV1Transport } from "./fcm-v1/transport.ts";
 export interface FcmSenderOptions extends FcmV1TransportOptions, SenderOptions {
   /** @defaultValue the machine's clock */
   readonly clock?: NonNullable<SenderOptions["clock"]>;
+}
+
+/** Sends over FCM HTTP v1; removals and retries are taken care of. */
+export interface FcmSender extends Sender {
+  /**
+   * Checks the credentials with one request, for the start of a program: gets an access token, and asks the service to validate a
+   * message to a token that cannot exist. Sends nothing to anybody. Throws only for wrong options.
+   */
+  verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
 }
 
 /**
@@ -18,10 +28,11 @@ export interface FcmSenderOptions extends FcmV1TransportOptions, SenderOptions {
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
-export function createFcmSender(options: FcmSenderOptions = {}): Sender {
+export function createFcmSender(options: FcmSenderOptions = {}): FcmSender {
   const { registrations, retry, maxWaiting, ambiguous, timeoutMs, random, ...rest } = options;
-  return createSender({
-    transport: createFcmV1Transport(rest),
+  const transport = createFcmV1Transport(rest);
+  const sender = createSender({
+    transport,
     ...(registrations === undefined ? {} : { registrations }),
     ...(retry === undefined ? {} : { retry }),
     ...(maxWaiting === undefined ? {} : { maxWaiting }),
@@ -30,4 +41,5 @@ export function createFcmSender(options: FcmSenderOptions = {}): Sender {
     ...(random === undefined ? {} : { random }),
     ...(rest.clock === undefined ? {} : { clock: rest.clock }),
   });
+  return Object.assign(sender, { verifyCredentials: transport.verifyCredentials.bind(transport) });
 }

@@ -1,5 +1,6 @@
 import { createSender, type Sender, type SenderOptions } from "@cloud-messaging/core";
-import { type CredentialCheck, createGcmHttpTransport, type GcmHttpTransportOptions } from "./gcm/transport.ts";
+import type { CredentialCheck } from "./credential-check.ts";
+import { createGcmHttpTransport, type GcmHttpTransportOptions } from "./gcm/transport.ts";
 
 /** Everything the HTTP sender can be told; only `apiKey` has to be. */
 export interface HttpSenderOptions extends GcmHttpTransportOptions, SenderOptions {
@@ -10,8 +11,8 @@ export interface HttpSenderOptions extends GcmHttpTransportOptions, SenderOption
 /** Sends over the GCM HTTP connection server; canonical IDs, removals and retries are taken care of. */
 export interface HttpSender extends Sender {
   /**
-   * Asks the service whether it takes the key, by the documented cheap way: a message to a token that cannot exist. Nobody is sent
-   * anything.
+   * Checks the key with one request, for the start of a program: a message to a token that cannot exist, with `dry_run`. Sends nothing
+   * to anybody. Throws only for wrong options.
    */
   verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
 }

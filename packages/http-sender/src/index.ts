@@ -1,17 +1,19 @@
 // The public list, name by name: what users need first comes first.
 
 // parts, each usable by itself
+export type { CredentialCheck } from "./credential-check.ts";
 export { GCM_ENDPOINTS, type GcmEndpointName } from "./endpoint.ts";
-export { createFcmSender, type FcmSenderOptions } from "./fcm-sender.ts";
+export { createFcmSender, type FcmSender, type FcmSenderOptions } from "./fcm-sender.ts";
 export type { AccessToken } from "./fcm-v1/access-token.ts";
 export type { FcmCredential, FirebaseAdminCredential } from "./fcm-v1/credential.ts";
-export type { FcmNotice, FcmV1TransportOptions } from "./fcm-v1/options.ts";
+export type { FcmNotice, FcmV1Transport, FcmV1TransportOptions } from "./fcm-v1/options.ts";
 export type { QuotaOptions } from "./fcm-v1/quota.ts";
-export { createFcmV1Transport, FCM_V1_RETRY_POLICY } from "./fcm-v1/transport.ts";
+export { FCM_V1_RETRY_POLICY } from "./fcm-v1/retry-policy.ts";
+export type { FirebaseAdminServiceAccount } from "./fcm-v1/service-account-key.ts";
+export { createFcmV1Transport } from "./fcm-v1/transport.ts";
 export type { GcmHttpFormat } from "./gcm/codec.ts";
 export {
   type ConnectionOptions,
-  type CredentialCheck,
   createGcmHttpTransport,
   GCM_HTTP_RETRY_POLICY,
   type GcmHttpTransport,

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { type BackoffPolicy, ClockSchema, proxyProblem, readInput } from "@cloud-messaging/core";
 import { z } from "zod";
+import { PROJECT_ID, PROJECT_ID_WORDS } from "./fcm-v1/project-id.ts";
 import type { TlsOptions } from "./http.ts";
 
 // visible ASCII: what can stand in a header without meaning anything else there
@@ -85,9 +86,7 @@ const proxySchema = z
     if (problem !== undefined) context.addIssue({ code: "custom", message: `${problem}; false for none` });
   });
 
-const projectIdSchema = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9.:-]*$/i, "must be a project ID or number, as the console shows it");
+const projectIdSchema = z.string().regex(PROJECT_ID, PROJECT_ID_WORDS);
 
 /** What every client of an HTTP service of Google's can be told about its connections. */
 export const connectionShape = {

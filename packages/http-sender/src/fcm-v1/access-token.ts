@@ -12,6 +12,7 @@ import {
   publish,
   timeLeftMs,
 } from "@cloud-messaging/core";
+import { PROJECT_ID_WORDS, projectIdProblem } from "./project-id.ts";
 
 /** An OAuth2 access token. A secret. */
 export interface AccessToken {
@@ -21,6 +22,8 @@ export interface AccessToken {
    * @defaultValue an hour from now
    */
   readonly expiresAt?: number;
+  /** Project that pays for what a user's own credentials do; sent as `x-goog-user-project`. */
+  readonly quotaProjectId?: string;
 }
 
 /** Gets access tokens from somewhere. Called when a new one is needed: what is got is kept until it is about to expire. */
@@ -35,6 +38,11 @@ export interface AccessTokenProvider {
   readonly projectId?: string | undefined;
   /** The same, where it takes asking. */
   findProjectId?(): Promise<string | undefined>;
+  /**
+   * How long a refusal for good is believed. Unit: milliseconds.
+   * @defaultValue 30000
+   */
+  readonly refusalLifeMs?: number;
   /** Frees what it holds. */
   close?(): Promise<void>;
 }
@@ -63,9 +71,10 @@ const EARLIEST_MS = 1e11;
  * @throws {AuthenticationError} it cannot be used; never holds the token.
  */
 export function checkedToken(given: unknown, source: string): AccessToken {
-  const { token, expiresAt } = (typeof given === "string" ? { token: given } : (given ?? {})) as {
+  const { token, expiresAt, quotaProjectId } = (typeof given === "string" ? { token: given } : (given ?? {})) as {
     token?: unknown;
     expiresAt?: unknown;
+    quotaProjectId?: unknown;
   };
   const trimmed = typeof token === "string" ? token.trim() : "";
   if (trimmed === "") {
@@ -74,16 +83,33 @@ export function checkedToken(given: unknown, source: string): AccessToken {
   if (!/^[\x21-\x7e]+$/.test(trimmed)) {
     throw new AuthenticationError(`${source} gave an access token with characters that cannot stand in a header`);
   }
-  if (expiresAt === undefined || expiresAt === null) return { token: trimmed };
+  if (quotaProjectId !== undefined && (typeof quotaProjectId !== "string" || projectIdProblem(quotaProjectId))) {
+    throw new AuthenticationError(`${source} gave a quotaProjectId that is none: it ${PROJECT_ID_WORDS}`);
+  }
+  const checked = quotaProjectId === undefined ? { token: trimmed } : { token: trimmed, quotaProjectId };
+  if (expiresAt === undefined || expiresAt === null) return checked;
   if (typeof expiresAt !== "number" || !Number.isFinite(expiresAt) || expiresAt < EARLIEST_MS) {
     throw new AuthenticationError(`${source} gave no usable end: expiresAt must be milliseconds since the epoch`);
   }
-  return { token: trimmed, expiresAt };
+  return { ...checked, expiresAt };
+}
+
+/** A token that can be sent. The same object for as long as it is the same token. */
+export interface GrantedToken {
+  readonly kind: "token";
+  readonly token: string;
+  readonly quotaProjectId?: string | undefined;
+}
+
+/** The headers that a token is sent in. Names and values in turn. */
+export function authorizationHeaders({ token, quotaProjectId }: GrantedToken): string[] {
+  const authorization = ["authorization", `Bearer ${token}`];
+  return quotaProjectId === undefined ? authorization : [...authorization, "x-goog-user-project", quotaProjectId];
 }
 
 /** A token, or why there is none: then nothing was sent. */
 export type AccessTokenResult =
-  | { readonly kind: "token"; readonly token: string }
+  | GrantedToken
   | {
       readonly kind: "failure";
       readonly code: ErrorCode;
@@ -146,7 +172,7 @@ const PAUSE_MS = 10_000;
 type FetchFailure = AccessTokenResult & { readonly kind: "failure" };
 
 interface Current {
-  readonly token: string;
+  readonly granted: GrantedToken;
   readonly renewAt: MonotonicInstant;
   readonly unusableAt: MonotonicInstant;
   /** The service has taken it at least once. */
@@ -182,18 +208,19 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
     const signal = AbortSignal.any([timeout.signal, closing.signal]);
     try {
       const given = await untilAborted(provider.fetchAccessToken({ signal }), signal);
-      const { token, expiresAt } = checkedToken(given, "the credential");
+      const { token, expiresAt, quotaProjectId } = checkedToken(given, "the credential");
       // a date only while it is read: from here on its life is a duration, which setting the clock does not change
       const lifeMs = Math.max(0, expiresAt === undefined ? DEFAULT_LIFE_MS : expiresAt - clock.now());
       const now = clock.monotonic();
+      const granted: GrantedToken = { kind: "token", token, quotaProjectId };
       current = {
-        token,
+        granted,
         renewAt: plusMs(now, lifeMs - Math.min(RENEW_EARLY_MS, lifeMs / 4)),
         unusableAt: plusMs(now, lifeMs - Math.min(UNUSABLE_MS, lifeMs / 10)),
-        proven: current?.token === token && current.proven,
+        proven: current?.granted.token === token && current.proven,
       };
       lastFailure = undefined;
-      return { kind: "token", token };
+      return granted;
     } catch (error) {
       return failed(error, timeout.signal.aborted);
     } finally {
@@ -207,7 +234,9 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
     noRenewalBefore = plusMs(now, PAUSE_MS);
     const { retryAfterMs = FAILURE_MS } = result;
     const believedMs =
-      error instanceof AuthenticationError ? REFUSAL_MS : Math.min(Math.max(retryAfterMs, FAILURE_MS), MAX_FAILURE_MS);
+      error instanceof AuthenticationError
+        ? (provider.refusalLifeMs ?? REFUSAL_MS)
+        : Math.min(Math.max(retryAfterMs, FAILURE_MS), MAX_FAILURE_MS);
     lastFailure = { result, until: plusMs(now, believedMs), retryAt: plusMs(now, retryAfterMs) };
     publish("cloud-messaging:notice", () => ({
       transport,
@@ -224,7 +253,7 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
       if (current !== undefined && now < current.unusableAt) {
         // nobody waits for this one: the old token is good for a while yet
         if (now >= current.renewAt && now >= noRenewalBefore) void fetchOnce();
-        return { kind: "token", token: current.token };
+        return current.granted;
       }
       if (lastFailure !== undefined && now < lastFailure.until) {
         const { result, retryAt } = lastFailure;
@@ -235,10 +264,10 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
       return waitFor(fetchOnce(), wait, clock);
     },
     accepted(token) {
-      if (current?.token === token) current.proven = true;
+      if (current?.granted.token === token) current.proven = true;
     },
     refuse(token) {
-      if (current?.token !== token) return "replaced";
+      if (current?.granted.token !== token) return "replaced";
       // two refusals in a row are not about the token's age
       if (clock.monotonic() < noReplacementBefore) return current.proven ? "later" : "hopeless";
       noReplacementBefore = plusMs(clock.monotonic(), PAUSE_MS);

@@ -7,6 +7,7 @@ import {
   type RegistrationToken,
   type Target,
 } from "@cloud-messaging/core";
+import type { RecipientKind } from "./answer.ts";
 import { encodeAndroid, encodeAndroidV2 } from "./codec-android.ts";
 import { encodeApns } from "./codec-apns.ts";
 import { isEmpty, pick, priorityOf, shortened, WEB_ICON, withOwnHeaders } from "./codec-parts.ts";
@@ -61,6 +62,12 @@ export function addressesOf(target: Target): readonly FcmV1Address[] {
   if ("topic" in target) return [{ topic: target.topic }];
   if ("condition" in target) return [{ condition: target.condition }];
   return [{ token: target.notificationKey }];
+}
+
+/** The kind of recipient, for what an answer means. */
+export function recipientKindOf(target: Target): RecipientKind {
+  if ("topic" in target || "condition" in target) return "topic";
+  return "notificationKey" in target ? "group" : "device";
 }
 
 /** Where a registration is: the store puts an installation ID in the place of a token it supersedes. */

@@ -1,8 +1,12 @@
-import { AuthenticationError, InvalidOptionsError, type ServiceAccountKey } from "@cloud-messaging/core";
+import { InvalidOptionsError, type ServiceAccountKey } from "@cloud-messaging/core";
 import { type AccessToken, type AccessTokenProvider, checkedToken } from "./access-token.ts";
 import { createApplicationDefaultProvider } from "./application-default.ts";
-import { ProviderFile, providerFromFile, readJsonFile } from "./provider-file.ts";
-import { createServiceAccountProvider, parseServiceAccountKey, type ServiceAccountOptions } from "./service-account.ts";
+import { findJson } from "./credential-text.ts";
+import { projectIdProblem } from "./project-id.ts";
+import { ProviderFile, readCredentialFile, shownPath } from "./provider-file.ts";
+import { createProviderOfJson, createProviderOfText } from "./provider-of-text.ts";
+import type { ServiceAccountOptions } from "./service-account.ts";
+import type { FirebaseAdminServiceAccount } from "./service-account-key.ts";
 
 /** What firebase-admin calls a credential: one of its objects can be used here as it is. */
 export interface FirebaseAdminCredential {
@@ -11,7 +15,8 @@ export interface FirebaseAdminCredential {
 
 /**
  * Who is sending:
- * - the content of a service-account key file, as an object or as JSON text, or the path of one;
+ * - the content of a service-account key file, as an object (also in firebase-admin's spelling) or as text (JSON, or that in base64);
+ * - the path of such a file, or of one of another kind that gcloud writes; read again when what was in it is refused;
  * - `"application-default"`: what the environment offers (GOOGLE_APPLICATION_CREDENTIALS, gcloud, workload identity, Google Cloud);
  * - a function that gets an access token from anywhere else; it is called when a new one is needed;
  * - a credential of firebase-admin.
@@ -20,6 +25,7 @@ export interface FirebaseAdminCredential {
  */
 export type FcmCredential =
   | ServiceAccountKey
+  | FirebaseAdminServiceAccount
   | (string & {})
   | "application-default"
   | ((options: { readonly signal: AbortSignal }) => Promise<AccessToken | string>)
@@ -35,7 +41,7 @@ export function createAccessTokenProvider(
   options: ServiceAccountOptions,
 ): AccessTokenProvider {
   if (credential === "application-default") return createApplicationDefaultProvider(options);
-  if (typeof credential === "string") return createProviderOfText(credential, options);
+  if (typeof credential === "string") return createProviderOfOption(credential, options);
   if (typeof credential === "function") return createFunctionProvider(credential);
   if (typeof credential !== "object" || credential === null) {
     throw new InvalidOptionsError([
@@ -46,7 +52,7 @@ export function createAccessTokenProvider(
     ]);
   }
   if (isFirebaseAdminCredential(credential)) return createFirebaseAdminProvider(credential, options);
-  return createServiceAccountProvider(parseServiceAccountKey(credential), options);
+  return createProviderOfJson(credential, "the credentials", options);
 }
 
 function createFunctionProvider(
@@ -68,6 +74,8 @@ function createFirebaseAdminProvider(
   { clock }: ServiceAccountOptions,
 ): AccessTokenProvider {
   const { projectId } = credential as { projectId?: unknown };
+  const problem = typeof projectId === "string" ? projectIdProblem(projectId) : undefined;
+  if (problem !== undefined) throw new InvalidOptionsError([{ path: "credential.projectId", problem }]);
   return {
     ...(typeof projectId === "string" ? { projectId } : {}),
     async fetchAccessToken() {
@@ -81,49 +89,28 @@ function createFirebaseAdminProvider(
   };
 }
 
-/** The file is read when the first token is needed, and again until it could be. */
-function createKeyFileProvider(path: string, options: ServiceAccountOptions): AccessTokenProvider {
-  const file = new ProviderFile(async () => {
-    const json = await readJsonFile(path, KEY_FILE);
-    return providerFromFile(() => createServiceAccountProvider(parseServiceAccountKey(json), options), KEY_FILE);
-  });
-  return {
-    async fetchAccessToken(fetchOptions) {
-      const token = await file.fetchAccessToken(fetchOptions);
-      if (token === undefined) throw new AuthenticationError(`${KEY_FILE} holds no key`);
-      return token;
-    },
-    findProjectId: async () => (await file.load())?.projectId,
-    close: () => file.close(),
-  };
-}
-
-/** How the file is named: its path is not repeated, since what was given for a path may have been a key. */
-const KEY_FILE = "the file that `credential` names";
-
 /** Text that is a secret and no path: it must not be looked for as a file, and repeated in the error. */
-const SECRET_TEXT = /[\r\n]|PRIVATE KEY|^\s*AIza|^\s*AAAA[\w-]+:|^\s*ya29\./;
+const SECRET_TEXT = /[\r\n]|PRIVATE KEY|^\s*["']?(?:AIza|AAAA[\w-]+:|ya29\.|1\/\/0|eyJ)/;
 
-function createProviderOfText(credential: string, options: ServiceAccountOptions): AccessTokenProvider {
+/** The content of a key file, or the path of one, which is read when the first token is needed. */
+function createProviderOfOption(credential: string, options: ServiceAccountOptions): AccessTokenProvider {
   const refuse = (problem: string): never => {
     throw new InvalidOptionsError([{ path: "credential", problem }]);
   };
-  if (credential.trim() === "")
+  if (credential.trim() === "") {
     return refuse('is empty: give the path of a service-account key, or "application-default"');
-  if (credential.trimStart().startsWith("{")) {
-    let key: unknown;
-    try {
-      key = JSON.parse(credential);
-    } catch {
-      // without the cause: it quotes the text
-      return refuse("begins like the content of a service-account key file and is not JSON");
-    }
-    return createServiceAccountProvider(parseServiceAccountKey(key), options);
   }
+  const json = findJson(credential);
+  if (json === "damaged") return refuse("begins like the content of a service-account key file and is not JSON");
+  if (json !== undefined) return createProviderOfJson(json, "the credentials", options);
   if (SECRET_TEXT.test(credential)) {
     return refuse(
       "is a key or token and not the path of a service-account key: give the key file's path or its whole content; server keys are not accepted by FCM HTTP v1",
     );
   }
-  return createKeyFileProvider(credential, options);
+  return new ProviderFile(
+    () => readCredentialFile(credential, `the file ${shownPath(credential)} that \`credential\` names`),
+    ({ text = "", what }) => createProviderOfText(text, what, options),
+    options.clock,
+  );
 }

@@ -4,13 +4,14 @@ import { createFcmSender, createFcmV1Transport, type FcmCredential, type FcmSend
 
 describe("FCM v1", () => {
   it("is the same Sender and the same transport as everything else", () => {
-    expectTypeOf(createFcmSender).returns.toEqualTypeOf<Sender>();
-    expectTypeOf(createFcmV1Transport).returns.toEqualTypeOf<DownstreamTransport>();
+    expectTypeOf(createFcmSender).returns.toExtend<Sender>();
+    expectTypeOf(createFcmV1Transport).returns.toExtend<DownstreamTransport>();
     expectTypeOf(createFcmSender).toBeCallableWith();
   });
 
   it("takes every kind of credential, and nothing else", () => {
     expectTypeOf<{ client_email: string; private_key: string }>().toExtend<FcmCredential>();
+    expectTypeOf<{ clientEmail: string; privateKey: string }>().toExtend<FcmCredential>();
     expectTypeOf<"service-account.json">().toExtend<FcmCredential>();
     expectTypeOf<() => Promise<string>>().toExtend<FcmCredential>();
     expectTypeOf<() => Promise<{ token: string; expiresAt: number }>>().toExtend<FcmCredential>();

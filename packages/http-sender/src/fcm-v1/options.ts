@@ -1,3 +1,5 @@
+import type { DownstreamTransport } from "@cloud-messaging/core";
+import type { CredentialCheck } from "../credential-check.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
 import type { FcmCredential } from "./credential.ts";
 import type { QuotaOptions } from "./quota.ts";
@@ -8,6 +10,15 @@ export interface FcmNotice {
   readonly field: string;
   /** What to use instead. */
   readonly detail: string;
+}
+
+/** FCM HTTP v1: one attempt per call. */
+export interface FcmV1Transport extends DownstreamTransport {
+  /**
+   * Checks the credentials with one request: gets an access token, and asks the service to validate a message to a token that cannot
+   * exist. Sends nothing to anybody. Throws only for wrong options.
+   */
+  verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
 }
 
 /** How to reach FCM HTTP v1. */

@@ -6,8 +6,9 @@ import {
   onAbort,
   timeLeftMs,
 } from "@cloud-messaging/core";
-import type { AccessTokenProvider } from "./access-token.ts";
+import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 import type { NotSent } from "./outcome.ts";
+import { projectIdProblem, projectOfEnvironment } from "./project-id.ts";
 
 /** What a lookup needs. */
 export interface ProjectLookupOptions {
@@ -15,11 +16,6 @@ export interface ProjectLookupOptions {
   readonly clock: Clock;
   /** One send waits so long at most. Unit: milliseconds. */
   readonly timeoutMs: number;
-}
-
-/** The project that the environment names. */
-export function projectOfEnvironment(): string | undefined {
-  return process.env["GOOGLE_CLOUD_PROJECT"] || process.env["GCLOUD_PROJECT"] || undefined;
 }
 
 /** Asks a credential which project it belongs to: once for however many sends wait, each as long as it wants to. */
@@ -82,8 +78,11 @@ export class ProjectLookup {
     let detail = "the credential does not say which project it belongs to: give projectId, or set GOOGLE_CLOUD_PROJECT";
     try {
       const projectId = (await this.#options.provider.findProjectId?.()) || projectOfEnvironment();
-      if (projectId !== undefined) return projectId;
+      const problem = projectIdProblem(projectId);
+      if (projectId !== undefined && problem === undefined) return projectId;
+      if (problem !== undefined) detail = `the project ID of the credential ${problem}`;
     } catch (error) {
+      if (error instanceof AccessTokenUnavailableError) return { code: error.code, detail: error.message };
       if (isErrorLike(error)) detail = error.message;
     }
     return { code: "authentication-failed", detail };

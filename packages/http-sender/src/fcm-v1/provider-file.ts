@@ -1,26 +1,94 @@
 import { readFile } from "node:fs/promises";
-import { AuthenticationError, CloudMessagingError } from "@cloud-messaging/core";
+import {
+  AuthenticationError,
+  type Clock,
+  elapsedMs,
+  InvalidOptionsError,
+  type MonotonicInstant,
+} from "@cloud-messaging/core";
 import type { AccessToken, AccessTokenProvider } from "./access-token.ts";
+import { decodeText } from "./credential-text.ts";
+
+/** What a file of credentials was found to hold. */
+export interface FoundFile {
+  /** The file in words, for errors. */
+  readonly what: string;
+  /** `undefined` where there is no file, and something else stands in for it. */
+  readonly text: string | undefined;
+}
+
+interface Loaded extends FoundFile {
+  readonly provider: AccessTokenProvider;
+}
+
+/** The same text is not tried again for so long after it was refused. Unit: milliseconds. */
+const REFUSED_TEXT_MS = 30_000;
 
 /**
- * A provider that is made from a file: read when it is first needed, again until it can be, and again after the service refused what
- * was in it, since keys are changed by putting a new file in the old one's place.
+ * A provider that is made from a file: read when it is first needed, and again when what was in it is refused, since keys are changed by
+ * putting a new file in the old one's place. What the file holds by then is tried within the same fetch.
  */
-export class ProviderFile {
-  readonly #read: () => Promise<AccessTokenProvider | undefined>;
-  #loading: Promise<AccessTokenProvider | undefined> | undefined;
-  #loaded: AccessTokenProvider | undefined;
+export class ProviderFile implements AccessTokenProvider {
+  /** Looking at the file costs little, and it may have been put right. */
+  readonly refusalLifeMs = 1_000;
+  readonly #read: () => Promise<FoundFile>;
+  readonly #make: (found: FoundFile) => AccessTokenProvider;
+  readonly #clock: Clock;
+  #loading: Promise<Loaded> | undefined;
+  #loaded: Loaded | undefined;
+  #refused:
+    | { readonly text: string | undefined; readonly error: AuthenticationError; readonly at: MonotonicInstant }
+    | undefined;
 
-  constructor(read: () => Promise<AccessTokenProvider | undefined>) {
+  constructor(read: () => Promise<FoundFile>, make: (found: FoundFile) => AccessTokenProvider, clock: Clock) {
     this.#read = read;
+    this.#make = make;
+    this.#clock = clock;
   }
 
-  /** The provider; `undefined` where the file holds none of our kind. */
-  load(): Promise<AccessTokenProvider | undefined> {
-    this.#loading ??= this.#read().then(
-      (provider) => {
-        this.#loaded = provider;
-        return provider;
+  async fetchAccessToken(options: { readonly signal: AbortSignal }): Promise<AccessToken> {
+    const known = this.#loaded;
+    try {
+      return await this.#fetchWith(known ?? (await this.#load()), options);
+    } catch (error) {
+      // what was read just now is what the file holds
+      if (known === undefined || !(error instanceof AuthenticationError)) throw error;
+    }
+    return await this.#fetchWith(await this.#load(), options);
+  }
+
+  async findProjectId(): Promise<string | undefined> {
+    const { provider } = await this.#load();
+    return provider.projectId ?? (await provider.findProjectId?.());
+  }
+
+  /** Waits for no reading: what is still being read holds nothing yet. */
+  async close(): Promise<void> {
+    await this.#loaded?.provider.close?.();
+  }
+
+  async #fetchWith(loaded: Loaded, options: { readonly signal: AbortSignal }): Promise<AccessToken> {
+    try {
+      return await loaded.provider.fetchAccessToken(options);
+    } catch (error) {
+      if (error instanceof AuthenticationError) {
+        this.#refused = { text: loaded.text, error, at: this.#clock.monotonic() };
+        if (this.#loaded === loaded) {
+          this.#loaded = undefined;
+          this.#loading = undefined;
+        }
+        await loaded.provider.close?.();
+      }
+      throw error;
+    }
+  }
+
+  /** @throws {AuthenticationError} it cannot be read, holds no credentials, or still what was refused a moment ago. */
+  #load(): Promise<Loaded> {
+    this.#loading ??= this.#readAndMake().then(
+      (loaded) => {
+        this.#loaded = loaded;
+        return loaded;
       },
       (error: unknown) => {
         this.#loading = undefined;
@@ -30,59 +98,44 @@ export class ProviderFile {
     return this.#loading;
   }
 
-  /** `undefined` where there is no provider. */
-  async fetchAccessToken(options: { readonly signal: AbortSignal }): Promise<AccessToken | undefined> {
-    const provider = await this.load();
-    try {
-      return await provider?.fetchAccessToken(options);
-    } catch (error) {
-      if (error instanceof AuthenticationError) await this.#forget(provider);
-      throw error;
+  async #readAndMake(): Promise<Loaded> {
+    const found = await this.#read();
+    const refused = this.#refused;
+    if (refused !== undefined && refused.text === found.text) {
+      if (elapsedMs(this.#clock, refused.at) < REFUSED_TEXT_MS) throw refused.error;
     }
-  }
-
-  /** Waits for no reading: what is still being read holds nothing yet. */
-  async close(): Promise<void> {
-    await this.#loaded?.close?.();
-  }
-
-  async #forget(provider: AccessTokenProvider | undefined): Promise<void> {
-    if (this.#loaded !== provider) return;
-    this.#loaded = undefined;
-    this.#loading = undefined;
-    await provider?.close?.();
+    try {
+      return { ...found, provider: this.#make(found) };
+    } catch (error) {
+      if (!(error instanceof InvalidOptionsError)) throw error;
+      const problems = error.problems.map(({ path, problem }) => `${path}: ${problem}`).join("; ");
+      throw new AuthenticationError(`${found.what} cannot be used: ${problems}`);
+    }
   }
 }
 
 /**
- * The JSON in a file of credentials.
+ * The text of a file of credentials.
  *
- * @param what The file in words. Its path is not told: what was given for a path may have been a secret.
- * @throws {AuthenticationError} it cannot be read, or is not JSON.
+ * @param what The file in words.
+ * @throws {AuthenticationError} it cannot be read.
  */
-export async function readJsonFile(path: string, what: string): Promise<unknown> {
-  let text: string;
+export async function readCredentialFile(path: string, what: string): Promise<FoundFile> {
   try {
-    text = await readFile(path, "utf8");
+    return { what, text: decodeText(await readFile(path)) };
   } catch (error) {
-    throw new AuthenticationError(
-      `${what} cannot be read (${(error as NodeJS.ErrnoException).code ?? "no reason given"})`,
-    );
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    // without the cause: it quotes what it could not read
-    throw new AuthenticationError(`${what} is not JSON`);
+    const { code = "no reason given" } = error as NodeJS.ErrnoException;
+    throw new AuthenticationError(`${what} cannot be read (${code})`);
   }
 }
 
-/** Makes a provider of what a file holds, with its errors told as the file's. */
-export function providerFromFile(make: () => AccessTokenProvider, what: string): AccessTokenProvider {
-  try {
-    return make();
-  } catch (error) {
-    if (!(error instanceof CloudMessagingError)) throw error;
-    throw new AuthenticationError(`${what} is no good: ${error.message}`);
-  }
+/** Absolute or with a file's extension, and without a part that could be a key. */
+const CERTAINLY_A_PATH =
+  /^(?=~?\.{0,2}[\\/]|[A-Za-z]:[\\/]|.*\.\w{1,8}$)(?:[\w .@:~()-]{0,39}[\\/])*[\w .@:~()-]{1,64}$/;
+
+/** A path as it may be shown: what was given for one may have been a secret. */
+export function shownPath(path: string): string {
+  return CERTAINLY_A_PATH.test(path)
+    ? path
+    : `(a name of ${path.length} characters, not shown since it may be a secret)`;
 }

@@ -1,16 +1,12 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
 import {
   AuthenticationError,
   type Clock,
-  InvalidOptionsError,
   JWT_BEARER_GRANT,
   MESSAGING_SCOPE,
   OAuthErrorResponseSchema,
   OAuthTokenResponseSchema,
-  readInput,
   readRetryAfter,
   type ServiceAccountKey,
-  ServiceAccountKeySchema,
   serviceText,
 } from "@cloud-messaging/core";
 import { SignJWT } from "jose";
@@ -18,6 +14,7 @@ import { parseEndpoint } from "../endpoint.ts";
 import { createHttpClient } from "../http.ts";
 import type { HttpAnswer, TlsOptions } from "../http-client.ts";
 import { type AccessToken, type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
+import { readPrivateKey } from "./private-key.ts";
 
 /** Where Google exchanges grants. Source: docs/protocol/fcm-v1.md#authentication */
 const GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token";
@@ -34,22 +31,6 @@ export interface ServiceAccountOptions {
   readonly tls?: TlsOptions | undefined;
   readonly proxy?: string | false | undefined;
   readonly allowInsecure?: boolean | undefined;
-}
-
-/**
- * Checks a service-account key as it stands in its file.
- *
- * @throws {InvalidOptionsError} naming the field; never holds any of the key.
- */
-export function parseServiceAccountKey(input: unknown): ServiceAccountKey {
-  const wording = { name: "a field of a service-account key", path: ["credential"] };
-  const reading = readInput(ServiceAccountKeySchema, input, wording);
-  if ("value" in reading) return reading.value;
-  const problems = reading.problems.map(({ path, problem }) => ({
-    path,
-    problem: `${problem}; a service-account key is the JSON file from the console, with client_email and private_key`,
-  }));
-  throw new InvalidOptionsError(problems);
 }
 
 /**
@@ -123,21 +104,6 @@ export function createServiceAccountProvider(
     },
     close: () => http.close(),
   };
-}
-
-function readPrivateKey(pem: string): KeyObject {
-  try {
-    // a key that went through an environment variable often has its line ends spelled out
-    return createPrivateKey(pem.replaceAll("\\n", "\n"));
-  } catch {
-    // without the cause: it could hold a part of the key
-    throw new InvalidOptionsError([
-      {
-        path: "credential.private_key",
-        problem: "cannot be read: it must be a private key in PEM, line ends included",
-      },
-    ]);
-  }
 }
 
 function readToken(answer: HttpAnswer, now: number): AccessToken {

@@ -1,9 +1,7 @@
 import {
   type AttemptOptions,
-  type BackoffPolicy,
   type Clock,
   type DownstreamMessage,
-  type DownstreamTransport,
   elapsedMs,
   eventChannel,
   failureOutcome,
@@ -15,20 +13,27 @@ import {
   SENDER_OPTION_NAMES,
   type SendReport,
   systemClock,
-  type Target,
 } from "@cloud-messaging/core";
+import { checkCallOptions } from "../call-options.ts";
+import type { CredentialCheck } from "../credential-check.ts";
 import { atEmulator, emulatorTokens } from "../emulator-environment.ts";
 import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient } from "../http.ts";
 import type { HttpAnswer, HttpClient, HttpResult } from "../http-client.ts";
 import { createHttp2Client } from "../http2.ts";
 import { fcmV1OptionsSchema } from "../options-schema.ts";
-import { type AccessTokenProvider, type AccessTokenSource, createAccessTokenSource } from "./access-token.ts";
-import type { RecipientKind } from "./answer.ts";
-import { addressesOf, createFcmV1Encoder, type FcmV1Address } from "./codec.ts";
+import {
+  type AccessTokenProvider,
+  type AccessTokenSource,
+  authorizationHeaders,
+  createAccessTokenSource,
+  type GrantedToken,
+} from "./access-token.ts";
+import { addressesOf, createFcmV1Encoder, type FcmV1Address, recipientKindOf } from "./codec.ts";
 import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
+import { CREDENTIAL_PROBE, readProbe } from "./credential-probe.ts";
 import { createNotices } from "./notices.ts";
-import type { FcmV1TransportOptions } from "./options.ts";
+import type { FcmV1Transport, FcmV1TransportOptions } from "./options.ts";
 import { hasOtherFault } from "./other-faults.ts";
 import {
   isOverload,
@@ -42,22 +47,10 @@ import {
   tooSoon,
   WITHOUT_QUOTA,
 } from "./outcome.ts";
-import { ProjectLookup, projectOfEnvironment } from "./project.ts";
+import { ProjectLookup } from "./project.ts";
+import { projectOfEnvironment } from "./project-id.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
-
-/**
- * How FCM wants to be retried: not before 10 s, then later and later; a minute after 429 without Retry-After; at most ten minutes in all.
- *
- * Source: docs/protocol/fcm-v1.md#retries
- */
-export const FCM_V1_RETRY_POLICY: BackoffPolicy = {
-  minMs: 10_000,
-  initialMs: 10_000,
-  maxMs: 60_000,
-  rateLimitedMinMs: 60_000,
-  maxAttempts: Number.POSITIVE_INFINITY,
-  totalMs: 600_000,
-};
+import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
 
 /** Over HTTP/1.1 each is a connection: 256 carry 3,000 messages a second at 75 ms. Source: docs/protocol/fcm-v1.md#http-versions */
 const DEFAULT_REQUESTS = { "2": 500, "1.1": 256 } as const;
@@ -77,7 +70,7 @@ const MAX_BATCHES = 1_000;
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
-export function createFcmV1Transport(options: FcmV1TransportOptions = {}): DownstreamTransport {
+export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1Transport {
   const emulator = atEmulator(options, "", NAME);
   const settings = readOptions(
     fcmV1OptionsSchema,
@@ -182,7 +175,7 @@ interface Project {
   readonly quota: Quota | undefined;
 }
 
-class FcmV1 implements DownstreamTransport {
+class FcmV1 implements FcmV1Transport {
   readonly name = NAME;
   readonly retryPolicy = FCM_V1_RETRY_POLICY;
   readonly preferredBatchSize = BATCH_SIZE;
@@ -190,7 +183,7 @@ class FcmV1 implements DownstreamTransport {
   readonly closeTimeoutMs: number;
   readonly #parts: Parts;
   #project: Project | undefined;
-  #header: { readonly token: string; readonly headers: readonly string[] } | undefined;
+  #header: { readonly granted: GrantedToken; readonly headers: readonly string[] } | undefined;
   #pending = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -208,25 +201,44 @@ class FcmV1 implements DownstreamTransport {
 
   async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
-    if (this.#closing !== undefined) return closedReport(recipients);
     this.#parts.notice(message);
-    this.#pending++;
-    try {
-      const project = this.#project ?? (await this.#findProject(options));
-      if ("code" in project) {
-        return { outcomes: recipients.map((recipient) => failureOutcome(project.code, { recipient, ...project })) };
-      }
+    const outcomes = await this.#attempt(recipients, options, async (project) => {
       const encoder = createFcmV1Encoder(message, () => this.#parts.clock.now());
       const addresses = addressesOf(message.target);
-      const kind = kindOf(message.target);
+      const kind = recipientKindOf(message.target);
       const requestTo = (position: number): RequestFacts => ({
         recipient: recipients[position] as string,
         kind,
         hasOtherFault: () => hasOtherFault(message),
         body: () => encoder.bodyFor(addresses[position] as FcmV1Address),
       });
-      if (recipients.length === 1) return { outcomes: [await this.#sendOne(project, requestTo(0), options)] };
-      return { outcomes: await this.#sendAll(project, recipients.length, requestTo, options) };
+      if (recipients.length === 1) return [await this.#sendOne(project, requestTo(0), options)];
+      return this.#sendAll(project, recipients.length, requestTo, options);
+    });
+    return { outcomes };
+  }
+
+  async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
+    checkCallOptions(options);
+    const outcomes = await this.#attempt([CREDENTIAL_PROBE.recipient], options, async (project) => [
+      await this.#sendOne(project, CREDENTIAL_PROBE, options),
+    ]);
+    return readProbe(outcomes[0] as RecipientOutcome);
+  }
+
+  /** Everything that `close()` waits for. */
+  async #attempt(
+    recipients: readonly string[],
+    options: AttemptOptions,
+    run: (project: Project) => Promise<RecipientOutcome[]>,
+  ): Promise<RecipientOutcome[]> {
+    const allFail = (failure: NotSent): RecipientOutcome[] =>
+      recipients.map((recipient) => failureOutcome(failure.code, { recipient, ...failure }));
+    if (this.#closing !== undefined) return allFail(CLOSED);
+    this.#pending++;
+    try {
+      const project = this.#project ?? (await this.#findProject(options));
+      return await ("code" in project ? allFail(project) : run(project));
     } finally {
       this.#pending--;
       if (this.#pending === 0) this.#onIdle?.();
@@ -308,7 +320,7 @@ class FcmV1 implements DownstreamTransport {
     const got = tokens.get(options);
     const first = got instanceof Promise ? await got : got;
     if (first.kind === "failure") return notSent(request, first);
-    const result = await this.#post(project, request, first.token, options);
+    const result = await this.#post(project, request, first, options);
     const outcome = readResult(result, request, first.token, clock.now());
     if (outcome !== TOKEN_REFUSED) {
       if (isPastAuthentication(result)) tokens.accepted(first.token);
@@ -322,7 +334,7 @@ class FcmV1 implements DownstreamTransport {
     if (second.kind === "failure") return notSent(request, second);
     // a source of tokens that has no other one
     if (second.token === first.token) return refusedToken(result as HttpAnswer, request, first.token);
-    const again = await this.#post(project, request, second.token, options);
+    const again = await this.#post(project, request, second, options);
     const final = readResult(again, request, second.token, clock.now());
     if (final === TOKEN_REFUSED) return refusedToken(again as HttpAnswer, request, second.token);
     if (isPastAuthentication(again)) tokens.accepted(second.token);
@@ -332,13 +344,13 @@ class FcmV1 implements DownstreamTransport {
   #post(
     project: Project,
     { body }: RequestFacts,
-    token: string,
+    granted: GrantedToken,
     { signal, deadline }: AttemptOptions,
   ): Promise<HttpResult> {
-    if (this.#header?.token !== token) {
+    if (this.#header?.granted !== granted) {
       this.#header = {
-        token,
-        headers: ["content-type", "application/json; charset=utf-8", "authorization", `Bearer ${token}`],
+        granted,
+        headers: ["content-type", "application/json; charset=utf-8", ...authorizationHeaders(granted)],
       };
     }
     const sent = this.#parts.http.request({
@@ -368,15 +380,4 @@ class FcmV1 implements DownstreamTransport {
 }
 
 const ABORTED: NotSent = { code: "aborted", detail: "the signal was aborted" };
-
-function kindOf(target: Target): RecipientKind {
-  if ("topic" in target || "condition" in target) return "topic";
-  return "notificationKey" in target ? "group" : "device";
-}
-
-function closedReport(recipients: readonly string[]): SendReport {
-  const outcomes = recipients.map((recipient) =>
-    failureOutcome("closed", { recipient, detail: "the sender is closed" }),
-  );
-  return { outcomes };
-}
+const CLOSED: NotSent = { code: "closed", detail: "the sender is closed" };

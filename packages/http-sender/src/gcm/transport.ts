@@ -4,7 +4,6 @@ import {
   type Clock,
   type DownstreamMessage,
   type DownstreamTransport,
-  type ErrorCode,
   elapsedMs,
   InvalidMessageError,
   publish,
@@ -20,6 +19,7 @@ import {
 } from "@cloud-messaging/core";
 import { mapParts } from "../batches.ts";
 import { checkCallOptions } from "../call-options.ts";
+import { type CredentialCheck, failedCheck } from "../credential-check.ts";
 import { atEmulator } from "../emulator-environment.ts";
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http.ts";
@@ -112,19 +112,11 @@ export interface GcmHttpTransportOptions extends ConnectionOptions {
   readonly maxRequestsPerSend?: number;
 }
 
-/** What the cheap check of a key found. */
-export type CredentialCheck =
-  | { readonly kind: "valid" }
-  /** Refused: 401 or 403. */
-  | { readonly kind: "invalid"; readonly code: ErrorCode; readonly detail: string }
-  /** Not found out: no answer, an answer of another kind. */
-  | { readonly kind: "unknown"; readonly code: ErrorCode; readonly detail: string };
-
 /** The GCM HTTP connection server: one attempt per call. */
 export interface GcmHttpTransport extends DownstreamTransport {
   /**
-   * Asks the service whether it takes the key, by the documented cheap way: a message to a token that cannot exist. Sends nothing
-   * to anybody. An answer that does not speak of that token, as this service does, is `unknown`: a proxy or a log-in page gave it.
+   * Asks the service whether it takes the key, by the documented cheap way: a message to a token that cannot exist, with `dry_run`.
+   * Sends nothing to anybody. An answer that does not speak of that token, as this service does, is `unknown`: a proxy or a log-in page gave it.
    *
    * @throws {InvalidOptionsError} `signal` is no AbortSignal.
    */
@@ -254,19 +246,17 @@ class GcmHttp implements GcmHttpTransport {
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
     checkCallOptions(options);
-    const body = this.#format === "json" ? '{"registration_ids":["ABC"]}' : "registration_id=ABC";
+    const body =
+      this.#format === "json" ? '{"registration_ids":["ABC"],"dry_run":true}' : "registration_id=ABC&dry_run=1";
     const result = await this.#post(body, options);
     const recipients = ["ABC"];
     const [outcome] = this.#read(result, { token: "ABC" as RegistrationToken }, recipients);
     if (result.kind === "answer" && result.status === 200 && outcome?.kind !== "ambiguous") {
       if (this.#format === "plain-text" || hasResults(result.body)) return { kind: "valid" };
-      return { kind: "unknown", code: "invalid-response", detail: "the answer is JSON, and says nothing of the token" };
+      return failedCheck("invalid-response", "the answer is JSON, and says nothing of the token");
     }
     const code = outcome !== undefined && "code" in outcome ? outcome.code : "invalid-response";
-    const detail = (outcome !== undefined && "detail" in outcome ? outcome.detail : undefined) ?? code;
-    return code === "authentication-failed" || code === "permission-denied"
-      ? { kind: "invalid", code, detail }
-      : { kind: "unknown", code, detail };
+    return failedCheck(code, outcome !== undefined && "detail" in outcome ? outcome.detail : undefined);
   }
 
   close(): Promise<void> {

@@ -3,6 +3,7 @@ import {
   type AccessTokenResult,
   type AccessTokenSource,
   type AccessTokenWait,
+  authorizationHeaders,
   createAccessTokenSource,
 } from "../fcm-v1/access-token.ts";
 import { createAccessTokenProvider, type FcmCredential } from "../fcm-v1/credential.ts";
@@ -93,7 +94,7 @@ function oauth(options: AuthorizationOptions): Authorization {
       const { token } = result;
       return {
         kind: "headers",
-        headers: ["authorization", `Bearer ${token}`, ...bearerHeaders],
+        headers: [...authorizationHeaders(result), ...bearerHeaders],
         secret: token,
         refuse: () => tokens.refuse(token) === "replaced",
       };

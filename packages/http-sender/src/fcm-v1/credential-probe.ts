@@ -1,0 +1,24 @@
+import type { RecipientOutcome } from "@cloud-messaging/core";
+import { type CredentialCheck, failedCheck } from "../credential-check.ts";
+import type { RequestFacts } from "./outcome.ts";
+
+/** A message that can reach nobody: to a token that cannot exist, and only to be validated. */
+export const CREDENTIAL_PROBE: RequestFacts = {
+  recipient: "ABC",
+  kind: "device",
+  hasOtherFault: () => false,
+  body: () => '{"message":{"token":"ABC"},"validate_only":true}',
+};
+
+/**
+ * What the answer to the probe says of the credentials: a service that judges the message has taken them.
+ *
+ * Source: docs/protocol/fcm-v1.md#authentication
+ */
+export function readProbe(outcome: RecipientOutcome): CredentialCheck {
+  if (outcome.kind === "accepted" || outcome.kind === "unregistered") return { kind: "valid" };
+  const detail = "detail" in outcome ? outcome.detail : undefined;
+  // FCM names what is wrong; a 400 without a name may be a proxy's
+  if (outcome.code === "invalid-argument" && outcome.service?.error === "INVALID_ARGUMENT") return { kind: "valid" };
+  return failedCheck(outcome.code, detail ?? outcome.service?.description);
+}
