@@ -1,7 +1,8 @@
+import { execFileSync } from "node:child_process";
 import * as util from "node:util";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
 import { describe, expect, it } from "vitest";
-import { caFile, describeWith, type ForeignProgram, start, startRedirected } from "./foreign-program.ts";
+import { caFile, describeWith, type ForeignProgram, start, startRedirected, temporaryFile } from "./foreign-program.ts";
 
 /** What any CCS client goes through: in, a message acked and one refused, a receipt, an upstream message acked, and out. */
 async function goThrough(startProgram: (emulator: Emulator, token: string) => ForeignProgram): Promise<void> {
@@ -47,6 +48,53 @@ describe.skipIf(isNullOrUndefined === undefined)("node-xcs, unmodified, through 
   it("logs in, sends, is acked and nacked, acks a receipt and an upstream message", () =>
     goThrough((emulator, token) => startRedirected(emulator, "node-xcs.cjs", [token])));
 });
+
+/** Builds a program of `programs/` for as long as the tests run; its path. */
+function built(
+  command: string,
+  args: (output: string) => readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): string {
+  const output = temporaryFile("program", "");
+  execFileSync(command, args(output), { cwd: import.meta.dirname, env: { ...process.env, ...env }, stdio: "pipe" });
+  return output;
+}
+
+/** The same for a program that is given the emulator's address. */
+function goThroughByAddress(program: () => string): () => Promise<void> {
+  return () =>
+    goThrough((emulator, token) => {
+      const { host, port } = emulator.ccsOptions();
+      return start(program(), [host, String(port), caFile(emulator), token]);
+    });
+}
+
+describeWith("libstrophe-dev", ["gcc", "-include", "strophe.h", "-E", "-x", "c", "/dev/null"], "libstrophe (C)", () => {
+  it(
+    "logs in, sends, is acked and nacked, acks a receipt and an upstream message",
+    goThroughByAddress(() => built("gcc", (output) => ["-o", output, "programs/strophe_client.c", "-lstrophe"])),
+  );
+});
+
+// Debian's packages of Go programs' sources, outside of any module
+const GO_ENVIRONMENT = { GO111MODULE: "off", GOPATH: "/usr/share/gocode", GOFLAGS: "" };
+
+describeWith(
+  "golang-github-mattn-go-xmpp-dev",
+  ["env", "GO111MODULE=off", "GOPATH=/usr/share/gocode", "go", "list", "github.com/mattn/go-xmpp"],
+  "go-xmpp, as go-gcm uses it (Go)",
+  () => {
+    it(
+      "logs in, sends, is acked and nacked, acks a receipt and an upstream message",
+      goThroughByAddress(() =>
+        built("go", (output) => ["build", "-o", output, "programs/go_xmpp_client.go"], {
+          ...GO_ENVIRONMENT,
+          GOCACHE: temporaryFile("cache", "").replace(/cache$/, "go"),
+        }),
+      ),
+    );
+  },
+);
 
 // Debian's own Python: another one on the path does not see Debian's packages
 const PYTHON = "/usr/bin/python3";

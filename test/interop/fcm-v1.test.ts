@@ -19,6 +19,8 @@ async function callFirebase(
 }
 
 describe.each([
+  ["firebase-admin-11", "11.11.1", 18],
+  ["firebase-admin-12", "12.7.0", 18],
   ["firebase-admin", "13.10.0", 18],
   ["firebase-admin-14", "14.5.1", 22],
 ])("%s (%s), unmodified, through the redirect", (library, _version, fromNode) => {
@@ -49,7 +51,7 @@ describe.each([
   );
 
   it.runIf(node !== undefined || process.env["CI"] !== undefined)(
-    "sends lists over HTTP/2, with one result per message",
+    "sends lists, with one result per message",
     async () => {
       await using emulator = await startEmulator();
       const [one, two, gone] = [emulator.createDevice(), emulator.createDevice(), emulator.createDevice()];

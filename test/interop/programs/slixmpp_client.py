@@ -16,7 +16,6 @@ class Ccs(slixmpp.ClientXMPP):
     def __init__(self):
         super().__init__("1234567890@gcm.googleapis.com", "AIza-EXAMPLE")
         self.ca_certs = ca_file
-        self.credentials["username"] = "1234567890@gcm.googleapis.com"  # CCS wants all of it, XMPP only the name
         self["feature_mechanisms"].unencrypted_plain = True
         self.add_event_handler("session_start", self.start)
         self.add_event_handler("disconnected", lambda _: self.loop.stop())
