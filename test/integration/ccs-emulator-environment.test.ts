@@ -39,7 +39,9 @@ describe("the environment that names an emulator", () => {
     await using client = createCcsClient(credentials);
     await client.ready();
     expect(server.connections).toHaveLength(1);
-    expect(said.seen).toEqual([expect.stringMatching(new RegExp(`^emulator: ${CCS} .* 127.0.0.1:${server.port}$`))]);
+    expect(said.seen).toEqual([
+      expect.stringMatching(new RegExp(`^emulator: ${CCS} .* 127.0.0.1:${server.port}, and no credentials$`)),
+    ]);
   });
 
   it("needs no CA file where the option ca is given, and knows the CCS port of the host that is named", async () => {
@@ -48,7 +50,7 @@ describe("the environment that names an emulator", () => {
     using said = notices();
     const transport = createCcsTransport({ ...credentials, ca: server.ca, connectTimeoutMs: 1 });
     await transport.close();
-    expect(said.seen).toEqual([expect.stringMatching(/ \[::1\]:5235$/)]);
+    expect(said.seen).toEqual([expect.stringMatching(/ \[::1\]:5235, and no credentials$/)]);
   });
 
   it.each(["nonsense", "host", "http://127.0.0.1:1", "a b:1", "host:0", "host:65536", "[zz]:1"])(

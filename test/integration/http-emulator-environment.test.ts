@@ -1,5 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { subscribe } from "@cloud-messaging/core";
@@ -33,6 +35,57 @@ describe("CLOUD_MESSAGING_EMULATOR_HOST", () => {
     expect(new Set(notices)).toEqual(
       new Set(["gcm-http emulator", "fcm-v1 emulator", "topics emulator", "device-groups emulator"]),
     );
+  });
+
+  it.each([
+    ["a placeholder", undefined, "emulator"],
+    ["the key that the emulator asks for", "emulator-key", "emulator-key"],
+  ])("sends %s and no real credential, and fetches none, for every client", async (_name, key, sent) => {
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.headers.authorization ?? "none");
+      request.resume();
+      response.end('{"results":[{"message_id":"1"}],"name":"n","notification_key":"k"}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", `127.0.0.1:${(server.address() as AddressInfo).port}`);
+    vi.stubEnv("CLOUD_MESSAGING_EMULATOR_KEY", key);
+    let fetched = 0;
+    const credential = async () => {
+      fetched++;
+      return "ya29.REAL";
+    };
+    const account = { client_email: "a@b", private_key: "REAL", project_id: "p", token_uri: "https://127.0.0.1:1/" };
+    const once = { retry: false } as const;
+    const senders = [
+      createHttpSender({ apiKey: "AIzaREAL", ...once }),
+      createFcmSender({ credential, projectId: "p", ...once }),
+      createFcmSender({ credential: account, httpVersion: "1.1", ...once }),
+      createFcmSender({ credential: "/nonexistent/key.json", ...once }),
+      createFcmSender({ credential: undefined as never, ...once }),
+    ];
+    for (const sender of senders) {
+      const { outcomes } = await sender.send({ target: { token: "t" } });
+      expect(outcomes[0]?.kind).toBe("accepted");
+      await sender.close();
+    }
+    const managers = [
+      createTopics({ backend: "instance-id", apiKey: "AIzaREAL", ...once }),
+      createTopics({ backend: "instance-id", credential, ...once }),
+      createTopics({ backend: "topic-subscriptions", credential: account, ...once }),
+    ];
+    for (const topics of managers) {
+      await topics.subscribe("news", ["t"]);
+      await topics.close();
+    }
+    for (const who of [{ apiKey: "AIzaREAL" }, { credential }]) {
+      await using groups = createDeviceGroups({ senderId: "1", ...who, ...once });
+      expect((await groups.create("n", ["t"])).kind).toBe("ok");
+    }
+    await new Promise((resolve) => server.close(resolve));
+    expect(seen).toHaveLength(10);
+    expect(new Set(seen)).toEqual(new Set([`key=${sent}`, `Bearer ${sent}`]));
+    expect(fetched).toBe(0);
   });
 
   it("changes nothing for a sender that was given an endpoint", async () => {

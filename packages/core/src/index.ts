@@ -18,6 +18,7 @@ export {
 // sending
 export { createSender } from "./create-sender.ts";
 export { codeOfError, describeError, isErrorLike, nameOfError } from "./describe-error.ts";
+export { type EmulatorAddress, type EmulatorProcess, findEmulator, readEmulatorCa } from "./emulator-environment.ts";
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -46,6 +47,7 @@ export {
   TooManyWaitingError,
 } from "./errors.ts";
 export { type CloudMessagingEvents, type EventName, eventChannel, publish, subscribe } from "./events.ts";
+export { isLoopback } from "./loopback.ts";
 // registrations
 export {
   createMemoryRegistrationStore,

@@ -1,4 +1,4 @@
-import { InvalidOptionsError } from "@cloud-messaging/core";
+import { InvalidOptionsError, isLoopback } from "@cloud-messaging/core";
 
 /**
  * The connection server's addresses through the years.
@@ -52,16 +52,6 @@ export function parseEndpoint(address: string | URL, allowInsecure: boolean, opt
     );
   }
   return { origin: url.origin, path: `${url.pathname}${url.search}`, host: url.hostname };
-}
-
-/** Whether a host name, as `URL` writes it, is this machine whatever the resolver says. */
-export function isLoopback(hostname: string): boolean {
-  return (
-    hostname === "localhost" ||
-    hostname.endsWith(".localhost") ||
-    /^127\.\d+\.\d+\.\d+$/.test(hostname) ||
-    hostname === "[::1]"
-  );
 }
 
 /** Whether a host is one of Google's. */

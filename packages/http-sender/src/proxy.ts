@@ -1,5 +1,4 @@
-import { environmentProxies } from "@cloud-messaging/core";
-import { isLoopback } from "./endpoint.ts";
+import { environmentProxies, isLoopback } from "@cloud-messaging/core";
 
 /**
  * The proxy for an origin: the one that is given, else the one that the environment names for it, never one for this machine.

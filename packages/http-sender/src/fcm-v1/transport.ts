@@ -16,14 +16,13 @@ import {
 } from "@cloud-messaging/core";
 import { checkCallOptions } from "../call-options.ts";
 import type { CredentialCheck } from "../credential-check.ts";
-import { atEmulator, emulatorTokens } from "../emulator-environment.ts";
+import { atEmulator } from "../emulator-environment.ts";
 import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 import { createHttpClient } from "../http.ts";
 import type { HttpAnswer, HttpClient, HttpResult } from "../http-client.ts";
 import { createHttp2Client } from "../http2.ts";
 import { fcmV1OptionsSchema } from "../options-schema.ts";
 import {
-  type AccessTokenProvider,
   type AccessTokenSource,
   authorizationHeaders,
   createAccessTokenSource,
@@ -71,23 +70,21 @@ const MAX_BATCHES = 1_000;
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1Transport {
-  const emulator = atEmulator(options, "", NAME);
   const settings = readOptions(
     fcmV1OptionsSchema,
-    emulator ?? options,
+    atEmulator({ ...options, credential: options?.credential ?? "application-default" }, "", NAME) ?? options,
     "an option of the FCM sender",
     SENDER_OPTION_NAMES,
   );
   const endpoint = parseEndpoint(settings.endpoint, settings.allowInsecure);
   const clock = settings.clock ?? systemClock;
-  const given = createAccessTokenProvider((settings.credential ?? "application-default") as FcmCredential, {
+  const provider = createAccessTokenProvider((settings.credential ?? "application-default") as FcmCredential, {
     clock,
     timeoutMs: settings.requestTimeoutMs,
     tls: settings.connect,
     proxy: settings.proxy,
     allowInsecure: settings.allowInsecure,
   });
-  const provider: AccessTokenProvider = emulator === undefined ? given : emulatorTokens(given);
   const asks = provider.findProjectId !== undefined;
   const projectId = settings.projectId ?? provider.projectId ?? (asks ? undefined : projectOfEnvironment());
   if (projectId === undefined && !asks) {
