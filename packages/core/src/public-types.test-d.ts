@@ -2,13 +2,17 @@ import { describe, expectTypeOf, it } from "vitest";
 import {
   type AnyCloudMessagingError,
   createSender,
+  type DownstreamMessageInput,
   type DownstreamTransport,
   type ErrorCode,
   type FieldProblem,
   isCloudMessagingError,
   type RecipientOutcome,
   type RegistrationToken,
+  type SendAllOutcome,
+  type SendEachOutcome,
   type SendReport,
+  toData,
 } from "./index.ts";
 
 declare const transport: DownstreamTransport;
@@ -41,6 +45,46 @@ describe("what must compile, and what must not", () => {
     void sender.send({ target: { token: "tok-a" } }, { timeout: 5 });
     // @ts-expect-error neither of the two
     void sender.send({ target: { token: "tok-a" } }, { ambiguous: "maybe" });
+  });
+
+  it("gives personalize the recipient as it was given", () => {
+    const rows = [{ token: "tok-a", unread: 3 }];
+    const outcomes = sender.sendAll({}, rows, {
+      personalize(row, position) {
+        expectTypeOf(row).toEqualTypeOf<{ token: string; unread: number }>();
+        expectTypeOf(position).toEqualTypeOf<number>();
+        return { notification: { badge: row.unread } };
+      },
+    });
+    expectTypeOf(outcomes).toEqualTypeOf<AsyncIterable<SendAllOutcome>>();
+    void sender.sendAll({}, new Set(["tok-a"]), { personalize: (token) => ({ data: { token } }) });
+    // @ts-expect-error an object without a token
+    void sender.sendAll({}, [{ unread: 3 }]);
+    // @ts-expect-error changes are content, not strings
+    void sender.sendAll({}, rows, { personalize: () => "x" });
+    // @ts-expect-error sendAll yields its outcomes
+    void sender.sendAll({}, rows, { onOutcome() {} });
+  });
+
+  it("takes messages from iterables of either kind, and tells which message and recipient an outcome is about", () => {
+    async function* messages(): AsyncGenerator<DownstreamMessageInput> {
+      yield { target: { topic: "news" } };
+    }
+    const outcomes = sender.sendEach(messages(), { concurrency: 4 });
+    expectTypeOf(outcomes).toEqualTypeOf<AsyncIterable<SendEachOutcome>>();
+    void sender.sendEach([{ target: { tokens: ["tok-a"] }, data: toData({ n: 1, won: true, at: new Date(0) }) }]);
+    // @ts-expect-error no target
+    void sender.sendEach([{ data: { n: "1" } }]);
+    // @ts-expect-error a function has no text
+    toData({ n: () => 1 });
+  });
+
+  it("tells onOutcome a position with each outcome", () => {
+    void sender.send(
+      { target: { token: "tok-a" } },
+      { onOutcome: (told) => expectTypeOf(told.position).toEqualTypeOf<number>() },
+    );
+    createSender({ transport, timeoutMs: 10_000 });
   });
 
   it("keeps what goes with one kind of outcome off the others", () => {
