@@ -19,9 +19,9 @@ export interface StubAnswer {
 export interface GoogleStub extends AsyncDisposable {
   readonly origin: string;
   readonly requests: readonly StubRequest[];
-  /** What a token endpoint answers. */
+  /** Answer of a token endpoint. */
   token: (request: StubRequest) => StubAnswer;
-  /** What any other request gets. */
+  /** Answer to any other request. */
   answer: (request: StubRequest) => StubAnswer;
 }
 

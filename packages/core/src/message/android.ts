@@ -16,17 +16,17 @@ export const ImageUrlSchema = TextSchema.regex(/^https?:\/\/[^\s/]+/, "must be a
 const ColorSchema = z.string().regex(/^#[0-9a-fA-F]{6}$/, "must have the form #rrggbb");
 const DurationMsSchema = z.number().min(0);
 
-/** How an Android device's light blinks. */
+/** Blinking of an Android device's light. */
 export interface AndroidLightSettings {
   /** `#rrggbb`, or `#rrggbbaa` with an opacity. */
   readonly color: string;
-  /** How long the light is on in each cycle. Unit: milliseconds. */
+  /** Time in each cycle for which the light is on. Unit: milliseconds. */
   readonly lightOnDurationMs: number;
-  /** How long the light is off in each cycle. Unit: milliseconds. */
+  /** Time in each cycle for which the light is off. Unit: milliseconds. */
   readonly lightOffDurationMs: number;
 }
 
-/** What an Android notification can say beyond the general one. Whatever is set here wins over `notification` on Android. */
+/** Fields of an Android notification beyond the general one. Whatever is set here wins over `notification` on Android. */
 export interface AndroidNotification {
   /** First line. */
   readonly title?: string | undefined;
@@ -44,11 +44,11 @@ export interface AndroidNotification {
   readonly clickAction?: string | undefined;
   /** Name of a string resource that takes the place of `body`, in the user's language. */
   readonly bodyLocKey?: string | undefined;
-  /** What is put into the places of the text that `bodyLocKey` names. Needs it. */
+  /** Values for the places of the text that `bodyLocKey` names. Needs it. */
   readonly bodyLocArgs?: readonly string[] | undefined;
   /** Name of a string resource that takes the place of `title`, in the user's language. */
   readonly titleLocKey?: string | undefined;
-  /** What is put into the places of the text that `titleLocKey` names. Needs it. */
+  /** Values for the places of the text that `titleLocKey` names. Needs it. */
   readonly titleLocArgs?: readonly string[] | undefined;
   /** The notification channel. Android 8 and later. */
   readonly channelId?: string | undefined;
@@ -56,7 +56,7 @@ export interface AndroidNotification {
   readonly ticker?: string | undefined;
   /** `true` keeps it when the user touches it. */
   readonly sticky?: boolean | undefined;
-  /** When what it is about happened: an RFC 3339 time, `2026-11-22T09:30:00Z`. */
+  /** Time of the event it is about: an RFC 3339 time, `2026-11-22T09:30:00Z`. */
   readonly eventTime?: string | undefined;
   /** Not on other devices of the user (a watch). */
   readonly localOnly?: boolean | undefined;
@@ -72,9 +72,9 @@ export interface AndroidNotification {
   readonly vibrateTimingsMs?: readonly number[] | undefined;
   /** On the lock screen. */
   readonly visibility?: "private" | "public" | "secret" | undefined;
-  /** What it adds to the badge of the launcher's icon. A whole number, 0 or more. */
+  /** Number that it adds to the badge of the launcher's icon. A whole number, 0 or more. */
   readonly notificationCount?: number | undefined;
-  /** How the device's light blinks. */
+  /** Blinking of the device's light. */
   readonly lightSettings?: AndroidLightSettings | undefined;
   /** A picture's http or https URL. */
   readonly image?: string | undefined;
@@ -85,7 +85,7 @@ export interface AndroidNotification {
 }
 
 /**
- * What only Android devices are told, over FCM HTTP v1. What is set here wins over the general field of the same meaning.
+ * Settings for Android devices only, over FCM HTTP v1. A field that is set here wins over the general field of the same meaning.
  *
  * Source: docs/protocol/fcm-v1.md#message
  */
@@ -100,7 +100,7 @@ export interface Android {
   readonly restrictedPackageName?: string | undefined;
   /** Takes the place of `data` on Android. */
   readonly data?: Readonly<Record<string, string>> | undefined;
-  /** What the notification says and does on Android. */
+  /** The notification on Android. */
   readonly notification?: AndroidNotification | undefined;
   /** Label for the console's statistics. 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
   readonly analyticsLabel?: string | undefined;

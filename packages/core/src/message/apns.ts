@@ -6,13 +6,13 @@ import { describeType } from "./token.ts";
 
 /** A whole APNs payload: `aps`, in Apple's own spelling, and keys of one's own. */
 export interface ApnsPayload {
-  /** What the system reads: `alert`, `badge`, `sound`, `category` … */
+  /** Apple's own dictionary: `alert`, `badge`, `sound`, `category` … */
   readonly aps?: { readonly [key: string]: JsonValue };
   readonly [key: string]: JsonValue | undefined;
 }
 
 /**
- * What only Apple devices are told, over FCM HTTP v1. A header or a key of `aps` set here wins over the one made from a general field.
+ * Settings for Apple devices only, over FCM HTTP v1. A header or a key of `aps` set here wins over the one made from a general field.
  *
  * Source: docs/protocol/fcm-v1.md#message
  */
@@ -41,7 +41,7 @@ const ApnsPayloadSchema: z.ZodType<ApnsPayload, ApnsPayload> = z
   });
 
 /**
- * What only Apple devices are told, over FCM HTTP v1. A header or a key of `aps` set here wins over the one made from a general field.
+ * Settings for Apple devices only, over FCM HTTP v1. A header or a key of `aps` set here wins over the one made from a general field.
  *
  * Source: docs/protocol/fcm-v1.md#message
  */

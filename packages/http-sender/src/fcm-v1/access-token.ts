@@ -18,7 +18,7 @@ import { PROJECT_ID_WORDS, projectIdProblem } from "./project-id.ts";
 export interface AccessToken {
   readonly token: string;
   /**
-   * When it stops being good. Milliseconds since the epoch.
+   * End of its life. Milliseconds since the epoch.
    * @defaultValue an hour from now
    */
   readonly expiresAt?: number;
@@ -39,7 +39,7 @@ export interface AccessTokenProvider {
   /** The same, where it takes asking. */
   findProjectId?(): Promise<string | undefined>;
   /**
-   * How long a refusal for good is believed. Unit: milliseconds.
+   * Time for which a refusal for good is believed. Unit: milliseconds.
    * @defaultValue 30000
    */
   readonly refusalLifeMs?: number;
@@ -50,7 +50,7 @@ export interface AccessTokenProvider {
 /** A failure to get a token that may pass. */
 export class AccessTokenUnavailableError extends Error {
   override readonly name = "AccessTokenUnavailableError";
-  /** What the send ends with: `unavailable`, `connection-failed`, `timeout` … */
+  /** Code of the outcome: `unavailable`, `connection-failed`, `timeout` … */
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
 
@@ -125,26 +125,26 @@ export interface AccessTokenSource {
   accepted(token: string): void;
   /** The service refused this token: it is forgotten where another one may do. */
   refuse(token: string): TokenRefusal;
-  /** How long until another one can be asked for in the place of a refused one. Unit: milliseconds; 0: at once. */
+  /** Time until another one can be asked for in the place of a refused one. Unit: milliseconds; 0: at once. */
   readonly replaceableInMs: number;
   /** Ends a fetch that is under way. Every call returns the same promise. */
   close(): Promise<void>;
 }
 
 /**
- * What can be done about a refused token.
+ * Remedy for a refused token.
  * `"replaced"`: the next one may do. `"later"`: it was good, and was replaced only seconds ago, so the next one is not asked for yet.
  * `"hopeless"`: it was new and never any good, so that another one will not be either.
  */
 export type TokenRefusal = "replaced" | "later" | "hopeless";
 
-/** How long a caller waits for a token. */
+/** Limits of a caller's wait for a token. */
 export interface AccessTokenWait {
   readonly signal?: AbortSignal | undefined;
   readonly deadline?: MonotonicInstant | undefined;
 }
 
-/** What a token source needs. */
+/** Dependencies of a token source. */
 export interface AccessTokenSourceOptions {
   readonly provider: AccessTokenProvider;
   readonly clock: Clock;

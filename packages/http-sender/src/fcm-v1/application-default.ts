@@ -43,7 +43,7 @@ async function findFile(): Promise<FoundFile> {
   return readCredentialFile(path, `gcloud's file ${path}`);
 }
 
-/** Where gcloud keeps its own. Source: docs/protocol/fcm-v1.md#authentication */
+/** Folder in which gcloud keeps its own. Source: docs/protocol/fcm-v1.md#authentication */
 function gcloudFolder(): string | undefined {
   const { env, platform } = process;
   if (env["CLOUDSDK_CONFIG"]) return env["CLOUDSDK_CONFIG"];

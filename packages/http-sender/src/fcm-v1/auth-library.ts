@@ -13,7 +13,7 @@ import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-
 import { quotaProjectOf } from "./project-id.ts";
 import type { ServiceAccountOptions } from "./service-account.ts";
 
-/** How to get application default credentials, for people. */
+/** Ways to application default credentials, for people. */
 const HOW_TO_GET_CREDENTIALS =
   "set GOOGLE_APPLICATION_CREDENTIALS to the path of a service-account key, run `gcloud auth application-default login`, or run on Google Cloud with an account that may send";
 
@@ -29,7 +29,7 @@ const LIBRARY_TYPES: Readonly<Record<string, readonly string[]>> = {
 const SUBJECT_SOURCES = ["file", "url", "executable", "environment_id", "certificate"];
 
 /**
- * What is wrong with the `type` of credentials, as far as it decides who reads them.
+ * Tells by the `type` of credentials who reads them.
  *
  * @returns `"library"`, or `"service-account"` where the type is that or left out.
  * @throws {InvalidOptionsError} the type is none that there is, or a field is missing that it needs.
@@ -105,7 +105,7 @@ export function createLibraryProvider(
   };
 }
 
-/** Where there are no credentials at all, that they are missing is what has to be said, and not the project. */
+/** Says that credentials are missing, and not the project, if there are none at all. */
 async function explainMissingProject(auth: GoogleAuth, what: string): Promise<undefined> {
   try {
     await auth.getClient();

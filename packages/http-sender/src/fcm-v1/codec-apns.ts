@@ -35,7 +35,7 @@ export function encodeApns(message: MessageContent, now: number): FcmV1Apns {
 }
 
 /**
- * What Apple is told of the urgency. FCM refuses a priority of 10 where nothing shows or sounds on the device; a call, a Live Activity and
+ * Headers for Apple's priority and kind of push. FCM refuses a priority of 10 where nothing shows or sounds on the device; a call, a Live Activity and
  * the other kinds of push have rules of their own, so theirs is left to Apple's default.
  *
  * Source: docs/protocol/fcm-v1.md#apple-priority
@@ -71,7 +71,7 @@ function isSomething(value: unknown): boolean {
 
 type Aps = Readonly<Record<string, unknown>>;
 
-/** What the general fields put into `aps`. */
+/** The part of `aps` that the general fields make. */
 function encodeAps({ contentAvailable, mutableContent, notification }: MessageContent, hasImage: boolean): Aps {
   const aps: Record<string, unknown> = {};
   if (notification !== undefined) {

@@ -15,7 +15,7 @@ import { isEmpty, pick, priorityOf, shortened, WEB_ICON, withOwnHeaders } from "
 /** The part of a v1 message that says where it goes: exactly one field. */
 export type FcmV1Address = { token: string } | { fid: string } | { topic: string } | { condition: string };
 
-/** What a web push `Topic` may look like. Source: docs/protocol/fcm-v1.md#collapse */
+/** Form of a web push `Topic`. Source: docs/protocol/fcm-v1.md#collapse */
 const WEB_TOPIC = /^[A-Za-z0-9_-]{1,32}$/;
 const HTTPS_URL = /^https:\/\/[^\s/]+/;
 
@@ -54,7 +54,7 @@ function encodeTail(message: MessageContent, now: number): string {
   return `${rest}}${message.dryRun ? ',"validate_only":true' : ""}}`;
 }
 
-/** Where each recipient of a target is, in order. A device group's key travels as a token, and an installation ID as `fid`. */
+/** The address of each recipient of a target, in order. A device group's key travels as a token, and an installation ID as `fid`. */
 export function addressesOf(target: Target): readonly FcmV1Address[] {
   if ("tokens" in target) return target.tokens.map(addressOf);
   if ("token" in target) return [addressOf(target.token)];
@@ -70,7 +70,7 @@ export function recipientKindOf(target: Target): RecipientKind {
   return "notificationKey" in target ? "group" : "device";
 }
 
-/** Where a registration is: the store puts an installation ID in the place of a token it supersedes. */
+/** The address of a registration: the store puts an installation ID in the place of a token it supersedes. */
 function addressOf(token: RegistrationToken): FcmV1Address {
   return isFid(token) ? { fid: token } : { token };
 }
@@ -127,12 +127,12 @@ function encodeWebpush(message: MessageContent): FcmV1Webpush {
 export interface WithoutV1Meaning {
   /** Path of the field: `delayWhileIdle`. */
   readonly field: string;
-  /** What becomes of it, and what to use instead. */
+  /** Fate of the field, and its replacement. */
   readonly detail: string;
 }
 
 /**
- * What of a message has no meaning over v1. The caller hears of each once; the message is sent without it.
+ * Lists the fields of a message that have no meaning over v1. The caller hears of each once; the message is sent without it.
  *
  * Source: docs/protocol/fcm-v1.md#no-equivalent
  */

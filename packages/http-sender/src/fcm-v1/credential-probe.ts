@@ -11,7 +11,7 @@ export const CREDENTIAL_PROBE: RequestFacts = {
 };
 
 /**
- * What the answer to the probe says of the credentials: a service that judges the message has taken them.
+ * Reads the answer to the probe: a service that judges the message has taken them.
  *
  * Source: docs/protocol/fcm-v1.md#authentication
  */

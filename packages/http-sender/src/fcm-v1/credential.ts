@@ -8,13 +8,13 @@ import { createProviderOfJson, createProviderOfText } from "./provider-of-text.t
 import type { ServiceAccountOptions } from "./service-account.ts";
 import type { FirebaseAdminServiceAccount } from "./service-account-key.ts";
 
-/** What firebase-admin calls a credential: one of its objects can be used here as it is. */
+/** A credential of firebase-admin: one of its objects can be used here as it is. */
 export interface FirebaseAdminCredential {
   getAccessToken(): Promise<{ readonly access_token: string; readonly expires_in: number }>;
 }
 
 /**
- * Who is sending:
+ * Identity of the sender:
  * - the content of a service-account key file, as an object (also in firebase-admin's spelling) or as text (JSON, or that in base64);
  * - the path of such a file, or of one of another kind that gcloud writes; read again when what was in it is refused;
  * - `"application-default"`: what the environment offers (GOOGLE_APPLICATION_CREDENTIALS, gcloud, workload identity, Google Cloud);

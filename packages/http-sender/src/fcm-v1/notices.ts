@@ -2,7 +2,7 @@ import { type DownstreamMessage, nameOfError, publish } from "@cloud-messaging/c
 import { withoutV1Meaning } from "./codec.ts";
 import type { FcmNotice } from "./options.ts";
 
-/** What a message asks for in vain is told once per sender: it would be the same at every send. */
+/** Tells once per sender of each thing that a message asks for in vain: it would be the same at every send. */
 export function createNotices(
   transport: string,
   onNotice: ((notice: FcmNotice) => void) | undefined,
@@ -28,7 +28,7 @@ export function createNotices(
   };
 }
 
-/** What a listener throws is the program's own: it is told, and costs no message. */
+/** Calls a listener of the program's own: an error of it is told, and costs no message. */
 function callListener(transport: string, onNotice: (notice: FcmNotice) => void, notice: FcmNotice): void {
   try {
     onNotice(notice);

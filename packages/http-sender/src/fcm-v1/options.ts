@@ -8,7 +8,7 @@ import type { QuotaOptions } from "./quota.ts";
 export interface FcmNotice {
   /** Path of the field: `delayWhileIdle`. */
   readonly field: string;
-  /** What to use instead. */
+  /** Replacement. */
   readonly detail: string;
 }
 
@@ -21,11 +21,11 @@ export interface FcmV1Transport extends DownstreamTransport {
   verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
 }
 
-/** How to reach FCM HTTP v1. */
+/** Options of the connection to FCM HTTP v1. */
 export interface FcmV1TransportOptions
   extends Omit<ConnectionOptions, "maxSockets" | "requestTimeoutMs" | "keepAliveMs"> {
   /**
-   * Who is sending: a service-account key or its file's path, a function that gets access tokens, a credential of firebase-admin.
+   * Identity of the sender: a service-account key or its file's path, a function that gets access tokens, a credential of firebase-admin.
    * @defaultValue "application-default": what the environment offers
    */
   readonly credential?: FcmCredential;
@@ -36,7 +36,7 @@ export interface FcmV1TransportOptions
    */
   readonly projectId?: string;
   /**
-   * Where `/v1/projects/…` is: an origin, with a path before it if need be. The emulator's, for example.
+   * Address under which `/v1/projects/…` is: an origin, with a path before it if need be. The emulator's, for example.
    * @defaultValue "https://fcm.googleapis.com"
    */
   readonly endpoint?: (string & {}) | URL;
@@ -65,7 +65,7 @@ export interface FcmV1TransportOptions
    */
   readonly requestTimeoutMs?: number;
   /**
-   * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
+   * Time for which an unused connection is kept. Unit: milliseconds. Range: above 0.
    * @defaultValue 30000 over HTTP/1.1, 120000 over HTTP/2 (the service ends it after about three minutes)
    */
   readonly keepAliveMs?: number;

@@ -10,7 +10,7 @@ import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-
 import type { NotSent } from "./outcome.ts";
 import { projectIdProblem, projectOfEnvironment } from "./project-id.ts";
 
-/** What a lookup needs. */
+/** Dependencies of a lookup. */
 export interface ProjectLookupOptions {
   readonly provider: AccessTokenProvider;
   readonly clock: Clock;

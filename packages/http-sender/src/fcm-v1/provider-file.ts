@@ -9,7 +9,7 @@ import {
 import type { AccessToken, AccessTokenProvider } from "./access-token.ts";
 import { decodeText } from "./credential-text.ts";
 
-/** What a file of credentials was found to hold. */
+/** Content of a file of credentials. */
 export interface FoundFile {
   /** The file in words, for errors. */
   readonly what: string;

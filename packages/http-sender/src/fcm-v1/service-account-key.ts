@@ -42,7 +42,7 @@ export function parseServiceAccountKey(input: object): ServiceAccountKey {
   return reading.value;
 }
 
-/** What people take for it: the marks of other files from the same consoles. */
+/** Names other files of the same consoles by their marks. */
 function seen(input: object): string {
   const has = (name: string): boolean => Object.hasOwn(input, name);
   if (has("project_info") && has("client")) return ", and this is google-services.json, which belongs into the app";

@@ -16,15 +16,15 @@ import type { HttpAnswer, TlsOptions } from "../http-client.ts";
 import { type AccessToken, type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 import { readPrivateKey } from "./private-key.ts";
 
-/** Where Google exchanges grants. Source: docs/protocol/fcm-v1.md#authentication */
+/** Google's token endpoint. Source: docs/protocol/fcm-v1.md#authentication */
 const GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token";
-/** How long a grant is good; what it is exchanged for lives as long. Unit: seconds. */
+/** Life of a grant, and of what it is exchanged for. Unit: seconds. */
 const GRANT_LIFE_SEC = 3600;
 /** A difference to the token endpoint's clock below this explains no refusal. Unit: milliseconds. */
 const MIN_SKEW_MS = 60_000;
 const MAX_RESPONSE_BYTES = 65_536;
 
-/** What the exchange needs beside the key. */
+/** Dependencies of the exchange beside the key. */
 export interface ServiceAccountOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
@@ -58,7 +58,7 @@ export function createServiceAccountProvider(
     proxy: options.proxy,
     clock,
   });
-  /** How far the token endpoint's clock is ahead of ours, once it has mattered. Unit: milliseconds. */
+  /** Lead of the token endpoint's clock over ours, once it has mattered. Unit: milliseconds. */
   let skewMs = 0;
 
   async function exchange(signal: AbortSignal): Promise<HttpAnswer> {
