@@ -60,6 +60,16 @@ export function nackCode({ error, description }: NackFrame): ErrorCode {
   return narrowErrorCode(errorCodeFor("ccs", error), description);
 }
 
+/** A nack without what must not be repeated. */
+export function redacted(nack: NackFrame, withoutSecrets: (text: string) => string): NackFrame {
+  const { error, description } = nack;
+  return {
+    ...nack,
+    error: withoutSecrets(error),
+    ...(description === undefined ? {} : { description: withoutSecrets(description) }),
+  };
+}
+
 /** What a nack means for the recipient. */
 export function nackOutcome(nack: NackFrame, code: ErrorCode, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
   const service: ServiceAnswer = {

@@ -19,7 +19,7 @@ import {
   recipientsOf,
   type SendReport,
   timeLeftMs,
-  tokensOf,
+  withUnansweredCopies,
 } from "@cloud-messaging/core";
 import { ChurningMap } from "./churning-map.ts";
 import type { Connection } from "./connection.ts";
@@ -30,10 +30,11 @@ import {
   downstreamJsonWriter,
   nackCode,
   nackOutcome,
+  redacted,
   stanzaErrorOutcome,
 } from "./downstream-codec.ts";
 import type { ResolvedCcsOptions } from "./options.ts";
-import { type Outgoing, type Outlet, SendInProgress } from "./outgoing.ts";
+import { dueAt, isPendingElsewhere, type Outgoing, type Outlet, renew, rulesOf, SendInProgress } from "./outgoing.ts";
 import type { PendingSlot } from "./pending-window.ts";
 import { messageStanza, type StanzaError } from "./stanza.ts";
 import { Waiters } from "./waiters.ts";
@@ -87,22 +88,22 @@ export class Downstream {
   /** Makes one attempt; see `DownstreamTransport.send`. */
   send(message: DownstreamMessage, options: AttemptOptions): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
-    const { signal, messageIds, deadline = NEVER } = options;
-    const resend = (options.ambiguous ?? (tokensOf(message.target) === undefined ? "report" : "resend")) === "resend";
+    const { signal, messageIds } = options;
+    const rules = rulesOf(message, options, this.#options.clock);
     let resolve: (report: SendReport) => void = () => undefined;
     const report = new Promise<SendReport>((resolveReport) => {
       resolve = resolveReport;
     });
-    const send = new SendInProgress(recipients.length, resend, deadline, options.sendId, resolve);
+    const send = new SendInProgress(recipients.length, rules, resolve);
     const entries = this.#entriesFor(message, recipients, messageIds, send);
     const giveUp = (code: ErrorCode, detail: string): void => {
       for (const entry of entries) this.#giveUp(entry, code, detail);
     };
     if (signal?.aborted) giveUp("aborted", "the caller's signal aborted");
-    else if (deadline <= this.#options.clock.monotonic()) giveUp("timeout", "its deadline had passed already");
+    else if (rules.deadline <= this.#options.clock.monotonic()) giveUp("timeout", "its deadline had passed already");
     else {
-      if (signal !== undefined && send.unsettled > 0) this.#watchSignal(signal, send, giveUp);
-      this.#watchDeadline(deadline);
+      if (send.unsettled > 0) send.release = onAbort(signal, () => giveUp("aborted", "the caller's signal aborted"));
+      this.#watchDeadline(earlier(rules.deadline, rules.endsAt));
       for (const entry of entries) this.#line.add(entry);
       this.pump();
     }
@@ -125,6 +126,10 @@ export class Downstream {
         // its ID is still in use wherever there is room: that holds up nobody else
         continue;
       }
+      if (!renew(entry)) {
+        this.#expire(entry);
+        continue;
+      }
       this.#line.remove(entry);
       entry.connection = connection;
       entry.sentAt = connection.send(entry.id, messageStanza(entry.id, entry.json), entry);
@@ -141,8 +146,12 @@ export class Downstream {
     // also one that was given up on this connection and is pending on another by now: accepted is accepted
     const entry = this.#unsettled.get(ack.messageId);
     const sentAt = slot.writtenAt;
-    if (entry !== undefined) this.#settle(entry, ackOutcome(ack, { recipient: entry.recipient, sentAt }));
-    else this.#doubts.accepted(ack.messageId, { ack, sentAt });
+    if (entry !== undefined) {
+      // its other copies: those given up, and one that is pending elsewhere by now
+      const others = entry.doubts - (slot.expired ? 1 : 0) + (isPendingElsewhere(entry, connection) ? 1 : 0);
+      const outcome = ackOutcome(ack, { recipient: entry.recipient, sentAt });
+      this.#settle(entry, withUnansweredCopies(outcome, others));
+    } else this.#doubts.accepted(ack.messageId, { ack, sentAt });
     this.pump();
   }
 
@@ -163,7 +172,9 @@ export class Downstream {
       }
     } else {
       connection.markAnswered();
-      this.#turnedDown(connection, slot, (write) => nackOutcome(this.#withoutSecrets(nack), code, write));
+      this.#turnedDown(connection, slot, (write) =>
+        nackOutcome(redacted(nack, this.#options.withoutSecrets), code, write),
+      );
     }
     this.pump();
   }
@@ -231,9 +242,10 @@ export class Downstream {
         send.settle(position, failureOutcome("invalid-argument", { recipient, detail }));
         continue;
       }
-      const doubt = this.#doubts.take(id, send.sendId);
+      const doubt = this.#doubts.take(id, send.rules.sendId);
       if (doubt?.accepted !== undefined) {
-        send.settle(position, ackOutcome(doubt.accepted.ack, { recipient, sentAt: doubt.accepted.sentAt }));
+        const accepted = ackOutcome(doubt.accepted.ack, { recipient, sentAt: doubt.accepted.sentAt });
+        send.settle(position, withUnansweredCopies(accepted, doubt.copies - 1));
         continue;
       }
       const entry: Outgoing = {
@@ -247,6 +259,7 @@ export class Downstream {
         connection: undefined,
         sentAt: undefined,
         doubts: doubt?.copies ?? 0,
+        resends: doubt?.copies ?? 0,
         waiting: false,
         previous: undefined,
         next: undefined,
@@ -269,7 +282,11 @@ export class Downstream {
       entry.connection = undefined;
       // what never left this process has not reached anybody; with a connection that is still there, it will yet
       if (code === "timeout" || connection.flushed(batch)) entry.doubts++;
-      if (entry.doubts > 0 && !entry.send.resend) this.#giveUp(entry, code, reason);
+      if (code === "timeout") entry.resends++;
+      const { resend, maxResends } = entry.send.rules;
+      // a service that is slow would be sent copy after copy; a connection that is gone has to be followed by another
+      const enough = !resend || (code === "timeout" && entry.resends > maxResends);
+      if (entry.doubts > 0 && enough) this.#giveUp(entry, code, reason);
       else {
         this.#line.add(entry);
         again++;
@@ -287,7 +304,7 @@ export class Downstream {
   ): void {
     const entry = this.#unsettled.get(id);
     // pending on another connection by now: that copy is still to be answered, and may be accepted
-    if (entry === undefined || (entry.connection !== connection && entry.connection !== undefined)) return;
+    if (entry === undefined || isPendingElsewhere(entry, connection)) return;
     const outcome = outcomeOf({ recipient: entry.recipient, sentAt: writtenAt });
     this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
   }
@@ -299,13 +316,13 @@ export class Downstream {
 
   /** This copy was refused for now, an earlier one may have been accepted: that must not be forgotten when it is tried again. */
   #keepDoubt(entry: Outgoing, outcome: RecipientOutcome): RecipientOutcome {
-    if (outcome.kind !== "retryable") return outcome;
-    const { sendId } = entry.send;
+    if (outcome.kind !== "retryable") return withUnansweredCopies(outcome, entry.doubts);
+    const { sendId } = entry.send.rules;
     // without the send's ID it was not withRetry that sent it: there is no next attempt, or none that could be told from another send
     if (sendId !== undefined) this.#doubts.keep(entry.id, { sendId, copies: entry.doubts });
     const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
     const detail = "an earlier copy was not answered, and may have been accepted";
-    return { ...rest, kind: "ambiguous", refused: true, detail };
+    return withUnansweredCopies({ ...rest, kind: "ambiguous", refused: true, detail }, entry.doubts);
   }
 
   /** A copy that was given up has been refused after all, so it was not accepted. The message may be between two attempts. */
@@ -319,10 +336,18 @@ export class Downstream {
     if (entry.settled) return;
     const { recipient } = entry;
     const facts = { recipient, detail, ...(entry.sentAt === undefined ? {} : { sentAt: entry.sentAt }) };
-    const written = entry.connection !== undefined || entry.doubts > 0;
+    // the latest of them is what the outcome is about
+    const earlierCopies = entry.doubts + (entry.connection === undefined ? 0 : 1) - 1;
+    const written = earlierCopies >= 0;
     // wrong credentials stop what was not written; they say nothing about what was
     const fate = written && code === "authentication-failed" ? "connection-lost" : code;
-    this.#settle(entry, written ? ambiguousOutcome(fate, facts) : failureOutcome(fate, facts));
+    const outcome = written ? ambiguousOutcome(fate, facts) : failureOutcome(fate, facts);
+    this.#settle(entry, withUnansweredCopies(outcome, earlierCopies));
+  }
+
+  /** It is not written (any more). An earlier copy may have been accepted all the same. */
+  #expire(entry: Outgoing): void {
+    this.#giveUp(entry, "expired", "its time to live passed before it could be written");
   }
 
   #settle(entry: Outgoing, outcome: RecipientOutcome): void {
@@ -333,10 +358,6 @@ export class Downstream {
     this.#unsettled.delete(entry.id);
     entry.send.settle(entry.position, outcome);
     if (this.#unsettled.size === 0) this.#idleWaiters.wake();
-  }
-
-  #watchSignal(signal: AbortSignal, send: SendInProgress, giveUp: (code: ErrorCode, detail: string) => void): void {
-    send.release = onAbort(signal, () => giveUp("aborted", "the caller's signal aborted"));
   }
 
   /** One timer for all deadlines: most messages are answered long before theirs, and cost nothing here. */
@@ -355,8 +376,9 @@ export class Downstream {
     this.#sweepAt = NEVER;
     this.#cancelSweep = undefined;
     for (const entry of [...this.#unsettled.values()]) {
-      const { deadline } = entry.send;
-      if (deadline > now) next = earlier(next, deadline);
+      const due = dueAt(entry);
+      if (due > now) next = earlier(next, due);
+      else if (entry.send.rules.deadline > now) this.#expire(entry);
       else if (trouble !== undefined && entry.connection === undefined && entry.doubts === 0) {
         this.#giveUp(entry, "connection-failed", trouble.message);
       } else this.#giveUp(entry, "timeout", "its deadline passed");
@@ -367,16 +389,6 @@ export class Downstream {
 
   #publishResend(connection: Connection<Outgoing>, messages: number, reason: string): void {
     publish("cloud-messaging:ccs-resend", () => ({ connectionId: connection.id, messages, reason }));
-  }
-
-  #withoutSecrets(nack: NackFrame): NackFrame {
-    const { withoutSecrets } = this.#options;
-    const { error, description } = nack;
-    return {
-      ...nack,
-      error: withoutSecrets(error),
-      ...(description === undefined ? {} : { description: withoutSecrets(description) }),
-    };
   }
 
   #strayAnswer(type: string, id: string): void {

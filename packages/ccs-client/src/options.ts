@@ -174,6 +174,7 @@ export const CCS_RETRY_POLICY: BackoffPolicy = {
   maxMs: 60_000,
   rateLimitedMinMs: 30_000,
   maxAttempts: 6,
+  maxResends: 1,
   totalMs: 600_000,
 };
 

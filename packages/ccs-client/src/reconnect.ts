@@ -28,12 +28,7 @@ export function reconnectDelayMs(policy: ReconnectPolicy, facts: ReconnectFacts,
   return nextDelayMs({ ...NO_FLOOR, ...policy }, { attempts: facts.failures }, random);
 }
 
-const NO_FLOOR = {
-  minMs: 0,
-  rateLimitedMinMs: 0,
-  maxAttempts: Number.POSITIVE_INFINITY,
-  totalMs: Number.POSITIVE_INFINITY,
-};
+const NO_FLOOR = { minMs: 0, rateLimitedMinMs: 0 };
 
 /** The minute that the service counts connections in. Unit: milliseconds. */
 const RATE_WINDOW_MS = 60_000;

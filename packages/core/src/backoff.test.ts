@@ -6,6 +6,7 @@ const policy: BackoffPolicy = {
   initialMs: 1_000,
   maxMs: 60_000,
   rateLimitedMinMs: 10_000,
+  maxResends: 1,
   maxAttempts: 10,
   totalMs: 120_000,
 };

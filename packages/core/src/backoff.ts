@@ -12,9 +12,17 @@ export interface BackoffPolicy {
   readonly rateLimitedMinMs: number;
   /** Attempts per recipient, the first included. Range: 1 or more; `Infinity` for no limit but time. */
   readonly maxAttempts: number;
+  /**
+   * Further copies that may follow an unanswered one under `ambiguous: "resend"`: each may be a duplicate. Attempts after a `retryable`
+   * outcome, which cannot be one, do not count. Range: 0 or more; `Infinity` for no limit but attempts and time.
+   */
+  readonly maxResends: number;
   /** From the call of `send()` until it gives up. Unit: milliseconds. Range: above 0; `Infinity` for no limit. */
   readonly totalMs: number;
 }
+
+/** The part of a policy that makes a wait. */
+export type BackoffDelays = Pick<BackoffPolicy, "minMs" | "initialMs" | "maxMs" | "rateLimitedMinMs">;
 
 /** What is known when the next wait is worked out. */
 export interface BackoffState {
@@ -36,7 +44,7 @@ const MAX_DOUBLINGS = 60;
  *
  * Source: docs/protocol/gcm-http.md#retry-after
  */
-export function nextDelayMs(policy: BackoffPolicy, state: BackoffState, random: Random): number {
+export function nextDelayMs(policy: BackoffDelays, state: BackoffState, random: Random): number {
   const spread = Math.min(policy.maxMs, policy.initialMs * 2 ** Math.min(state.attempts - 1, MAX_DOUBLINGS));
   const floor = Math.max(policy.minMs, state.retryAfterMs ?? (state.rateLimited ? policy.rateLimitedMinMs : 0));
   return Math.round(floor + random() * spread);

@@ -65,18 +65,48 @@ describe("a sender", () => {
     expect(registrations.registrationsOf("ann").map(({ token }) => token)).toEqual([FID]);
   });
 
-  it("leaves alone what the caller listed twice, superseded or not", async () => {
-    const { sender, sentTo } = setup({ old: [{ canonical: "new" }] });
+  it("sends once to a token that is listed several times, superseded or not, and answers at each position", async () => {
+    const { sender, sentTo } = setup({ old: [{ canonical: "new" }], bad: ["not-registered"] });
     await sender.send({ target: { token: "old" } });
-    await sender.send({ target: { tokens: ["old", "old", "x", "x"] } });
-    expect(sentTo().at(-1)).toBe("x,x,new,new");
+    const report = await sender.send({ target: { tokens: ["old", "bad", "old", "x", "bad", "x"] } });
+    expect(sentTo().at(-1)).toBe("bad,x,new");
+    expect(report.outcomes.map((o) => [o.recipient, o.kind])).toEqual([
+      ["old", "accepted"],
+      ["bad", "unregistered"],
+      ["old", "accepted"],
+      ["x", "accepted"],
+      ["bad", "unregistered"],
+      ["x", "accepted"],
+    ]);
+    await sender.send({ target: { tokens: ["x", "x", "x"] } });
+    expect(sentTo().at(-1)).toBe("x");
+  });
+
+  it("sends once to a token that a source of sendAll gives again, while it waits and after", async () => {
+    const { sender, sentTo } = setup({ bad: ["not-registered"] });
+    const outcomes: [number, string, string][] = [];
+    for await (const { position, recipient, kind } of sender.sendAll({}, ["a", "bad", "a", "b", "bad", "a"], {
+      concurrency: 1,
+      batchSize: 2,
+    })) {
+      outcomes.push([position, recipient, kind]);
+    }
+    expect(outcomes.sort(([a], [b]) => a - b)).toEqual([
+      [0, "a", "accepted"],
+      [1, "bad", "unregistered"],
+      [2, "a", "accepted"],
+      [3, "b", "accepted"],
+      [4, "bad", "unregistered"],
+      [5, "a", "accepted"],
+    ]);
+    expect(sentTo()).toEqual(["a,bad", "b"]);
   });
 
   it("sends once to a device that two of the caller's tokens lead to, and answers for both", async () => {
     const { sender, sentTo } = setup({ old: [{ canonical: "new" }] });
     await sender.send({ target: { token: "old" } });
     const report = await sender.send({ target: { tokens: ["old", "x", "new", "x"] } });
-    expect(sentTo().at(-1)).toBe("x,new,x");
+    expect(sentTo().at(-1)).toBe("x,new");
     expect(report.outcomes.map((o) => [o.recipient, o.kind])).toEqual([
       ["old", "accepted"],
       ["x", "accepted"],

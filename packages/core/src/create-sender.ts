@@ -47,7 +47,7 @@ export function createSender(options: CreateSenderOptions): Sender {
   } = options;
   checkSenderOptions(options);
   const registrations = options.registrations ?? createMemoryRegistrationStore({ clock });
-  const transport = retry === false ? bare : withRetry(bare, { ...retry, clock, random });
+  const transport = withRetry(bare, { ...(retry === false ? { maxAttempts: 1 } : retry), clock, random });
   const nextMessageId = createMessageIds(random);
   const nextSendId = createMessageIds(random);
   const gate = createGate(maxWaiting, "The sender");
@@ -143,6 +143,8 @@ export function createSender(options: CreateSenderOptions): Sender {
     ofSender: Pick<AttemptOptions, "retryUntil" | "onSettled">,
   ): AttemptOptions {
     const { signal, ambiguous = options.ambiguous ?? defaultAmbiguousPolicy(given.target) } = sendOptions;
+    const { lifeFrom = options.lifeFrom ?? "call" } = sendOptions;
+    const { timeToLiveSec } = message;
     return {
       signal,
       retryUntil: ofSender.retryUntil,
@@ -150,6 +152,8 @@ export function createSender(options: CreateSenderOptions): Sender {
       ambiguous,
       deadline: plusMs(begunAt, timeoutOf(sendOptions)),
       sendId: nextSendId(),
+      expiresAt:
+        timeToLiveSec === undefined || lifeFrom === "attempt" ? undefined : plusMs(begunAt, timeToLiveSec * 1000),
       messageIds: transport.usesMessageIds ? messageIdsFor(message) : undefined,
     };
   }

@@ -316,6 +316,12 @@ export const ERROR_CODES = {
     verdict: "retry",
     action: "Check the endpoint and any proxy on the way.",
   },
+  expired: {
+    meaning: "Its time to live had passed before it could be written",
+    verdict: "reject",
+    action:
+      "Nothing, where late is as good as never. Else give it a longer time to live, or count it from each attempt.",
+  },
   "not-sent": {
     meaning: "It was not sent: something on our side failed first",
     verdict: "retry",

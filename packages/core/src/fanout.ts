@@ -3,6 +3,7 @@ import type { CancelTimer, Clock } from "./clock.ts";
 import { AbortedError, ClosedError } from "./errors.ts";
 import { failureOutcome, type RecipientOutcome } from "./outcome.ts";
 import type { KnownOutcomes } from "./outcome-listener.ts";
+import { RecentMap } from "./recent-map.ts";
 import { isPromiseLike } from "./registration-store.ts";
 import type { SendAllProgress } from "./sender.ts";
 
@@ -14,6 +15,8 @@ export interface FanoutItem<Unit> {
   readonly unit: Unit;
   /** Names of its recipients, for the outcomes of what was never sent. */
   readonly recipients: readonly string[];
+  /** The same for units that would be the same message to the same device: such a repeat is not sent, and gets the outcome of the first. */
+  readonly key?: string;
 }
 
 /** How a fanout reads its source, sends and reports. */
@@ -43,10 +46,22 @@ export interface FanoutOptions<Unit, Told> {
   place(outcome: RecipientOutcome, position: number, index: number): Told;
 }
 
+/** Units that a repeat is recognised among, at the least; twice as many at most are remembered, some 0.5 KB each. */
+const REMEMBERED_UNITS = 10_000;
+/** Repeats that wait for the outcome of the first at most. */
+const MAX_WAITING_REPEATS = 10_000;
+
+/** A unit with a key: its outcome, or the positions of the repeats that wait for it. */
+interface Remembered {
+  outcome: RecipientOutcome | undefined;
+  waiting: number[];
+}
+
 interface Place {
   readonly position: number;
   readonly index: number;
   readonly recipient: string;
+  readonly remembered: Remembered | undefined;
 }
 
 /**
@@ -63,6 +78,8 @@ export class Fanout<Unit, Told> {
   /** The batch that is being filled, and where each of its recipients stands. */
   #units: Unit[] = [];
   #places: Place[] = [];
+  readonly #recent = new RecentMap<string, Remembered>(REMEMBERED_UNITS);
+  #waitingRepeats = 0;
   #cancelStall: CancelTimer | undefined;
   #position = 0;
   #reading = false;
@@ -118,6 +135,7 @@ export class Fanout<Unit, Told> {
   }
 
   get #hasRoom(): boolean {
+    if (this.#waitingRepeats >= MAX_WAITING_REPEATS) return false;
     const { concurrency, batchSize } = this.#options;
     return this.#underWay.size + this.#settled.length / batchSize < concurrency;
   }
@@ -170,10 +188,39 @@ export class Fanout<Unit, Told> {
       this.#wake();
       return;
     }
+    const known = item.key === undefined ? undefined : this.#recent.get(item.key);
+    if (known !== undefined) {
+      this.#repeat(known, position);
+      return;
+    }
+    const remembered = item.key === undefined ? undefined : { outcome: undefined, waiting: [] };
+    if (item.key !== undefined && remembered !== undefined) this.#recent.set(item.key, remembered);
     this.#units.push(item.unit);
-    for (const [index, recipient] of item.recipients.entries()) this.#places.push({ position, index, recipient });
+    for (const [index, recipient] of item.recipients.entries()) {
+      this.#places.push({ position, index, recipient, remembered });
+    }
     if (this.#units.length >= this.#options.batchSize) this.#flush();
     else this.#cancelStall ??= this.#options.clock.schedule(MAX_STALL_MS, () => this.#flush());
+  }
+
+  /** What was sent already, or will be: the position gets the same outcome. */
+  #repeat(known: Remembered, position: number): void {
+    if (known.outcome === undefined) {
+      known.waiting.push(position);
+      this.#waitingRepeats++;
+      return;
+    }
+    this.#settle(known.outcome, position, 0);
+    this.#wake();
+  }
+
+  #settlePlace(outcome: RecipientOutcome, { position, index, remembered }: Place): void {
+    this.#settle(outcome, position, index);
+    if (remembered === undefined) return;
+    remembered.outcome = outcome;
+    for (const repeat of remembered.waiting) this.#settle(outcome, repeat, 0);
+    this.#waitingRepeats -= remembered.waiting.length;
+    remembered.waiting = [];
   }
 
   #settle(outcome: RecipientOutcome, position: number, index: number): void {
@@ -197,11 +244,11 @@ export class Fanout<Unit, Told> {
     this.#places = [];
     const told = new Set<number>();
     const tell = (known: KnownOutcomes): void => {
-      for (const [at, { position, index }] of places.entries()) {
+      for (const [at, place] of places.entries()) {
         const outcome = known[at];
         if (outcome === undefined || told.has(at)) continue;
         told.add(at);
-        this.#settle(outcome, position, index);
+        this.#settlePlace(outcome, place);
       }
       this.#wake();
     };

@@ -3,7 +3,7 @@
 export { isAbortSignal, onAbort } from "./abort.ts";
 export { refusedRecipient } from "./addressed-message.ts";
 // parts: a transport of one's own, retries, time
-export { type BackoffPolicy, type BackoffState, nextDelayMs } from "./backoff.ts";
+export { type BackoffDelays, type BackoffPolicy, type BackoffState, nextDelayMs } from "./backoff.ts";
 export {
   type CancelTimer,
   type Clock,
@@ -47,6 +47,7 @@ export {
   TooManyWaitingError,
 } from "./errors.ts";
 export { type CloudMessagingEvents, type EventName, eventChannel, publish, subscribe } from "./events.ts";
+export { lifeEndsAt, withLifeLeft } from "./lifetime.ts";
 export { isLoopback } from "./loopback.ts";
 // registrations
 export {
@@ -140,6 +141,7 @@ export {
   type SendReport,
   type ServiceAnswer,
   type UnregisteredOutcome,
+  withUnansweredCopies,
 } from "./outcome.ts";
 export { AbortSignalSchema, ClockSchema, type InputWording, type Reading, readInput, readOptions } from "./problems.ts";
 export { type Environment, type EnvironmentProxies, environmentProxies, proxyProblem } from "./proxy.ts";
@@ -168,7 +170,7 @@ export type {
 } from "./sender.ts";
 export { SENDER_OPTION_NAMES } from "./sender-options.ts";
 export { serviceText, withoutSecrets } from "./service-text.ts";
-export type { AmbiguousPolicy, AttemptOptions, DownstreamTransport } from "./transport.ts";
+export type { AmbiguousPolicy, AttemptOptions, DownstreamTransport, LifeStart } from "./transport.ts";
 
 // the wire, for transports and the emulator
 export {

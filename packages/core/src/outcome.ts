@@ -29,6 +29,11 @@ export interface OutcomeBase {
   readonly sentTo?: RegistrationToken;
   /** What the service said, as far as it said anything. */
   readonly service?: ServiceAnswer;
+  /**
+   * Number of earlier copies that were written and never answered: any of them may have been accepted, and so have duplicated the
+   * message. Absent when 0.
+   */
+  readonly unansweredCopies?: number;
 }
 
 /** The answer to a message to a device group: one message, many devices. */
@@ -66,7 +71,7 @@ export interface RetryableOutcome extends OutcomeBase {
   readonly code: ErrorCode;
   /** How long the service asked to wait, from `sentAt`. Unit: milliseconds. */
   readonly retryAfterMs?: number;
-  /** When another try makes sense. Milliseconds since the epoch. */
+  /** When another try makes sense. Milliseconds since the epoch. Every sender sets it; a bare transport does not. */
   readonly retryAt?: number;
   /** What happened on our side of the wire, in words: why no connection could be made, for example. */
   readonly detail?: string;
@@ -82,6 +87,11 @@ export interface AmbiguousOutcome extends OutcomeBase {
    * would a `retryable` one.
    */
   readonly refused?: true;
+  /**
+   * The service answered, whole and with a status of success, in words that cannot be read: nearly always an acceptance. `withRetry`
+   * sends no further copy.
+   */
+  readonly answered?: true;
   /** What happened on our side of the wire, in words: how the connection ended, for example. */
   readonly detail?: string;
 }
@@ -185,6 +195,12 @@ export function ambiguousOutcome(code: ErrorCode, facts: FailureFacts): Ambiguou
     code,
     ...(facts.detail === undefined ? {} : { detail: facts.detail }),
   };
+}
+
+/** Adds earlier unanswered copies to an outcome. */
+export function withUnansweredCopies<T extends RecipientOutcome>(outcome: T, copies: number): T {
+  if (copies <= 0) return outcome;
+  return { ...outcome, unansweredCopies: (outcome.unansweredCopies ?? 0) + copies };
 }
 
 function outcomeBase({ recipient, sentAt, service, attempts = 1 }: FailureFacts): OutcomeBase {

@@ -3,13 +3,21 @@ import { onAbort } from "./abort.ts";
 import { type BackoffPolicy, nextDelayMs } from "./backoff.ts";
 import { type Clock, clockProblem, type Random, systemClock, timeLeftMs } from "./clock.ts";
 import { type ErrorCode, errorRow } from "./error-code.ts";
-import { type FieldProblem, InvalidOptionsError } from "./errors.ts";
+import { InvalidOptionsError } from "./errors.ts";
 import { publish } from "./events.ts";
+import { lifeEndsAt } from "./lifetime.ts";
 import type { DownstreamMessage } from "./message/downstream.ts";
 import { type Target, tokensOf } from "./message/target.ts";
 import { createMessageIds } from "./message-id.ts";
 import { type MonotonicInstant, plusMs } from "./monotonic.ts";
-import type { AmbiguousOutcome, RecipientOutcome, RetryableOutcome, SendReport } from "./outcome.ts";
+import {
+  type AmbiguousOutcome,
+  type RecipientOutcome,
+  type RetryableOutcome,
+  type SendReport,
+  withUnansweredCopies,
+} from "./outcome.ts";
+import { resolvePolicy } from "./retry-policy.ts";
 import type { AmbiguousPolicy, AttemptOptions, DownstreamTransport } from "./transport.ts";
 
 /** How `withRetry` tries again. What is left out is as the transport's service wants it. */
@@ -83,13 +91,14 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
             ...attempt,
             deadline: attempt.deadline ?? plusMs(clock.monotonic(), policy.totalMs),
             sendId: attempt.sendId ?? nextSendId(),
+            maxResends: policy.maxResends,
           };
       // no async function here: what it would hold is held once per pending message, and nearly every send ends with its first answer
       return transport.send(message, options).then((first) => {
         const resend = (options.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend";
-        return first.outcomes.some((outcome) => wantsAnother(outcome, resend, transport))
-          ? retry(message, options, resend, first)
-          : first;
+        const isSettled = (outcome: RecipientOutcome): boolean =>
+          outcome.kind !== "retryable" && !wantsAnother(outcome, resend, transport);
+        return first.outcomes.every(isSettled) ? first : retry(message, options, resend, first);
       });
     },
     close() {
@@ -109,53 +118,12 @@ function isBounded(options: AttemptOptions): options is BoundedAttempt {
   return options.deadline !== undefined && options.sendId !== undefined;
 }
 
-function resolvePolicy(defaults: BackoffPolicy, overrides: Partial<BackoffPolicy>): BackoffPolicy {
-  const policy = { ...defaults };
-  const problems: FieldProblem[] = [];
-  for (const key of Object.keys(overrides) as (keyof BackoffPolicy)[]) {
-    const value = overrides[key];
-    if (value === undefined) continue;
-    const range = POLICY_RANGES[key];
-    if (range === undefined) problems.push({ path: `retry.${key}`, problem: "is not an option of the retry policy" });
-    else if (typeof value !== "number" || !range.holds(value)) {
-      problems.push({ path: `retry.${key}`, problem: `must be ${range.words}, not ${String(value)}` });
-    } else policy[key] = value;
-  }
-  // whoever widens the first wait means the later ones too
-  if (overrides.maxMs === undefined) policy.maxMs = Math.max(policy.maxMs, policy.initialMs);
-  else if (problems.length === 0 && policy.maxMs < policy.initialMs) {
-    problems.push({
-      path: "retry.maxMs",
-      problem: `must be at least initialMs (${policy.initialMs}), not ${policy.maxMs}`,
-    });
-  }
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-  return policy;
-}
-
-const milliseconds = {
-  holds: (value: number) => value >= 0 && value < Number.POSITIVE_INFINITY,
-  words: "a number of milliseconds, 0 or more",
-};
-const POLICY_RANGES: Readonly<Record<keyof BackoffPolicy, { holds(value: number): boolean; readonly words: string }>> =
-  {
-    minMs: milliseconds,
-    initialMs: milliseconds,
-    maxMs: milliseconds,
-    rateLimitedMinMs: milliseconds,
-    maxAttempts: {
-      holds: (value) => value >= 1 && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY),
-      words: "a whole number of at least 1, or Infinity",
-    },
-    totalMs: { holds: (value) => value > 0, words: "a number of milliseconds above 0, or Infinity" },
-  };
-
 // an attempt that the caller's signal or close() ended before anything was written is no answer of the service
 const NOT_MADE: ReadonlySet<ErrorCode> = new Set(["aborted", "closed"]);
 
 function wantsAnother(outcome: RecipientOutcome, resend: boolean, transport: DownstreamTransport): boolean {
   if (outcome.kind === "retryable") return !NOT_MADE.has(outcome.code);
-  if (outcome.kind !== "ambiguous" || !resend || NOT_MADE.has(outcome.code)) return false;
+  if (outcome.kind !== "ambiguous" || !resend || outcome.answered || NOT_MADE.has(outcome.code)) return false;
   return outcome.refused || !transport.settlesAmbiguous;
 }
 
@@ -186,8 +154,8 @@ class Retries {
   readonly #options: BoundedAttempt;
   readonly #resend: boolean;
   readonly #outcomes: RecipientOutcome[];
-  /** Positions of which an earlier attempt was written and never answered. */
-  readonly #doubtful = new Set<number>();
+  /** Copies that were written and never answered, by position; none of a transport that counts them itself. */
+  readonly #unanswered = new Map<number, number>();
   /** Ends the waits under way. */
   readonly #waits = new Set<() => void>();
   #ended = false;
@@ -207,14 +175,36 @@ class Retries {
         1,
       ),
     );
-    for (const position of this.#doubtful) {
-      const outcome = this.#outcomes[position];
-      if (outcome?.kind !== "retryable") continue;
+    return { outcomes: this.#outcomes.map((outcome, position) => this.#lastWord(outcome, position)) };
+  }
+
+  /** Adds what is known of all attempts together to the outcome of the latest. */
+  #lastWord(outcome: RecipientOutcome, position: number): RecipientOutcome {
+    const unanswered = this.#unanswered.get(position) ?? 0;
+    if (outcome.kind === "ambiguous") return withUnansweredCopies(outcome, unanswered - 1);
+    if (outcome.kind === "retryable") {
+      if (unanswered === 0) {
+        // nothing came of it on our side, and nothing says to wait
+        return outcome.retryAt === undefined ? { ...outcome, retryAt: this.#wallTimeOf(this.#now()) } : outcome;
+      }
       // the last copy was not accepted, an earlier one may have been: what is not known must not read as known
       const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
-      this.#outcomes[position] = { ...rest, kind: "ambiguous" };
+      return withUnansweredCopies({ ...rest, kind: "ambiguous" }, unanswered);
     }
-    return { outcomes: this.#outcomes };
+    if (outcome.kind === "rejected" && outcome.code === "expired" && unanswered > 0) {
+      const { group: _, ...rest } = outcome;
+      return withUnansweredCopies({ ...rest, kind: "ambiguous" }, unanswered);
+    }
+    return withUnansweredCopies(outcome, unanswered);
+  }
+
+  #now(): MonotonicInstant {
+    return this.#parts.clock.monotonic();
+  }
+
+  #wallTimeOf(instant: MonotonicInstant): number {
+    const { clock } = this.#parts;
+    return Math.round(clock.now() + timeLeftMs(clock, instant));
   }
 
   /** No further attempt begins; what is waited for keeps the last thing known of it. */
@@ -256,9 +246,8 @@ class Retries {
     const groups = new Map<string, { rateLimited: boolean; retryAfterMs: number | undefined; positions: number[] }>();
     for (const position of positions) {
       const outcome = this.#outcomes[position];
-      if (outcome === undefined || !wantsAnother(outcome, this.#resend, this.#parts.transport)) continue;
-      // a transport that settles it remembers it too, and may still learn better
-      if (outcome.kind === "ambiguous" && !this.#parts.transport.settlesAmbiguous) this.#doubtful.add(position);
+      if (outcome === undefined) continue;
+      if (!this.#mayFollow(outcome, position)) continue;
       const rateLimited = errorRow((outcome as Unsettled).code).verdict === "back-off";
       const retryAfterMs = outcome.kind === "retryable" ? outcome.retryAfterMs : undefined;
       const key = `${rateLimited} ${retryAfterMs}`;
@@ -269,6 +258,18 @@ class Retries {
     return [...groups.values()].flatMap((group) => this.#planGroup(group, attempts));
   }
 
+  /** Whether another copy may follow this outcome, time and attempts aside. */
+  #mayFollow(outcome: RecipientOutcome, position: number): boolean {
+    const { transport, policy } = this.#parts;
+    // a transport that settles it counts itself, and may still learn better
+    if (outcome.kind === "ambiguous" && !transport.settlesAmbiguous) {
+      const unanswered = (this.#unanswered.get(position) ?? 0) + 1;
+      this.#unanswered.set(position, unanswered);
+      if (unanswered > policy.maxResends) return false;
+    }
+    return wantsAnother(outcome, this.#resend, transport);
+  }
+
   #planGroup(
     group: { readonly rateLimited: boolean; readonly retryAfterMs: number | undefined; readonly positions: number[] },
     attempts: number,
@@ -277,7 +278,15 @@ class Retries {
     const { positions, retryAfterMs, rateLimited } = group;
     const delayMs = nextDelayMs(policy, { attempts, retryAfterMs, rateLimited }, random);
     const dueAt = plusMs(clock.monotonic(), delayMs);
-    if (this.#ended || attempts >= policy.maxAttempts || dueAt > this.#options.deadline) {
+    if (this.#ended || attempts >= policy.maxAttempts) {
+      this.#giveUp(positions, dueAt);
+      return [];
+    }
+    if (dueAt >= lifeEndsAt(this.#message, this.#options)) {
+      this.#expire(positions);
+      return [];
+    }
+    if (dueAt > this.#options.deadline) {
       this.#giveUp(positions, dueAt);
       return [];
     }
@@ -292,9 +301,24 @@ class Retries {
     return [{ positions, attempts, dueAt }];
   }
 
+  /** Ends what could not be written in its lifetime any more; what was written and not answered stays in doubt. */
+  #expire(positions: readonly number[]): void {
+    for (const position of positions) {
+      const outcome = this.#outcomes[position];
+      if (outcome?.kind !== "retryable") continue;
+      const { retryAfterMs: _, retryAt: __, code, detail, ...rest } = outcome;
+      const why = `its time to live of ${this.#message.timeToLiveSec} s passes before it may be tried again after ${code}`;
+      this.#outcomes[position] = {
+        ...rest,
+        kind: "rejected",
+        code: "expired",
+        detail: detail ? `${why} (${detail})` : why,
+      };
+    }
+  }
+
   #giveUp(positions: readonly number[], dueAt: MonotonicInstant): void {
-    const { clock } = this.#parts;
-    const retryAt = Math.round(clock.now() + timeLeftMs(clock, dueAt));
+    const retryAt = this.#wallTimeOf(dueAt);
     for (const position of positions) {
       const outcome = this.#outcomes[position];
       if (outcome?.kind === "retryable") this.#outcomes[position] = { ...outcome, retryAt };

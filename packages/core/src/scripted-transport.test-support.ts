@@ -13,6 +13,7 @@ export const POLICY: BackoffPolicy = {
   maxMs: 60_000,
   rateLimitedMinMs: 10_000,
   maxAttempts: 5,
+  maxResends: 1,
   totalMs: 120_000,
 };
 

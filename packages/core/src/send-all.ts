@@ -37,7 +37,7 @@ export function sendToTokens(
       const token = tokenOf(given);
       const problem = tokenProblem(token);
       return problem === undefined
-        ? { unit: token as RegistrationToken, recipients: [token as string] }
+        ? { unit: token as RegistrationToken, recipients: [token as string], key: token as string }
         : [refusedRecipient(token, `The token ${problem}`)];
     },
     sendBatch: (units, retryUntil, tell) =>

@@ -8,6 +8,7 @@ const has = (value: unknown, method: string): boolean =>
   typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function";
 const count = z.int("must be a whole number of at least 1").min(1, "must be a whole number of at least 1");
 const AmbiguousSchema = z.enum(["resend", "report"]);
+const LifeStartSchema = z.enum(["call", "attempt"]);
 const TimeoutSchema = z.number().positive("must be above 0").or(z.literal(Number.POSITIVE_INFINITY));
 
 /** Options of every sender, apart from its transport. */
@@ -29,6 +30,7 @@ const senderShape = {
   maxWaiting: count.or(z.literal(Number.POSITIVE_INFINITY)).optional(),
   ambiguous: AmbiguousSchema.optional(),
   timeoutMs: TimeoutSchema.optional(),
+  lifeFrom: LifeStartSchema.optional(),
   clock: ClockSchema.optional(),
   random: z.custom((random) => typeof random === "function", "must be a function, as Math.random is").optional(),
 } satisfies Record<keyof SenderOptions, z.ZodType>;
@@ -51,6 +53,7 @@ const sendShape = {
   signal: AbortSignalSchema.optional(),
   timeoutMs: TimeoutSchema.optional(),
   ambiguous: AmbiguousSchema.optional(),
+  lifeFrom: LifeStartSchema.optional(),
 } satisfies Partial<Record<keyof SendOptions, z.ZodType>>;
 const func = z.custom((value) => typeof value === "function", "must be a function");
 const SendOptionsSchema = z.strictObject({

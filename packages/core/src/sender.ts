@@ -3,7 +3,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { DownstreamMessageInput, MessageContent } from "./message/downstream.ts";
 import type { RecipientOutcome, SendReport } from "./outcome.ts";
 import type { RegistrationStore } from "./registration-store.ts";
-import type { AmbiguousPolicy, DownstreamTransport } from "./transport.ts";
+import type { AmbiguousPolicy, DownstreamTransport, LifeStart } from "./transport.ts";
 
 /** What a caller can say about one send. */
 export interface SendOptions {
@@ -25,6 +25,11 @@ export interface SendOptions {
    * 0. The registration store learns of all outcomes at the end of the send. What the listener throws is published as a notice.
    */
   readonly onOutcome?: (outcome: SendAllOutcome) => void;
+  /**
+   * Start of the message's time to live.
+   * @defaultValue `"call"`: retries and waits use it up, and a message whose time has passed is not written (`rejected`, code `expired`)
+   */
+  readonly lifeFrom?: LifeStart;
 }
 
 /** A recipient of `sendAll`: a token, or an object of the caller's with one. */
@@ -163,6 +168,8 @@ export interface SenderOptions {
    * @defaultValue the `totalMs` of the retry policy
    */
   readonly timeoutMs?: number;
+  /** Default of the option of the same name of each send. */
+  readonly lifeFrom?: LifeStart;
   /** @defaultValue the machine's clock */
   readonly clock?: Clock;
   /** @defaultValue `Math.random` */

@@ -2,7 +2,7 @@ import type { DownstreamMessage } from "./message/downstream.ts";
 import type { RegistrationToken } from "./message/token.ts";
 import type { RecipientOutcome, SendReport } from "./outcome.ts";
 
-/** A message whose superseded tokens gave way to canonical ones, and the way back to what the caller gave. */
+/** A message to each device once, superseded tokens replaced by canonical ones, and the way back to what the caller gave. */
 export interface Substitution {
   readonly message: DownstreamMessage;
   /** The report by the caller's positions, naming the tokens the caller gave. */
@@ -10,21 +10,21 @@ export interface Substitution {
 }
 
 /**
- * Puts the resolved tokens in the place of the given ones. Where a rewrite leads to a token that is in the list already, the device
- * is sent to once and both positions get its outcome. Tokens the caller listed twice are left as they are.
+ * Puts the resolved tokens in the place of the given ones. A token that the caller listed twice, or that a rewrite
+ * leads to, is sent to once, and every position gets its outcome.
  *
- * @returns `undefined` when nothing was superseded, which is nearly always.
+ * @returns `undefined` when nothing was superseded and nothing repeated, which is nearly always.
  */
 export function substitute(
   message: DownstreamMessage,
   given: readonly RegistrationToken[],
   resolved: readonly RegistrationToken[],
 ): Substitution | undefined {
-  if (resolved === given || given.every((token, position) => resolved[position] === token)) return undefined;
+  const isPlain = resolved === given || given.every((token, position) => resolved[position] === token);
+  if (isPlain && (given.length === 1 || new Set(given).size === given.length)) return undefined;
 
   const tokens: RegistrationToken[] = [];
-  /** Where a token to send to stands in `tokens`, and which of the caller's tokens put it there. */
-  const indexOf = new Map<RegistrationToken, { readonly index: number; readonly given: RegistrationToken }>();
+  const indexOf = new Map<RegistrationToken, number>();
   // where to find each position's outcome; tokens that were not superseded go first, so that a rewrite finds them
   const place: number[] = new Array(given.length);
   for (const superseded of [false, true]) {
@@ -32,12 +32,9 @@ export function substitute(
       const target = resolved[position] ?? token;
       if ((target !== token) !== superseded) return;
       const known = indexOf.get(target);
-      if (known !== undefined && known.given !== token) {
-        place[position] = known.index;
-        return;
-      }
-      place[position] = tokens.length;
-      if (known === undefined) indexOf.set(target, { index: tokens.length, given: token });
+      place[position] = known ?? tokens.length;
+      if (known !== undefined) return;
+      indexOf.set(target, tokens.length);
       tokens.push(target);
     });
   }

@@ -10,6 +10,13 @@ import type { RecipientOutcome, SendReport } from "./outcome.ts";
  */
 export type AmbiguousPolicy = "resend" | "report";
 
+/**
+ * Start of a message's time to live.
+ * `"call"`: the call of `send`. Every attempt carries what is left, and when nothing is left the outcome is `expired`.
+ * `"attempt"`: each attempt carries the whole time to live again.
+ */
+export type LifeStart = "call" | "attempt";
+
 /** What core tells a transport beside the message. */
 export interface AttemptOptions {
   /** Ends waiting. What was not written by then ends `retryable` (code `aborted`), what was written `ambiguous`. */
@@ -32,6 +39,13 @@ export interface AttemptOptions {
    * a transport need not call it.
    */
   readonly onSettled?: ((known: readonly (RecipientOutcome | undefined)[]) => void) | undefined;
+  /** The policy's own (`BackoffPolicy.maxResends`). Likewise. */
+  readonly maxResends?: number | undefined;
+  /**
+   * End of the message's life: what is left of its time to live at the moment of writing is what it is written with
+   * (`withLifeLeft`). Absent without a time to live, and where each attempt has the whole of it.
+   */
+  readonly expiresAt?: MonotonicInstant | undefined;
 }
 
 /**

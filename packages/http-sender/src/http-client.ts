@@ -44,13 +44,17 @@ export function isOverloadStatus(status: number): boolean {
   return status === 429 || status === 503;
 }
 
+/** Text, or bytes. */
+export type HttpBody = string | Buffer;
+
 /** One request. */
 export interface HttpRequest {
   readonly method: "POST" | "GET" | "DELETE" | "PATCH";
   readonly path: string;
   /** Names and values in turn. */
   readonly headers: readonly string[];
-  readonly body?: string | Buffer | undefined;
+  /** A function writes the body when the request goes out, and gives `undefined` when there is nothing to send any more (`expired`). */
+  readonly body?: HttpBody | (() => HttpBody | undefined) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Over by then, if that is before `timeoutMs` has passed. */
   readonly deadline?: MonotonicInstant | undefined;
@@ -59,7 +63,7 @@ export interface HttpRequest {
 /** Why there is no answer, or not a whole one. */
 export type HttpFailureCode = Extract<
   ErrorCode,
-  "connection-failed" | "connection-lost" | "timeout" | "aborted" | "closed" | "invalid-response"
+  "connection-failed" | "connection-lost" | "timeout" | "aborted" | "closed" | "expired" | "invalid-response"
 >;
 
 /** The service answered. */

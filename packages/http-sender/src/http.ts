@@ -16,6 +16,7 @@ import { buildConnector, type Dispatcher, Pool } from "undici";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import {
+  type HttpBody,
   type HttpClient,
   type HttpClientOptions,
   type HttpFailureCode,
@@ -167,6 +168,8 @@ function createConnector(options: HttpClientOptions, owned: Set<Destroyable>): b
   };
 }
 
+const EXPIRED = "there was nothing to send any more when a connection was there";
+
 interface Shared {
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
@@ -190,6 +193,9 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   #phase: "waiting" | "dispatched" | "over" = "waiting";
   /** From here on bytes may have left: undici calls `onRequestStart` right before it writes, and writes nothing if that aborts. */
   #written = false;
+  #sent: HttpBody | undefined;
+  /** The body that was handed over is not what is to be sent any more. */
+  #stale = false;
   #controller: Dispatcher.DispatchController | undefined;
   #epoch = 0;
   #sentAt: number | undefined;
@@ -225,15 +231,22 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   }
 
   run(): void {
-    const { dispatcher, origin, slots, clock, deadlines } = this.#shared;
-    const { method, path, headers, body } = this.#request;
+    const { slots, clock, deadlines } = this.#shared;
     this.#phase = "dispatched";
     this.#epoch = slots.epoch;
     this.#sentAt = clock.now();
     deadlines.delete(this);
     this.expiresAt = earlier(this.expiresAt, plusMs(clock.monotonic(), this.#timeoutMs));
     deadlines.add(this);
-    dispatcher.dispatch({ origin, method, path, headers: headers as string[], body: body ?? null }, this);
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    const { dispatcher, origin } = this.#shared;
+    const { method, path, headers, body } = this.#request;
+    this.#sent = typeof body === "function" ? body() : body;
+    if (typeof body === "function" && this.#sent === undefined) this.end("expired", EXPIRED);
+    else dispatcher.dispatch({ origin, method, path, headers: headers as string[], body: this.#sent ?? null }, this);
   }
 
   expire(): void {
@@ -253,6 +266,12 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     if (this.#phase === "over") {
       controller.abort(new Error("ended before it was sent"));
       return;
+    }
+    const { body } = this.#request;
+    if (typeof body === "function" && body() !== this.#sent) {
+      // making the connection took so long that the body says something else by now; thrown, it costs the request and not the connection
+      this.#stale = true;
+      throw new Error("the body has changed");
     }
     this.#controller = controller;
     this.#written = true;
@@ -289,6 +308,11 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#phase === "over") return;
+    if (this.#stale) {
+      this.#stale = false;
+      this.#dispatch();
+      return;
+    }
     this.#finishWithout(codeOf(error, this.#written), describeError(error));
   }
 

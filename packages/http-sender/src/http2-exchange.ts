@@ -10,7 +10,13 @@ import {
   plusMs,
 } from "@cloud-messaging/core";
 import type { Expiring } from "./deadlines.ts";
-import { type HttpFailureCode, type HttpRequest, type HttpResult, isOverloadStatus } from "./http-client.ts";
+import {
+  type HttpBody,
+  type HttpFailureCode,
+  type HttpRequest,
+  type HttpResult,
+  isOverloadStatus,
+} from "./http-client.ts";
 import { textOf } from "./http-text.ts";
 import type { Http2Pool } from "./http2.ts";
 import type { Http2Connection } from "./http2-connection.ts";
@@ -25,7 +31,7 @@ const MOVE_DELAYS_MS = [0, 20, 80, 320, 1_000] as const;
 export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
   expiresAt: MonotonicInstant;
   readonly headers: OutgoingHttpHeaders;
-  readonly body: string | Buffer | undefined;
+  body: HttpBody | undefined;
   readonly maxResponseBytes: number;
   readonly #pool: Http2Pool;
   readonly #request: HttpRequest;
@@ -44,7 +50,6 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
     this.#pool = pool;
     this.#request = request;
     this.#resolve = resolve;
-    this.body = request.body;
     this.maxResponseBytes = pool.options.maxResponseBytes;
     // waiting for its turn costs nobody anything but the caller's own time; the attempt's begins when it has come
     this.expiresAt = request.deadline ?? NEVER;
@@ -78,6 +83,12 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
   }
 
   start(connection: Http2Connection): void {
+    const { body } = this.#request;
+    this.body = typeof body === "function" ? body() : body;
+    if (typeof body === "function" && this.body === undefined) {
+      this.end("expired", "there was nothing to send any more when a connection was there");
+      return;
+    }
     this.#phase = "started";
     this.#sentAt = this.#pool.clock.now();
     this.#startedAt = this.#pool.clock.monotonic();

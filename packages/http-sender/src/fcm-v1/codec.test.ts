@@ -29,7 +29,7 @@ describe("the v1 codec", () => {
       },
     });
     const body = createFcmV1Encoder(message, () => NOW).bodyFor({ token: 'tok-"a"' });
-    const request = FcmV1SendRequestSchema.parse(JSON.parse(body));
+    const request = FcmV1SendRequestSchema.parse(JSON.parse(body ?? ""));
     expect(request.validate_only).toBe(true);
     expect(request.message.token).toBe('tok-"a"');
     expect(request.message.android?.ttl).toBe("3.5s");

@@ -21,8 +21,8 @@ const HTTPS_URL = /^https:\/\/[^\s/]+/;
 
 /** Writes the bodies of one message: what its recipients share is written once. */
 export interface FcmV1Encoder {
-  /** The JSON body of the request to one recipient. */
-  bodyFor(address: FcmV1Address): string;
+  /** The JSON body of the request to one recipient; `undefined` when its time to live has passed. */
+  bodyFor(address: FcmV1Address): string | undefined;
 }
 
 /**
@@ -30,17 +30,26 @@ export interface FcmV1Encoder {
  *
  * @param now Milliseconds since the epoch. Asked again for each body: `apns-expiration` is a point in time, and the last of many
  * recipients may be written to minutes after the first.
+ * @param alive The message with what is left of its time to live, asked for likewise; `undefined` when nothing is.
  */
-export function createFcmV1Encoder(message: MessageContent, now: () => number): FcmV1Encoder {
-  const { timeToLiveSec = 0 } = message;
+export function createFcmV1Encoder(
+  message: MessageContent,
+  now: () => number,
+  alive: () => MessageContent | undefined = () => message,
+): FcmV1Encoder {
   let secondOfTail = Number.NaN;
+  let leftAtTail: number | undefined;
   let tail = "";
   return {
     bodyFor(address) {
+      const living = alive();
+      if (living === undefined) return undefined;
+      const { timeToLiveSec = 0 } = living;
       const second = timeToLiveSec === 0 ? 0 : Math.floor(now() / 1000);
-      if (second !== secondOfTail) {
-        tail = encodeTail(message, second * 1000);
+      if (second !== secondOfTail || timeToLiveSec !== leftAtTail) {
+        tail = encodeTail(living, second * 1000);
         secondOfTail = second;
+        leftAtTail = timeToLiveSec;
       }
       return `{"message":${JSON.stringify(address).slice(0, -1)}${tail}`;
     },

@@ -2,6 +2,7 @@ import {
   ambiguousOutcome,
   type ErrorCode,
   failureOutcome,
+  type MonotonicInstant,
   outcomeKindFor,
   type RecipientOutcome,
   readRetryAfter,
@@ -16,8 +17,10 @@ export interface RequestFacts {
   readonly kind: RecipientKind;
   /** Something else in the message than the token can be the reason of a refusal. */
   readonly hasOtherFault: () => boolean;
-  /** Written when it goes out. */
-  readonly body: () => string;
+  /** Written when it goes out; `undefined` when its time to live has passed by then. */
+  readonly body: () => string | undefined;
+  /** From when on it is not written any more. */
+  readonly endsAt?: MonotonicInstant;
 }
 
 /** Why nothing was sent. */
@@ -78,7 +81,8 @@ function readAccepted(answered: HttpAnswer, recipient: string, token: string): R
   const doubt = (code: ErrorCode, detail: string): RecipientOutcome => {
     const { description } = readErrorBody(body, token);
     const service = { ...answerOf(answered, token), ...(description === undefined ? {} : { description }) };
-    return ambiguousOutcome(code, { recipient, sentAt, service, detail });
+    const outcome = ambiguousOutcome(code, { recipient, sentAt, service, detail });
+    return incomplete === undefined ? { ...outcome, answered: true } : outcome;
   };
   if (status !== 200) return doubt("unexpected-status", `status ${status} is none that this service answers with`);
   if (incomplete !== undefined) return doubt(incomplete.code, incomplete.detail);
@@ -141,7 +145,9 @@ export function tooSoon(retryAfterMs: number): NotSent {
 }
 
 /** What ended a wait for the project's quota. */
-export const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed", NotSent>> = {
+export const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed" | "aborted" | "expired", NotSent>> = {
+  aborted: { code: "aborted", detail: "the signal was aborted" },
+  expired: { code: "expired", detail: "its time to live passed while it waited for the project's quota" },
   timeout: { code: "timeout", detail: "the project's quota left no room in time" },
   closed: { code: "closed", detail: "the sender was closed while the message waited for the project's quota" },
 };

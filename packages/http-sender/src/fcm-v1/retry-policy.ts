@@ -11,5 +11,6 @@ export const FCM_V1_RETRY_POLICY: BackoffPolicy = {
   maxMs: 60_000,
   rateLimitedMinMs: 60_000,
   maxAttempts: Number.POSITIVE_INFINITY,
+  maxResends: 1,
   totalMs: 600_000,
 };

@@ -2,10 +2,13 @@ import {
   type AttemptOptions,
   type Clock,
   type DownstreamMessage,
+  earlier,
   elapsedMs,
   eventChannel,
   failureOutcome,
   InvalidOptionsError,
+  lifeEndsAt,
+  NEVER,
   publish,
   type RecipientOutcome,
   readOptions,
@@ -13,6 +16,7 @@ import {
   SENDER_OPTION_NAMES,
   type SendReport,
   systemClock,
+  withLifeLeft,
 } from "@cloud-messaging/core";
 import { checkCallOptions } from "../call-options.ts";
 import type { CredentialCheck } from "../credential-check.ts";
@@ -200,13 +204,17 @@ class FcmV1 implements FcmV1Transport {
     const recipients = recipientsOf(message.target);
     this.#parts.notice(message);
     const outcomes = await this.#attempt(recipients, options, async (project) => {
-      const encoder = createFcmV1Encoder(message, () => this.#parts.clock.now());
+      const { clock } = this.#parts;
+      const alive = (): DownstreamMessage | undefined => withLifeLeft(message, options, clock.monotonic());
+      const encoder = createFcmV1Encoder(message, () => clock.now(), alive);
+      const endsAt = lifeEndsAt(message, options);
       const addresses = addressesOf(message.target);
       const kind = recipientKindOf(message.target);
       const requestTo = (position: number): RequestFacts => ({
         recipient: recipients[position] as string,
         kind,
         hasOtherFault: () => hasOtherFault(message),
+        endsAt,
         body: () => encoder.bodyFor(addresses[position] as FcmV1Address),
       });
       if (recipients.length === 1) return [await this.#sendOne(project, requestTo(0), options)];
@@ -309,10 +317,12 @@ class FcmV1 implements FcmV1Transport {
   async #sendOne(project: Project, request: RequestFacts, options: AttemptOptions): Promise<RecipientOutcome> {
     const { tokens, clock } = this.#parts;
     const { quota } = project;
-    if (options.signal?.aborted) return notSent(request, ABORTED);
+    if (options.signal?.aborted) return notSent(request, WITHOUT_QUOTA.aborted);
     if (quota !== undefined && !quota.take()) {
-      const waited = await quota.wait(options);
-      if (waited !== "granted") return notSent(request, waited === "aborted" ? ABORTED : WITHOUT_QUOTA[waited]);
+      const { endsAt = NEVER } = request;
+      const waited = await quota.wait({ ...options, deadline: earlier(options.deadline ?? NEVER, endsAt) });
+      const expired = waited === "timeout" && clock.monotonic() >= endsAt;
+      if (waited !== "granted") return notSent(request, WITHOUT_QUOTA[expired ? "expired" : waited]);
     }
     const got = tokens.get(options);
     const first = got instanceof Promise ? await got : got;
@@ -340,7 +350,7 @@ class FcmV1 implements FcmV1Transport {
 
   #post(
     project: Project,
-    { body }: RequestFacts,
+    { body, endsAt = NEVER }: RequestFacts,
     granted: GrantedToken,
     { signal, deadline }: AttemptOptions,
   ): Promise<HttpResult> {
@@ -354,7 +364,8 @@ class FcmV1 implements FcmV1Transport {
       method: "POST",
       path: project.path,
       headers: this.#header.headers,
-      body: body(),
+      // with a lifetime it is written when it goes out, and refused when that has passed by then
+      body: endsAt === NEVER ? body() : body,
       signal,
       deadline,
     });
@@ -376,5 +387,4 @@ class FcmV1 implements FcmV1Transport {
   }
 }
 
-const ABORTED: NotSent = { code: "aborted", detail: "the signal was aborted" };
 const CLOSED: NotSent = { code: "closed", detail: "the sender is closed" };

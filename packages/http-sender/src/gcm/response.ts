@@ -109,9 +109,10 @@ function unread(
 ): RecipientOutcome[] {
   const { description } = readErrorBody(answer.body, facts.secret);
   const service = { ...answerOf(answer, facts.secret), ...(description === undefined ? {} : { description }) };
-  return facts.recipients.map((recipient) =>
-    ambiguousOutcome(code, { recipient, detail, service, sentAt: answer.sentAt }),
-  );
+  return facts.recipients.map((recipient) => ({
+    ...ambiguousOutcome(code, { recipient, detail, service, sentAt: answer.sentAt }),
+    ...(answer.incomplete === undefined ? { answered: true } : {}),
+  }));
 }
 
 function readJson(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
@@ -185,7 +186,10 @@ function readResults(results: readonly unknown[], answer: HttpAnswer, facts: Req
       outcomes[position] = failureOutcome(code, { recipient, sentAt, retryAfterMs, service: said });
     } else if (typeof messageId !== "string") {
       const detail = "the result has neither a message_id nor an error";
-      outcomes[position] = ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail });
+      outcomes[position] = {
+        ...ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail }),
+        answered: true,
+      };
     } else {
       const canonical = result?.["registration_id"];
       outcomes[position] =

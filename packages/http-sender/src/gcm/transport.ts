@@ -6,6 +6,8 @@ import {
   type DownstreamTransport,
   elapsedMs,
   InvalidMessageError,
+  lifeEndsAt,
+  NEVER,
   publish,
   type RecipientOutcome,
   type RegistrationToken,
@@ -16,6 +18,7 @@ import {
   type SendReport,
   systemClock,
   tokensOf,
+  withLifeLeft,
 } from "@cloud-messaging/core";
 import { mapParts } from "../batches.ts";
 import { checkCallOptions } from "../call-options.ts";
@@ -135,6 +138,7 @@ export const GCM_HTTP_RETRY_POLICY: BackoffPolicy = {
   maxMs: 60_000,
   rateLimitedMinMs: 10_000,
   maxAttempts: 6,
+  maxResends: 1,
   totalMs: 120_000,
 };
 
@@ -182,6 +186,9 @@ interface Send {
   readonly content: string;
   readonly options: AttemptOptions;
 }
+
+/** Part of a send, written anew when some of its time to live has passed. */
+type Writer = () => Buffer | undefined;
 
 class GcmHttp implements GcmHttpTransport {
   readonly name = "gcm-http";
@@ -232,14 +239,14 @@ class GcmHttp implements GcmHttpTransport {
     if (tokens === undefined || tokens.length <= maxTokens) {
       const body = this.#encode(send, tokens);
       if (body.length <= maxBytes || tokens === undefined || tokens.length <= 1) {
-        return { outcomes: await this.#request(send, tokens, body) };
+        return { outcomes: await this.#request(send, tokens, this.#whenSent(send, tokens, body)) };
       }
     }
     // all the cuts are known before the first part leaves: one list of parts, and one bound on how many are under way
     const ends =
       this.#format === "json" ? cutTokens(content, tokens, maxTokens, maxBytes) : tokens.map((_, index) => index + 1);
     const outcomes = await mapParts(tokens, ends, maxParallel, (part) =>
-      this.#request(send, part, this.#encode(send, part)),
+      this.#request(send, part, this.#whenSent(send, part, this.#encode(send, part))),
     );
     return { outcomes };
   }
@@ -271,7 +278,7 @@ class GcmHttp implements GcmHttpTransport {
   async #request(
     { message, options }: Send,
     tokens: readonly RegistrationToken[] | undefined,
-    body: Buffer,
+    body: Buffer | Writer,
   ): Promise<RecipientOutcome[]> {
     const recipients = tokens ?? recipientsOf(message.target);
     const startedAt = this.#clock.monotonic();
@@ -287,13 +294,29 @@ class GcmHttp implements GcmHttpTransport {
     return outcomes;
   }
 
+  /** The body as it stands, or, of a message whose life passes, what writes it with what is left. */
+  #whenSent(send: Send, tokens: readonly RegistrationToken[] | undefined, body: Buffer): Buffer | Writer {
+    const { message, options } = send;
+    if (lifeEndsAt(message, options) === NEVER) return body;
+    let written = { message, body };
+    return () => {
+      const left = withLifeLeft(message, options, this.#clock.monotonic());
+      if (left === undefined) return undefined;
+      if (left.timeToLiveSec !== written.message.timeToLiveSec) {
+        const content = this.#format === "json" ? encodeContent(left) : "";
+        written = { message: left, body: this.#encode({ ...send, message: left, content }, tokens) };
+      }
+      return written.body;
+    };
+  }
+
   #encode({ message, content }: Send, tokens: readonly RegistrationToken[] | undefined): Buffer {
     if (tokens === undefined) return Buffer.from(content);
     if (this.#format === "json") return encodeMulticast(content, tokens);
     return Buffer.from(encodePlainText(message, tokens[0] as RegistrationToken));
   }
 
-  #post(body: Buffer | string, { signal, deadline }: AttemptOptions): Promise<HttpResult> {
+  #post(body: Buffer | string | Writer, { signal, deadline }: AttemptOptions): Promise<HttpResult> {
     return this.#http.request({
       method: "POST",
       path: this.#endpoint.path,

@@ -12,6 +12,9 @@ import {
 import { GCM_HTTP_RETRY_POLICY } from "../gcm/transport.ts";
 import type { FailedOutcome } from "./client.ts";
 
+/** As when sending; what may be repeated at all does no harm however often. */
+const MANAGEMENT_RETRY_POLICY: BackoffPolicy = { ...GCM_HTTP_RETRY_POLICY, maxResends: Number.POSITIVE_INFINITY };
+
 /** What every management client can be told about second attempts. */
 export interface ManagementRetry {
   /**
@@ -63,8 +66,8 @@ export function createManagementRetries(
   let ended = false;
   const retrying = (send: DownstreamTransport["send"]): DownstreamTransport => {
     const close = () => Promise.resolve();
-    const once = { name, retryPolicy: GCM_HTTP_RETRY_POLICY, send, close, [Symbol.asyncDispose]: close };
-    return retry === false ? once : withRetry(once, { ...retry, clock });
+    const once = { name, retryPolicy: MANAGEMENT_RETRY_POLICY, send, close, [Symbol.asyncDispose]: close };
+    return withRetry(once, { ...(retry === false ? { maxAttempts: 1 } : retry), clock });
   };
   // a policy that cannot be kept is the caller's mistake now, and not at the first call
   retrying(() => Promise.resolve({ outcomes: [] }));
@@ -101,9 +104,9 @@ export function createManagementRetries(
 
 const OUTCOME_KINDS: ReadonlySet<string> = new Set(["accepted", "unregistered", "retryable", "ambiguous", "rejected"]);
 
-/** `withRetry` writes the number of attempts into whatever it gets; a result that is no outcome has no place for it. */
+/** `withRetry` writes what it counts into whatever it gets; a result that is no outcome has no place for it. */
 function asGiven<T>(outcome: RecipientOutcome): T | FailedOutcome {
   if (OUTCOME_KINDS.has(outcome.kind)) return outcome as T | FailedOutcome;
-  const { attempts: _, ...given } = outcome;
+  const { attempts: _, unansweredCopies: __, ...given } = outcome;
   return given as T;
 }
