@@ -1,8 +1,8 @@
 // What does a message over the GCM HTTP connection server cost, one token or a thousand per request?
 import { createHttpSender } from "@cloud-messaging/http-sender";
-import gcm from "node-gcm";
 import { Pool } from "undici";
 import { inFlight } from "../lib/in-flight.mjs";
+import { peers } from "../lib/peers.mjs";
 import { startCannedGcmServer } from "../servers/gcm-http.mjs";
 
 const API_KEY = "AIza-EXAMPLE";
@@ -43,7 +43,8 @@ function ours(tokens, width) {
 }
 
 function nodeGcm(tokens, width) {
-  return (url) => {
+  return async (url) => {
+    const { default: gcm } = await import("node-gcm");
     const sender = new gcm.Sender(API_KEY, { uri: url });
     const sendOne = () =>
       new Promise((resolve, reject) => {
@@ -57,13 +58,15 @@ function nodeGcm(tokens, width) {
 
 function httpCase(name, count, width, messages, rest) {
   const tokens = Array.from({ length: count }, (_, n) => token(n));
+  const compared = peers({ "node-gcm": nodeGcm(tokens, width) });
   return {
     name,
     group: "http",
     unit: count === 1 ? "message" : `request of ${count}`,
     messages,
     startServer: startCannedGcmServer,
-    contestants: { floor: floor(tokens, width), ours: ours(tokens, width), "node-gcm": nodeGcm(tokens, width) },
+    contestants: { floor: floor(tokens, width), ours: ours(tokens, width), ...compared.contestants },
+    missing: compared.missing,
     ...rest,
   };
 }

@@ -2,8 +2,9 @@
 import { connect } from "node:http2";
 import { createFcmSender } from "@cloud-messaging/http-sender";
 import { Pool } from "undici";
-import { firebaseMessaging, hasFirebaseAdmin } from "../lib/firebase-admin.mjs";
+import { firebaseMessaging } from "../lib/firebase-admin.mjs";
 import { inFlight } from "../lib/in-flight.mjs";
+import { peers } from "../lib/peers.mjs";
 import { startCannedV1Server } from "../servers/fcm-v1.mjs";
 
 const PATH = "/v1/projects/demo/messages:send";
@@ -112,6 +113,7 @@ function firebaseAdmin(width, batch) {
  */
 function v1Case(name, { httpVersion, width = 64, messages, latencyMs = 0, adminBatch, ...rest }) {
   const floors = { floor: floorHttp1(width), "floor-http2": floorHttp2(width) };
+  const compared = peers({ "firebase-admin": firebaseAdmin(adminBatch === 1 ? width : 1, adminBatch) });
   return {
     name,
     group: "v1",
@@ -121,8 +123,9 @@ function v1Case(name, { httpVersion, width = 64, messages, latencyMs = 0, adminB
     contestants: {
       ...(httpVersion === "2" ? { floor: floors["floor-http2"] } : floors),
       ours: ours(width, httpVersion),
-      ...(hasFirebaseAdmin ? { "firebase-admin": firebaseAdmin(adminBatch === 1 ? width : 1, adminBatch) } : {}),
+      ...compared.contestants,
     },
+    missing: compared.missing,
     ...rest,
   };
 }

@@ -1,18 +1,8 @@
-// firebase-admin, as test/interop installs it, pointed at a canned server. It names no address of its own to set, so node:http2 is.
+// firebase-admin, pointed at a canned server. It names no address of its own to set, so node:http2 is.
 import { createRequire } from "node:module";
 
-const require = createRequire(new URL("../../test/interop/package.json", import.meta.url));
+const require = createRequire(import.meta.url);
 const http2 = require("node:http2");
-
-/** Whether there is one to compare with: `npm run test:interop` installs it. */
-export const hasFirebaseAdmin = (() => {
-  try {
-    require.resolve("firebase-admin/app");
-    return true;
-  } catch {
-    return false;
-  }
-})();
 
 /** A `messaging` whose HTTP/2 requests go to the server. Opens a session per call, as it does. */
 export function firebaseMessaging({ origin, ca }, accessToken) {

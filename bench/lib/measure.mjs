@@ -7,7 +7,7 @@ const ROUNDS = { quick: 3, full: 7 };
 const QUICK_MS = 350;
 
 /** Starts a process and resolves with its first message. */
-async function start(file, data, execArgv = []) {
+export async function start(file, data, execArgv = []) {
   const child = fork(new URL(file, import.meta.url), [JSON.stringify(data)], {
     execArgv,
     stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -33,13 +33,13 @@ async function answer(child) {
   }
 }
 
-async function ask(child, message) {
+export async function ask(child, message) {
   const answered = answer(child);
   child.send(message);
   return answered;
 }
 
-async function stop(child) {
+export async function stop(child) {
   if (child.exitCode !== null) return;
   const exited = once(child, "exit");
   child.disconnect();

@@ -1,5 +1,6 @@
 // From measurements to a table or a line of JSON.
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+import { LIMIT, median, medianBounds, verdict } from "./statistics.mjs";
+
 const round = (value, digits = 2) => Number(value.toFixed(digits));
 
 function summarise({ definition, contestants }) {
@@ -26,10 +27,12 @@ export function jsonLine(result) {
   const ratioFloor = floor === undefined ? undefined : ours.us / floor.us;
   const ratioPeer = best === undefined ? undefined : best.us / ours.us;
   const ratioRate = best === undefined ? undefined : ours.perSecond / best.perSecond;
+  // a target that is held against a peer which is not there is neither met nor missed
+  const compared = best !== undefined || (targetPeer === undefined && targetRate === undefined);
   const met =
     (targetFloor === undefined || ratioFloor <= targetFloor) &&
-    (targetPeer === undefined || ratioPeer >= targetPeer) &&
-    (targetRate === undefined || ratioRate >= targetRate);
+    (best === undefined || targetPeer === undefined || ratioPeer >= targetPeer) &&
+    (best === undefined || targetRate === undefined || ratioRate >= targetRate);
   return JSON.stringify({
     case: definition.name,
     unit: definition.unit,
@@ -41,7 +44,8 @@ export function jsonLine(result) {
     target_floor: targetFloor ?? null,
     target_peer: targetPeer ?? null,
     ...(targetRate === undefined ? {} : { target_rate: targetRate }),
-    met,
+    met: met && !compared ? null : met,
+    ...(compared ? {} : { not_compared: definition.missing ?? [] }),
   });
 }
 
@@ -51,6 +55,7 @@ export function printTable(results) {
   for (const result of results) {
     const { definition, rows, floor, ours, best } = summarise(result);
     const { met } = JSON.parse(jsonLine(result));
+    const answer = met === null ? "not compared" : met ? "met" : "not met";
     for (const [index, row] of rows.entries()) {
       const isOurs = row === ours;
       table.push([
@@ -63,21 +68,61 @@ export function printTable(results) {
         `${row.rssMb.toFixed(0)} MB`,
         floor === undefined ? "" : `${(row.us / floor.us).toFixed(2)}×`,
         isOurs && best !== undefined ? `${(best.us / row.us).toFixed(2)}× less than ${best.name}` : "",
-        isOurs && definition.target !== undefined ? `${describe(definition.target)}: ${met ? "met" : "not met"}` : "",
+        isOurs && definition.target !== undefined ? `${describe(definition.target)}: ${answer}` : "",
       ]);
     }
+    for (const name of definition.missing ?? [])
+      table.push(["", name, "", "not installed: not compared", "", "", "", "", "", ""]);
   }
-  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
-  for (const row of table)
-    console.log(
-      row
-        .map((cell, column) =>
-          column < 2 || column === 3 || column > 7 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
-        )
-        .join("  ")
-        .trimEnd(),
-    );
+  print(table, (column) => column < 2 || column === 3 || column > 7);
   console.log(`\nNode ${process.version}; client CPU time, median over rounds, least and most beside it.`);
+}
+
+/** This tree against another, case by case. */
+export function printPairs(results, commit) {
+  const table = [["case", "pairs", "median", "95 % bounds", ""]];
+  for (const { name, ratios } of results) {
+    if (ratios === undefined) {
+      table.push([name, "", "", "", `not there at ${commit}`]);
+      continue;
+    }
+    const bounds = medianBounds(ratios);
+    table.push([
+      name,
+      String(ratios.length),
+      median(ratios).toFixed(3),
+      `${bounds.lower.toFixed(3)} – ${bounds.upper.toFixed(3)}`,
+      verdict(bounds),
+    ]);
+  }
+  print(table, (column) => column === 0 || column === 4);
+  console.log(
+    `\nNode ${process.version}; CPU time per message of this tree, divided by that of ${commit}, pair by pair. Dearer is more than ${LIMIT}.`,
+  );
+}
+
+/** One case against another commit as one line of JSON. */
+export function pairsLine({ name, ratios }, commit) {
+  if (ratios === undefined) return JSON.stringify({ case: name, against: commit, verdict: "not there" });
+  const { lower, upper } = medianBounds(ratios);
+  const ratio = { median: round(median(ratios), 3), lower: round(lower, 3), upper: round(upper, 3) };
+  return JSON.stringify({
+    case: name,
+    against: commit,
+    pairs: ratios.length,
+    ...ratio,
+    verdict: verdict({ lower, upper }),
+  });
+}
+
+function print(table, isText) {
+  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  for (const row of table) {
+    const cells = row.map((cell, column) =>
+      isText(column) ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+    );
+    console.log(cells.join("  ").trimEnd());
+  }
 }
 
 function describe({ floor, peer, rate }) {
