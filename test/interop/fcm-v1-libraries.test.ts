@@ -59,3 +59,29 @@ describe("node-pushnotifications, unmodified, through the redirect", () => {
     expect(one.received[0]?.notification).toMatchObject({ title: "Hi", body: "there" });
   });
 });
+
+describe("fcm-cloudflare-workers, unmodified, through the redirect", () => {
+  it("sends by fetch, to a token, a list, a topic and a condition", async () => {
+    await using emulator = await startEmulator();
+    const [one, two] = [emulator.createDevice(), emulator.createDevice()];
+    one.subscribe("news");
+    const message = (n: string) => ({ data: { n } });
+    expect(
+      await run(emulator, "fcm-cloudflare-workers.cjs", [
+        ["sendToToken", message("1"), one.token],
+        ["sendToTokens", message("2"), [one.token, two.token]],
+        ["sendToTopic", message("3"), "news"],
+        ["sendToCondition", message("4"), "'news' in topics"],
+        ["sendToToken", message("5"), "ABC"],
+      ]),
+    ).toEqual([
+      { value: null },
+      { value: [] },
+      { value: null },
+      { value: null },
+      { error: "The provided registration token is not registered with FCM" },
+    ]);
+    expect(one.received.map(({ data }) => data["n"])).toEqual(["1", "2", "3", "4"]);
+    expect(two.received.map(({ data }) => data["n"])).toEqual(["2"]);
+  });
+});

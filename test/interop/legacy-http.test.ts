@@ -127,3 +127,15 @@ describe("fcm-node, unmodified, through the redirect", () => {
     expect(emulator.stats.statuses).toMatchObject({ 503: 1, 200: 1 });
   });
 });
+
+describe("fcm-push, unmodified, through the redirect", () => {
+  it("sends to one token, and hears of one that is gone", async () => {
+    await using emulator = await startEmulator();
+    const [phone, gone] = [emulator.createDevice(), emulator.createDevice()];
+    gone.unregister();
+    const send = (to: string) => runRedirected(emulator, "fcm-push.cjs", [JSON.stringify({ to, data: { n: "1" } })]);
+    expect(await send(phone.token)).toMatchObject({ answer: { success: 1, failure: 0 } });
+    expect(await send(gone.token)).toEqual({ error: "NotRegistered" });
+    expect(phone.received.map(({ data }) => data)).toEqual([{ n: "1" }]);
+  });
+});
