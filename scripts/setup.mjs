@@ -51,4 +51,7 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== want) {
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, want);
 }
-if (process.argv.includes("--build")) run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"]);
+if (process.argv.includes("--build")) {
+  run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"]);
+  run(process.execPath, [join(root, "scripts/bundle.mjs")]);
+}

@@ -1,0 +1,146 @@
+// Bundles each package's entry points, as an ES module and for require(), from its sources; `tsc -b` has checked them and written the
+// declarations. Bundles only what has changed since the last time.
+//
+//   node scripts/bundle.mjs
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const SOURCE = "@cloud-messaging/source";
+
+/** Dependencies that exist as ES modules only: bundled into the file for require(), which jest in CommonJS could not load otherwise. */
+const ESM_ONLY = ["p-retry", "is-network-error", "jose", "@xmpp/client"];
+
+const filesBelow = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+/** Changes whenever a source, a manifest or this script does. */
+function fingerprint(folder) {
+  const hash = createHash("sha256").update(readFileSync(fileURLToPath(import.meta.url)));
+  hash.update(readFileSync(join(folder, "package.json")));
+  for (const file of filesBelow(join(folder, "src")).sort()) {
+    const { mtimeMs, size } = statSync(file);
+    hash.update(`${relative(folder, file)} ${mtimeMs} ${size}\n`);
+  }
+  return hash.digest("hex");
+}
+
+/** The files that are loaded by themselves: each entry of `exports`, and, as ES modules only, what the commands in `bin` start. */
+function entriesOf(folder, manifest, format) {
+  const entries = {};
+  for (const target of Object.values(manifest.exports)) {
+    const source = target[SOURCE];
+    if (source !== undefined) entries[source.replace(/^\.\/src\/|\.ts$/g, "")] = join(folder, source);
+  }
+  if (format === "cjs") return entries;
+  for (const command of Object.values(manifest.bin ?? {})) {
+    const [, name] = /dist\/([\w-]+)\.js/.exec(readFileSync(join(folder, command), "utf8")) ?? [];
+    if (name !== undefined) entries[name] = join(folder, `src/${name}.ts`);
+  }
+  return entries;
+}
+
+const packageOf = (specifier) =>
+  specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
+
+/** Dependencies stay outside, but for those that require() could not load; what these need themselves goes in with them. */
+function isExternal(format) {
+  return (specifier, importer) => {
+    if (specifier.startsWith(".") || specifier.startsWith("/") || specifier.startsWith("\0")) return false;
+    if (specifier.startsWith("node:")) return true;
+    if (format === "es") return true;
+    return !importer?.includes("node_modules") && !ESM_ONLY.includes(packageOf(specifier));
+  };
+}
+
+async function bundle(rolldown, folder, manifest) {
+  const dist = join(folder, "dist");
+  mkdirSync(dist, { recursive: true });
+  for (const name of readdirSync(dist)) {
+    if (/\.c?js(\.map)?$/.test(name)) rmSync(join(dist, name));
+  }
+  const included = new Map();
+  for (const format of ["es", "cjs"]) {
+    const extension = format === "es" ? "js" : "cjs";
+    const build = await rolldown({
+      input: entriesOf(folder, manifest, format),
+      cwd: folder,
+      platform: "node",
+      external: isExternal(format),
+    });
+    const { output } = await build.write({
+      dir: dist,
+      format,
+      exports: "named",
+      sourcemap: true,
+      entryFileNames: `[name].${extension}`,
+      chunkFileNames: `shared-[hash].${extension}`,
+    });
+    await build.close();
+    for (const { modules } of output) {
+      for (const id of Object.keys(modules ?? {})) {
+        const [, path] = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id) ?? [];
+        if (path !== undefined) included.set(path, JSON.parse(readFileSync(join(path, "package.json"), "utf8")));
+      }
+    }
+  }
+  writeLicenses(dist, included);
+}
+
+/** Names what is bundled, with each licence in its own words. */
+function writeLicenses(dist, included) {
+  const file = join(dist, "THIRD-PARTY-LICENSES.txt");
+  if (included.size === 0) return rmSync(file, { force: true });
+  const parts = [...included]
+    .sort(([, a], [, b]) => (a.name < b.name ? -1 : 1))
+    .map(([path, { name, version, license }]) => {
+      const text = readdirSync(path).find((entry) => /^licen[cs]e/i.test(entry));
+      const words = text === undefined ? "" : `\n\n${readFileSync(join(path, text), "utf8").trim()}`;
+      return `${name} ${version} (${license ?? "no licence declared"})${words}\n`;
+    });
+  writeFileSync(file, `The files for require() hold these packages:\n\n${parts.join("\n---\n\n")}`);
+}
+
+/** Declarations name each other as the files beside them do: `.js` for an ES module, `.cjs` in the copy for require(). */
+function writeDeclarations(folder) {
+  const types = join(folder, "dist/types");
+  if (!existsSync(types)) return;
+  const naming = (text, extension) => text.replace(/((?:from |import\()"\.[^"]*\.)(?:ts|js)"/g, `$1${extension}"`);
+  for (const file of filesBelow(types)) {
+    if (!file.endsWith(".d.ts")) continue;
+    const { atime, mtime } = statSync(file);
+    const text = readFileSync(file, "utf8");
+    const copy = file.replace(/\.d\.ts$/, ".d.cts");
+    const map = `${file}.map`;
+    writeFileSync(copy, naming(text, "cjs").replace(/(sourceMappingURL=.*)\.d\.ts\.map/, "$1.d.cts.map"));
+    if (existsSync(map)) writeFileSync(`${copy}.map`, readFileSync(map, "utf8").replace(/\.d\.ts"/, '.d.cts"'));
+    writeFileSync(file, naming(text, "js"));
+    utimesSync(file, atime, mtime); // tsc -b goes by it
+  }
+}
+
+const stale = [];
+for (const name of readdirSync(join(ROOT, "packages"))) {
+  const folder = join(ROOT, "packages", name);
+  const manifestFile = join(folder, "package.json");
+  if (!existsSync(manifestFile)) continue;
+  const stamp = join(folder, "dist/.bundled");
+  const wanted = fingerprint(folder);
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) continue;
+  stale.push({ folder, manifest: JSON.parse(readFileSync(manifestFile, "utf8")), stamp, wanted });
+}
+if (stale.length > 0) {
+  const { rolldown } = await import(pathToFileURL(join(ROOT, "node_modules/rolldown/dist/index.mjs")).href);
+  for (const { folder, manifest, stamp, wanted } of stale) {
+    await bundle(rolldown, folder, manifest);
+    writeDeclarations(folder);
+    writeFileSync(stamp, wanted);
+  }
+}
