@@ -80,6 +80,11 @@ async function bundle(rolldown, folder, manifest) {
       format,
       exports: "named",
       sourcemap: true,
+      // the name under which Node's require() of an ES module takes the whole module; a drop-in's `require()` gives what it always gave
+      footer: (chunk) =>
+        format === "cjs" && chunk.exports.includes("module.exports")
+          ? 'module.exports = exports["module.exports"];'
+          : "",
       entryFileNames: `[name].${extension}`,
       chunkFileNames: `shared-[hash].${extension}`,
     });

@@ -71,15 +71,31 @@ describe("what would be published", () => {
     }
   });
 
-  it("can be imported and required, and is the same both ways", () => {
+  it("can be imported and required in one process, and either copy knows the other's errors and events", () => {
     const program = `
       import { createRequire } from "node:module";
       const require = createRequire(import.meta.url);
-      for (const name of ${JSON.stringify(names.filter((name) => name !== "node-gcm"))}) {
+      for (const name of ${JSON.stringify(names)}) {
         const imported = await import("@cloud-messaging/" + name);
         const required = require("@cloud-messaging/" + name);
-        const [first] = Object.keys(imported).filter((key) => key !== "default");
-        if (first === undefined || imported[first] !== required[first]) throw new Error(name);
+        const expected = Object.keys(imported["module.exports"] ?? imported).sort().join();
+        if (expected === "" || Object.keys(required).sort().join() !== expected) throw new Error(name);
+      }
+      const copies = [await import("@cloud-messaging/core"), require("@cloud-messaging/core")];
+      for (const [one, other] of [copies, copies.toReversed()]) {
+        let caught;
+        try {
+          one.parseDownstreamMessage({});
+        } catch (error) {
+          caught = error;
+        }
+        if (one.isCloudMessagingError === other.isCloudMessagingError) throw new Error("there is one copy only");
+        if (!other.isCloudMessagingError(caught) || caught.code !== "ERR_INVALID_MESSAGE") throw new Error("not known");
+        const told = [];
+        const stop = other.subscribe("cloud-messaging:notice", (event) => told.push(event.notice));
+        one.publish("cloud-messaging:notice", () => ({ transport: "none", notice: "test", detail: "" }));
+        stop();
+        if (told.join() !== "test") throw new Error("not told");
       }
       console.log("same");`;
     const printed = execFileSync(process.execPath, ["--input-type=module", "-e", program], {

@@ -6,6 +6,9 @@ export interface FieldProblem {
   readonly problem: string;
 }
 
+/** Marks errors of every loaded copy of this package: the ES module and the file for `require()` have classes of their own. */
+const BRAND = Symbol.for("@cloud-messaging/error");
+
 /**
  * What every error of this SDK extends. `code` is stable and documented: switch on it, not on the message.
  * An error is thrown only while nothing of the call can have been accepted; what the service or the network did is an outcome.
@@ -13,6 +16,11 @@ export interface FieldProblem {
 export abstract class CloudMessagingError extends Error {
   /** Stable identifier, for example `ERR_INVALID_MESSAGE`. */
   abstract readonly code: string;
+
+  static {
+    // on the prototype, so that it is no field of any error: shown nowhere, and nothing per instance
+    Object.defineProperty(CloudMessagingError.prototype, BRAND, { value: true });
+  }
 }
 
 /** What the caller gave breaks rules that can be checked before anything happens; `problems` names each. */
@@ -152,7 +160,7 @@ export type AnyCloudMessagingError =
  * ```
  */
 export function isCloudMessagingError(error: unknown): error is AnyCloudMessagingError {
-  return error instanceof CloudMessagingError;
+  return typeof error === "object" && error !== null && BRAND in error;
 }
 
 /** Problems told in an error's message; `problems` has them all. */

@@ -26,7 +26,9 @@ export async function* runtimes({ plain, folder, env, installed, tarballs }) {
     run: async () => {
       const path = folder("engine-strict");
       writeFileSync(join(path, "package.json"), "{}");
-      await run("npm", ["install", "--engine-strict", "--no-audit", "--no-fund", ...Object.values(tarballs)], { cwd: path });
+      await run("npm", ["install", "--engine-strict", "--no-audit", "--no-fund", ...Object.values(tarballs)], {
+        cwd: path,
+      });
     },
   };
   for (const version of NODE_VERSIONS) {
