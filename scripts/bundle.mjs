@@ -3,7 +3,17 @@
 //
 //   node scripts/bundle.mjs
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -89,14 +99,37 @@ async function bundle(rolldown, folder, manifest) {
       chunkFileNames: `shared-[hash].${extension}`,
     });
     await build.close();
-    for (const { modules } of output) {
-      for (const id of Object.keys(modules ?? {})) {
-        const [, path] = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id) ?? [];
-        if (path !== undefined) included.set(path, JSON.parse(readFileSync(join(path, "package.json"), "utf8")));
-      }
+    note(included, output);
+  }
+  const page = join(folder, "src/inbox/web");
+  if (existsSync(page)) note(included, await bundlePage(rolldown, page, join(dist, "inbox")));
+  writeLicenses(dist, included);
+}
+
+/** The page in the browser: its program, the worker that its tabs share, and the files beside them. */
+async function bundlePage(rolldown, from, to) {
+  rmSync(to, { recursive: true, force: true });
+  const build = await rolldown({
+    input: { main: join(from, "main.tsx"), worker: join(from, "worker.ts") },
+    cwd: from,
+    platform: "browser",
+  });
+  const { output } = await build.write({ dir: to, format: "es", chunkFileNames: "shared.js", sourcemap: true });
+  await build.close();
+  for (const name of readdirSync(from)) {
+    if (/\.(html|css|svg)$/.test(name)) copyFileSync(join(from, name), join(to, name));
+  }
+  return output;
+}
+
+/** Remembers which packages a bundle holds. */
+function note(included, output) {
+  for (const { modules } of output) {
+    for (const id of Object.keys(modules ?? {})) {
+      const [, path] = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id) ?? [];
+      if (path !== undefined) included.set(path, JSON.parse(readFileSync(join(path, "package.json"), "utf8")));
     }
   }
-  writeLicenses(dist, included);
 }
 
 /** Names what is bundled, with each licence in its own words. */
@@ -110,7 +143,7 @@ function writeLicenses(dist, included) {
       const words = text === undefined ? "" : `\n\n${readFileSync(join(path, text), "utf8").trim()}`;
       return `${name} ${version} (${license ?? "no licence declared"})${words}\n`;
     });
-  writeFileSync(file, `The files for require() hold these packages:\n\n${parts.join("\n---\n\n")}`);
+  writeFileSync(file, `Bundled here, for require() or for the page in the browser:\n\n${parts.join("\n---\n\n")}`);
 }
 
 /** Declarations name each other as the files beside them do: `.js` for an ES module, `.cjs` in the copy for require(). */

@@ -8,13 +8,9 @@ describe("serving the inbox", () => {
     const page = await fetch(`${emulator.httpUrl}/`);
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
     const html = await page.text();
-    const map = JSON.parse(/<script type="importmap">(.*?)<\/script>/.exec(html)?.[1] ?? "") as {
-      imports: Record<string, string>;
-    };
-
     const wanted = [...html.matchAll(/(?:src|href)="(inbox\/[^"]+)"/g)].map((match) => `/${match[1]}`);
     // the worker is named by no import; every address is relative, for a page below a path
-    wanted.push("/inbox/worker.js", ...Object.values(map.imports).map((path) => path.replace(/^\.\//, "/")));
+    wanted.push("/inbox/worker.js");
     expect(html).not.toMatch(/(?:src|href)="\//);
     const seen = new Set<string>();
     for (let path = wanted.pop(); path !== undefined; path = wanted.pop()) {
@@ -28,14 +24,14 @@ describe("serving the inbox", () => {
       expect(answer.headers.get("content-type"), path).toMatch(/^text\/javascript/);
       for (const [, name = ""] of text.matchAll(/(?:from|import)\s*["']([\w./@-]+)["']/g)) {
         if (name.startsWith(".")) wanted.push(new URL(name, `http://x${path}`).pathname);
-        else expect(Object.keys(map.imports), `${path} imports ${name}`).toContain(name);
+        else expect.fail(`${path} imports ${name}, which a browser cannot find`);
       }
       const again = await fetch(new URL(path, emulator.httpUrl), {
         headers: { "if-none-match": answer.headers.get("etag") ?? "" },
       });
       expect([again.status, await again.text()], path).toEqual([304, ""]);
     }
-    expect(seen.size).toBeGreaterThan(15);
+    expect(seen.size).toBeGreaterThan(4);
   });
 
   it("gives nothing else, whatever a path says", async () => {
