@@ -288,6 +288,17 @@ describe("the credentials of a user", () => {
     expect(charged()).toEqual(["q"]);
   });
 
+  it("given by firebase-admin or by a function send theirs too", async () => {
+    const admin = {
+      getAccessToken: async () => ({ access_token: "t", expires_in: 3600 }),
+      getQuotaProjectId: () => "of-admin",
+    };
+    for (const credential of [admin, async () => ({ token: "t", quotaProjectId: "of-function" }), async () => "t"]) {
+      expect(await sendOnce(aSender({ credential }))).toMatchObject({ kind: "accepted" });
+    }
+    expect(charged()).toEqual(["of-admin", "of-function", undefined]);
+  });
+
   it("name no quota project that could not stand in a header", async () => {
     await aUser({ quota_project_id: "a\r\nx: y" });
     expect(await sendOnce(aSender())).toMatchObject({ kind: "rejected", code: "authentication-failed" });

@@ -81,8 +81,16 @@ function createFirebaseAdminProvider(
     async fetchAccessToken() {
       const given = ((await credential.getAccessToken()) ?? {}) as { access_token?: unknown; expires_in?: unknown };
       const { access_token: token, expires_in: expiresIn } = given;
+      // its application default credentials know it once they have a token
+      const { getQuotaProjectId } = credential as { getQuotaProjectId?: unknown };
+      const quotaProjectId: unknown =
+        typeof getQuotaProjectId === "function" ? getQuotaProjectId.call(credential) : undefined;
       return checkedToken(
-        { token, ...(typeof expiresIn === "number" ? { expiresAt: clock.now() + expiresIn * 1000 } : {}) },
+        {
+          token,
+          ...(typeof expiresIn === "number" ? { expiresAt: clock.now() + expiresIn * 1000 } : {}),
+          ...(quotaProjectId ? { quotaProjectId } : {}),
+        },
         "getAccessToken() of the credential",
       );
     },
