@@ -149,8 +149,7 @@ export class Downstream {
     if (entry !== undefined) {
       // its other copies: those given up, and one that is pending elsewhere by now
       const others = entry.doubts - (slot.expired ? 1 : 0) + (isPendingElsewhere(entry, connection) ? 1 : 0);
-      const outcome = ackOutcome(ack, { recipient: entry.recipient, sentAt });
-      this.#settle(entry, withUnansweredCopies(outcome, others));
+      this.#settle(entry, withUnansweredCopies(ackOutcome(ack, { recipient: entry.recipient, sentAt }), others));
     } else this.#doubts.accepted(ack.messageId, { ack, sentAt });
     this.pump();
   }

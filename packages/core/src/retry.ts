@@ -258,7 +258,7 @@ class Retries {
     return [...groups.values()].flatMap((group) => this.#planGroup(group, attempts));
   }
 
-  /** Whether another copy may follow this outcome, time and attempts aside. */
+  /** Counts the outcome, and tells that another copy may follow it, time and attempts aside. */
   #mayFollow(outcome: RecipientOutcome, position: number): boolean {
     const { transport, policy } = this.#parts;
     // a transport that settles it counts itself, and may still learn better
