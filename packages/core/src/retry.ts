@@ -156,6 +156,8 @@ class Retries {
   readonly #outcomes: RecipientOutcome[];
   /** Copies that were written and never answered, by position; none of a transport that counts them itself. */
   readonly #unanswered = new Map<number, number>();
+  /** Positions whose outcome no further attempt changes. */
+  readonly #settled = new Set<number>();
   /** Ends the waits under way. */
   readonly #waits = new Set<() => void>();
   #ended = false;
@@ -255,7 +257,28 @@ class Retries {
       if (group === undefined) groups.set(key, { rateLimited, retryAfterMs, positions: [position] });
       else group.positions.push(position);
     }
-    return [...groups.values()].flatMap((group) => this.#planGroup(group, attempts));
+    const batches = [...groups.values()].flatMap((group) => this.#planGroup(group, attempts));
+    this.#announce(positions, batches);
+    return batches;
+  }
+
+  /** Tells the outcomes that no further attempt changes, while other recipients are still tried again. */
+  #announce(positions: readonly number[], batches: readonly Batch[]): void {
+    const { onSettled } = this.#options;
+    if (onSettled === undefined) return;
+    const open = new Set(batches.flatMap((batch) => batch.positions));
+    for (const position of positions) {
+      const outcome = this.#outcomes[position];
+      // what was ended before it was written is told with the report, since the whole send may still turn out not to have begun
+      const isMade = outcome?.kind !== "retryable" || !NOT_MADE.has(outcome.code);
+      if (isMade && !open.has(position)) this.#settled.add(position);
+    }
+    if (this.#settled.size === this.#outcomes.length) return;
+    onSettled(
+      this.#outcomes.map((outcome, position) =>
+        this.#settled.has(position) ? this.#lastWord(outcome, position) : undefined,
+      ),
+    );
   }
 
   /** Counts the outcome, and tells that another copy may follow it, time and attempts aside. */
