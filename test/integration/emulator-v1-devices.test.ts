@@ -229,6 +229,8 @@ describe("tokens over v1", () => {
 
   it("stay unavailable, and not dead, where the emulator has no room to register them", async () => {
     const { send, emulator } = await world({ token: "tok-first" }, { autoRegister: true, maxDevices: 2 });
+    const told: string[] = [];
+    emulator.events.subscribe((event) => event.type === "full" && told.push(event.detail));
     expect(await send({ token: "tok-second" })).toMatchObject({ status: 200 });
     expect(await send({ token: "tok-third" })).toMatchObject({ status: 503, code: "UNAVAILABLE" });
     expect(await send({ token: "tok-first" })).toMatchObject({ status: 200 });
@@ -248,6 +250,7 @@ describe("tokens over v1", () => {
     expect(await batch.json()).toEqual({ results: [{ error: "INTERNAL" }] });
     const refused = emulator.inbox.messages.filter(({ to }) => to === "tok-third");
     expect(refused).toHaveLength(2);
+    expect(told).toEqual([expect.stringMatching(/has 2 devices, as many as maxDevices allows/)]);
     for (const { reason } of refused) expect(reason).toMatch(/has 2 devices, as many as maxDevices allows/);
   });
 });

@@ -46,6 +46,7 @@ async function start(asked: Start): Promise<void> {
     return fail(inCommandLineWords(error.message), error.code === "ERR_INVALID_OPTIONS" ? USAGE : 1);
   }
   tellOfUnsavedState(emulator);
+  tellOfFullness(emulator);
   const ca = writeCa(emulator.caCertificate, asked.caFile);
   if ("problem" in ca) {
     await emulator.close();
@@ -113,6 +114,13 @@ function optionsOf({ options, configFile, tlsFiles, program }: Start): EmulatorO
     }
   }
   return { ...options, tls: pems as unknown as NonNullable<EmulatorOptions["tls"]> };
+}
+
+/** Says when an unknown token could not become a device: its sender is told that it is unavailable. */
+function tellOfFullness({ events }: Emulator): void {
+  events.subscribe((event) => {
+    if (event.type === "full") process.stderr.write(`${event.detail}\n`);
+  });
 }
 
 /** Says when the state cannot be saved, once per reason, and when it can again. */

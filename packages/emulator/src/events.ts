@@ -36,6 +36,8 @@ export type EmulatorEvent =
   | { readonly type: "violation"; readonly connectionId?: number; readonly detail: string }
   /** One HTTP request was answered; `status` 0 when a fault left it unanswered. */
   | { readonly type: "request"; readonly method: string; readonly path: string; readonly status: number }
+  /** An unknown token could not become a device, since there are as many as there may be. Told once, until there is room again. */
+  | { readonly type: "full"; readonly detail: string }
   | { readonly type: "clock"; readonly now: number }
   /** The state file was written, or could not be. */
   | { readonly type: "state"; readonly change: "saved" }

@@ -71,6 +71,7 @@ export class CloudService {
   /** What devices send. */
   readonly deviceUpstream: DeviceUpstream;
   readonly #fanOuts: FanOuts<Recipient>;
+  #toldFull = false;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
@@ -300,9 +301,11 @@ export class CloudService {
 
   /** Why no unknown token is registered by itself any more: its sender must not take it for a dead one. */
   #full(): Refusal | undefined {
-    const { autoRegister, registry } = this.#parts;
+    const { autoRegister, registry, events } = this.#parts;
     if (!autoRegister || !registry.full) return undefined;
     const detail = `The emulator has ${registry.maxDevices} devices, as many as maxDevices allows, and registers no more: raise it, or remove some`;
+    if (!this.#toldFull) events.emit({ type: "full", detail });
+    this.#toldFull = true;
     return { kind: "refused", code: "unavailable", detail };
   }
 
@@ -334,6 +337,7 @@ export class CloudService {
   #autoRegistered(token: string): AppInstance | undefined {
     const { registry, events, ids } = this.#parts;
     if (!this.#wouldRegister(token)) return undefined;
+    this.#toldFull = false;
     const id = `auto-${ids.hex(12)}`;
     const device = registry.addDevice({ id, name: `registered by itself: ${token.slice(0, 12)}` });
     // no sender is known: it admits every one
