@@ -9,6 +9,7 @@ const KINDS = [
   "connection",
   "fault",
   "violation",
+  "full",
   "clock",
   "reset",
 ] as const;

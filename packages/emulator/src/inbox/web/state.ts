@@ -44,6 +44,8 @@ export class InboxState {
   connections: readonly ConnectionView[] = [];
   faults: readonly FaultView[] = [];
   readonly violations: Violation[] = [];
+  /** Why unknown tokens are refused, while the emulator has as many devices as it may have. */
+  full: string | undefined;
   /** How far the service's clock is ahead of this machine's. Unit: milliseconds. */
   clockAheadMs = 0;
   /** What has changed on the server and is not in an event: to be asked for. */
@@ -108,6 +110,7 @@ export class InboxState {
         break;
       }
       case "device":
+        if (event.change === "removed") this.full = undefined;
         if (event.change === "removed") this.#forgetDevice(event.device);
         else this.#putDevice(event.device);
         break;
@@ -121,6 +124,9 @@ export class InboxState {
         this.violations.unshift({ at: Date.now(), connectionId: event.connectionId, detail: event.detail });
         this.violations.length = Math.min(this.violations.length, MAX_VIOLATIONS);
         break;
+      case "full":
+        this.full = event.detail;
+        break;
       case "clock":
         this.clockAheadMs = event.now - Date.now();
         break;
@@ -129,6 +135,7 @@ export class InboxState {
         this.devices.clear();
         this.#names.clear();
         this.violations.length = 0;
+        this.full = undefined;
         this.total = 0;
         this.#seeAllUpTo(0);
         this.pruned = 0;
