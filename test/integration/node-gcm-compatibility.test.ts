@@ -102,23 +102,35 @@ describe("an answer of status 200 that cannot be read", () => {
     ["an empty object", "{}"],
     ["JSON of another service", '{"ok":true}'],
   ];
-  it.each(pages)("is an error that says so over the legacy protocol: %s", async (_what, text) => {
-    const server = await aServer();
-    server.otherwise = answer(200, text);
-    for (const recipient of ["a-1", ["a-1", "a-2"], { topic: "/topics/news" }]) {
-      const { error, response } = await called((callback) =>
-        legacySender(server).send(aMessage(), recipient, 0, callback),
-      );
-      expect(error).toMatchObject({ name: "SendError", code: 400, message: expect.stringContaining("cannot be read") });
-      expect(response).toBeUndefined();
-    }
-  });
+  const patient = { retries: 3, backoff: 1 };
 
-  it.each(pages.slice(0, 2))("is an error over FCM HTTP v1: %s", async (_what, text) => {
+  it.each(pages)(
+    "is an error that says so over the legacy protocol, and is not sent again: %s",
+    async (_what, text) => {
+      const server = await aServer();
+      server.otherwise = answer(200, text);
+      const recipients: Recipient[] = ["a-1", ["a-1", "a-2"], { topic: "/topics/news" }];
+      for (const recipient of recipients) {
+        const { error, response } = await called((callback) =>
+          legacySender(server).send(aMessage(), recipient, patient, callback),
+        );
+        expect(error).toMatchObject({
+          name: "SendError",
+          code: 400,
+          message: expect.stringContaining("cannot be read"),
+        });
+        expect(response).toBeUndefined();
+      }
+      expect(server.requests).toHaveLength(recipients.length);
+    },
+  );
+
+  it.each(pages.slice(0, 2))("is an error over FCM HTTP v1, and is not sent again: %s", async (_what, text) => {
     const server = await aV1Server();
     server.otherwise = (exchange) => exchange.answer(200, text);
-    const { error } = await called((callback) => v1Sender(server).send(aMessage(), ["a-1", "a-2"], 0, callback));
+    const { error } = await called((callback) => v1Sender(server).send(aMessage(), ["a-1", "a-2"], patient, callback));
     expect(error).toMatchObject({ code: 400, message: expect.stringContaining("cannot be read") });
+    expect(server.requests).toHaveLength(2);
   });
 
   it("over FCM HTTP v1 leaves the others their results where it is about one of them", async () => {

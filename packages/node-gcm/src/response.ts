@@ -130,6 +130,7 @@ const OTHER_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
   // programs delete what is called InvalidRegistration, and this token may be good
   "suspect-registration": "InvalidParameters",
   "request-too-big": "MessageTooBig",
+  expired: "Unavailable",
   "authentication-failed": "Unauthorized",
   "permission-denied": "Unauthorized",
 };
