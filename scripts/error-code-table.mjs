@@ -25,7 +25,7 @@ export function errorCodeTable() {
   );
   return `# Error codes
 
-One row per meaning, the same over every transport: \`switch (outcome.code)\`. Generated from \`packages/core/src/error-code.ts\`; edit it there
+One row per meaning, the same over every transport: \`switch (outcome.code)\`. Generated from \`packages/core/src/outcome/error-code.ts\`; edit it there
 and run \`npm run docs:error-codes\`.
 
 The kind is what a failure becomes when the service (or the network before anything was written) said so. Whatever the code, a message that

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import type { ReadyLine } from "../../packages/emulator/src/cli-output.ts";
+import type { ReadyLine } from "../../packages/emulator/src/cli/output.ts";
 import { ANY_PORTS, CLI, killAll, launch, run, start } from "../support/emulator-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-end-"));

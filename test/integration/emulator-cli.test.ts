@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import type { ReadyLine } from "../../packages/emulator/src/cli-output.ts";
+import type { ReadyLine } from "../../packages/emulator/src/cli/output.ts";
 import { ANY_PORTS, CLI, killAll, run, start } from "../support/emulator-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-cli-"));

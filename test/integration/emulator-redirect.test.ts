@@ -9,7 +9,7 @@ import { text } from "node:stream/consumers";
 import { createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Certificates, createCertificates } from "../../packages/emulator/src/certificates.ts";
-import { REDIRECTED_HOSTS } from "../../packages/emulator/src/redirect-hosts.ts";
+import { REDIRECTED_HOSTS } from "../../packages/emulator/src/redirect/hosts.ts";
 
 // the built preload, found as a user's program would find it
 const PRELOAD = "@cloud-messaging/emulator/redirect";

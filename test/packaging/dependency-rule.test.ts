@@ -19,9 +19,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Where a well-known library lives. Any other library has one home per package too, wherever that is. */
 const HOMES: Readonly<Record<string, string>> = {
-  "p-retry": "core/src/retry.ts",
-  undici: "http-sender/src/http.ts",
-  "@xmpp/client": "ccs-client/src/xmpp.ts",
+  "p-retry": "core/src/retry/retry.ts",
+  undici: "http-sender/src/http/http.ts",
+  "@xmpp/client": "ccs-client/src/xmpp/xmpp.ts",
 };
 
 /** What of Node core may touch: it names channels, and does no I/O. */
@@ -122,13 +122,13 @@ const WORLDLY: readonly (readonly [string, readonly string[]])[] = [
   ["process.", []],
   ["fetch(", []],
   ["WebSocket(", []],
-  ["Date.now(", ["core/src/clock.ts"]],
+  ["Date.now(", ["core/src/time/clock.ts"]],
   ["new Date(", []],
-  ["performance.", ["core/src/clock.ts"]],
-  ["setTimeout(", ["core/src/clock.ts"]],
+  ["performance.", ["core/src/time/clock.ts"]],
+  ["setTimeout(", ["core/src/time/clock.ts"]],
   ["setInterval(", []],
   // the event loop's turn, which is no time: what capacity() promises lasts for one
-  ["setImmediate(", ["core/src/clock.ts", "core/src/gate.ts"]],
+  ["setImmediate(", ["core/src/time/clock.ts", "core/src/sending/gate.ts"]],
   // as the default of an option it is fine; called, it is chance that nobody can set
   ["Math.random(", []],
 ];

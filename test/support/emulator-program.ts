@@ -1,7 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import type { ReadyLine } from "../../packages/emulator/src/cli-output.ts";
+import type { ReadyLine } from "../../packages/emulator/src/cli/output.ts";
 
 /** The built program, as `npx @cloud-messaging/emulator` runs it. */
 export const CLI = join(import.meta.dirname, "../../packages/emulator/dist/cli.js");

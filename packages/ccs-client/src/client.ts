@@ -8,8 +8,8 @@ import {
   type SendOptions,
   type SendReport,
 } from "@cloud-messaging/core";
+import type { CcsPeer } from "./connection/peer.ts";
 import type { CcsTransportOptions } from "./options.ts";
-import type { CcsPeer } from "./peer.ts";
 import { createCcsTransport, messageIdInUse } from "./transport.ts";
 import { Waiters } from "./waiters.ts";
 

@@ -7,10 +7,10 @@ export {
   createCcsClient,
   type ReceiptedSendReport,
 } from "./client.ts";
-export { createHandledMessages, type HandledMessages } from "./handled-messages.ts";
+export type { CcsConnectionInfo, CcsPeer, CcsTransport } from "./connection/peer.ts";
 export { CCS_RETRY_POLICY, type CcsTransportOptions, type ReconnectPolicy } from "./options.ts";
-export type { CcsConnectionInfo, CcsPeer, CcsTransport } from "./peer.ts";
 export { createCcsTransport } from "./transport.ts";
+export { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";
 export type {
   DeliveryContext,
   GivenUp,
@@ -19,4 +19,4 @@ export type {
   ReceiptHandler,
   SentMessage,
   UpstreamHandler,
-} from "./upstream.ts";
+} from "./upstream/upstream.ts";

@@ -13,9 +13,9 @@ import {
   systemClock,
 } from "@cloud-messaging/core";
 import { z } from "zod";
-import { createHandledMessages, type HandledMessages } from "./handled-messages.ts";
 import { createSecretsFilter } from "./secrets.ts";
-import type { GivenUpHandler, ReceiptHandler, UpstreamHandler } from "./upstream.ts";
+import { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";
+import type { GivenUpHandler, ReceiptHandler, UpstreamHandler } from "./upstream/upstream.ts";
 
 /** How to connect again after failures. The wait is drawn evenly from 0 to `initialMs` × 2^(failures − 1), at most `maxMs`. */
 export interface ReconnectPolicy {

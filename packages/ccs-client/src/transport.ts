@@ -17,17 +17,17 @@ import {
   type UpstreamMessage,
   wait,
 } from "@cloud-messaging/core";
-import type { Connection } from "./connection.ts";
-import { Downstream } from "./downstream.ts";
+import type { Connection } from "./connection/connection.ts";
+import type { CcsConnectionInfo, CcsTransport } from "./connection/peer.ts";
+import { ConnectionPool } from "./connection/pool.ts";
+import { Downstream } from "./downstream/downstream.ts";
+import type { Outgoing } from "./downstream/outgoing.ts";
 import { atEmulator } from "./emulator-environment.ts";
-import { type DeliverySource, Inbox } from "./inbox.ts";
 import { CCS_RETRY_POLICY, type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
-import type { Outgoing } from "./outgoing.ts";
-import type { CcsConnectionInfo, CcsTransport } from "./peer.ts";
-import { ConnectionPool } from "./pool.ts";
-import { Receipts } from "./receipts.ts";
-import type { ReceiptHandler, UpstreamHandler } from "./upstream.ts";
-import { createUpstreamIterable } from "./upstream-iterable.ts";
+import { type DeliverySource, Inbox } from "./upstream/delivery-queue.ts";
+import { Receipts } from "./upstream/receipts.ts";
+import type { ReceiptHandler, UpstreamHandler } from "./upstream/upstream.ts";
+import { createUpstreamIterable } from "./upstream/upstream-iterable.ts";
 
 /**
  * Opens connections to CCS and keeps them up. Returns at once; a message sent before a connection is online waits for it.

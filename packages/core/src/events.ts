@@ -1,6 +1,6 @@
 import { type Channel, channel } from "node:diagnostics_channel";
-import type { ErrorCode } from "./error-code.ts";
-import type { OutcomeCounts } from "./outcome.ts";
+import type { ErrorCode } from "./outcome/error-code.ts";
+import type { OutcomeCounts } from "./outcome/outcome.ts";
 
 /**
  * What the SDK tells whoever listens on `node:diagnostics_channel`, by channel name. Nobody listening costs next to nothing.

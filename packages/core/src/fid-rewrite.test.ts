@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { createManualClock } from "./clock.ts";
-import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
 import type { RegistrationToken } from "./message/token.ts";
-import type { RegistrationChange } from "./registration-store.ts";
+import { createMemoryRegistrationStore } from "./registrations/memory-registration-store.ts";
+import type { RegistrationChange } from "./registrations/registration-store.ts";
+import { createManualClock } from "./time/clock.ts";
 
 const FID = "cTEST0123456789abcdefg" as RegistrationToken;
 const OLD = `${FID}:APA91bOld` as RegistrationToken;

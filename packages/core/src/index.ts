@@ -1,35 +1,13 @@
 // The public list, name by name: what users need first comes first.
 
-export { isAbortSignal, onAbort } from "./abort.ts";
-export { refusedRecipient } from "./addressed-message.ts";
-// parts: a transport of one's own, retries, time
-export { type BackoffDelays, type BackoffPolicy, type BackoffState, nextDelayMs } from "./backoff.ts";
 export {
-  type CancelTimer,
-  type Clock,
-  createManualClock,
-  elapsedMs,
-  type ManualClock,
-  type Random,
-  systemClock,
-  timeLeftMs,
-  wait,
-} from "./clock.ts";
-// sending
-export { createSender } from "./create-sender.ts";
-export { codeOfError, describeError, isErrorLike, nameOfError } from "./describe-error.ts";
-export { type EmulatorAddress, type EmulatorProcess, findEmulator, readEmulatorCa } from "./emulator-environment.ts";
-export {
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorRow,
-  errorRow,
-  isSuspectCode,
-  type SuspectCode,
-  type Verdict,
-  type WireVocabulary,
-} from "./error-code.ts";
-export { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, wireStringFor } from "./error-lookup.ts";
+  type EmulatorAddress,
+  type EmulatorProcess,
+  findEmulator,
+  readEmulatorCa,
+} from "./environment/emulator-environment.ts";
+export { isLoopback } from "./environment/loopback.ts";
+export { type Environment, type EnvironmentProxies, environmentProxies, proxyProblem } from "./environment/proxy.ts";
 export {
   AbortedError,
   type AnyCloudMessagingError,
@@ -47,14 +25,6 @@ export {
   TooManyWaitingError,
 } from "./errors.ts";
 export { type CloudMessagingEvents, type EventName, eventChannel, publish, subscribe } from "./events.ts";
-export { lifeEndsAt, withLifeLeft } from "./lifetime.ts";
-export { isLoopback } from "./loopback.ts";
-// registrations
-export {
-  createMemoryRegistrationStore,
-  type MemoryRegistrationStore,
-  type MemoryRegistrationStoreOptions,
-} from "./memory-registration-store.ts";
 export {
   type Android,
   type AndroidLightSettings,
@@ -111,17 +81,18 @@ export {
 } from "./message/token.ts";
 export { type UpstreamMessage, UpstreamMessageSchema } from "./message/upstream.ts";
 export { type Webpush, WebpushSchema } from "./message/webpush.ts";
-export { createMessageIds } from "./message-id.ts";
+export { codeOfError, describeError, isErrorLike, nameOfError } from "./outcome/describe-error.ts";
 export {
-  earlier,
-  LONG_AGO,
-  later,
-  type MonotonicInstant,
-  monotonicInstant,
-  msBetween,
-  NEVER,
-  plusMs,
-} from "./monotonic.ts";
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorRow,
+  errorRow,
+  isSuspectCode,
+  type SuspectCode,
+  type Verdict,
+  type WireVocabulary,
+} from "./outcome/error-code.ts";
+export { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, wireStringFor } from "./outcome/error-lookup.ts";
 // what became of it
 export {
   type AcceptedOutcome,
@@ -142,10 +113,16 @@ export {
   type ServiceAnswer,
   type UnregisteredOutcome,
   withUnansweredCopies,
-} from "./outcome.ts";
+} from "./outcome/outcome.ts";
+export { serviceText, withoutSecrets } from "./outcome/service-text.ts";
 export { AbortSignalSchema, ClockSchema, type InputWording, type Reading, readInput, readOptions } from "./problems.ts";
-export { type Environment, type EnvironmentProxies, environmentProxies, proxyProblem } from "./proxy.ts";
 export { RecentMap } from "./recent-map.ts";
+// registrations
+export {
+  createMemoryRegistrationStore,
+  type MemoryRegistrationStore,
+  type MemoryRegistrationStoreOptions,
+} from "./registrations/memory-registration-store.ts";
 export {
   applyReport,
   type MaybePromise,
@@ -153,9 +130,22 @@ export {
   type RegistrationChange,
   type RegistrationStore,
   type RemovalReason,
-} from "./registration-store.ts";
-export { defaultAmbiguousPolicy, type RetryOptions, withRetry } from "./retry.ts";
-export { parseRetryAfter, readRetryAfter } from "./retry-after.ts";
+} from "./registrations/registration-store.ts";
+// parts: a transport of one's own, retries, time
+export { type BackoffDelays, type BackoffPolicy, type BackoffState, nextDelayMs } from "./retry/backoff.ts";
+export { lifeEndsAt, withLifeLeft } from "./retry/lifetime.ts";
+export { defaultAmbiguousPolicy, type RetryOptions, withRetry } from "./retry/retry.ts";
+export { parseRetryAfter, readRetryAfter } from "./retry/retry-after.ts";
+export { refusedRecipient } from "./sending/addressed-message.ts";
+// sending
+export { createSender } from "./sending/create-sender.ts";
+export type {
+  AmbiguousPolicy,
+  AttemptOptions,
+  DownstreamTransport,
+  LifeStart,
+} from "./sending/downstream-transport.ts";
+export { createMessageIds } from "./sending/message-id.ts";
 export type {
   CreateSenderOptions,
   SendAllOptions,
@@ -167,10 +157,30 @@ export type {
   Sender,
   SenderOptions,
   SendOptions,
-} from "./sender.ts";
-export { SENDER_OPTION_NAMES } from "./sender-options.ts";
-export { serviceText, withoutSecrets } from "./service-text.ts";
-export type { AmbiguousPolicy, AttemptOptions, DownstreamTransport, LifeStart } from "./transport.ts";
+} from "./sending/sender.ts";
+export { SENDER_OPTION_NAMES } from "./sending/sender-options.ts";
+export { isAbortSignal, onAbort } from "./time/abort.ts";
+export {
+  type CancelTimer,
+  type Clock,
+  createManualClock,
+  elapsedMs,
+  type ManualClock,
+  type Random,
+  systemClock,
+  timeLeftMs,
+  wait,
+} from "./time/clock.ts";
+export {
+  earlier,
+  LONG_AGO,
+  later,
+  type MonotonicInstant,
+  monotonicInstant,
+  msBetween,
+  NEVER,
+  plusMs,
+} from "./time/monotonic.ts";
 
 // the wire, for transports and the emulator
 export {

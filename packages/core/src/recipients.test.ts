@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { createManualClock } from "./clock.ts";
-import { createSender } from "./create-sender.ts";
-import { createMemoryRegistrationStore } from "./memory-registration-store.ts";
-import type { RegistrationStore } from "./registration-store.ts";
+import { createMemoryRegistrationStore } from "./registrations/memory-registration-store.ts";
+import type { RegistrationStore } from "./registrations/registration-store.ts";
 import { type Answer, scriptedTransport } from "./scripted-transport.test-support.ts";
-import type { CreateSenderOptions, SendAllOutcome } from "./sender.ts";
+import { createSender } from "./sending/create-sender.ts";
+import type { CreateSenderOptions, SendAllOutcome } from "./sending/sender.ts";
+import { createManualClock } from "./time/clock.ts";
 
 function setup(script: Record<string, readonly Answer[]> = {}, options: Partial<CreateSenderOptions> = {}) {
   const clock = createManualClock(1_000);

@@ -1,11 +1,11 @@
-import type { BackoffPolicy } from "./backoff.ts";
-import { type Clock, systemClock } from "./clock.ts";
-import type { ErrorCode } from "./error-code.ts";
 import type { DownstreamMessage } from "./message/downstream.ts";
 import { recipientsOf } from "./message/target.ts";
 import type { RegistrationToken } from "./message/token.ts";
-import { ambiguousOutcome, failureOutcome, type RecipientOutcome } from "./outcome.ts";
-import type { AttemptOptions, DownstreamTransport } from "./transport.ts";
+import type { ErrorCode } from "./outcome/error-code.ts";
+import { ambiguousOutcome, failureOutcome, type RecipientOutcome } from "./outcome/outcome.ts";
+import type { BackoffPolicy } from "./retry/backoff.ts";
+import type { AttemptOptions, DownstreamTransport } from "./sending/downstream-transport.ts";
+import { type Clock, systemClock } from "./time/clock.ts";
 
 export const POLICY: BackoffPolicy = {
   minMs: 1_000,

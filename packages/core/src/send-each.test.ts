@@ -1,6 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { createManualClock } from "./clock.ts";
-import { createSender } from "./create-sender.ts";
 import {
   type DownstreamMessage,
   type DownstreamMessageInput,
@@ -8,7 +6,9 @@ import {
   refuseV1Only,
 } from "./message/downstream.ts";
 import { type Answer, scriptedTransport } from "./scripted-transport.test-support.ts";
-import type { CreateSenderOptions, SendEachOutcome } from "./sender.ts";
+import { createSender } from "./sending/create-sender.ts";
+import type { CreateSenderOptions, SendEachOutcome } from "./sending/sender.ts";
+import { createManualClock } from "./time/clock.ts";
 
 function setup(script: Record<string, readonly Answer[]> = {}, options: Partial<CreateSenderOptions> = {}) {
   const clock = createManualClock(1_000);

@@ -16,7 +16,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import { GOOGLE_HOSTS } from "./google-hosts.ts";
+import { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
 
 /** A private CA and a server certificate that it signed. PEM. */
 export interface Certificates {

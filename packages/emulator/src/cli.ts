@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { CloudMessagingError } from "@cloud-messaging/core";
-import { onSignals, watchParent } from "./cli-end.ts";
-import { runProgram } from "./cli-exec.ts";
-import { type Command, DEFAULT_PORTS, HELP, inCommandLineWords, parseCommandLine, withConfig } from "./cli-options.ts";
-import { readyLine, readyText } from "./cli-output.ts";
+import { onSignals, watchParent } from "./cli/end.ts";
+import { runProgram } from "./cli/exec.ts";
+import { type Command, DEFAULT_PORTS, HELP, inCommandLineWords, parseCommandLine, withConfig } from "./cli/options.ts";
+import { readyLine, readyText } from "./cli/output.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { type Emulator, startEmulator } from "./start-emulator.ts";
 

@@ -1,6 +1,6 @@
 import { createEmulatorClock, type EmulatorClock } from "./emulator-clock.ts";
 import { createEventHub, type EventHub } from "./events.ts";
-import { FaultScript } from "./fault-script.ts";
+import { FaultScript } from "./faults/fault-script.ts";
 import { InboxStore } from "./inbox/store.ts";
 import { DeviceGroups } from "./model/device-groups.ts";
 import { DeviceRegistry } from "./model/devices.ts";

@@ -1,7 +1,7 @@
 import type { ServiceAccountKey } from "@cloud-messaging/core";
 import type { DeviceOptions, EmulatedDevice } from "./emulated-device.ts";
 import type { EmulatorEvents } from "./events.ts";
-import type { Faults } from "./faults.ts";
+import type { Faults } from "./faults/faults.ts";
 import type { Inbox } from "./inbox/store.ts";
 import type { QuotaLimits } from "./model/quotas.ts";
 import type { EmulatorState } from "./schemas.ts";

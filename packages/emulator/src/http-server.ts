@@ -7,8 +7,8 @@ import {
 } from "node:http";
 import { constants, createSecureServer, type Http2SecureServer, type Http2ServerRequest } from "node:http2";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { GOOGLE_HOSTS } from "./google-hosts.ts";
-import { LiveStreams } from "./live-streams.ts";
+import { LiveStreams } from "./inbox/live-streams.ts";
+import { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
 import { type KnownNames, refuseForeignPage } from "./servers/request-guard.ts";
 import { type Spoiling, spoil } from "./servers/spoil.ts";
 import { SocketGuard } from "./socket-guard.ts";

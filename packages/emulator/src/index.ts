@@ -25,8 +25,7 @@ export {
   type NextFault,
   type RandomFault,
   type RequestFault,
-} from "./faults.ts";
-export { GOOGLE_HOSTS } from "./google-hosts.ts";
+} from "./faults/faults.ts";
 export type { Inbox, WaitForCount, WaitForOptions } from "./inbox/store.ts";
 export { DeviceQueueFullError } from "./model/device-upstream.ts";
 export type { DeviceMessage, DeviceView, Platform } from "./model/devices.ts";
@@ -36,6 +35,7 @@ export type { QuotaLimits, RetryAfterForm } from "./model/quotas.ts";
 export type { EvictionRule } from "./model/storage.ts";
 export type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
 export type { CcsOptions, EmulatorOptions, QuotaOptions, ThrottlingOptions, TlsOptions } from "./options.ts";
+export { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
 export type { EmulatorState } from "./schemas.ts";
 export type { DrainOptions, EmulatedCcs, EmulatedConnection } from "./servers/ccs.ts";
 export type { CcsPhase } from "./servers/ccs-connection.ts";
@@ -44,5 +44,5 @@ export type { ApiKey } from "./servers/credentials.ts";
 export type { EmulatedFcm } from "./servers/fcm-accounts.ts";
 export type { ValidationStyle } from "./servers/gcm-http.ts";
 export { startEmulator } from "./start-emulator.ts";
-export { StateNotSavedError } from "./state-file.ts";
+export { StateNotSavedError } from "./state/state-file.ts";
 export type { EmulatorStats } from "./stats.ts";

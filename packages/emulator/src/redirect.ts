@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { readRedirectTargets } from "./redirect-environment.ts";
-import { redirectTls } from "./redirect-tls.ts";
+import { readRedirectTargets } from "./redirect/environment.ts";
+import { redirectTls } from "./redirect/tls.ts";
 
 redirectTls(readRedirectTargets(process.env));

@@ -9,7 +9,7 @@ import {
 } from "@cloud-messaging/core";
 import { z } from "zod";
 import { type Certificates, ownCertificates } from "./certificates.ts";
-import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults.ts";
+import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults/faults.ts";
 import { PLATFORMS } from "./model/devices.ts";
 import { MESSAGE_STATES } from "./model/message.ts";
 import { NO_QUOTAS } from "./model/quotas.ts";

@@ -1,20 +1,20 @@
 import { networkInterfaces } from "node:os";
 import { type Clock, ConnectionError } from "@cloud-messaging/core";
 import { createCertificates } from "./certificates.ts";
+import { controlRoutes } from "./control/control-api.ts";
 import { clearModel, createModel, type Model } from "./create-model.ts";
 import { serviceRoutes } from "./doors.ts";
 import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
 import { type Emulator, ProtocolViolationError } from "./emulator.ts";
 import { createHttpApp, type HttpApp, type HttpRoute, type HttpServer } from "./http-server.ts";
 import type { EmulatorOptions } from "./options.ts";
-import { readState } from "./read-state.ts";
 import { type ResolvedOptions, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
-import { controlRoutes } from "./servers/control/control-api.ts";
 import { inboxPageRoutes } from "./servers/inbox-page.ts";
-import { restoreState, type StateParts, takeState } from "./state.ts";
-import { openStateFile, type StateFile } from "./state-file.ts";
-import { keepState, type StateKeeper } from "./state-keeper.ts";
+import { readState } from "./state/read-state.ts";
+import { restoreState, type StateParts, takeState } from "./state/state.ts";
+import { openStateFile, type StateFile } from "./state/state-file.ts";
+import { keepState, type StateKeeper } from "./state/state-keeper.ts";
 import { createCounters } from "./stats.ts";
 
 export type { Emulator } from "./emulator.ts";

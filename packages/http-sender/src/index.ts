@@ -1,15 +1,14 @@
 // The public list, name by name: what users need first comes first.
 
+export type { AccessToken } from "./auth/access-token.ts";
+export type { FcmCredential, FirebaseAdminCredential } from "./auth/credential.ts";
+export type { FirebaseAdminServiceAccount } from "./auth/service-account-key.ts";
 // parts, each usable by itself
 export type { CredentialCheck } from "./credential-check.ts";
-export { GCM_ENDPOINTS, type GcmEndpointName } from "./endpoint.ts";
 export { createFcmSender, type FcmSender, type FcmSenderOptions } from "./fcm-sender.ts";
-export type { AccessToken } from "./fcm-v1/access-token.ts";
-export type { FcmCredential, FirebaseAdminCredential } from "./fcm-v1/credential.ts";
 export type { FcmNotice, FcmV1Transport, FcmV1TransportOptions } from "./fcm-v1/options.ts";
 export type { QuotaOptions } from "./fcm-v1/quota.ts";
 export { FCM_V1_RETRY_POLICY } from "./fcm-v1/retry-policy.ts";
-export type { FirebaseAdminServiceAccount } from "./fcm-v1/service-account-key.ts";
 export { createFcmV1Transport } from "./fcm-v1/transport.ts";
 export type { GcmHttpFormat } from "./gcm/codec.ts";
 export {
@@ -19,7 +18,8 @@ export {
   type GcmHttpTransport,
   type GcmHttpTransportOptions,
 } from "./gcm/transport.ts";
-export type { TlsOptions } from "./http.ts";
+export { GCM_ENDPOINTS, type GcmEndpointName } from "./http/endpoint.ts";
+export type { TlsOptions } from "./http/http.ts";
 export { createHttpSender, type HttpSender, type HttpSenderOptions } from "./http-sender.ts";
 export type { ManagementCredentials } from "./management/authorization.ts";
 export type { CallOptions, FailedOutcome } from "./management/client.ts";

@@ -2,8 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { type BackoffPolicy, ClockSchema, proxyProblem, readInput } from "@cloud-messaging/core";
 import { z } from "zod";
-import { PROJECT_ID, PROJECT_ID_WORDS } from "./fcm-v1/project-id.ts";
-import type { TlsOptions } from "./http.ts";
+import { PROJECT_ID, PROJECT_ID_WORDS } from "./auth/project-id.ts";
+import type { TlsOptions } from "./http/http.ts";
 
 // visible ASCII: what can stand in a header without meaning anything else there
 const HEADER_VALUE = /^[\x21-\x7e]+$/;

@@ -6,7 +6,7 @@ import {
   matchesCondition,
 } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
-import type { FaultScript } from "../fault-script.ts";
+import type { FaultScript } from "../faults/fault-script.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { Counters } from "../stats.ts";
 import { checkApp, checkSize } from "./check-message.ts";

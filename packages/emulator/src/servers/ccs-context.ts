@@ -1,6 +1,6 @@
 import type { Clock } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
-import type { FaultScript } from "../fault-script.ts";
+import type { FaultScript } from "../faults/fault-script.ts";
 import type { ServiceIds } from "../model/ids.ts";
 import type { CloudService } from "../model/service.ts";
 import type { UpstreamQueues } from "../model/upstream.ts";

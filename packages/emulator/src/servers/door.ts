@@ -1,7 +1,7 @@
 import type { EmulatorClock } from "../emulator-clock.ts";
 import type { EventHub } from "../events.ts";
-import type { FaultScript } from "../fault-script.ts";
-import type { HttpFaultDoor, HttpFaultKind } from "../faults.ts";
+import type { FaultScript } from "../faults/fault-script.ts";
+import type { HttpFaultDoor, HttpFaultKind } from "../faults/faults.ts";
 import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { DeviceGroups } from "../model/device-groups.ts";

@@ -1,4 +1,4 @@
-import { OAUTH_HOSTS } from "../google-hosts.ts";
+import { OAUTH_HOSTS } from "../redirect/google-hosts.ts";
 import { type HttpDoor, jsonAnswer } from "./door.ts";
 import { TOKEN_PATHS } from "./fcm-accounts.ts";
 

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
-import type { Http2FaultKind, HttpFaultKind } from "../faults.ts";
+import type { Http2FaultKind, HttpFaultKind } from "../faults/faults.ts";
 
 /** 64 MiB, in pieces. */
 const OVERSIZED_PIECES = 1024;

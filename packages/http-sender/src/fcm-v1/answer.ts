@@ -12,7 +12,7 @@ import {
   type ServiceAnswer,
   serviceText,
 } from "@cloud-messaging/core";
-import { readErrorBody } from "../error-body.ts";
+import { readErrorBody } from "../http/error-body.ts";
 import { narrowQuota, type RecipientKind } from "./quota-failure.ts";
 
 export type { RecipientKind } from "./quota-failure.ts";

@@ -1,7 +1,7 @@
 import type { DownstreamTransport } from "@cloud-messaging/core";
+import type { FcmCredential } from "../auth/credential.ts";
 import type { CredentialCheck } from "../credential-check.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
-import type { FcmCredential } from "./credential.ts";
 import type { QuotaOptions } from "./quota.ts";
 
 /** Something a message asked for that FCM HTTP v1 does not have; the message was sent without it. */

@@ -7,8 +7,8 @@ import {
   type RecipientOutcome,
   readRetryAfter,
 } from "@cloud-messaging/core";
-import { answerOf, readErrorBody, statusOf } from "../error-body.ts";
-import type { HttpAnswer, HttpResult } from "../http-client.ts";
+import { answerOf, readErrorBody, statusOf } from "../http/error-body.ts";
+import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
 import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts";
 
 /** One request: to whom, and with what. */

@@ -18,22 +18,24 @@ import {
   systemClock,
   withLifeLeft,
 } from "@cloud-messaging/core";
-import { checkCallOptions } from "../call-options.ts";
-import type { CredentialCheck } from "../credential-check.ts";
-import { atEmulator } from "../emulator-environment.ts";
-import { type Endpoint, parseEndpoint } from "../endpoint.ts";
-import { createHttpClient } from "../http.ts";
-import type { HttpAnswer, HttpClient, HttpResult } from "../http-client.ts";
-import { createHttp2Client } from "../http2.ts";
-import { fcmV1OptionsSchema } from "../options-schema.ts";
 import {
   type AccessTokenSource,
   authorizationHeaders,
   createAccessTokenSource,
   type GrantedToken,
-} from "./access-token.ts";
+} from "../auth/access-token.ts";
+import { createAccessTokenProvider, type FcmCredential } from "../auth/credential.ts";
+import { ProjectLookup } from "../auth/project.ts";
+import { projectOfEnvironment } from "../auth/project-id.ts";
+import { checkCallOptions } from "../call-options.ts";
+import type { CredentialCheck } from "../credential-check.ts";
+import { atEmulator } from "../emulator-environment.ts";
+import { type Endpoint, parseEndpoint } from "../http/endpoint.ts";
+import { createHttpClient } from "../http/http.ts";
+import type { HttpAnswer, HttpClient, HttpResult } from "../http/http-client.ts";
+import { createHttp2Client } from "../http/http2.ts";
+import { fcmV1OptionsSchema } from "../options-schema.ts";
 import { addressesOf, createFcmV1Encoder, type FcmV1Address, recipientKindOf } from "./codec.ts";
-import { createAccessTokenProvider, type FcmCredential } from "./credential.ts";
 import { CREDENTIAL_PROBE, readProbe } from "./credential-probe.ts";
 import { createNotices } from "./notices.ts";
 import type { FcmV1Transport, FcmV1TransportOptions } from "./options.ts";
@@ -50,8 +52,6 @@ import {
   tooSoon,
   WITHOUT_QUOTA,
 } from "./outcome.ts";
-import { ProjectLookup } from "./project.ts";
-import { projectOfEnvironment } from "./project-id.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
 import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
 

@@ -24,9 +24,10 @@ import { mapParts } from "../batches.ts";
 import { checkCallOptions } from "../call-options.ts";
 import { type CredentialCheck, failedCheck } from "../credential-check.ts";
 import { atEmulator } from "../emulator-environment.ts";
-import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../endpoint.ts";
-import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http.ts";
+import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../http/endpoint.ts";
+import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http/http.ts";
 import { gcmHttpOptionsSchema } from "../options-schema.ts";
+import { hasResults, outcomesOf } from "./answer.ts";
 import {
   CONTENT_TYPES,
   cutTokens,
@@ -36,7 +37,6 @@ import {
   type GcmHttpFormat,
   unsendable,
 } from "./codec.ts";
-import { hasResults, outcomesOf } from "./response.ts";
 
 /** What every client of one of Google's HTTP services can be told about its connections. */
 export interface ConnectionOptions {

@@ -5,9 +5,9 @@ import {
   type AccessTokenWait,
   authorizationHeaders,
   createAccessTokenSource,
-} from "../fcm-v1/access-token.ts";
-import { createAccessTokenProvider, type FcmCredential } from "../fcm-v1/credential.ts";
-import type { TlsOptions } from "../http.ts";
+} from "../auth/access-token.ts";
+import { createAccessTokenProvider, type FcmCredential } from "../auth/credential.ts";
+import type { TlsOptions } from "../http/http.ts";
 
 /** The two ways to say who is calling: the legacy server key, or OAuth2. Exactly one of them. */
 export interface ManagementCredentials {

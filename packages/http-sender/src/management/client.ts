@@ -26,9 +26,9 @@ import {
   type WireVocabulary,
 } from "@cloud-messaging/core";
 import { z } from "zod";
-import { isGoogleHost } from "../endpoint.ts";
-import { answerOf, errorText, readErrorBody } from "../error-body.ts";
-import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http.ts";
+import { isGoogleHost } from "../http/endpoint.ts";
+import { answerOf, errorText, readErrorBody } from "../http/error-body.ts";
+import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http/http.ts";
 import type { Authorization } from "./authorization.ts";
 import { type Bounds, createManagementRetries, type ManagementRetries } from "./retries.ts";
 

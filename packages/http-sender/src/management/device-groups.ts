@@ -6,9 +6,9 @@ import {
   systemClock,
 } from "@cloud-messaging/core";
 import { atEmulator } from "../emulator-environment.ts";
-import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
-import { createHttpClient } from "../http.ts";
+import { parseEndpoint } from "../http/endpoint.ts";
+import { createHttpClient } from "../http/http.ts";
 import { deviceGroupOptionsSchema } from "../options-schema.ts";
 import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
 import {

@@ -9,8 +9,8 @@ import {
   type TopicBatchRequest,
 } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
-import { isWord, statusOf } from "../error-body.ts";
-import type { HttpAnswer } from "../http.ts";
+import { isWord, statusOf } from "../http/error-body.ts";
+import type { HttpAnswer } from "../http/http.ts";
 import {
   type CallOptions,
   type CallResult,

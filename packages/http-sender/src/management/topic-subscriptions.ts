@@ -1,7 +1,7 @@
 import { type AcceptedOutcome, failureOutcome, type SendReport } from "@cloud-messaging/core";
 import { mapBatches } from "../batches.ts";
-import { answerOf, statusOf } from "../error-body.ts";
 import { readFailure } from "../fcm-v1/answer.ts";
+import { answerOf, statusOf } from "../http/error-body.ts";
 import {
   type CallOptions,
   type CallResult,

@@ -1,9 +1,9 @@
 import { readOptions, type SendReport, systemClock } from "@cloud-messaging/core";
 import type { z } from "zod";
 import { atEmulator } from "../emulator-environment.ts";
-import { parseEndpoint } from "../endpoint.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
-import { createHttpClient } from "../http.ts";
+import { parseEndpoint } from "../http/endpoint.ts";
+import { createHttpClient } from "../http/http.ts";
 import { instanceIdOptionsSchema, topicSubscriptionsOptionsSchema } from "../options-schema.ts";
 import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
 import { type CallOptions, type FailedOutcome, invalidArgument, ManagementClient } from "./client.ts";

@@ -1,4 +1,4 @@
-import type { FaultView } from "../../faults.ts";
+import type { FaultView } from "../../faults/faults.ts";
 import type { DeviceMessage, DeviceView, Platform } from "../../model/devices.ts";
 import type { CapturedMessage } from "../../model/message.ts";
 import type { EmulatorStats } from "../../stats.ts";

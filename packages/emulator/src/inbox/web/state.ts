@@ -1,5 +1,5 @@
 import type { EmulatorEvent } from "../../events.ts";
-import type { FaultView } from "../../faults.ts";
+import type { FaultView } from "../../faults/faults.ts";
 import type { DeviceView } from "../../model/devices.ts";
 import type { MessageSummary } from "../live.ts";
 import type { ConnectionView } from "./api.ts";

@@ -1,0 +1,400 @@
+import {
+  type AckFrame,
+  type AttemptOptions,
+  ambiguousOutcome,
+  type CancelTimer,
+  createMessageIds,
+  type DownstreamMessage,
+  type ErrorCode,
+  earlier,
+  failureOutcome,
+  later,
+  type MonotonicInstant,
+  type NackFrame,
+  NEVER,
+  onAbort,
+  plusMs,
+  publish,
+  type RecipientOutcome,
+  recipientsOf,
+  type SendReport,
+  timeLeftMs,
+  withUnansweredCopies,
+} from "@cloud-messaging/core";
+import { ChurningMap } from "../churning-map.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { ResolvedCcsOptions } from "../options.ts";
+import { Waiters } from "../waiters.ts";
+import { messageStanza, type StanzaError } from "../xmpp/stanza.ts";
+import {
+  type AnsweredWrite,
+  ackOutcome,
+  downstreamJsonWriter,
+  nackCode,
+  nackOutcome,
+  redacted,
+  stanzaErrorOutcome,
+} from "./codec.ts";
+import { Doubts } from "./doubts.ts";
+import { dueAt, isPendingElsewhere, type Outgoing, type Outlet, renew, rulesOf, SendInProgress } from "./outgoing.ts";
+import type { PendingSlot } from "./pending-window.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+/** Shortest time between two looks at the deadlines. Unit: milliseconds. */
+const MIN_SWEEP_MS = 10;
+
+/**
+ * Downstream messages from `send` to their outcome: in line for room on a connection, pending on one, in line again when it was lost.
+ * Each gets exactly one outcome. The rules of the protocol about answers live here and nowhere else.
+ */
+export class Downstream {
+  readonly #options: ResolvedCcsOptions;
+  readonly #outlet: Outlet;
+  /** Makes an ID for a message that has none. */
+  readonly createMessageId: () => string;
+  readonly #line = new WaitingLine<Outgoing>();
+  /** Every message without an outcome, by ID. */
+  readonly #unsettled = new ChurningMap<Outgoing>();
+  readonly #idleWaiters = new Waiters();
+  /** What is to be remembered of messages between two attempts. */
+  readonly #doubts = new Doubts();
+  /** Set once nothing can be written any more. */
+  #refusal: string | undefined;
+  #sequence = 0;
+  #sweepAt = NEVER;
+  #cancelSweep: CancelTimer | undefined;
+
+  constructor(options: ResolvedCcsOptions, outlet: Outlet) {
+    this.#options = options;
+    this.#outlet = outlet;
+    this.createMessageId = createMessageIds(options.random);
+  }
+
+  /** Messages in line for room. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  /** Messages without an outcome. */
+  get unsettled(): number {
+    return this.#unsettled.size;
+  }
+
+  /** Whether the ID belongs to a message without an outcome. */
+  has(id: string): boolean {
+    return this.#unsettled.has(id);
+  }
+
+  /** Makes one attempt; see `DownstreamTransport.send`. */
+  send(message: DownstreamMessage, options: AttemptOptions): Promise<SendReport> {
+    const recipients = recipientsOf(message.target);
+    const { signal, messageIds } = options;
+    const rules = rulesOf(message, options, this.#options.clock);
+    let resolve: (report: SendReport) => void = () => undefined;
+    const report = new Promise<SendReport>((resolveReport) => {
+      resolve = resolveReport;
+    });
+    const send = new SendInProgress(recipients.length, rules, resolve);
+    const entries = this.#entriesFor(message, recipients, messageIds, send);
+    const giveUp = (code: ErrorCode, detail: string): void => {
+      for (const entry of entries) this.#giveUp(entry, code, detail);
+    };
+    if (signal?.aborted) giveUp("aborted", "the caller's signal aborted");
+    else if (rules.deadline <= this.#options.clock.monotonic()) giveUp("timeout", "its deadline had passed already");
+    else {
+      if (send.unsettled > 0) send.release = onAbort(signal, () => giveUp("aborted", "the caller's signal aborted"));
+      this.#watchDeadline(earlier(rules.deadline, rules.endsAt));
+      for (const entry of entries) this.#line.add(entry);
+      this.pump();
+    }
+    return report;
+  }
+
+  /** Writes what is in line, as far as there is room. */
+  pump(): void {
+    let next: Outgoing | undefined;
+    for (let entry = this.#line.first; entry !== undefined; entry = next) {
+      // taking it out of the line, or settling it, ends the way to the next one
+      next = entry.next;
+      if (this.#refusal !== undefined) {
+        this.#giveUp(entry, "authentication-failed", this.#refusal);
+        continue;
+      }
+      const connection = this.#outlet.pick(entry.id);
+      if (connection === undefined) {
+        if (!this.#outlet.accepting) return;
+        // its ID is still in use wherever there is room: that holds up nobody else
+        continue;
+      }
+      if (!renew(entry)) {
+        this.#expire(entry);
+        continue;
+      }
+      this.#line.remove(entry);
+      entry.connection = connection;
+      entry.sentAt = connection.send(entry.id, messageStanza(entry.id, entry.json), entry);
+    }
+  }
+
+  acked(connection: Connection<Outgoing>, ack: AckFrame): void {
+    const slot = connection.window.settle(ack.messageId);
+    if (slot === undefined) {
+      this.#strayAnswer("ack", ack.messageId);
+      return;
+    }
+    connection.markAnswered();
+    // also one that was given up on this connection and is pending on another by now: accepted is accepted
+    const entry = this.#unsettled.get(ack.messageId);
+    const sentAt = slot.writtenAt;
+    if (entry !== undefined) {
+      // its other copies: those given up, and one that is pending elsewhere by now
+      const others = entry.doubts - (slot.expired ? 1 : 0) + (isPendingElsewhere(entry, connection) ? 1 : 0);
+      this.#settle(entry, withUnansweredCopies(ackOutcome(ack, { recipient: entry.recipient, sentAt }), others));
+    } else this.#doubts.accepted(ack.messageId, { ack, sentAt });
+    this.pump();
+  }
+
+  nacked(connection: Connection<Outgoing>, nack: NackFrame): void {
+    const slot = connection.window.settle(nack.messageId);
+    if (slot === undefined) {
+      this.#strayAnswer("nack", nack.messageId);
+      return;
+    }
+    const code = nackCode(nack);
+    const entry = this.#unsettled.get(nack.messageId);
+    if (slot.expired) this.#doubtResolved(slot.id, entry);
+    if (code === "connection-draining") {
+      connection.drain("nack");
+      if (entry !== undefined && (entry.connection === connection || entry.connection === undefined)) {
+        this.#lineUp(entry);
+        this.#publishResend(connection, 1, "nack");
+      }
+    } else {
+      connection.markAnswered();
+      this.#turnedDown(connection, slot, (write) =>
+        nackOutcome(redacted(nack, this.#options.withoutSecrets), code, write),
+      );
+    }
+    this.pump();
+  }
+
+  stanzaError(connection: Connection<Outgoing>, error: StanzaError): void {
+    const id = error.messageIds.find((messageId) => connection.window.has(messageId));
+    const slot = id === undefined ? undefined : connection.window.settle(id);
+    if (slot === undefined) {
+      // 406: CCS did not like one of our acknowledgements. Nothing can be done about it, and somebody should know.
+      publish("cloud-messaging:notice", () => ({
+        transport: "ccs",
+        notice: "stanza-error",
+        detail: `${error.code ?? ""} ${error.condition}: ${error.text ?? "no text"}`.trim(),
+      }));
+      return;
+    }
+    if (slot.expired) this.#doubtResolved(slot.id, this.#unsettled.get(slot.id));
+    this.#turnedDown(connection, slot, (write) => stanzaErrorOutcome(error, write));
+    this.pump();
+  }
+
+  /** Messages were not answered in time: they are written again elsewhere, or end here, as the caller chose. */
+  expired(connection: Connection<Outgoing>, slots: readonly PendingSlot<Outgoing>[]): void {
+    this.#unanswered(connection, slots, "timeout", `not answered within ${this.#options.ackTimeoutMs} ms`);
+  }
+
+  /** The connection is gone: so is every answer that it still owed. */
+  lost(connection: Connection<Outgoing>, reason: string): void {
+    this.#unanswered(connection, connection.window.failAll(), "connection-lost", reason);
+  }
+
+  /** The credentials were refused: ends what is not written, now and later. What is written is still owed its answer. */
+  refuse(detail: string): void {
+    this.#refusal = detail;
+    this.pump();
+  }
+
+  /** Ends everything that is left: no message can be written any more. */
+  failAll(code: ErrorCode, detail: string): void {
+    for (const entry of [...this.#unsettled.values()]) this.#giveUp(entry, code, detail);
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    this.#sweepAt = NEVER;
+  }
+
+  /** Resolves when every message has its outcome, and when the signal aborts. */
+  idle(signal: AbortSignal | undefined): Promise<void> {
+    return this.#unsettled.size === 0 ? Promise.resolve() : this.#idleWaiters.wait(signal);
+  }
+
+  #entriesFor(
+    message: DownstreamMessage,
+    recipients: readonly string[],
+    messageIds: readonly string[] | undefined,
+    send: SendInProgress,
+  ): Outgoing[] {
+    const toJson = downstreamJsonWriter(message);
+    const entries: Outgoing[] = [];
+    for (let position = 0; position < recipients.length; position++) {
+      const recipient = recipients[position] as string;
+      const id =
+        messageIds?.[position] ?? (recipients.length === 1 ? message.messageId : undefined) ?? this.createMessageId();
+      if (this.#unsettled.has(id)) {
+        const detail = `messageId ${id} belongs to a message that is still pending: use another one`;
+        send.settle(position, failureOutcome("invalid-argument", { recipient, detail }));
+        continue;
+      }
+      const doubt = this.#doubts.take(id, send.rules.sendId);
+      if (doubt?.accepted !== undefined) {
+        const accepted = ackOutcome(doubt.accepted.ack, { recipient, sentAt: doubt.accepted.sentAt });
+        send.settle(position, withUnansweredCopies(accepted, doubt.copies - 1));
+        continue;
+      }
+      const entry: Outgoing = {
+        id,
+        json: toJson(recipient, id),
+        recipient,
+        position,
+        send,
+        sequence: this.#sequence++,
+        settled: false,
+        connection: undefined,
+        sentAt: undefined,
+        doubts: doubt?.copies ?? 0,
+        resends: doubt?.copies ?? 0,
+        waiting: false,
+        previous: undefined,
+        next: undefined,
+      };
+      this.#unsettled.set(id, entry);
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  #unanswered(
+    connection: Connection<Outgoing>,
+    slots: readonly PendingSlot<Outgoing>[],
+    code: ErrorCode,
+    reason: string,
+  ): void {
+    let again = 0;
+    for (const { value: entry, batch } of slots) {
+      if (entry.settled || entry.connection !== connection) continue;
+      entry.connection = undefined;
+      // what never left this process has not reached anybody; with a connection that is still there, it will yet
+      if (code === "timeout" || connection.flushed(batch)) entry.doubts++;
+      if (code === "timeout") entry.resends++;
+      const { resend, maxResends } = entry.send.rules;
+      // a service that is slow would be sent copy after copy; a connection that is gone has to be followed by another
+      const enough = !resend || (code === "timeout" && entry.resends > maxResends);
+      if (entry.doubts > 0 && enough) this.#giveUp(entry, code, reason);
+      else {
+        this.#line.add(entry);
+        again++;
+      }
+    }
+    if (again > 0) this.#publishResend(connection, again, reason);
+    this.pump();
+  }
+
+  /** Ends a message with an answer that is no ack. */
+  #turnedDown(
+    connection: Connection<Outgoing>,
+    { id, writtenAt }: PendingSlot<Outgoing>,
+    outcomeOf: (write: AnsweredWrite) => RecipientOutcome,
+  ): void {
+    const entry = this.#unsettled.get(id);
+    // pending on another connection by now: that copy is still to be answered, and may be accepted
+    if (entry === undefined || isPendingElsewhere(entry, connection)) return;
+    const outcome = outcomeOf({ recipient: entry.recipient, sentAt: writtenAt });
+    this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
+  }
+
+  #lineUp(entry: Outgoing): void {
+    entry.connection = undefined;
+    this.#line.add(entry);
+  }
+
+  /** This copy was refused for now, an earlier one may have been accepted: that must not be forgotten when it is tried again. */
+  #keepDoubt(entry: Outgoing, outcome: RecipientOutcome): RecipientOutcome {
+    if (outcome.kind !== "retryable") return withUnansweredCopies(outcome, entry.doubts);
+    const { sendId } = entry.send.rules;
+    // without the send's ID it was not withRetry that sent it: there is no next attempt, or none that could be told from another send
+    if (sendId !== undefined) this.#doubts.keep(entry.id, { sendId, copies: entry.doubts });
+    const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
+    const detail = "an earlier copy was not answered, and may have been accepted";
+    return withUnansweredCopies({ ...rest, kind: "ambiguous", refused: true, detail }, entry.doubts);
+  }
+
+  /** A copy that was given up has been refused after all, so it was not accepted. The message may be between two attempts. */
+  #doubtResolved(id: string, entry: Outgoing | undefined): void {
+    if (entry !== undefined) entry.doubts = Math.max(0, entry.doubts - 1);
+    else this.#doubts.refused(id);
+  }
+
+  /** No answer is waited for any more. */
+  #giveUp(entry: Outgoing, code: ErrorCode, detail: string): void {
+    if (entry.settled) return;
+    const { recipient } = entry;
+    const facts = { recipient, detail, ...(entry.sentAt === undefined ? {} : { sentAt: entry.sentAt }) };
+    // the latest of them is what the outcome is about
+    const earlierCopies = entry.doubts + (entry.connection === undefined ? 0 : 1) - 1;
+    const written = earlierCopies >= 0;
+    // wrong credentials stop what was not written; they say nothing about what was
+    const fate = written && code === "authentication-failed" ? "connection-lost" : code;
+    const outcome = written ? ambiguousOutcome(fate, facts) : failureOutcome(fate, facts);
+    this.#settle(entry, withUnansweredCopies(outcome, earlierCopies));
+  }
+
+  /** It is not written (any more). An earlier copy may have been accepted all the same. */
+  #expire(entry: Outgoing): void {
+    this.#giveUp(entry, "expired", "its time to live passed before it could be written");
+  }
+
+  #settle(entry: Outgoing, outcome: RecipientOutcome): void {
+    if (entry.settled) return;
+    entry.settled = true;
+    entry.connection = undefined;
+    this.#line.remove(entry);
+    this.#unsettled.delete(entry.id);
+    entry.send.settle(entry.position, outcome);
+    if (this.#unsettled.size === 0) this.#idleWaiters.wake();
+  }
+
+  /** One timer for all deadlines: most messages are answered long before theirs, and cost nothing here. */
+  #watchDeadline(deadline: MonotonicInstant): void {
+    if (deadline >= this.#sweepAt) return;
+    this.#cancelSweep?.();
+    this.#sweepAt = deadline;
+    const { clock } = this.#options;
+    this.#cancelSweep = clock.schedule(Math.max(0, timeLeftMs(clock, deadline)), () => this.#sweep());
+  }
+
+  #sweep(): void {
+    const now = this.#options.clock.monotonic();
+    const trouble = this.#outlet.trouble;
+    let next = NEVER;
+    this.#sweepAt = NEVER;
+    this.#cancelSweep = undefined;
+    for (const entry of [...this.#unsettled.values()]) {
+      const due = dueAt(entry);
+      if (due > now) next = earlier(next, due);
+      else if (entry.send.rules.deadline > now) this.#expire(entry);
+      else if (trouble !== undefined && entry.connection === undefined && entry.doubts === 0) {
+        this.#giveUp(entry, "connection-failed", trouble.message);
+      } else this.#giveUp(entry, "timeout", "its deadline passed");
+    }
+    if (next === NEVER) return;
+    this.#watchDeadline(later(next, plusMs(now, MIN_SWEEP_MS)));
+  }
+
+  #publishResend(connection: Connection<Outgoing>, messages: number, reason: string): void {
+    publish("cloud-messaging:ccs-resend", () => ({ connectionId: connection.id, messages, reason }));
+  }
+
+  #strayAnswer(type: string, id: string): void {
+    publish("cloud-messaging:notice", () => ({
+      transport: "ccs",
+      notice: "unknown-answer",
+      detail: `${type} for ${this.#options.withoutSecrets(id).slice(0, 100)}, which is not pending on that connection`,
+    }));
+  }
+}

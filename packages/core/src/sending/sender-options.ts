@@ -1,0 +1,95 @@
+import { z } from "zod";
+import { AbortSignalSchema, ClockSchema, readOptions } from "../problems.ts";
+import type { CreateSenderOptions, SendAllOptions, SendEachOptions, SenderOptions, SendOptions } from "./sender.ts";
+
+const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
+
+const has = (value: unknown, method: string): boolean =>
+  typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function";
+const count = z.int("must be a whole number of at least 1").min(1, "must be a whole number of at least 1");
+const AmbiguousSchema = z.enum(["resend", "report"]);
+const LifeStartSchema = z.enum(["call", "attempt"]);
+const TimeoutSchema = z.number().positive("must be above 0").or(z.literal(Number.POSITIVE_INFINITY));
+
+/** Options of every sender, apart from its transport. */
+const senderShape = {
+  registrations: z
+    .custom()
+    .superRefine((store, context) => {
+      const missing = STORE_METHODS.filter((name) => !has(store, name));
+      if (missing.length === 0) return;
+      context.addIssue({ code: "custom", message: `must be a registration store; ${missing.join(", ")} missing` });
+    })
+    .optional(),
+  retry: z
+    .custom(
+      (retry) => retry === false || (typeof retry === "object" && retry !== null),
+      "must be an object with parts of the retry policy, or false for one attempt only",
+    )
+    .optional(),
+  maxWaiting: count.or(z.literal(Number.POSITIVE_INFINITY)).optional(),
+  ambiguous: AmbiguousSchema.optional(),
+  timeoutMs: TimeoutSchema.optional(),
+  lifeFrom: LifeStartSchema.optional(),
+  clock: ClockSchema.optional(),
+  random: z.custom((random) => typeof random === "function", "must be a function, as Math.random is").optional(),
+} satisfies Record<keyof SenderOptions, z.ZodType>;
+
+/** Names of the options that every sender has, whatever its transport: candidates for "did you mean". */
+export const SENDER_OPTION_NAMES: readonly string[] = Object.keys(senderShape);
+
+const CreateSenderOptionsSchema = z.strictObject({
+  ...senderShape,
+  transport: z.custom().superRefine((transport, context) => {
+    const report = (message: string): void => context.addIssue({ code: "custom", message });
+    if (!has(transport, "send")) report("must be a transport: an object with send()");
+    else if ((transport as { retries?: unknown }).retries) {
+      report("already has retries: give the bare one, and say how to try again with the option retry");
+    }
+  }),
+});
+
+const sendShape = {
+  signal: AbortSignalSchema.optional(),
+  timeoutMs: TimeoutSchema.optional(),
+  ambiguous: AmbiguousSchema.optional(),
+  lifeFrom: LifeStartSchema.optional(),
+} satisfies Partial<Record<keyof SendOptions, z.ZodType>>;
+const func = z.custom((value) => typeof value === "function", "must be a function");
+const SendOptionsSchema = z.strictObject({
+  ...sendShape,
+  onOutcome: func.optional(),
+} satisfies Record<keyof SendOptions, z.ZodType>);
+const eachShape = {
+  ...sendShape,
+  concurrency: count.optional(),
+  onProgress: func.optional(),
+} satisfies Record<keyof SendEachOptions, z.ZodType>;
+const SendEachOptionsSchema = z.strictObject(eachShape);
+const SendAllOptionsSchema = z.strictObject({
+  ...eachShape,
+  batchSize: count.optional(),
+  personalize: func.optional(),
+} satisfies Record<keyof SendAllOptions, z.ZodType>);
+
+/** @throws {InvalidOptionsError} naming everything wrong with the options of `createSender`. */
+export function checkSenderOptions(options: CreateSenderOptions): void {
+  readOptions(CreateSenderOptionsSchema, options, "an option of a sender");
+}
+
+/** @throws {InvalidOptionsError} naming everything wrong with the options of one send. */
+export function checkSendOptions(options: SendOptions): void {
+  // nearly every send has none
+  if (typeof options === "object" && options !== null && Object.keys(options).length === 0) return;
+  readOptions(SendOptionsSchema, options, "an option of send");
+}
+
+/** @throws {InvalidOptionsError} naming everything wrong with the options of `sendAll`. */
+export function checkSendAllOptions(options: object): void {
+  readOptions(SendAllOptionsSchema, options, "an option of sendAll");
+}
+
+/** @throws {InvalidOptionsError} naming everything wrong with the options of `sendEach`. */
+export function checkSendEachOptions(options: object): void {
+  readOptions(SendEachOptionsSchema, options, "an option of sendEach");
+}

@@ -1,0 +1,187 @@
+import { parseArgs } from "node:util";
+import type { EmulatorOptions } from "../schemas.ts";
+
+/** Ports of the command, so that programs can be pointed at it once and for all. `startEmulator()` takes free ones instead. */
+export const DEFAULT_PORTS = { http: 8095, https: 8096, ccs: 5235 } as const;
+
+/** What the command line asks for. */
+export type Command =
+  | { readonly kind: "help" }
+  | { readonly kind: "version" }
+  /** The command line cannot be understood; what is wrong with it, and what to write. */
+  | { readonly kind: "wrong"; readonly problem: string }
+  | {
+      readonly kind: "start";
+      /** Command to run while the emulator runs, with its arguments; `undefined` to run until a signal. */
+      readonly program: readonly [name: string, ...args: string[]] | undefined;
+      /** What the command line says; it goes before what the file says. */
+      readonly options: EmulatorOptions;
+      /** A file with further options. */
+      readonly configFile: string | undefined;
+      /** One line of JSON instead of words. */
+      readonly json: boolean;
+      /** Files with a certificate of the user's. */
+      readonly tlsFiles: { readonly cert: string; readonly key: string; readonly ca?: string } | undefined;
+      /** Where to write the CA; a file in a folder of its own under the system's temporary one otherwise. */
+      readonly caFile: string | undefined;
+    };
+
+/** What `--help` prints. */
+export const HELP = `Usage: npx @cloud-messaging/emulator [options]
+       npx @cloud-messaging/emulator exec [options] -- COMMAND [ARGUMENTS]
+
+exec starts the emulator on free ports, sets its variables, runs the command, ends with it and returns its status.
+
+The cloud-messaging service on this machine: GCM and FCM over HTTP, CCS over XMPP, and an inbox to look at what arrived.
+
+Listening (0 means any free port)
+  --http-port PORT     HTTP, control API and inbox            (default ${DEFAULT_PORTS.http})
+  --https-port PORT    the same over TLS, HTTP/1.1 and HTTP/2 (default ${DEFAULT_PORTS.https})
+  --ccs-port PORT      CCS: XMPP over TLS                     (default ${DEFAULT_PORTS.ccs})
+  --host ADDRESS       address to listen on; 0.0.0.0 lets other machines and containers in (default 127.0.0.1)
+  --ca-file FILE       where to write the CA certificate that clients have to trust (default: a temporary file)
+  --tls-cert FILE, --tls-key FILE  a certificate of your own, PEM; --tls-ca FILE: the CA that signed it
+  --allowed-origin ORIGIN  origin of the inbox behind a proxy, such as http://push.example.com:8080; repeatable
+  --certificate-name NAME  one more host name or address that the server certificate is good for; repeatable
+
+Behaviour
+  --api-key KEY        accept only this key; repeatable (default: any key)
+  --auto-register      take unknown tokens as new devices, for a first try with a program of your own
+  --profile ERA        gcm-2013, gcm-2015, fcm-legacy or fcm-v1 (default fcm-legacy)
+  --validation STYLE   live: as the service answered; documented: as the documentation says (default live)
+  --state FILE         load devices, messages and certificates from FILE, and save them there within 2 s of every change
+  --config FILE        every other option, as JSON: throttling, quotas, storage, CCS, …  (see docs/emulator.md)
+
+Output
+  --json               print one line of JSON when ready, with the variables to export
+  --help, --version
+`;
+
+/** Reads the command line. The values themselves are checked by `startEmulator()`. */
+export function parseCommandLine(args: readonly string[]): Command {
+  const [program, own] = args[0] === "exec" ? split(args.slice(1)) : [undefined, args];
+  let values: ReturnType<typeof read>;
+  try {
+    values = read(own);
+  } catch (error) {
+    return { kind: "wrong", problem: (error as Error).message };
+  }
+  if (values.help) return { kind: "help" };
+  if (values.version) return { kind: "version" };
+  const ports: Record<string, number> = {};
+  for (const name of ["http-port", "https-port", "ccs-port"] as const) {
+    const value = values[name];
+    if (value === undefined) continue;
+    if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
+      return {
+        kind: "wrong",
+        problem: `--${name} is ${JSON.stringify(value)}: give a port from 1 to 65535, or 0 for any free one`,
+      };
+    }
+    ports[`${name.slice(0, -"-port".length)}Port`] = Number(value);
+  }
+  const state = values.state;
+  const { "tls-cert": cert, "tls-key": key, "tls-ca": ca } = values;
+  if ((cert === undefined) !== (key === undefined) || (ca !== undefined && cert === undefined)) {
+    return { kind: "wrong", problem: "--tls-cert, --tls-key and --tls-ca go together: give at least the first two" };
+  }
+  if (args[0] === "exec") {
+    if (program === undefined) return { kind: "wrong", problem: "exec needs a command: exec [options] -- npm test" };
+    if (values.json)
+      return { kind: "wrong", problem: "--json does not go with exec, which prints what its command prints" };
+  }
+  return {
+    kind: "start",
+    program,
+    json: values.json ?? false,
+    tlsFiles: cert === undefined || key === undefined ? undefined : { cert, key, ...(ca === undefined ? {} : { ca }) },
+    caFile: values["ca-file"],
+    configFile: values.config,
+    options: {
+      ...ports,
+      ...(values.host === undefined ? {} : { host: values.host }),
+      ...(values["api-key"] === undefined ? {} : { apiKeys: values["api-key"] }),
+      ...(values["auto-register"] === undefined ? {} : { autoRegister: values["auto-register"] }),
+      ...(values["allowed-origin"] === undefined ? {} : { allowedOrigins: values["allowed-origin"] }),
+      ...(values["certificate-name"] === undefined ? {} : { certificateNames: values["certificate-name"] }),
+      // what these may be is for startEmulator() to say
+      ...(values.profile === undefined ? {} : { profile: values.profile as NonNullable<EmulatorOptions["profile"]> }),
+      ...(values.validation === undefined
+        ? {}
+        : { validationStyle: values.validation as NonNullable<EmulatorOptions["validationStyle"]> }),
+      ...(state === undefined ? {} : { stateFile: state }),
+    },
+  };
+}
+
+/** The command behind `--`, and the options before it. */
+function split(args: readonly string[]): [program: [string, ...string[]] | undefined, own: readonly string[]] {
+  const mark = args.indexOf("--");
+  const [name, ...rest] = mark === -1 ? [] : args.slice(mark + 1);
+  return [name === undefined ? undefined : [name, ...rest], mark === -1 ? args : args.slice(0, mark)];
+}
+
+function read(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    strict: true,
+    allowPositionals: false,
+    options: {
+      "http-port": { type: "string" },
+      "https-port": { type: "string" },
+      "ccs-port": { type: "string" },
+      host: { type: "string" },
+      "ca-file": { type: "string" },
+      "tls-cert": { type: "string" },
+      "tls-key": { type: "string" },
+      "tls-ca": { type: "string" },
+      "allowed-origin": { type: "string", multiple: true },
+      "certificate-name": { type: "string", multiple: true },
+      "api-key": { type: "string", multiple: true },
+      "auto-register": { type: "boolean" },
+      profile: { type: "string" },
+      validation: { type: "string" },
+      state: { type: "string" },
+      config: { type: "string" },
+      json: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+      version: { type: "boolean", short: "v" },
+    },
+  }).values;
+}
+
+/**
+ * All options: those of the command line, those of the file's text, the command's own ports.
+ *
+ * @param ports Ports where neither says any.
+ * @throws {Error} when the text is no JSON object, saying so.
+ */
+export function withConfig(
+  options: EmulatorOptions,
+  text: string,
+  ports: Readonly<Record<keyof typeof DEFAULT_PORTS, number>> = DEFAULT_PORTS,
+): EmulatorOptions {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is no JSON object");
+  const { http: httpPort, https: httpsPort, ccs: ccsPort } = ports;
+  // what is in it is for startEmulator() to check
+  return { httpPort, httpsPort, ccsPort, ...(value as EmulatorOptions), ...options };
+}
+
+/** The option of `startEmulator()` and the one of the command line. */
+const FLAGS: readonly (readonly [option: RegExp, flag: string])[] = [
+  [/\bhttpPort\b/g, "--http-port"],
+  [/\bhttpsPort\b/g, "--https-port"],
+  [/\bccsPort\b/g, "--ccs-port"],
+  [/\bcertificateNames\b/g, "--certificate-name"],
+  [/\ballowedOrigins\b/g, "--allowed-origin"],
+  [/\btls\.(?=cert|key|ca)/g, "--tls-"],
+  [/\bapiKeys\b/g, "--api-key"],
+  [/\bvalidationStyle\b/g, "--validation"],
+  [/\bstateFile\b/g, "--state"],
+];
+
+/** What went wrong, in the words of the command line instead of those of the API. */
+export function inCommandLineWords(message: string): string {
+  return FLAGS.reduce((text, [option, flag]) => text.replace(option, flag), message);
+}

@@ -1,0 +1,87 @@
+import { CloudMessagingError } from "@cloud-messaging/core";
+import type { Emulator } from "../emulator.ts";
+import { type HttpRequest, type HttpRoute, MAX_BODY_BYTES } from "../http-server.ts";
+import { DeviceQueueFullError } from "../model/device-upstream.ts";
+import { readControlBody } from "../schemas.ts";
+import { jsonAnswer } from "../servers/door.ts";
+import { parseBoundedJson } from "../servers/json-guard.ts";
+import { CallProblem, type ControlCall, ok } from "./call.ts";
+import { CCS_CALLS } from "./ccs-calls.ts";
+import { DEVICE_CALLS } from "./device-calls.ts";
+import { EMULATOR_CALLS } from "./emulator-calls.ts";
+import { FAULT_CALLS } from "./fault-calls.ts";
+import { MESSAGE_CALLS } from "./message-calls.ts";
+import { openApiDocument } from "./openapi.ts";
+import { readQuery } from "./query.ts";
+
+/** What the control API steers. */
+export interface ControlTarget {
+  /** Asked for at each call: the servers start before the emulator is whole. */
+  readonly emulator: () => Emulator;
+}
+
+/** Largest body of a call that brings a saved state. Ours. Unit: bytes. */
+const MAX_STATE_BYTES = 256 * 1_048_576;
+
+/** Every call of the control API. */
+export const CONTROL_CALLS: readonly ControlCall[] = [
+  {
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This document",
+    run: ({ emulator, request }) => ok(openApiDocument(CONTROL_CALLS, request.origin ?? emulator.httpUrl)),
+  },
+  ...EMULATOR_CALLS,
+  ...DEVICE_CALLS,
+  ...MESSAGE_CALLS,
+  ...FAULT_CALLS,
+  ...CCS_CALLS,
+];
+
+/** The control API's routes, below `/emulator/v1`. They answer on no Google host, and not to pages of other sites. */
+export function controlRoutes(target: ControlTarget): HttpRoute[] {
+  const below = (path: string): string[] =>
+    path === "/" ? ["/emulator/v1", "/emulator/v1/"] : [`/emulator/v1${path}`];
+  const all = CONTROL_CALLS.flatMap((call) => below(call.path).map((path) => ({ call, path })));
+  return all.map(({ call, path }) => ({
+    method: call.method,
+    path,
+    hosts: [],
+    maxBodyBytes: call.path === "/state" ? MAX_STATE_BYTES : MAX_BODY_BYTES,
+    handle(request) {
+      try {
+        return run(call, request, target);
+      } catch (error) {
+        if (error instanceof CallProblem) return jsonAnswer(error.status, { error: error.message });
+        if (error instanceof DeviceQueueFullError) return jsonAnswer(409, { error: error.message });
+        if (error instanceof CloudMessagingError) return jsonAnswer(400, { error: error.message });
+        throw error;
+      }
+    },
+  }));
+}
+
+function run(call: ControlCall, request: HttpRequest, target: ControlTarget): ReturnType<ControlCall["run"]> {
+  const asked = readQuery(call.query ?? "none", request.query);
+  if ("problems" in asked) return jsonAnswer(400, { error: "the query is not valid", problems: asked.problems });
+  const input = { request, emulator: target.emulator(), query: asked.value };
+  if (call.body === undefined) {
+    // what would narrow the call down, if it took it
+    if (call.rawBody === undefined && !/^\s*(\{\s*\})?\s*$/.test(request.body)) {
+      throw new CallProblem(400, "this call takes no body");
+    }
+    return call.run({ ...input, body: undefined });
+  }
+  const read = readControlBody(call.body, parseBody(request.body));
+  if ("problems" in read) return jsonAnswer(400, { error: "the body is not valid", problems: read.problems });
+  return call.run({ ...input, body: read.body });
+}
+
+function parseBody(text: string): unknown {
+  if (text.trim() === "") return {};
+  try {
+    return parseBoundedJson(text);
+  } catch (error) {
+    throw new CallProblem(400, `the body is not JSON: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,68 @@
+import { type FieldProblem, readInput } from "@cloud-messaging/core";
+import { z } from "zod";
+import { MESSAGE_STATES } from "../model/message.ts";
+
+const wholeNumber = (max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, `must be a whole number from 1 to ${max}`)
+    .transform(Number)
+    .pipe(z.int().min(1).max(max, `must be a whole number from 1 to ${max}`));
+// an empty one is a variable that was not set: taken for "all", it would delete everything
+const text = z.string().min(1, "is empty: leave it out to ask for all");
+
+/** Messages listed per call at most. */
+const MAX_LISTED = 1000;
+
+const narrowing = {
+  state: z.enum(MESSAGE_STATES).describe("Only in this state").optional(),
+  door: z.enum(["gcm-http", "ccs", "fcm-v1"]).describe("Only over this protocol").optional(),
+  to: text.describe("Only to this recipient: a token, /topics/name, a condition, a group's key").optional(),
+  search: text
+    .describe("Only where the recipient, an ID, the collapse key or the text from the wire contains this text")
+    .optional(),
+};
+const before = wholeNumber(Number.MAX_SAFE_INTEGER).describe("Only those with a smaller ID").optional();
+
+/** Queries of the control API. */
+const QUERIES = {
+  none: z.strictObject({}),
+  narrow: z.strictObject({ ...narrowing }),
+  narrowBefore: z.strictObject({ before, ...narrowing }),
+  list: z.strictObject({
+    limit: wholeNumber(MAX_LISTED).describe(`Maximum number, 1 to ${MAX_LISTED}; default 100`).optional(),
+    before,
+    ...narrowing,
+  }),
+} as const;
+
+/** Kind of a query of the control API. */
+export type QueryKind = keyof typeof QUERIES;
+/** Query that narrows messages down, read. */
+export type MessageQuery = z.output<(typeof QUERIES)["list"]>;
+
+/** Reads a query: a name that the call does not have, one given twice and an empty value are problems. */
+export function readQuery(
+  kind: QueryKind,
+  query: URLSearchParams,
+): { readonly value: MessageQuery } | { readonly problems: readonly FieldProblem[] } {
+  const schema: z.ZodType<MessageQuery> = QUERIES[kind];
+  const names = [...query.keys()];
+  const unread = names.filter((name, i) => names.indexOf(name) !== i);
+  if (unread.length > 0) return { problems: unread.map((path) => ({ path, problem: "is given more than once" })) };
+  // own fields, whatever they are called
+  const value = Object.fromEntries(query);
+  if (Object.hasOwn(value, "__proto__")) {
+    return { problems: [{ path: "__proto__", problem: "is not a parameter of this call" }] };
+  }
+  return readInput(schema, value, { name: "a parameter of this call" });
+}
+
+/** Parameters of a query, for the OpenAPI document. */
+export function parametersIn(kind: QueryKind): unknown[] {
+  const { properties = {} } = z.toJSONSchema(QUERIES[kind], { io: "input" });
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...schema } = property as { description?: string };
+    return { name, in: "query", required: false, description, schema };
+  });
+}
