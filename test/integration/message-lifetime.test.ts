@@ -1,6 +1,12 @@
 import { createCcsClient } from "@cloud-messaging/ccs-client";
-import { createManualClock, type RecipientOutcome, type SendOptions } from "@cloud-messaging/core";
-import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
+import {
+  createManualClock,
+  parseDownstreamMessage,
+  plusMs,
+  type RecipientOutcome,
+  type SendOptions,
+} from "@cloud-messaging/core";
+import { createFcmSender, createGcmHttpTransport, createHttpSender } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import { startScriptedServer } from "../support/ccs-scripted-server.ts";
 import { acceptAll, answer, json, startFaultServer } from "../support/fault-server.ts";
@@ -141,5 +147,25 @@ describe("a message's time to live", () => {
     const closing = client.close();
     await clock.advance(120_000);
     await closing;
+  });
+
+  it("passes while a connection is being made", async () => {
+    await using server = await startFaultServer();
+    const manual = createManualClock();
+    let passedMs = 0;
+    const clock = { ...manual, monotonic: () => plusMs(manual.monotonic(), passedMs) };
+    const transport = createGcmHttpTransport({ clock, endpoint: `${server.origin}/fcm/send`, apiKey: "AIza-EXAMPLE" });
+    const send = (timeToLiveSec: number) =>
+      transport.send(parseDownstreamMessage({ target: { token: "tok-a" }, timeToLiveSec }), {
+        expiresAt: plusMs(clock.monotonic(), timeToLiveSec * 1_000),
+      });
+    const sending = [send(10), send(2)];
+    // handed over by now, and not connected yet
+    passedMs = 3_000;
+    const [long, short] = await Promise.all(sending);
+    expect(long?.outcomes).toMatchObject([{ kind: "accepted" }]);
+    expect(short?.outcomes).toMatchObject([{ kind: "rejected", code: "expired" }]);
+    expect(server.requests.map(({ body }) => JSON.parse(body))).toMatchObject([{ time_to_live: 7 }]);
+    await transport.close();
   });
 });

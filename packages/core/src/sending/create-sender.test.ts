@@ -82,6 +82,21 @@ describe("a sender", () => {
     expect(sentTo().at(-1)).toBe("x");
   });
 
+  it("says with one attempt only, too, when another try makes sense", async () => {
+    const clock = createManualClock(0);
+    const transport = scriptedTransport(
+      { a: [{ code: "unavailable", retryAfterMs: 30_000 }], b: ["unavailable"] },
+      { clock },
+    );
+    const sender = createSender({ transport, retry: false, clock, random: () => 0 });
+    const { outcomes } = await sender.send({ target: { tokens: ["a", "b"] } });
+    expect(outcomes).toMatchObject([
+      { kind: "retryable", attempts: 1, retryAt: 30_000 },
+      { kind: "retryable", attempts: 1, retryAt: 1_000 },
+    ]);
+    expect(transport.attempts).toHaveLength(1);
+  });
+
   it("sends once to a token that a source of sendAll gives again, while it waits and after", async () => {
     const { sender, sentTo } = setup({ bad: ["not-registered"] });
     const outcomes: [number, string, string][] = [];
