@@ -133,6 +133,11 @@ export function App() {
             The emulator does not answer. What is shown may be out of date; trying again.
           </p>
         ) : undefined}
+        {state.full === undefined ? undefined : (
+          <p class="banner" role="status">
+            {state.full}
+          </p>
+        )}
         {!state.loaded ? (
           <p class="empty muted">{link === "lost" ? "" : "Loading…"}</p>
         ) : route.view === "messages" ? (

@@ -53,6 +53,14 @@ const snapshot = (facts: Partial<Snapshot>): Snapshot => ({
 
 const ids = (state: InboxState) => state.messages.map(({ id }) => id);
 
+it("says why unknown tokens are refused until there is room again", () => {
+  const state = new InboxState();
+  state.apply({ type: "full", detail: "The emulator has 2 devices" });
+  expect(state.full).toBe("The emulator has 2 devices");
+  state.apply({ type: "device", change: "removed", device: device("a") });
+  expect(state.full).toBeUndefined();
+});
+
 describe("what the inbox page knows", () => {
   it("marks what comes while the page is open as new until it is looked at", () => {
     const state = new InboxState(3);
