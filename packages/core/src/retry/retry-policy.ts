@@ -1,4 +1,5 @@
-import { type FieldProblem, InvalidOptionsError } from "../errors.ts";
+import { type FieldProblem, InvalidOptionsError, pathOf } from "../errors.ts";
+import { unknownName } from "../problems.ts";
 import type { BackoffPolicy } from "./backoff.ts";
 
 /** Resends of a transport whose own policy does not say. */
@@ -16,8 +17,10 @@ export function resolvePolicy(defaults: BackoffPolicy, overrides: Partial<Backof
     const value = overrides[key];
     if (value === undefined) continue;
     const range = POLICY_RANGES[key];
-    if (range === undefined) problems.push({ path: `retry.${key}`, problem: "is not an option of the retry policy" });
-    else if (typeof value !== "number" || !range.holds(value)) {
+    if (range === undefined) {
+      const problem = unknownName(key, Object.keys(POLICY_RANGES), { name: "an option of the retry policy" });
+      problems.push({ path: pathOf(["retry", key]), problem });
+    } else if (typeof value !== "number" || !range.holds(value)) {
       problems.push({ path: `retry.${key}`, problem: `must be ${range.words}, not ${String(value)}` });
     } else policy[key] = value;
   }

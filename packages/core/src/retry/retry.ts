@@ -274,11 +274,7 @@ class Retries {
       if (isMade && !open.has(position)) this.#settled.add(position);
     }
     if (this.#settled.size === this.#outcomes.length) return;
-    onSettled(
-      this.#outcomes.map((outcome, position) =>
-        this.#settled.has(position) ? this.#lastWord(outcome, position) : undefined,
-      ),
-    );
+    onSettled(this.#outcomes.map((outcome, at) => (this.#settled.has(at) ? this.#lastWord(outcome, at) : undefined)));
   }
 
   /** Counts the outcome, and tells that another copy may follow it, time and attempts aside. */
