@@ -18,8 +18,9 @@ export const packageFolders = () => readdirSync(PACKAGES).map((name) => join(PAC
 export function publicSurface(folder) {
   const { exports: doors } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   return Object.entries(doors)
-    .filter(([, target]) => target.types !== undefined)
-    .map(([door, { types }]) => ({ door, names: exportsOf(join(folder, types)) }));
+    .map(([door, target]) => ({ door, types: target.import?.types ?? target.types }))
+    .filter(({ types }) => types !== undefined)
+    .map(({ door, types }) => ({ door, names: exportsOf(join(folder, types)) }));
 }
 
 /** What api.md says. */
