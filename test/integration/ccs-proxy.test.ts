@@ -148,14 +148,15 @@ describe("CCS through a proxy", () => {
   });
 
   it("that never answers ends with the time limit of the attempt, and with close()", async () => {
-    const silent = createServer().on("connect", () => undefined);
+    const held: Socket[] = [];
+    const silent = createServer().on("connect", (_, socket) => held.push(socket as Socket));
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     const { port } = silent.address() as { port: number };
     const failure = nextFailure();
     const client = createCcsClient({ ...account, proxy: `http://127.0.0.1:${port}`, connectTimeoutMs: 20 });
     expect(await failure).toMatch(/No TLS connection came about in time \(20 ms\)/);
     await client.close();
-    silent.closeAllConnections();
+    for (const socket of held) socket.destroy();
     await new Promise((resolve) => silent.close(resolve));
   });
 

@@ -46,6 +46,8 @@ export const systemClock: Clock = {
   monotonic: () => monotonicInstant(performance.now()),
   schedule(delayMs, run) {
     let timer: NodeJS.Timeout;
+    // of the same make as the timer, however late it is cleared: a test may put fake timers in between
+    const { setTimeout, clearTimeout } = globalThis;
     const arm = (remainingMs: number): void => {
       timer = setTimeout(
         () => (remainingMs > MAX_TIMER_MS ? arm(remainingMs - MAX_TIMER_MS) : run()),

@@ -15,6 +15,7 @@ import { buildConnector, type Dispatcher, Pool } from "undici";
 
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
+import { hasFakeImmediate } from "./fake-timers.ts";
 import {
   type HttpBody,
   type HttpClient,
@@ -59,6 +60,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const shared: Shared = {
     clock,
     dispatcher,
+    createDispatcher: () => createDispatcher(options, owned),
     pending,
     origin: options.origin,
     slots: createSlots(options.maxSockets),
@@ -173,6 +175,8 @@ const EXPIRED = "there was nothing to send any more when a connection was there"
 interface Shared {
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
+  /** Makes one for a single request. */
+  readonly createDispatcher: () => Dispatcher;
   readonly pending: ChurningSet<Exchange>;
   readonly origin: string;
   readonly slots: Slots;
@@ -204,6 +208,8 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   #body: Buffer | undefined;
   #more: Buffer[] | undefined;
   #bytes = 0;
+  /** Its own connection, under fake timers. */
+  #ownDispatcher: Dispatcher | undefined;
 
   constructor(shared: Shared, request: HttpRequest, timeoutMs: number, resolve: (result: HttpResult) => void) {
     this.#shared = shared;
@@ -245,8 +251,15 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     const { dispatcher, origin } = this.#shared;
     const { method, path, headers, body } = this.#request;
     this.#sent = typeof body === "function" ? body() : body;
-    if (typeof body === "function" && this.#sent === undefined) this.end("expired", EXPIRED);
-    else dispatcher.dispatch({ origin, method, path, headers: headers as string[], body: this.#sent ?? null }, this);
+    if (typeof body === "function" && this.#sent === undefined) {
+      this.end("expired", EXPIRED);
+      return;
+    }
+    if (hasFakeImmediate()) this.#ownDispatcher = this.#shared.createDispatcher();
+    (this.#ownDispatcher ?? dispatcher).dispatch(
+      { origin, method, path, headers: headers as string[], body: this.#sent ?? null },
+      this,
+    );
   }
 
   expire(): void {
@@ -347,6 +360,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     pending.delete(this);
     this.#forgetSignal?.();
     this.#resolve(result);
+    void this.#ownDispatcher?.destroy();
     if (hadSlot) {
       if (result.kind === "answer" && isOverload(result.status, result.body)) slots.overloaded(this.#epoch);
       else if (this.#status >= 200 && this.#status < 500) slots.healthy();
