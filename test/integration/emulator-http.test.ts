@@ -402,7 +402,9 @@ describe("HTTPS", () => {
 
   it("is refused by a client that does not know the CA", async () => {
     await using emulator = await startEmulator();
-    const failed = new Promise((resolve) => get(`${emulator.httpsUrl}/`).on("error", resolve));
+    const failed = new Promise((resolve) =>
+      get(`${emulator.httpsUrl}/`, { rejectUnauthorized: true }).on("error", resolve),
+    );
     expect(await failed).toMatchObject({ code: expect.stringMatching(/UNABLE_TO_VERIFY|SELF_SIGNED/) });
   });
 

@@ -87,7 +87,9 @@ async function run(
 ): Promise<Ran> {
   const type = program.includes("require(") ? "commonjs" : "module";
   const inherited = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(CLOUD_MESSAGING|NODE_OPTIONS|NODE_EXTRA|.*_proxy$)/i.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^(CLOUD_MESSAGING|NODE_OPTIONS|NODE_EXTRA|NODE_TLS|.*_proxy$)/i.test(name),
+    ),
   );
   const child = spawn(process.execPath, [...how, `--input-type=${type}`, "-e", program], {
     cwd: join(import.meta.dirname, ".."), // where undici is installed
