@@ -1,7 +1,7 @@
 // Writes docs/protocol/error-codes.md from the one table in core. A test fails when the page is out of date.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ERROR_CODES, outcomeKindFor } from "@cloud-messaging/core";
+import { ERROR_CODES, outcomeKindFor } from "@cloud-messaging/core/transport";
 
 const cell = (words) => (words === undefined ? "" : words.map((word) => `\`${word}\``).join(" "));
 

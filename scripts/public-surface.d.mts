@@ -6,7 +6,7 @@ export interface PublicName {
 }
 /** Folders of all packages. */
 export function packageFolders(): string[];
-/** What a package exports, door by door. */
-export function publicSurface(folder: string): { readonly door: string; readonly names: readonly PublicName[] }[];
+/** What a package exports, entry by entry. */
+export function publicSurface(folder: string): { readonly entry: string; readonly names: readonly PublicName[] }[];
 /** What api.md says. */
 export function surfaceAsMarkdown(folder: string): string;

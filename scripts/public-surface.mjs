@@ -11,24 +11,23 @@ const PACKAGES = fileURLToPath(new URL("../packages/", import.meta.url));
 export const packageFolders = () => readdirSync(PACKAGES).map((name) => join(PACKAGES, name));
 
 /**
- * What a package exports: a list of doors, each with its names in alphabetical order.
+ * What a package exports: a list of entry points, each with its names in alphabetical order.
  *
- * @returns {{door: string, names: {name: string, doc: string, text: string}[]}[]}
+ * @returns {{entry: string, names: {name: string, doc: string, text: string}[]}[]}
  */
 export function publicSurface(folder) {
-  const { exports: doors } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  return Object.entries(doors)
-    .map(([door, target]) => ({ door, types: target.import?.types ?? target.types }))
-    .filter(({ types }) => types !== undefined)
-    .map(({ door, types }) => ({ door, names: exportsOf(join(folder, types)) }));
+  const { exports: entries } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  return Object.entries(entries)
+    .filter(([, target]) => target.import !== undefined)
+    .map(([entry, target]) => ({ entry, names: exportsOf(join(folder, target.import.types)) }));
 }
 
 /** What api.md says. */
 export function surfaceAsMarkdown(folder) {
   const { name: packageName } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const parts = [`# ${packageName}: public surface`, "Written by `npm run api` from what `tsc` emits. Do not edit."];
-  for (const { door, names } of publicSurface(folder)) {
-    parts.push(`## \`${join(packageName, door)}\``);
+  for (const { entry, names } of publicSurface(folder)) {
+    parts.push(`## \`${join(packageName, entry)}\``);
     if (names.length === 0) parts.push("Exports nothing: it is imported for what it does.");
     for (const { name, doc, text } of names) parts.push(`### ${name}`, `\`\`\`ts\n${doc}${text}\n\`\`\``);
   }

@@ -1,10 +1,10 @@
 import {
   createManualClock,
   type DownstreamMessageInput,
-  FcmV1SendRequestSchema,
   parseDownstreamMessage,
   type RecipientOutcome,
 } from "@cloud-messaging/core";
+import { FcmV1SendRequestSchema } from "@cloud-messaging/core/wire";
 import { createFcmV1Transport, createGcmHttpTransport } from "@cloud-messaging/http-sender";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import fixtures from "../fixtures/fcm-v1.json" with { type: "json" };

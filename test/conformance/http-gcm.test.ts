@@ -1,15 +1,17 @@
 import {
   createManualClock,
   type DownstreamMessageInput,
+  InvalidMessageError,
+  parseDownstreamMessage,
+  type RecipientOutcome,
+} from "@cloud-messaging/core";
+import {
   GcmGroupResponseSchema,
   GcmHttpRequestSchema,
   GcmMulticastResponseSchema,
   GcmTopicResponseSchema,
-  InvalidMessageError,
-  parseDownstreamMessage,
   parseExactJson,
-  type RecipientOutcome,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/wire";
 import { createGcmHttpTransport, createHttpSender, type GcmHttpFormat } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import fixtures from "../fixtures/gcm-http.json" with { type: "json" };

@@ -5,9 +5,9 @@ import {
   ClosedError,
   createManualClock,
   parseDownstreamMessage,
-  plusMs,
   subscribe,
 } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   gcmStanza,

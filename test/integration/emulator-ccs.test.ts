@@ -1,4 +1,5 @@
-import { createManualClock, ERROR_CODES } from "@cloud-messaging/core";
+import { createManualClock } from "@cloud-messaging/core";
+import { ERROR_CODES } from "@cloud-messaging/core/transport";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { describe, expect, it } from "vitest";
 import { CcsPeer } from "./emulator-ccs-peer.ts";

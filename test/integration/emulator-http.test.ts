@@ -3,7 +3,8 @@ import { connect as connectHttp2 } from "node:http2";
 import { get, request } from "node:https";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { createManualClock, parseExactJson } from "@cloud-messaging/core";
+import { createManualClock } from "@cloud-messaging/core";
+import { parseExactJson } from "@cloud-messaging/core/wire";
 import {
   type Emulator,
   type EmulatorOptions,

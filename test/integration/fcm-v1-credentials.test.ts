@@ -11,9 +11,9 @@ import {
   InvalidOptionsError,
   type ManualClock,
   parseDownstreamMessage,
-  plusMs,
   type RecipientOutcome,
 } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import { createFcmSender, createFcmV1Transport, type FcmV1TransportOptions } from "@cloud-messaging/http-sender";
 import { afterEach, describe, expect, it } from "vitest";
 import { startV1Server, type V1Server, type V1Step } from "../support/fcm-v1-server.ts";

@@ -11,11 +11,11 @@ import {
   InvalidOptionsError,
   type ManualClock,
   parseDownstreamMessage,
-  plusMs,
   type RecipientOutcome,
   type RegistrationChange,
   subscribe,
 } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import {
   createFcmSender,
   createFcmV1Transport,

@@ -6,9 +6,9 @@ import {
   type DownstreamMessageInput,
   type ManualClock,
   parseDownstreamMessage,
-  plusMs,
   type RecipientOutcome,
 } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import {
   createGcmHttpTransport,
   type GcmHttpTransport,

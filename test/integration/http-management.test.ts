@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
-import { applyReport, createManualClock, createMemoryRegistrationStore } from "@cloud-messaging/core";
+import { createManualClock, createMemoryRegistrationStore } from "@cloud-messaging/core";
+import { applyReport } from "@cloud-messaging/core/transport";
 import { createDeviceGroups, createTopics } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import {

@@ -2,10 +2,10 @@ import { createCcsClient } from "@cloud-messaging/ccs-client";
 import {
   createManualClock,
   parseDownstreamMessage,
-  plusMs,
   type RecipientOutcome,
   type SendOptions,
 } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import { createFcmSender, createGcmHttpTransport, createHttpSender } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import { startScriptedServer } from "../support/ccs-scripted-server.ts";

@@ -1,5 +1,6 @@
 import { createCcsClient } from "@cloud-messaging/ccs-client";
-import { createManualClock, elapsedMs, type ManualClock, subscribe } from "@cloud-messaging/core";
+import { createManualClock, type ManualClock, subscribe } from "@cloud-messaging/core";
+import { elapsedMs } from "@cloud-messaging/core/transport";
 import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

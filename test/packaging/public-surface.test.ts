@@ -6,7 +6,7 @@ import { packageFolders, publicSurface, surfaceAsMarkdown } from "../../scripts/
 describe.each(packageFolders().map((folder): [string, string] => [basename(folder), folder]))(
   "the public surface of %s",
   (packageName, folder) => {
-    const names = publicSurface(folder).flatMap((door) => door.names);
+    const names = publicSurface(folder).flatMap((entry) => entry.names);
 
     it("is what its api.md says: after a change on purpose, npm run api", () => {
       expect(readFileSync(join(folder, "api.md"), "utf8")).toBe(surfaceAsMarkdown(folder));
@@ -25,3 +25,37 @@ describe.each(packageFolders().map((folder): [string, string] => [basename(folde
     });
   },
 );
+
+describe("the entry points of core", () => {
+  const groupsOf = (entry: string) =>
+    [
+      ...readFileSync(join(import.meta.dirname, `../../packages/core/src/${entry}.ts`), "utf8").matchAll(
+        /^\/\/ (.*)$/gm,
+      ),
+    ]
+      .slice(1)
+      .map(([, title]) => title);
+
+  it("name what an application needs in the order in which it meets it", () => {
+    expect(groupsOf("index")).toEqual([
+      "Sending",
+      "Messages",
+      "Outcomes",
+      "Messages from devices",
+      "Registrations",
+      "Errors",
+      "Events",
+      "Time and chance, for tests",
+    ]);
+    expect(groupsOf("transport").slice(0, 3)).toEqual(["The contract", "Senders over a transport", "Retries"]);
+  });
+
+  it("give each name a single home", () => {
+    const core = packageFolders().find((folder) => basename(folder) === "core") as string;
+    const homes = publicSurface(core).flatMap(({ entry, names }) =>
+      [...new Set(names.map(({ name }) => name))].map((name) => `${name} ${entry}`),
+    );
+    const names = homes.map((home) => home.split(" ")[0]);
+    expect(names.filter((name, position) => names.indexOf(name) !== position)).toEqual([]);
+  });
+});

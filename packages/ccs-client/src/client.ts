@@ -1,5 +1,4 @@
 import {
-  createSender,
   type DeliveryReceipt,
   type DownstreamMessageInput,
   InvalidOptionsError,
@@ -8,6 +7,7 @@ import {
   type SendOptions,
   type SendReport,
 } from "@cloud-messaging/core";
+import { createSender } from "@cloud-messaging/core/transport";
 import type { CcsPeer } from "./connection/peer.ts";
 import type { CcsTransportOptions } from "./options.ts";
 import { createCcsTransport, messageIdInUse } from "./transport.ts";

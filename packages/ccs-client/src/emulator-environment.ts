@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { findEmulator, readEmulatorCa } from "@cloud-messaging/core";
+import { findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
 import type { CcsTransportOptions } from "./options.ts";
 
 /**

@@ -1,17 +1,13 @@
 import { X509Certificate } from "node:crypto";
 import { isIP, isIPv6 } from "node:net";
+import { type BackoffPolicy, type Clock, InvalidOptionsError, type Random, systemClock } from "@cloud-messaging/core";
 import {
-  type BackoffPolicy,
-  type Clock,
   ClockSchema,
   environmentProxies,
-  InvalidOptionsError,
   proxyProblem,
-  type Random,
   readOptions,
   SENDER_OPTION_NAMES,
-  systemClock,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
 import { z } from "zod";
 import { createSecretsFilter } from "./secrets.ts";
 import { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";

@@ -1,4 +1,5 @@
-import { redactToken, serviceText, withoutSecrets } from "@cloud-messaging/core";
+import { redactToken } from "@cloud-messaging/core";
+import { serviceText, withoutSecrets } from "@cloud-messaging/core/transport";
 
 /** Longer than IDs and names are, shorter than any registration token. */
 const TOKEN_LIKE = /[A-Za-z0-9_:-]{48,}/g;

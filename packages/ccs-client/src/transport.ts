@@ -1,22 +1,24 @@
 import {
   AbortedError,
-  type AttemptOptions,
   type AuthenticationError,
-  type CcsFrame,
   ClosedError,
   type CloudMessagingError,
   type DownstreamMessage,
-  failureOutcome,
   InvalidMessageError,
   InvalidOptionsError,
+  type SendReport,
+  type UpstreamMessage,
+} from "@cloud-messaging/core";
+import {
+  type AttemptOptions,
+  failureOutcome,
   onAbort,
   publish,
   recipientsOf,
   refuseV1Only,
-  type SendReport,
-  type UpstreamMessage,
   wait,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
+import type { CcsFrame } from "@cloud-messaging/core/wire";
 import type { Connection } from "./connection/connection.ts";
 import type { CcsConnectionInfo, CcsTransport } from "./connection/peer.ts";
 import { ConnectionPool } from "./connection/pool.ts";

@@ -1,4 +1,4 @@
-import { onAbort } from "@cloud-messaging/core";
+import { onAbort } from "@cloud-messaging/core/transport";
 
 /** Those who wait for the same thing to happen. Who stops waiting leaves nothing behind. */
 export class Waiters {

@@ -1,9 +1,7 @@
 import { describe, expectTypeOf, it } from "vitest";
 import {
   type AnyCloudMessagingError,
-  createSender,
   type DownstreamMessageInput,
-  type DownstreamTransport,
   type ErrorCode,
   type FieldProblem,
   isCloudMessagingError,
@@ -14,6 +12,7 @@ import {
   type SendReport,
   toData,
 } from "./index.ts";
+import { createSender, type DownstreamTransport } from "./transport.ts";
 
 declare const transport: DownstreamTransport;
 declare const outcome: RecipientOutcome;

@@ -1,4 +1,4 @@
-import type { ServiceAccountKey } from "@cloud-messaging/core";
+import type { ServiceAccountKey } from "@cloud-messaging/core/wire";
 import type { DeviceOptions, EmulatedDevice } from "./emulated-device.ts";
 import type { EmulatorEvents } from "./events.ts";
 import type { Faults } from "./faults/faults.ts";

@@ -1,12 +1,6 @@
 import { isIP } from "node:net";
-import {
-  ClockSchema,
-  type FieldProblem,
-  type Random,
-  readInput,
-  readOptions,
-  systemClock,
-} from "@cloud-messaging/core";
+import { type FieldProblem, type Random, systemClock } from "@cloud-messaging/core";
+import { ClockSchema, readInput, readOptions } from "@cloud-messaging/core/transport";
 import { z } from "zod";
 import { type Certificates, ownCertificates } from "./certificates.ts";
 import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults/faults.ts";

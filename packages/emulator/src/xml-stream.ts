@@ -1,5 +1,5 @@
 import { StringDecoder } from "node:string_decoder";
-import { describeError } from "@cloud-messaging/core";
+import { describeError } from "@cloud-messaging/core/transport";
 import { SaxesParser, type SaxesTagNS } from "saxes";
 
 /** An element, read. */

@@ -1,4 +1,5 @@
-import { InvalidOptionsError, isAbortSignal } from "@cloud-messaging/core";
+import { InvalidOptionsError } from "@cloud-messaging/core";
+import { isAbortSignal } from "@cloud-messaging/core/transport";
 
 /**
  * Checks the `signal` of one call, before anything of it begins.

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { findEmulator, readEmulatorCa } from "@cloud-messaging/core";
+import { findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
 
 interface Reachable {
   readonly endpoint?: unknown;

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { type BackoffPolicy, ClockSchema, proxyProblem, readInput } from "@cloud-messaging/core";
+import type { BackoffPolicy } from "@cloud-messaging/core";
+import { ClockSchema, proxyProblem, readInput } from "@cloud-messaging/core/transport";
 import { z } from "zod";
 import { PROJECT_ID, PROJECT_ID_WORDS } from "./auth/project-id.ts";
 import type { TlsOptions } from "./http/http.ts";

@@ -1,4 +1,5 @@
-import { type DownstreamMessageInput, type MessageContent, tokenProblem } from "@cloud-messaging/core";
+import type { DownstreamMessageInput, MessageContent } from "@cloud-messaging/core";
+import { tokenProblem } from "@cloud-messaging/core/transport";
 
 /** Destination of a message in our model. */
 export type Target = DownstreamMessageInput["target"];

@@ -1,4 +1,4 @@
-import type { DownstreamTransport } from "@cloud-messaging/core";
+import type { DownstreamTransport } from "@cloud-messaging/core/transport";
 import {
   createFcmV1Transport,
   createGcmHttpTransport,

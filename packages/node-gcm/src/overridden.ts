@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
-import { isCloudMessagingError, nextDelayMs, outcomeKindFor, systemClock } from "@cloud-messaging/core";
+import { isCloudMessagingError, systemClock } from "@cloud-messaging/core";
+import { nextDelayMs, outcomeKindFor } from "@cloud-messaging/core/transport";
 import { Constants } from "./constants.ts";
 import { addressOf } from "./convert.ts";
 import { type Response, SendError, type Settled } from "./response.ts";

@@ -1,4 +1,5 @@
-import { type DownstreamTransport, type ErrorCode, errorRow, type RecipientOutcome } from "@cloud-messaging/core";
+import type { ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
+import { type DownstreamTransport, errorRow } from "@cloud-messaging/core/transport";
 
 /** A refusal about one device or topic, which no wait of the sender's makes good. */
 const OF_ONE: ReadonlySet<ErrorCode> = new Set(["device-message-rate-exceeded", "topics-message-rate-exceeded"]);

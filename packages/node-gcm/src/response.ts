@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
-import { type ErrorCode, type RecipientOutcome, wireStringFor } from "@cloud-messaging/core";
+import type { ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
+import { wireStringFor } from "@cloud-messaging/core/wire";
 import type { IResponseBody } from "./typings.ts";
 
 /** One token's part of a response. */

@@ -1,15 +1,12 @@
 import { setImmediate } from "node:timers";
 import {
   type BackoffPolicy,
-  type DownstreamTransport,
-  failureOutcome,
-  isErrorLike,
   type MessageContent,
   parseDownstreamMessage,
   parseMessageContent,
   type RecipientOutcome,
-  withRetry,
 } from "@cloud-messaging/core";
+import { type DownstreamTransport, failureOutcome, isErrorLike, withRetry } from "@cloud-messaging/core/transport";
 import type { FcmCredential } from "@cloud-messaging/http-sender";
 import { Constants } from "./constants.ts";
 import { type Address, addressOf, contentOf, isMalformed, type Target } from "./convert.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DownstreamTransport } from "@cloud-messaging/core";
+import type { DownstreamTransport } from "@cloud-messaging/core/transport";
 
 /** Transports remembered; beyond, the oldest are no longer given to anybody new. */
 const MAX_REMEMBERED = 100;

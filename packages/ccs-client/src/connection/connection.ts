@@ -1,15 +1,6 @@
-import {
-  type CancelTimer,
-  type CcsFrame,
-  ConnectionError,
-  earlier,
-  elapsedMs,
-  type MonotonicInstant,
-  msBetween,
-  parseCcsFrame,
-  plusMs,
-  publish,
-} from "@cloud-messaging/core";
+import { type CancelTimer, ConnectionError, type MonotonicInstant } from "@cloud-messaging/core";
+import { earlier, elapsedMs, msBetween, plusMs, publish } from "@cloud-messaging/core/transport";
+import { type CcsFrame, parseCcsFrame } from "@cloud-messaging/core/wire";
 import { type PendingSlot, PendingWindow } from "../downstream/pending-window.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { ackStanza, iqAnswer, pingStanza, readStanzaError, type StanzaError } from "../xmpp/stanza.ts";

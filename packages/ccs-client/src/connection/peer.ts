@@ -1,4 +1,5 @@
-import type { CloudMessagingError, DeliveryReceipt, DownstreamTransport, UpstreamMessage } from "@cloud-messaging/core";
+import type { CloudMessagingError, DeliveryReceipt, UpstreamMessage } from "@cloud-messaging/core";
+import type { DownstreamTransport } from "@cloud-messaging/core/transport";
 import type { ReceiptHandler, UpstreamHandler } from "../upstream/upstream.ts";
 
 /** A look at one connection. */

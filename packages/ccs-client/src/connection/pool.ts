@@ -1,4 +1,6 @@
-import { AuthenticationError, type CancelTimer, type CcsFrame, plusMs, publish } from "@cloud-messaging/core";
+import { AuthenticationError, type CancelTimer } from "@cloud-messaging/core";
+import { plusMs, publish } from "@cloud-messaging/core/transport";
+import type { CcsFrame } from "@cloud-messaging/core/wire";
 import type { Outgoing, Outlet } from "../downstream/outgoing.ts";
 import type { PendingSlot } from "../downstream/pending-window.ts";
 import type { ResolvedCcsOptions } from "../options.ts";

@@ -1,7 +1,7 @@
 import { type ClientRequest, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, isIPv6, type Socket } from "node:net";
-import { describeError } from "@cloud-messaging/core";
+import { describeError } from "@cloud-messaging/core/transport";
 
 /** The proxy to ask, and for which connection. */
 export interface TunnelTarget {

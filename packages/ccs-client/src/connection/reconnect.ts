@@ -1,12 +1,5 @@
-import {
-  earlier,
-  later,
-  type MonotonicInstant,
-  msBetween,
-  nextDelayMs,
-  plusMs,
-  type Random,
-} from "@cloud-messaging/core";
+import type { MonotonicInstant, Random } from "@cloud-messaging/core";
+import { earlier, later, msBetween, nextDelayMs, plusMs } from "@cloud-messaging/core/transport";
 import type { ReconnectPolicy } from "../options.ts";
 
 /** What is known when the next attempt to connect is planned. */

@@ -1,16 +1,12 @@
+import type { DownstreamMessage, ErrorCode, RecipientOutcome, ServiceAnswer } from "@cloud-messaging/core";
+import { failureOutcome, serviceText } from "@cloud-messaging/core/transport";
 import {
   type AckFrame,
-  type DownstreamMessage,
-  type ErrorCode,
   encodeGcmOptions,
   errorCodeFor,
-  failureOutcome,
   type NackFrame,
   narrowErrorCode,
-  type RecipientOutcome,
-  type ServiceAnswer,
-  serviceText,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/wire";
 import type { StanzaError } from "../xmpp/stanza.ts";
 import { xmlSafeJson, xmlSafeString } from "../xmpp/xml-text.ts";
 

@@ -1,4 +1,5 @@
-import { type AckFrame, RecentMap } from "@cloud-messaging/core";
+import { RecentMap } from "@cloud-messaging/core/transport";
+import type { AckFrame } from "@cloud-messaging/core/wire";
 
 /** A copy that was accepted after all. */
 export interface AcceptedCopy {

@@ -1,26 +1,27 @@
+import type {
+  CancelTimer,
+  DownstreamMessage,
+  ErrorCode,
+  MonotonicInstant,
+  RecipientOutcome,
+  SendReport,
+} from "@cloud-messaging/core";
 import {
-  type AckFrame,
   type AttemptOptions,
   ambiguousOutcome,
-  type CancelTimer,
   createMessageIds,
-  type DownstreamMessage,
-  type ErrorCode,
   earlier,
   failureOutcome,
   later,
-  type MonotonicInstant,
-  type NackFrame,
   NEVER,
   onAbort,
   plusMs,
   publish,
-  type RecipientOutcome,
   recipientsOf,
-  type SendReport,
   timeLeftMs,
   withUnansweredCopies,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
+import type { AckFrame, NackFrame } from "@cloud-messaging/core/wire";
 import { ChurningMap } from "../churning-map.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ResolvedCcsOptions } from "../options.ts";

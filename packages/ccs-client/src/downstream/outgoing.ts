@@ -1,16 +1,12 @@
+import type { Clock, DownstreamMessage, MonotonicInstant, RecipientOutcome, SendReport } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
-  type Clock,
-  type DownstreamMessage,
   defaultAmbiguousPolicy,
   earlier,
   lifeEndsAt,
-  type MonotonicInstant,
   NEVER,
-  type RecipientOutcome,
-  type SendReport,
   withLifeLeft,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
 import type { Connection } from "../connection/connection.ts";
 import { downstreamJsonWriter } from "./codec.ts";
 import type { Waiting } from "./waiting-line.ts";

@@ -1,4 +1,4 @@
-import { monotonicInstant as at } from "@cloud-messaging/core";
+import { monotonicInstant as at } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { PendingWindow } from "./pending-window.ts";
 

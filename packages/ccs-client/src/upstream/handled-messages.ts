@@ -1,4 +1,5 @@
-import { type MaybePromise, RecentMap } from "@cloud-messaging/core";
+import type { MaybePromise } from "@cloud-messaging/core";
+import { RecentMap } from "@cloud-messaging/core/transport";
 
 /**
  * Remembers which upstream messages and receipts were handled, so that a redelivery is acknowledged and not handled again. Kept in

@@ -1,4 +1,5 @@
-import { type CancelTimer, type Clock, type DeliveryReceipt, onAbort, RecentMap } from "@cloud-messaging/core";
+import type { CancelTimer, Clock, DeliveryReceipt } from "@cloud-messaging/core";
+import { onAbort, RecentMap } from "@cloud-messaging/core/transport";
 import type { SentMessage } from "./upstream.ts";
 
 interface Entry {

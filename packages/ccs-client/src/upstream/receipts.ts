@@ -1,4 +1,5 @@
-import { type DeliveryReceipt, type DownstreamMessage, recipientsOf, tokensOf } from "@cloud-messaging/core";
+import type { DeliveryReceipt, DownstreamMessage } from "@cloud-messaging/core";
+import { recipientsOf, tokensOf } from "@cloud-messaging/core/transport";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { type DeliverySource, Inbox, type InboxOptions } from "./delivery-queue.ts";
 import { ReceiptBook } from "./receipt-book.ts";

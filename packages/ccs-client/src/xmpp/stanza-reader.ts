@@ -1,4 +1,4 @@
-import { GCM_NAMESPACE } from "@cloud-messaging/core";
+import { GCM_NAMESPACE } from "@cloud-messaging/core/wire";
 import type { XmlAttributes, XmlHandler } from "./xml-scanner.ts";
 
 /** Namespaces of XMPP, as far as CCS needs them. */

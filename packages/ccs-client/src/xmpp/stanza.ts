@@ -1,4 +1,4 @@
-import { GCM_NAMESPACE } from "@cloud-messaging/core";
+import { GCM_NAMESPACE } from "@cloud-messaging/core/wire";
 import { childOf, type MessageStanza, NAMESPACE, type XmlElement } from "./stanza-reader.ts";
 import { escapeXmlAttribute, xmlSafeString } from "./xml-text.ts";
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
-import { AuthenticationError, ConnectionError, codeOfError, describeError, nameOfError } from "@cloud-messaging/core";
+import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
+import { codeOfError, describeError, nameOfError } from "@cloud-messaging/core/transport";
 import { client, type Element, type Entity, xml } from "@xmpp/client";
 import { LibrarySocket } from "./library-socket.ts";
 import {

@@ -1,4 +1,5 @@
-import { type FieldProblem, readInput } from "@cloud-messaging/core";
+import type { FieldProblem } from "@cloud-messaging/core";
+import { readInput } from "@cloud-messaging/core/transport";
 import { z } from "zod";
 import { MESSAGE_STATES } from "../model/message.ts";
 

@@ -1,12 +1,6 @@
-import {
-  type Clock,
-  ERROR_CODES,
-  type ErrorCode,
-  InvalidOptionsError,
-  type Random,
-  wait,
-  wireStringFor,
-} from "@cloud-messaging/core";
+import { type Clock, type ErrorCode, InvalidOptionsError, type Random } from "@cloud-messaging/core";
+import { ERROR_CODES, wait } from "@cloud-messaging/core/transport";
+import { wireStringFor } from "@cloud-messaging/core/wire";
 import type { EventHub } from "../events.ts";
 import type { Refusal } from "../model/message.ts";
 import {

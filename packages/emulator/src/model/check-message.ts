@@ -1,4 +1,4 @@
-import { isReservedDataKey, MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core";
+import { isReservedDataKey, MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core/transport";
 import type { AppInstance } from "./devices.ts";
 import type { IncomingMessage, MessageContent, Refusal } from "./message.ts";
 import { admits } from "./token-rules.ts";

@@ -1,4 +1,5 @@
-import { type Clock, earlier, msBetween, NEVER } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
+import { earlier, msBetween, NEVER } from "@cloud-messaging/core/transport";
 import type { EventHub } from "../events.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { Counters } from "../stats.ts";

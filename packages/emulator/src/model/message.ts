@@ -1,4 +1,5 @@
-import type { ConditionNode, ErrorCode } from "@cloud-messaging/core";
+import type { ErrorCode } from "@cloud-messaging/core";
+import type { ConditionNode } from "@cloud-messaging/core/transport";
 import type { AppInstance, Platform } from "./devices.ts";
 
 /** Which door a message came through. */

@@ -1,4 +1,5 @@
-import { type Clock, type MonotonicInstant, msBetween } from "@cloud-messaging/core";
+import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
+import { msBetween } from "@cloud-messaging/core/transport";
 
 /** How a 429 says when to come back: seconds, a date, or not at all. */
 export type RetryAfterForm = "seconds" | "date" | "absent";

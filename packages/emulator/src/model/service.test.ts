@@ -1,4 +1,4 @@
-import { parseCondition } from "@cloud-messaging/core";
+import { parseCondition } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { testWorld } from "../../../../test/support/emulator-world.ts";
 import { clearModel } from "../create-model.ts";

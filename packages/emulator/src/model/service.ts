@@ -1,10 +1,10 @@
+import type { Clock } from "@cloud-messaging/core";
 import {
-  type Clock,
   isTopicName,
   MAX_PAYLOAD_BYTES,
   MAX_TOPIC_PAYLOAD_BYTES,
   matchesCondition,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
 import type { EventHub } from "../events.ts";
 import type { FaultScript } from "../faults/fault-script.ts";
 import type { InboxStore } from "../inbox/store.ts";

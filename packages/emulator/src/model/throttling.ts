@@ -1,4 +1,5 @@
-import { LONG_AGO, type MonotonicInstant, msBetween, plusMs } from "@cloud-messaging/core";
+import type { MonotonicInstant } from "@cloud-messaging/core";
+import { LONG_AGO, msBetween, plusMs } from "@cloud-messaging/core/transport";
 
 /** A token bucket's size and pace. */
 export interface BucketRules {

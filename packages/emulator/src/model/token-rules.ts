@@ -1,4 +1,4 @@
-import { MAX_TOKEN_LENGTH } from "@cloud-messaging/core";
+import { MAX_TOKEN_LENGTH } from "@cloud-messaging/core/transport";
 import type { AppInstance } from "./devices.ts";
 
 /** Shortest token that is not malformed. Ours: the documented probe of a key is `ABC`, and it has to be malformed. */

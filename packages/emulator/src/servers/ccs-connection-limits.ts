@@ -1,4 +1,5 @@
-import { type MonotonicInstant, msBetween } from "@cloud-messaging/core";
+import type { MonotonicInstant } from "@cloud-messaging/core";
+import { msBetween } from "@cloud-messaging/core/transport";
 import type { CcsContext } from "./ccs-context.ts";
 
 /** Connections of one sender that clients were to stay below. Source: docs/emulator-fidelity.md#ccs */

@@ -1,4 +1,5 @@
-import { CcsDownstreamSchema, type ErrorCode, wireStringFor } from "@cloud-messaging/core";
+import type { ErrorCode } from "@cloud-messaging/core";
+import { CcsDownstreamSchema, wireStringFor } from "@cloud-messaging/core/wire";
 import { checkMessage } from "../model/check-message.ts";
 import type { Decision, IncomingMessage, Refusal } from "../model/message.ts";
 import type { CloudService } from "../model/service.ts";

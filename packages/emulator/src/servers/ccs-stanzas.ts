@@ -1,4 +1,4 @@
-import { GCM_NAMESPACE } from "@cloud-messaging/core";
+import { GCM_NAMESPACE } from "@cloud-messaging/core/wire";
 import { escapeXml, escapeXmlText, type XmlElement } from "../xml-stream.ts";
 
 /** Namespaces of XMPP that CCS uses. */

@@ -1,4 +1,6 @@
-import { type CancelTimer, CcsClientAckSchema, describeError, GCM_NAMESPACE } from "@cloud-messaging/core";
+import type { CancelTimer } from "@cloud-messaging/core";
+import { describeError } from "@cloud-messaging/core/transport";
+import { CcsClientAckSchema, GCM_NAMESPACE } from "@cloud-messaging/core/wire";
 import type { CapturedMessage, Decision, IncomingMessage, Refusal } from "../model/message.ts";
 import type { UpstreamItem, UpstreamPort } from "../model/upstream.ts";
 import { childOf, textOf, type XmlElement } from "../xml-stream.ts";

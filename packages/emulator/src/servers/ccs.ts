@@ -1,5 +1,6 @@
 import { createServer, type TLSSocket } from "node:tls";
-import { AbortedError, ClosedError, ERROR_CODES, type ErrorCode, InvalidOptionsError } from "@cloud-messaging/core";
+import { AbortedError, ClosedError, type ErrorCode, InvalidOptionsError } from "@cloud-messaging/core";
+import { ERROR_CODES } from "@cloud-messaging/core/transport";
 import type { Refusal } from "../model/message.ts";
 import { SocketGuard } from "../socket-guard.ts";
 import { CcsConnection, type CcsPhase } from "./ccs-connection.ts";

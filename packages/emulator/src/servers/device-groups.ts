@@ -1,4 +1,4 @@
-import { DeviceGroupRequestSchema } from "@cloud-messaging/core";
+import { DeviceGroupRequestSchema } from "@cloud-messaging/core/wire";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
 import type { GroupAnswer } from "../model/device-groups.ts";
 import { unauthorizedManagement } from "./credentials.ts";

@@ -1,12 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
-import {
-  type Clock,
-  JWT_BEARER_GRANT,
-  MESSAGING_SCOPE,
-  type MonotonicInstant,
-  plusMs,
-  type ServiceAccountKey,
-} from "@cloud-messaging/core";
+import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
+import { JWT_BEARER_GRANT, MESSAGING_SCOPE, type ServiceAccountKey } from "@cloud-messaging/core/wire";
 import type { ServiceIds } from "../model/ids.ts";
 import type { Quotas } from "../model/quotas.ts";
 

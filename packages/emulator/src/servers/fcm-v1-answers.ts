@@ -1,11 +1,11 @@
+import type { ErrorCode } from "@cloud-messaging/core";
 import {
   APNS_ERROR_TYPE,
   BAD_REQUEST_TYPE,
-  type ErrorCode,
   errorCodeFor,
   FCM_ERROR_TYPE,
   wireStringFor,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/wire";
 import type { HttpAnswer } from "../http-server.ts";
 import type { Refusal } from "../model/message.ts";
 import type { FieldViolation } from "./proto-json.ts";

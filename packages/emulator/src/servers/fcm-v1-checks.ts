@@ -1,4 +1,5 @@
-import { type FcmV1Message, isReservedDataKey, isTopicName, MAX_TIME_TO_LIVE_SEC } from "@cloud-messaging/core";
+import { isReservedDataKey, isTopicName, MAX_TIME_TO_LIVE_SEC } from "@cloud-messaging/core/transport";
+import type { FcmV1Message } from "@cloud-messaging/core/wire";
 import type { FieldViolation } from "./proto-json.ts";
 
 type AndroidNotification = NonNullable<NonNullable<FcmV1Message["android"]>["notification"]>;

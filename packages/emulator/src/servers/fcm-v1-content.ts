@@ -1,4 +1,5 @@
-import { type FcmV1Message, MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core";
+import { MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core/transport";
+import type { FcmV1Message } from "@cloud-messaging/core/wire";
 import type { Platform } from "../model/devices.ts";
 import type { MessageContent, Refusal } from "../model/message.ts";
 

@@ -1,4 +1,4 @@
-import type { FcmV1Message, FcmV1SendRequest } from "@cloud-messaging/core";
+import type { FcmV1Message, FcmV1SendRequest } from "@cloud-messaging/core/wire";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
 import { type AppInstance, PLATFORMS, type Platform } from "../model/devices.ts";
 import type { Address, IncomingMessage, MessageContent } from "../model/message.ts";

@@ -1,4 +1,5 @@
-import { type ErrorCode, stringifyExactJson, wireStringFor } from "@cloud-messaging/core";
+import type { ErrorCode } from "@cloud-messaging/core";
+import { stringifyExactJson, wireStringFor } from "@cloud-messaging/core/wire";
 import type { HttpAnswer } from "../http-server.ts";
 import type { ServiceIds } from "../model/ids.ts";
 import type { Decision, Refusal } from "../model/message.ts";

@@ -1,4 +1,6 @@
-import { describeError, type ErrorCode, GcmHttpRequestSchema } from "@cloud-messaging/core";
+import type { ErrorCode } from "@cloud-messaging/core";
+import { describeError } from "@cloud-messaging/core/transport";
+import { GcmHttpRequestSchema } from "@cloud-messaging/core/wire";
 import type { HttpAnswer, HttpRequest } from "../http-server.ts";
 import { checkMessage } from "../model/check-message.ts";
 import type { Decision, Refusal } from "../model/message.ts";

@@ -1,4 +1,4 @@
-import { ConditionSyntaxError, MAX_TIME_TO_LIVE_SEC, parseCondition } from "@cloud-messaging/core";
+import { ConditionSyntaxError, MAX_TIME_TO_LIVE_SEC, parseCondition } from "@cloud-messaging/core/transport";
 import type { Address, Door, IncomingMessage } from "../model/message.ts";
 import type { CloudService } from "../model/service.ts";
 

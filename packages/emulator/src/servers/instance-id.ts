@@ -1,4 +1,5 @@
-import { ApnsImportRequestSchema, isTopicName, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core";
+import { isTopicName } from "@cloud-messaging/core/transport";
+import { ApnsImportRequestSchema, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core/wire";
 import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
 import { type Platform, viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";

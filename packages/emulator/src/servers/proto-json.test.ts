@@ -1,4 +1,4 @@
-import { FcmV1SendRequestSchema } from "@cloud-messaging/core";
+import { FcmV1SendRequestSchema } from "@cloud-messaging/core/wire";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { SEND_REQUEST } from "./fcm-v1-fields.ts";

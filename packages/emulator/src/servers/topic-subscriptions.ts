@@ -1,4 +1,4 @@
-import { isTopicName } from "@cloud-messaging/core";
+import { isTopicName } from "@cloud-messaging/core/transport";
 import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
 import { type AppInstance, viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";

@@ -1,4 +1,5 @@
-import { InvalidOptionsError, readInput } from "@cloud-messaging/core";
+import { InvalidOptionsError } from "@cloud-messaging/core";
+import { readInput } from "@cloud-messaging/core/transport";
 import { type EmulatorState, EmulatorStateSchema, STATE_VERSION } from "../schemas.ts";
 
 /** Names are names of one thing only. */

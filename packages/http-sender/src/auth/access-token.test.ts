@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
-import { AuthenticationError, createManualClock, plusMs } from "@cloud-messaging/core";
+import { AuthenticationError, createManualClock } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { type AccessToken, AccessTokenUnavailableError, createAccessTokenSource } from "./access-token.ts";
 

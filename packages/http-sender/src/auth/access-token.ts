@@ -3,15 +3,17 @@ import {
   type CancelTimer,
   type Clock,
   type ErrorCode,
-  LONG_AGO,
   type MonotonicInstant,
+} from "@cloud-messaging/core";
+import {
+  LONG_AGO,
   msBetween,
   nameOfError,
   onAbort,
   plusMs,
   publish,
   timeLeftMs,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
 import { PROJECT_ID_WORDS, projectIdProblem } from "./project-id.ts";
 
 /** An OAuth2 access token. A secret. */

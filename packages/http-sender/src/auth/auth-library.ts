@@ -1,12 +1,7 @@
 import { stat } from "node:fs/promises";
-import {
-  AuthenticationError,
-  InvalidOptionsError,
-  isErrorLike,
-  MESSAGING_SCOPE,
-  nameOfError,
-  serviceText,
-} from "@cloud-messaging/core";
+import { AuthenticationError, InvalidOptionsError } from "@cloud-messaging/core";
+import { isErrorLike, nameOfError, serviceText } from "@cloud-messaging/core/transport";
+import { MESSAGING_SCOPE } from "@cloud-messaging/core/wire";
 import type { GoogleAuth } from "google-auth-library";
 import { createVerifiedFetch } from "../http/verified-fetch.ts";
 import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";

@@ -1,4 +1,5 @@
-import { InvalidOptionsError, type ServiceAccountKey } from "@cloud-messaging/core";
+import { InvalidOptionsError } from "@cloud-messaging/core";
+import type { ServiceAccountKey } from "@cloud-messaging/core/wire";
 import { type AccessToken, type AccessTokenProvider, checkedToken } from "./access-token.ts";
 import { createApplicationDefaultProvider } from "./application-default.ts";
 import { findJson } from "./credential-text.ts";

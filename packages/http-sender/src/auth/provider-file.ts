@@ -1,11 +1,6 @@
 import { readFile } from "node:fs/promises";
-import {
-  AuthenticationError,
-  type Clock,
-  elapsedMs,
-  InvalidOptionsError,
-  type MonotonicInstant,
-} from "@cloud-messaging/core";
+import { AuthenticationError, type Clock, InvalidOptionsError, type MonotonicInstant } from "@cloud-messaging/core";
+import { elapsedMs } from "@cloud-messaging/core/transport";
 import type { AccessToken, AccessTokenProvider } from "./access-token.ts";
 import { decodeText } from "./credential-text.ts";
 

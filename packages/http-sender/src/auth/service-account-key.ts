@@ -1,4 +1,6 @@
-import { InvalidOptionsError, readInput, type ServiceAccountKey, ServiceAccountKeySchema } from "@cloud-messaging/core";
+import { InvalidOptionsError } from "@cloud-messaging/core";
+import { readInput } from "@cloud-messaging/core/transport";
+import { type ServiceAccountKey, ServiceAccountKeySchema } from "@cloud-messaging/core/wire";
 import { projectIdProblem } from "./project-id.ts";
 
 /** A service-account key in the spelling of firebase-admin's `cert()`. */

@@ -1,14 +1,12 @@
+import { AuthenticationError, type Clock } from "@cloud-messaging/core";
+import { readRetryAfter, serviceText } from "@cloud-messaging/core/transport";
 import {
-  AuthenticationError,
-  type Clock,
   JWT_BEARER_GRANT,
   MESSAGING_SCOPE,
   OAuthErrorResponseSchema,
   OAuthTokenResponseSchema,
-  readRetryAfter,
   type ServiceAccountKey,
-  serviceText,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/wire";
 import { SignJWT } from "jose";
 import { parseEndpoint } from "../http/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";

@@ -1,4 +1,5 @@
-import { type ErrorCode, outcomeKindFor } from "@cloud-messaging/core";
+import type { ErrorCode } from "@cloud-messaging/core";
+import { outcomeKindFor } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { isAboutAccessToken, type RecipientKind, readFailure as read } from "./answer.ts";
 

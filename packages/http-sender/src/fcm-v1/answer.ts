@@ -1,17 +1,15 @@
+import type { ErrorCode, ServiceAnswer } from "@cloud-messaging/core";
+import { outcomeKindFor, serviceText } from "@cloud-messaging/core/transport";
 import {
   APNS_ERROR_TYPE,
   BAD_REQUEST_TYPE,
-  type ErrorCode,
   errorCodeFor,
   errorCodeForHttpStatus,
   FCM_ERROR_TYPE,
   type FcmV1ErrorDetail,
   FcmV1ErrorResponseSchema,
   narrowErrorCode,
-  outcomeKindFor,
-  type ServiceAnswer,
-  serviceText,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/wire";
 import { readErrorBody } from "../http/error-body.ts";
 import { narrowQuota, type RecipientKind } from "./quota-failure.ts";
 

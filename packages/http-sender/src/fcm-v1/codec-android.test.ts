@@ -1,4 +1,5 @@
-import { FcmV1MessageSchema, type MessageContent, parseDownstreamMessage } from "@cloud-messaging/core";
+import { type MessageContent, parseDownstreamMessage } from "@cloud-messaging/core";
+import { FcmV1MessageSchema } from "@cloud-messaging/core/wire";
 import { describe, expect, it } from "vitest";
 import { encodeFcmV1Content } from "./codec.ts";
 

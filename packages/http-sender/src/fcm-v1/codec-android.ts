@@ -1,14 +1,10 @@
+import type { Android, AndroidNotification, AndroidV2, MessageContent, Notification } from "@cloud-messaging/core";
 import type {
-  Android,
-  AndroidNotification,
-  AndroidV2,
   FcmV1Android,
   FcmV1AndroidNotification,
   FcmV1AndroidV2,
   FcmV1AndroidV2Notification,
-  MessageContent,
-  Notification,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/wire";
 import { isEmpty, pick, priorityOf, WEB_ICON } from "./codec-parts.ts";
 
 /** The fields of an Android notification whose values travel as they are. */

@@ -1,4 +1,5 @@
-import type { FcmV1Apns, MessageContent, Notification } from "@cloud-messaging/core";
+import type { MessageContent, Notification } from "@cloud-messaging/core";
+import type { FcmV1Apns } from "@cloud-messaging/core/wire";
 import { isEmpty, pick, priorityOf, shortened, withOwnHeaders } from "./codec-parts.ts";
 
 /** Longest `apns-collapse-id` that Apple takes. Unit: bytes. Source: docs/protocol/fcm-v1.md#collapse */

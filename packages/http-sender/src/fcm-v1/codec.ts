@@ -1,12 +1,6 @@
-import {
-  type DownstreamMessage,
-  type FcmV1Message,
-  type FcmV1Webpush,
-  isFid,
-  type MessageContent,
-  type RegistrationToken,
-  type Target,
-} from "@cloud-messaging/core";
+import type { DownstreamMessage, MessageContent, RegistrationToken, Target } from "@cloud-messaging/core";
+import { isFid } from "@cloud-messaging/core/transport";
+import type { FcmV1Message, FcmV1Webpush } from "@cloud-messaging/core/wire";
 import type { RecipientKind } from "./answer.ts";
 import { encodeAndroid, encodeAndroidV2 } from "./codec-android.ts";
 import { encodeApns } from "./codec-apns.ts";

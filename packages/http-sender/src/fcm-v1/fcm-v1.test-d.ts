@@ -1,4 +1,5 @@
-import type { DownstreamTransport, Sender } from "@cloud-messaging/core";
+import type { Sender } from "@cloud-messaging/core";
+import type { DownstreamTransport } from "@cloud-messaging/core/transport";
 import { describe, expectTypeOf, it } from "vitest";
 import { createFcmSender, createFcmV1Transport, type FcmCredential, type FcmSenderOptions } from "../index.ts";
 

@@ -1,4 +1,5 @@
-import { type DownstreamMessage, nameOfError, publish } from "@cloud-messaging/core";
+import type { DownstreamMessage } from "@cloud-messaging/core";
+import { nameOfError, publish } from "@cloud-messaging/core/transport";
 import { withoutV1Meaning } from "./codec.ts";
 import type { FcmNotice } from "./options.ts";
 

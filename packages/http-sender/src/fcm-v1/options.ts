@@ -1,4 +1,4 @@
-import type { DownstreamTransport } from "@cloud-messaging/core";
+import type { DownstreamTransport } from "@cloud-messaging/core/transport";
 import type { FcmCredential } from "../auth/credential.ts";
 import type { CredentialCheck } from "../credential-check.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";

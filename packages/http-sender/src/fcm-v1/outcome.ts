@@ -1,12 +1,5 @@
-import {
-  ambiguousOutcome,
-  type ErrorCode,
-  failureOutcome,
-  type MonotonicInstant,
-  outcomeKindFor,
-  type RecipientOutcome,
-  readRetryAfter,
-} from "@cloud-messaging/core";
+import type { ErrorCode, MonotonicInstant, RecipientOutcome } from "@cloud-messaging/core";
+import { ambiguousOutcome, failureOutcome, outcomeKindFor, readRetryAfter } from "@cloud-messaging/core/transport";
 import { answerOf, readErrorBody, statusOf } from "../http/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
 import { isAboutAccessToken, type RecipientKind, readFailure } from "./answer.ts";

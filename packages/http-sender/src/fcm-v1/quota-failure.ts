@@ -1,4 +1,5 @@
-import { type ErrorCode, type FcmV1ErrorDetail, QUOTA_FAILURE_TYPE } from "@cloud-messaging/core";
+import type { ErrorCode } from "@cloud-messaging/core";
+import { type FcmV1ErrorDetail, QUOTA_FAILURE_TYPE } from "@cloud-messaging/core/wire";
 
 /** Kind of recipient that an answer is about: only a device has a token that can be bad. */
 export type RecipientKind = "device" | "group" | "topic";

@@ -1,11 +1,6 @@
 import { getEventListeners } from "node:events";
-import {
-  type CloudMessagingEvents,
-  createManualClock,
-  type ManualClock,
-  plusMs,
-  subscribe,
-} from "@cloud-messaging/core";
+import { type CloudMessagingEvents, createManualClock, type ManualClock, subscribe } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { joinQuota, type Quota, type QuotaParty } from "./quota.ts";
 

@@ -1,14 +1,5 @@
-import {
-  type CancelTimer,
-  type Clock,
-  elapsedMs,
-  LONG_AGO,
-  type MonotonicInstant,
-  msBetween,
-  onAbort,
-  publish,
-  timeLeftMs,
-} from "@cloud-messaging/core";
+import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
+import { elapsedMs, LONG_AGO, msBetween, onAbort, publish, timeLeftMs } from "@cloud-messaging/core/transport";
 
 /** How fast a project may be sent to. */
 export interface QuotaOptions {

@@ -1,23 +1,25 @@
 import {
-  type AttemptOptions,
   type Clock,
   type DownstreamMessage,
+  InvalidOptionsError,
+  type RecipientOutcome,
+  type SendReport,
+  systemClock,
+} from "@cloud-messaging/core";
+import {
+  type AttemptOptions,
   earlier,
   elapsedMs,
   eventChannel,
   failureOutcome,
-  InvalidOptionsError,
   lifeEndsAt,
   NEVER,
   publish,
-  type RecipientOutcome,
   readOptions,
   recipientsOf,
   SENDER_OPTION_NAMES,
-  type SendReport,
-  systemClock,
   withLifeLeft,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
 import {
   type AccessTokenSource,
   authorizationHeaders,

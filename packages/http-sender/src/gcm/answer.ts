@@ -1,21 +1,20 @@
+import type {
+  ErrorCode,
+  GroupResult,
+  RecipientOutcome,
+  RegistrationToken,
+  ServiceAnswer,
+  Target,
+} from "@cloud-messaging/core";
 import {
   ambiguousOutcome,
-  type ErrorCode,
-  errorCodeFor,
-  errorCodeForHttpStatus,
   errorRow,
   failureOutcome,
-  type GroupResult,
-  narrowErrorCode,
   outcomeKindFor,
-  parseExactJson,
-  type RecipientOutcome,
-  type RegistrationToken,
   readRetryAfter,
-  type ServiceAnswer,
-  type Target,
   tokenProblem,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
+import { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, parseExactJson } from "@cloud-messaging/core/wire";
 import { isGoogleHost } from "../http/endpoint.ts";
 import { answerOf, errorText, isWord, readErrorBody, statusOf } from "../http/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http.ts";

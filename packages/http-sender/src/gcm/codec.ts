@@ -1,10 +1,5 @@
-import {
-  type DownstreamMessage,
-  encodeGcmOptions,
-  type FieldProblem,
-  type GcmHttpRequest,
-  type RegistrationToken,
-} from "@cloud-messaging/core";
+import type { DownstreamMessage, FieldProblem, RegistrationToken } from "@cloud-messaging/core";
+import { encodeGcmOptions, type GcmHttpRequest } from "@cloud-messaging/core/wire";
 
 /** How a request is written. */
 export type GcmHttpFormat = "json" | "plain-text";

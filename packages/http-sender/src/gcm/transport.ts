@@ -1,25 +1,27 @@
 import {
-  type AttemptOptions,
   type BackoffPolicy,
   type Clock,
   type DownstreamMessage,
+  InvalidMessageError,
+  type RecipientOutcome,
+  type RegistrationToken,
+  type SendReport,
+  systemClock,
+} from "@cloud-messaging/core";
+import {
+  type AttemptOptions,
   type DownstreamTransport,
   elapsedMs,
-  InvalidMessageError,
   lifeEndsAt,
   NEVER,
   publish,
-  type RecipientOutcome,
-  type RegistrationToken,
   readOptions,
   recipientsOf,
   refuseV1Only,
   SENDER_OPTION_NAMES,
-  type SendReport,
-  systemClock,
   tokensOf,
   withLifeLeft,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
 import { mapParts } from "../batches.ts";
 import { checkCallOptions } from "../call-options.ts";
 import { type CredentialCheck, failedCheck } from "../credential-check.ts";

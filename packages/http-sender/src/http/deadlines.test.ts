@@ -1,4 +1,5 @@
-import { createManualClock, plusMs } from "@cloud-messaging/core";
+import { createManualClock } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { createDeadlines } from "./deadlines.ts";
 

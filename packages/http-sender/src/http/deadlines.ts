@@ -1,4 +1,5 @@
-import { type CancelTimer, type Clock, earlier, type MonotonicInstant, NEVER, timeLeftMs } from "@cloud-messaging/core";
+import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
+import { earlier, NEVER, timeLeftMs } from "@cloud-messaging/core/transport";
 import { ChurningSet } from "./churning-set.ts";
 
 /** Something that has to be over by a point in time. */

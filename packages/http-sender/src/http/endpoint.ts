@@ -1,4 +1,5 @@
-import { InvalidOptionsError, isLoopback } from "@cloud-messaging/core";
+import { InvalidOptionsError } from "@cloud-messaging/core";
+import { isLoopback } from "@cloud-messaging/core/transport";
 
 /**
  * The connection server's addresses through the years.

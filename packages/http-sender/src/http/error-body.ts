@@ -1,4 +1,5 @@
-import { type ServiceAnswer, serviceText, withoutSecrets } from "@cloud-messaging/core";
+import type { ServiceAnswer } from "@cloud-messaging/core";
+import { serviceText, withoutSecrets } from "@cloud-messaging/core/transport";
 import type { HttpAnswer } from "./http-client.ts";
 
 /** Longest JSON body that is read as an error. Unit: characters. */

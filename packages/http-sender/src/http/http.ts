@@ -1,16 +1,8 @@
 import type { ClientRequest, IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 
-import {
-  type Clock,
-  describeError,
-  earlier,
-  type MonotonicInstant,
-  NEVER,
-  onAbort,
-  plusMs,
-  systemClock,
-} from "@cloud-messaging/core";
+import { type Clock, type MonotonicInstant, systemClock } from "@cloud-messaging/core";
+import { describeError, earlier, NEVER, onAbort, plusMs } from "@cloud-messaging/core/transport";
 import { buildConnector, type Dispatcher, Pool } from "undici";
 
 import { ChurningSet } from "./churning-set.ts";

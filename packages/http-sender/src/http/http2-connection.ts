@@ -3,7 +3,8 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { type CancelTimer, type Clock, describeError, elapsedMs, type MonotonicInstant } from "@cloud-messaging/core";
+import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
+import { describeError, elapsedMs } from "@cloud-messaging/core/transport";
 import type { TlsOptions } from "./http-client.ts";
 import {
   type Cancellable,

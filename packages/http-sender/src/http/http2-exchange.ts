@@ -1,14 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import {
-  type CancelTimer,
-  earlier,
-  elapsedMs,
-  LONG_AGO,
-  type MonotonicInstant,
-  NEVER,
-  onAbort,
-  plusMs,
-} from "@cloud-messaging/core";
+import type { CancelTimer, MonotonicInstant } from "@cloud-messaging/core";
+import { earlier, elapsedMs, LONG_AGO, NEVER, onAbort, plusMs } from "@cloud-messaging/core/transport";
 import type { Expiring } from "./deadlines.ts";
 import {
   type HttpBody,

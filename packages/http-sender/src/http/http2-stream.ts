@@ -1,5 +1,5 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
-import { describeError } from "@cloud-messaging/core";
+import { describeError } from "@cloud-messaging/core/transport";
 
 /** What one request is told by its connection. One of `onAnswer`, `onRefused` and `onLost` is called, once. */
 export interface Http2Request {

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http2";
-import { type Clock, LONG_AGO, type MonotonicInstant, plusMs, systemClock } from "@cloud-messaging/core";
+import { type Clock, type MonotonicInstant, systemClock } from "@cloud-messaging/core";
+import { LONG_AGO, plusMs } from "@cloud-messaging/core/transport";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import type { HttpClient, HttpClientOptions, HttpRequest, HttpResult } from "./http-client.ts";

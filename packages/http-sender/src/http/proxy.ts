@@ -1,4 +1,4 @@
-import { environmentProxies, isLoopback } from "@cloud-messaging/core";
+import { environmentProxies, isLoopback } from "@cloud-messaging/core/transport";
 
 /**
  * The proxy for an origin: the one that is given, else the one that the environment names for it, never one for this machine.

@@ -1,7 +1,7 @@
 import { type ClientRequest, request as requestOverTcp } from "node:http";
 import { request as requestOverTls } from "node:https";
 import type { Socket } from "node:net";
-import { describeError } from "@cloud-messaging/core";
+import { describeError } from "@cloud-messaging/core/transport";
 import type { TlsOptions } from "./http-client.ts";
 import { verifiedTls } from "./tls.ts";
 

@@ -1,30 +1,31 @@
 import {
-  AbortSignalSchema,
   type AcceptedOutcome,
   type AmbiguousOutcome,
-  ambiguousOutcome,
   type BackoffPolicy,
   type Clock,
   type ErrorCode,
+  InvalidOptionsError,
+  type MonotonicInstant,
+  type RecipientOutcome,
+  type ServiceAnswer,
+} from "@cloud-messaging/core";
+import {
+  AbortSignalSchema,
+  ambiguousOutcome,
   elapsedMs,
-  errorCodeFor,
-  errorCodeForHttpStatus,
   errorRow,
   failureOutcome,
-  InvalidOptionsError,
   isTopicName,
-  type MonotonicInstant,
   outcomeKindFor,
   plusMs,
   publish,
-  type RecipientOutcome,
   readOptions,
   readRetryAfter,
   refusedRecipient,
-  type ServiceAnswer,
   tokenProblem,
   type WireVocabulary,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
+import { errorCodeFor, errorCodeForHttpStatus } from "@cloud-messaging/core/wire";
 import { z } from "zod";
 import { isGoogleHost } from "../http/endpoint.ts";
 import { answerOf, errorText, readErrorBody } from "../http/error-body.ts";

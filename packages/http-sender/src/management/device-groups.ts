@@ -1,10 +1,6 @@
-import {
-  ambiguousOutcome,
-  type DeviceGroupRequest,
-  type MonotonicInstant,
-  readOptions,
-  systemClock,
-} from "@cloud-messaging/core";
+import { type MonotonicInstant, systemClock } from "@cloud-messaging/core";
+import { ambiguousOutcome, readOptions } from "@cloud-messaging/core/transport";
+import type { DeviceGroupRequest } from "@cloud-messaging/core/wire";
 import { atEmulator } from "../emulator-environment.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";
 import { parseEndpoint } from "../http/endpoint.ts";

@@ -1,13 +1,6 @@
-import {
-  type AcceptedOutcome,
-  type ApnsImportRequest,
-  ambiguousOutcome,
-  errorCodeFor,
-  failureOutcome,
-  type SendReport,
-  type ServiceAnswer,
-  type TopicBatchRequest,
-} from "@cloud-messaging/core";
+import type { AcceptedOutcome, SendReport, ServiceAnswer } from "@cloud-messaging/core";
+import { ambiguousOutcome, failureOutcome } from "@cloud-messaging/core/transport";
+import { type ApnsImportRequest, errorCodeFor, type TopicBatchRequest } from "@cloud-messaging/core/wire";
 import { mapBatches } from "../batches.ts";
 import { isWord, statusOf } from "../http/error-body.ts";
 import type { HttpAnswer } from "../http/http.ts";

@@ -1,14 +1,12 @@
-import {
-  type BackoffPolicy,
-  type Clock,
-  type DownstreamMessage,
-  type DownstreamTransport,
-  type MonotonicInstant,
-  type RecipientOutcome,
-  type RegistrationToken,
-  tokensOf,
-  withRetry,
+import type {
+  BackoffPolicy,
+  Clock,
+  DownstreamMessage,
+  MonotonicInstant,
+  RecipientOutcome,
+  RegistrationToken,
 } from "@cloud-messaging/core";
+import { type DownstreamTransport, tokensOf, withRetry } from "@cloud-messaging/core/transport";
 import { GCM_HTTP_RETRY_POLICY } from "../gcm/transport.ts";
 import type { FailedOutcome } from "./client.ts";
 

@@ -1,4 +1,5 @@
-import { type AcceptedOutcome, failureOutcome, type SendReport } from "@cloud-messaging/core";
+import type { AcceptedOutcome, SendReport } from "@cloud-messaging/core";
+import { failureOutcome } from "@cloud-messaging/core/transport";
 import { mapBatches } from "../batches.ts";
 import { readFailure } from "../fcm-v1/answer.ts";
 import { answerOf, statusOf } from "../http/error-body.ts";

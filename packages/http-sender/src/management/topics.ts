@@ -1,4 +1,5 @@
-import { readOptions, type SendReport, systemClock } from "@cloud-messaging/core";
+import { type SendReport, systemClock } from "@cloud-messaging/core";
+import { readOptions } from "@cloud-messaging/core/transport";
 import type { z } from "zod";
 import { atEmulator } from "../emulator-environment.ts";
 import type { ConnectionOptions } from "../gcm/transport.ts";

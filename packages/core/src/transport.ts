@@ -1,0 +1,78 @@
+// For a transport, a store, a sender or a façade of one's own.
+
+// The contract
+export type { DownstreamTransport, AttemptOptions } from "./sending/downstream-transport.ts";
+
+// Senders over a transport
+export { createSender } from "./sending/create-sender.ts";
+export type { CreateSenderOptions } from "./sending/sender.ts";
+export { SENDER_OPTION_NAMES } from "./sending/sender-options.ts";
+export { createMessageIds } from "./sending/message-id.ts";
+export { refusedRecipient } from "./sending/addressed-message.ts";
+
+// Retries
+export { withRetry, type RetryOptions, defaultAmbiguousPolicy } from "./retry/retry.ts";
+export { nextDelayMs, type BackoffDelays, type BackoffState } from "./retry/backoff.ts";
+export { parseRetryAfter, readRetryAfter } from "./retry/retry-after.ts";
+export { lifeEndsAt, withLifeLeft } from "./retry/lifetime.ts";
+
+// Outcomes
+export {
+  failureOutcome,
+  ambiguousOutcome,
+  type FailureFacts,
+  outcomeKindFor,
+  withUnansweredCopies,
+} from "./outcome/outcome.ts";
+export {
+  ERROR_CODES,
+  errorRow,
+  type ErrorRow,
+  type Verdict,
+  type WireVocabulary,
+  isSuspectCode,
+} from "./outcome/error-code.ts";
+export { codeOfError, describeError, isErrorLike, nameOfError } from "./outcome/describe-error.ts";
+export { serviceText, withoutSecrets } from "./outcome/service-text.ts";
+
+// Registrations
+export { applyReport } from "./registrations/registration-store.ts";
+
+// Messages
+export { recipientsOf, tokensOf } from "./message/target.ts";
+export { tokenProblem, MAX_TOKEN_LENGTH } from "./message/token.ts";
+export { fidProblem, isFid, isTokenOfInstallation } from "./message/fid.ts";
+export {
+  isTopicName,
+  MAX_CONDITION_TOPICS,
+  parseCondition,
+  matchesCondition,
+  type ConditionNode,
+  ConditionSyntaxError,
+} from "./message/condition.ts";
+export { refuseV1Only, MAX_TIME_TO_LIVE_SEC } from "./message/downstream.ts";
+export { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes, isReservedDataKey } from "./message/payload.ts";
+
+// Options
+export { readOptions, readInput, type InputWording, type Reading, AbortSignalSchema, ClockSchema } from "./problems.ts";
+
+// Environment
+export {
+  findEmulator,
+  type EmulatorAddress,
+  type EmulatorProcess,
+  readEmulatorCa,
+} from "./environment/emulator-environment.ts";
+export { environmentProxies, type EnvironmentProxies, type Environment, proxyProblem } from "./environment/proxy.ts";
+export { isLoopback } from "./environment/loopback.ts";
+
+// Events
+export { publish, eventChannel } from "./events.ts";
+
+// Time
+export { monotonicInstant, plusMs, msBetween, earlier, later, NEVER, LONG_AGO } from "./time/monotonic.ts";
+export { elapsedMs, timeLeftMs, wait } from "./time/clock.ts";
+export { onAbort, isAbortSignal } from "./time/abort.ts";
+
+// Bounded memory
+export { RecentMap } from "./recent-map.ts";
