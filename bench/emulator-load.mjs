@@ -38,7 +38,7 @@ try {
 
   const client = createCcsClient({
     ...ready.ccs,
-    ca: readFileSync(ready.caFile, "utf8"),
+    tls: { ca: readFileSync(ready.caFile, "utf8") },
     senderId: "1234567890",
     apiKey: "AIza-EXAMPLE",
     maxWaiting: 1_000,

@@ -1,13 +1,13 @@
 // Device groups: one key for all the devices of a user.
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createDeviceGroups, createHttpSender } from "@cloud-messaging/http-sender";
+import { createDeviceGroups, createGcmSender } from "@cloud-messaging/http-sender";
 
 const emulator = await startEmulator();
 const [phone, tablet, watch] = [emulator.createDevice(), emulator.createDevice(), emulator.createDevice()];
 const { apiKey, senderId } = emulator.ccsOptions();
 
 const groups = createDeviceGroups({ apiKey, senderId, endpoint: `${emulator.httpUrl}/fcm/notification` });
-const sender = createHttpSender(emulator.httpOptions());
+const sender = createGcmSender(emulator.httpOptions());
 
 try {
   const created = await groups.create("user-7", [phone.token, tablet.token]);

@@ -3,7 +3,7 @@
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { createHttpSender } from "@cloud-messaging/http-sender";
+import { createGcmSender } from "@cloud-messaging/http-sender";
 
 const TOTAL = Number(process.env.TOKENS ?? 1_000_000);
 
@@ -17,7 +17,7 @@ else process.exitCode = spawnSync(process.execPath, [HEAP, import.meta.filename]
 async function send() {
   const server = fork(import.meta.filename, ["server"], { execArgv: [] });
   const [endpoint] = await once(server, "message");
-  const sender = createHttpSender({ apiKey: "AIza-EXAMPLE", endpoint });
+  const sender = createGcmSender({ apiKey: "AIza-EXAMPLE", endpoint });
   const startedAt = performance.now();
   const marks = [0.1, 0.5, 1];
   let shownAt = 0;

@@ -1,8 +1,8 @@
 // Sends over the GCM HTTP connection server: a multicast, what becomes of every token, and a topic.
-// Runs against the emulator; for the real thing, give createHttpSender your own apiKey and endpoint.
+// Runs against the emulator; for the real thing, give createGcmSender your own apiKey and endpoint.
 import { createMemoryRegistrationStore } from "@cloud-messaging/core";
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createHttpSender } from "@cloud-messaging/http-sender";
+import { createGcmSender } from "@cloud-messaging/http-sender";
 
 const emulator = await startEmulator();
 const phone = emulator.createDevice();
@@ -18,7 +18,7 @@ for (const token of [phone.token, firstToken, oldPhone.token]) registrations.reg
 // the next message to the phone is Unavailable twice: it is sent again by itself, and to the phone alone
 emulator.faults.next({ token: phone.token, error: "unavailable", times: 2 });
 
-const sender = createHttpSender({
+const sender = createGcmSender({
   ...emulator.httpOptions(),
   registrations,
   retry: { minMs: 100, initialMs: 100 }, // by default it waits a second and more, as the service wants it

@@ -1,19 +1,19 @@
 // Topics, over both of Google's services: Instance ID, and the topic subscriptions of 2026. The same interface.
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createHttpSender, createTopics } from "@cloud-messaging/http-sender";
+import { createGcmSender, createTopics } from "@cloud-messaging/http-sender";
 
 const emulator = await startEmulator();
 const devices = Array.from({ length: 3 }, () => emulator.createDevice());
 const tokens = devices.map(({ token }) => token);
-const sender = createHttpSender(emulator.httpOptions());
+const sender = createGcmSender(emulator.httpOptions());
 
 const instanceId = createTopics({
   backend: "instance-id",
   apiKey: emulator.httpOptions().apiKey,
   endpoint: emulator.httpUrl,
 });
-const { credential, projectId, endpoint, connect } = emulator.fcmOptions();
-const subscriptions = createTopics({ backend: "topic-subscriptions", credential, projectId, endpoint, connect });
+const { credential, projectId, endpoint, tls } = emulator.fcmOptions();
+const subscriptions = createTopics({ backend: "topic-subscriptions", credential, projectId, endpoint, tls });
 
 try {
   const report = await instanceId.subscribe("news", [...tokens, "no-such-token"]);

@@ -84,7 +84,7 @@ function oursSend(width, data) {
     const client = createCcsClient({
       host: "127.0.0.1",
       port,
-      ca,
+      tls: { ca },
       senderId: "1",
       apiKey: "key",
       maxPendingMessages: width,
@@ -184,7 +184,7 @@ function oursUpstream(width, bytes) {
     const client = createCcsClient({
       host: "127.0.0.1",
       port,
-      ca,
+      tls: { ca },
       senderId: "1",
       apiKey: "key",
       onUpstream({ data }) {

@@ -1,5 +1,5 @@
 // What does a message over the GCM HTTP connection server cost, one token or a thousand per request?
-import { createHttpSender } from "@cloud-messaging/http-sender";
+import { createGcmSender } from "@cloud-messaging/http-sender";
 import { Pool } from "undici";
 import { inFlight } from "../lib/in-flight.mjs";
 import { peers } from "../lib/peers.mjs";
@@ -32,7 +32,7 @@ function floor(tokens, width) {
 /** The whole public API: validation, canonical IDs, retries armed, the store told. */
 function ours(tokens, width) {
   return (url) => {
-    const sender = createHttpSender({ apiKey: API_KEY, endpoint: url, maxSockets: width });
+    const sender = createGcmSender({ apiKey: API_KEY, endpoint: url, maxSockets: width });
     const target = tokens.length === 1 ? { token: tokens[0] } : { tokens };
     const sendOne = async () => {
       const { outcomes } = await sender.send({ target, data: DATA });

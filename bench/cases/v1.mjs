@@ -74,7 +74,7 @@ function ours(width, httpVersion) {
   return ({ origin, ca }) => {
     const sender = createFcmSender({
       endpoint: origin,
-      connect: { ca },
+      tls: { ca },
       projectId: "demo",
       credential: async () => ACCESS_TOKEN,
       ...(httpVersion === undefined ? {} : { httpVersion }),

@@ -1,6 +1,6 @@
 // HTTP multicast: canonical rewrite, removal, partial retry, Retry-After.
 import { createMemoryRegistrationStore, subscribe } from "@cloud-messaging/core";
-import { createHttpSender } from "@cloud-messaging/http-sender";
+import { createGcmSender } from "@cloud-messaging/http-sender";
 import { seconds, short } from "./narrator.mjs";
 
 export async function multicast({ emulator, narrator, tally }) {
@@ -36,11 +36,11 @@ export async function multicast({ emulator, narrator, tally }) {
 
   // the app on the sold phone was removed some time ago, and yesterday's message found nobody: that is how the service knows
   sold.uninstall();
-  const yesterday = createHttpSender(emulator.httpOptions());
+  const yesterday = createGcmSender(emulator.httpOptions());
   await yesterday.send({ target: { token: sold.token }, data: { mark: "yesterday" } });
   await yesterday.close();
 
-  const sender = createHttpSender({ ...emulator.httpOptions(), registrations, retry: { minMs: 300, initialMs: 300 } });
+  const sender = createGcmSender({ ...emulator.httpOptions(), registrations, retry: { minMs: 300, initialMs: 300 } });
   const stop = subscribe("cloud-messaging:retry", ({ recipients, delayMs, codes, retryAfterMs }) => {
     const asked = retryAfterMs === undefined ? "" : ` (the service asked for ${seconds(retryAfterMs)})`;
     narrator.say("wait", `${recipients} of them`, `${codes.join(", ")}: again in ${seconds(delayMs)}${asked}`, {

@@ -26,7 +26,7 @@ async function attempt(
   let tokens = 0;
   await using transport = createFcmV1Transport({
     endpoint: server.origin,
-    connect: { ca: server.ca },
+    tls: { ca: server.ca },
     projectId: "demo",
     credential: async () => `ya29.${++tokens}`,
     clock: createManualClock(),

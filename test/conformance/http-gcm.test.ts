@@ -12,7 +12,7 @@ import {
   GcmTopicResponseSchema,
   parseExactJson,
 } from "@cloud-messaging/core/wire";
-import { createGcmHttpTransport, createHttpSender, type GcmHttpFormat } from "@cloud-messaging/http-sender";
+import { createGcmHttpTransport, createGcmSender, type GcmHttpFormat } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import fixtures from "../fixtures/gcm-http.json" with { type: "json" };
 import { answer, type FaultServer, startFaultServer } from "../support/fault-server.ts";
@@ -154,7 +154,7 @@ describe("statuses mean what is documented, in both formats", () => {
 describe("what HTTP cannot carry is refused before anything is sent", () => {
   it.each(fixtures.refused)("$path in $format: $source", async ({ message, path, format }) => {
     await using server = await startFaultServer();
-    await using sender = createHttpSender({
+    await using sender = createGcmSender({
       apiKey: "AIza-EXAMPLE",
       endpoint: server.origin,
       ...(format === undefined ? {} : { format: format as GcmHttpFormat }),

@@ -50,7 +50,7 @@ describe("logging in to CCS", () => {
 
   it("logs in under the sender's name whatever host is dialled, or under the name it is told", async () => {
     await using server = await startScriptedServer();
-    await using client = createCcsClient({ ...server.options(), serverName: "gcm.googleapis.com", login: "bare" });
+    await using client = createCcsClient({ ...server.options(), login: "bare" });
     await client.ready();
     expect((await server.next()).credentials).toBe("\0bare\0AIza-EXAMPLE");
   });
@@ -192,16 +192,14 @@ describe("logging in to CCS", () => {
     await using server = await startScriptedServer();
     await using other = await startScriptedServer();
     for (const options of [
-      { ...server.options(), ca: undefined },
-      { ...server.options(), serverName: "example.com" },
-      { ...server.options(), serverName: "127.0.0.2" },
+      { ...server.options(), tls: {} },
+      { ...server.options(), tls: { ca: server.ca, servername: "example.com" } },
+      { ...server.options(), tls: { ca: server.ca, servername: "127.0.0.2" } },
     ]) {
-      const { ca, ...rest } = options;
       const ended = nextEnd();
       const clock = createManualClock();
       const transport = createCcsTransport({
-        ...rest,
-        ...(ca === undefined ? {} : { ca }),
+        ...options,
         clock,
         random: () => 0.999,
       });
@@ -218,23 +216,24 @@ describe("logging in to CCS", () => {
     await other.close();
   });
 
-  it.each<[object, string | false]>([
-    [{}, false],
-    [{ host: "localhost" }, "localhost"],
-    [{ host: "localhost", serverName: "gcm.googleapis.com" }, "gcm.googleapis.com"],
-    // an address stands in certificates, and is no name to ask for
-    [{ host: "localhost", serverName: "127.0.0.1" }, false],
-  ])("with %j has %j as SNI", async (options, name) => {
+  it.each<[string, string | undefined, string | false]>([
+    ["127.0.0.1", undefined, false],
+    ["localhost", undefined, "localhost"],
+    ["localhost", "gcm.googleapis.com", "gcm.googleapis.com"],
+    // certificates may hold IP addresses, SNI may not
+    ["localhost", "127.0.0.1", false],
+  ])("connected to %s, with %s as servername, sends %s as SNI", async (host, servername, sni) => {
     await using server = await startScriptedServer();
-    await using client = createCcsClient({ ...server.options(), ...options });
+    const tls = { ca: server.ca, ...(servername === undefined ? {} : { servername }) };
+    await using client = createCcsClient({ ...server.options(), host, tls });
     await client.ready();
-    expect(server.connections[0]?.socket).toMatchObject({ servername: name });
+    expect(server.connections[0]?.socket).toMatchObject({ servername: sni });
   });
 
   it("never sends it either where NODE_TLS_REJECT_UNAUTHORIZED=0 has switched verification off", async () => {
     await using server = await startScriptedServer();
     vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
-    const { ca: _, ...options } = server.options();
+    const { tls: _, ...options } = server.options();
     const ended = nextEnd();
     const transport = createCcsTransport(options);
     expect(await ended).toMatch(/certificate/);

@@ -14,7 +14,7 @@ describe.runIf(available || mustRun)("against ejabberd, another server nobody he
     await using client = createCcsClient({
       host: "127.0.0.1",
       port: ejabberd.port,
-      ca: ejabberd.ca,
+      tls: { ca: ejabberd.ca },
       senderId: ejabberd.senderId,
       apiKey: ejabberd.apiKey,
       login: SENDER_ID,

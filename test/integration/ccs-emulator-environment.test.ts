@@ -44,11 +44,11 @@ describe("the environment that names an emulator", () => {
     ]);
   });
 
-  it("needs no CA file where the option ca is given, and knows the CCS port of the host that is named", async () => {
+  it("needs no CA file where the option tls.ca is given, and knows the CCS port of the host that is named", async () => {
     await using server = await startScriptedServer();
     vi.stubEnv(HOST, "[::1]:8095");
     using said = notices();
-    const transport = createCcsTransport({ ...credentials, ca: server.ca, connectTimeoutMs: 1 });
+    const transport = createCcsTransport({ ...credentials, tls: { ca: server.ca }, connectTimeoutMs: 1 });
     await transport.close();
     expect(said.seen).toEqual([expect.stringMatching(/ \[::1\]:5235, and no credentials$/)]);
   });

@@ -19,7 +19,7 @@ describe.runIf(available || mustRun)("against Prosody, a server nobody here wrot
     await using client = createCcsClient({
       host: "127.0.0.1",
       port: prosody.port,
-      ca: prosody.ca,
+      tls: { ca: prosody.ca },
       senderId: prosody.senderId,
       apiKey: prosody.apiKey,
       // Prosody takes the bare user name, and knows the domain from the stream
@@ -59,7 +59,7 @@ describe.runIf(available || mustRun)("against Prosody, a server nobody here wrot
     await using client = createCcsClient({
       host: "127.0.0.1",
       port: prosody.port,
-      ca: prosody.ca,
+      tls: { ca: prosody.ca },
       senderId: prosody.senderId,
       apiKey: prosody.apiKey,
       login: SENDER_ID,
@@ -81,7 +81,7 @@ describe.runIf(available || mustRun)("against Prosody, a server nobody here wrot
     await using client = createCcsClient({
       host: "127.0.0.1",
       port: prosody.port,
-      ca: prosody.ca,
+      tls: { ca: prosody.ca },
       senderId: prosody.senderId,
       apiKey: "wrong",
       login: SENDER_ID,

@@ -65,7 +65,7 @@ describe("CCS through a proxy", () => {
     await using proxy = await startProxy(server.port);
     await using client = createCcsClient({
       ...account,
-      ca: server.ca,
+      tls: { ca: server.ca },
       proxy: `http://us%40er:p%25ss@${proxy.address}`,
     });
     const connection = await server.next();
@@ -89,7 +89,7 @@ describe("CCS through a proxy", () => {
     await using _client = createCcsClient({
       ...account,
       host: "fcm-xmpp.googleapis.com",
-      ca: server.ca,
+      tls: { ca: server.ca },
       proxy: `http://${proxy.address}`,
     });
     expect(await failure).toMatch(/fcm-xmpp\.googleapis\.com.*altnames.*ERR_TLS_CERT_ALTNAME_INVALID/);
@@ -115,8 +115,7 @@ describe("CCS through a proxy", () => {
       ...options,
       // a name that nobody can look up but the proxy
       host: "ccs.invalid",
-      serverName: "gcm.googleapis.com",
-      ca: server.ca,
+      tls: { ca: server.ca, servername: "gcm.googleapis.com" },
     });
     if (through) await client.ready();
     else expect(await failure).toMatch(/ENOTFOUND|EAI_AGAIN/);

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { createManualClock, type RecipientOutcome, subscribe } from "@cloud-messaging/core";
-import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import { startScriptedServer } from "../support/ccs-scripted-server.ts";
 import { acceptAll, answer, hang, json, rawThenReset, type Step, startFaultServer } from "../support/fault-server.ts";
@@ -58,7 +58,7 @@ async function countOver(
   const shared = { clock, random: () => 0, ...(maxResends === undefined ? {} : { retry: { maxResends } }) };
   const sender =
     transport === "gcm"
-      ? createHttpSender({ ...shared, endpoint: `${server.origin}/fcm/send`, apiKey: "AIza-EXAMPLE" })
+      ? createGcmSender({ ...shared, endpoint: `${server.origin}/fcm/send`, apiKey: "AIza-EXAMPLE" })
       : createFcmSender({
           ...shared,
           endpoint: server.origin,
@@ -154,7 +154,7 @@ describe("a message whose answer leaves a doubt", () => {
   ])("is still said to be one when %s of the second copy follows", async (_, step, kind) => {
     await using server = await startFaultServer();
     const clock = createManualClock();
-    const sender = createHttpSender({
+    const sender = createGcmSender({
       clock,
       random: () => 0,
       endpoint: `${server.origin}/fcm/send`,

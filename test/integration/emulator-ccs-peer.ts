@@ -5,7 +5,7 @@ import { connect, type TLSSocket } from "node:tls";
 export interface PeerOptions {
   readonly host: string;
   readonly port: number;
-  readonly ca: string;
+  readonly tls: { readonly ca: string };
   readonly senderId: string;
   readonly apiKey: string;
 }
@@ -36,8 +36,8 @@ export class CcsPeer {
     });
   }
 
-  static async connect({ host, port, ca }: Pick<PeerOptions, "host" | "port" | "ca">): Promise<CcsPeer> {
-    const socket = connect({ host, port, ca, servername: "fcm-xmpp.googleapis.com" });
+  static async connect({ host, port, tls }: Pick<PeerOptions, "host" | "port" | "tls">): Promise<CcsPeer> {
+    const socket = connect({ host, port, ca: tls.ca, servername: "fcm-xmpp.googleapis.com" });
     const peer = new CcsPeer(socket);
     await Promise.race([
       once(socket, "secureConnect"),

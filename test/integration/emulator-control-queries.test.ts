@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { networkInterfaces } from "node:os";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
-import { createDeviceGroups, createFcmSender, createHttpSender, createTopics } from "@cloud-messaging/http-sender";
+import { createDeviceGroups, createFcmSender, createGcmSender, createTopics } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 
 interface Answer {
@@ -188,7 +188,7 @@ describe("addresses handed out", () => {
       });
       const phone = emulator.createDevice();
       const message = { target: { token: phone.token }, data: {} };
-      await using gcm = createHttpSender(emulator.httpOptions());
+      await using gcm = createGcmSender(emulator.httpOptions());
       await using fcm = createFcmSender(emulator.fcmOptions());
       expect((await gcm.send(message)).outcomes[0]?.kind).toBe("accepted");
       expect((await fcm.send(message)).outcomes[0]?.kind).toBe("accepted");
@@ -208,7 +208,7 @@ describe("addresses handed out", () => {
     const account = emulator.fcm.serviceAccount();
     await using fcm = createFcmSender({
       endpoint: json.https,
-      connect: { ca: emulator.caCertificate },
+      tls: { ca: emulator.caCertificate },
       credential: { ...account, token_uri: `${json.https}/token` },
     });
     const phone = emulator.createDevice();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
-import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 import gcm from "@cloud-messaging/node-gcm";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
@@ -14,7 +14,7 @@ afterEach(() => {
 const message = (token: string) => ({ target: { token }, data: { n: "1" } });
 
 const SENDERS = {
-  "GCM HTTP": (emulator: Emulator) => createHttpSender({ ...emulator.httpOptions(), maxSockets: 2 }),
+  "GCM HTTP": (emulator: Emulator) => createGcmSender({ ...emulator.httpOptions(), maxSockets: 2 }),
   "FCM v1": (emulator: Emulator) => createFcmSender({ ...emulator.fcmOptions(), maxSockets: 2 }),
   CCS: (emulator: Emulator) => createCcsClient(emulator.ccsOptions()),
 } as const;

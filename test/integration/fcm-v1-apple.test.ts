@@ -39,7 +39,7 @@ async function aUserWith(tokens: readonly string[], otherwise: V1Step) {
   registrations.onChange((change) => changes.push(`${change.type} ${"token" in change ? change.token : ""}`));
   const sender = createFcmSender({
     endpoint: server.origin,
-    connect: { ca: server.ca },
+    tls: { ca: server.ca },
     projectId: "demo",
     credential: async () => "ya29.EXAMPLE",
     retry: false,
@@ -102,7 +102,7 @@ describe("a user with a phone of each make", () => {
     const sender = new gcm.Sender(async () => "ya29.EXAMPLE", {
       projectId: "demo",
       endpoint: server.origin,
-      connect: { ca: server.ca },
+      tls: { ca: server.ca },
     });
     cleanups.push(() => sender.close());
     const answerTo = async (message: gcm.Message) => (await sender.send(message, "iphone-1", 0)).results;

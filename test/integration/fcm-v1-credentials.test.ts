@@ -51,7 +51,7 @@ function aTransport(server: V1Server, more: Partial<FcmV1TransportOptions> = {})
   const clock = createManualClock();
   const transport = createFcmV1Transport({
     endpoint: server.origin,
-    connect: { ca: server.ca },
+    tls: { ca: server.ca },
     credential: keyFor(server),
     clock,
     ...more,
@@ -207,7 +207,7 @@ describe("a service account", () => {
     server.token = json(400, { error: "invalid_grant", error_description: "Invalid JWT Signature." }, clock);
     const sender = createFcmSender({
       endpoint: server.origin,
-      connect: { ca: server.ca },
+      tls: { ca: server.ca },
       credential: keyFor(server),
       clock,
     });

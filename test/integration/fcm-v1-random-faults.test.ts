@@ -88,7 +88,7 @@ describe.each(["2", "1.1"] as const)("under random faults over HTTP/%s", (httpVe
       server.otherwise = faultyStep(seeded(seed), taken, seen);
       const transport = createFcmV1Transport({
         endpoint: server.origin,
-        connect: { ca: server.ca },
+        tls: { ca: server.ca },
         projectId: "demo",
         credential: async () => "ya29.test",
         httpVersion,

@@ -52,7 +52,7 @@ function aCredential() {
 }
 
 function optionsFor(server: V1Server, httpVersion: "1.1" | "2", clock: ManualClock): FcmV1TransportOptions {
-  return { endpoint: server.origin, connect: { ca: server.ca }, projectId: "demo", httpVersion, clock, quota: false };
+  return { endpoint: server.origin, tls: { ca: server.ca }, projectId: "demo", httpVersion, clock, quota: false };
 }
 
 function aTransport(server: V1Server, httpVersion: "1.1" | "2", more: Partial<FcmV1TransportOptions> = {}) {
@@ -337,7 +337,7 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
 
     it("nobody listens: retryable, and a certificate nobody vouches for likewise", async () => {
       const server = await aServer();
-      const { transport: distrustful } = aTransport(server, httpVersion, { connect: {} });
+      const { transport: distrustful } = aTransport(server, httpVersion, { tls: {} });
       const { outcomes } = await distrustful.send(toOne);
       expect(kinds(outcomes)).toEqual(["retryable connection-failed"]);
       expect(JSON.stringify(outcomes)).toContain("certificate");
@@ -593,7 +593,7 @@ describe("FCM v1: options and notices", () => {
     for (const httpVersion of [undefined, "2"] as const) {
       await using transport = createFcmV1Transport({
         endpoint: server.origin,
-        connect: { ca: server.ca },
+        tls: { ca: server.ca },
         projectId: "demo",
         credential: aToken,
         ...(httpVersion === undefined ? {} : { httpVersion }),
@@ -676,7 +676,7 @@ describe("FCM v1 over HTTP/2, to a server that does not speak it", () => {
     const { port } = server.address() as { port: number };
     await using transport = createFcmV1Transport({
       endpoint: `https://127.0.0.1:${port}`,
-      connect: { ca },
+      tls: { ca },
       projectId: "demo",
       credential: aToken,
       httpVersion: "2",

@@ -23,7 +23,7 @@ async function aServer(): Promise<V1Server> {
 function aTransport(server: V1Server, more: Partial<FcmV1TransportOptions> = {}) {
   const transport = createFcmV1Transport({
     endpoint: server.origin,
-    connect: { ca: server.ca },
+    tls: { ca: server.ca },
     projectId: "demo",
     credential: async () => "ya29.t",
     quota: false,

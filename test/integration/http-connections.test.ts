@@ -9,7 +9,7 @@ import type { RecipientOutcome } from "@cloud-messaging/core";
 import {
   createDeviceGroups,
   createFcmSender,
-  createHttpSender,
+  createGcmSender,
   createTopics,
   type FcmSenderOptions,
 } from "@cloud-messaging/http-sender";
@@ -114,7 +114,7 @@ describe("an answer that comes after interim answers nobody asked for", () => {
     // one that waits between its parts, with others of the same connection behind it
     server.otherwise = step;
     const options = { retry: false as const, maxSockets: 1 };
-    const gcm = createHttpSender({ apiKey: "k", endpoint: `${server.origin}/gcm/send`, ...options });
+    const gcm = createGcmSender({ apiKey: "k", endpoint: `${server.origin}/gcm/send`, ...options });
     const v1 = fcm({ endpoint: server.origin, ...options });
     const before = server.requests.length;
     for (const sender of [gcm, v1]) {
@@ -197,7 +197,7 @@ describe("TLS with NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment", () => {
   it.each<[string, (origin: string) => Promise<unknown>]>([
     [
       "GCM HTTP",
-      (origin) => sendOnce(createHttpSender({ apiKey: "AIza", endpoint: `${origin}/fcm/send`, ...oneAttempt })),
+      (origin) => sendOnce(createGcmSender({ apiKey: "AIza", endpoint: `${origin}/fcm/send`, ...oneAttempt })),
     ],
     ["FCM v1 over HTTP/1.1", (origin) => sendOnce(fcm({ endpoint: origin, httpVersion: "1.1", ...oneAttempt }))],
     ["FCM v1 over HTTP/2", (origin) => sendOnce(fcm({ endpoint: origin, httpVersion: "2", ...oneAttempt }))],
@@ -305,7 +305,7 @@ describe.each(["1.1", "2"] as const)("a proxy, over HTTP/%s", (httpVersion) => {
       const proxy = await aProxy(port, scheme === "https" ? server.pair : undefined);
       const sender = fcm({
         endpoint: server.origin,
-        connect: { ca: server.ca },
+        tls: { ca: server.ca },
         httpVersion,
         proxy: proxy.url("me:p%3Aw@"),
       });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { subscribe } from "@cloud-messaging/core";
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createDeviceGroups, createFcmSender, createHttpSender, createTopics } from "@cloud-messaging/http-sender";
+import { createDeviceGroups, createFcmSender, createGcmSender, createTopics } from "@cloud-messaging/http-sender";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 afterEach(() => vi.unstubAllEnvs());
@@ -18,7 +18,7 @@ describe("CLOUD_MESSAGING_EMULATOR_HOST", () => {
     const notices: string[] = [];
     const stop = subscribe("cloud-messaging:notice", ({ notice, transport }) => notices.push(`${transport} ${notice}`));
     const device = emulator.createDevice();
-    await using gcm = createHttpSender({ apiKey: "AIza-EXAMPLE" });
+    await using gcm = createGcmSender({ apiKey: "AIza-EXAMPLE" });
     await using fcm = createFcmSender({ credential: async () => ({ token: "real-token" }), projectId: "p" });
     await using bare = createFcmSender({});
     for (const sender of [gcm, fcm, bare]) {
@@ -58,7 +58,7 @@ describe("CLOUD_MESSAGING_EMULATOR_HOST", () => {
     const account = { client_email: "a@b", private_key: "REAL", project_id: "p", token_uri: "https://127.0.0.1:1/" };
     const once = { retry: false } as const;
     const senders = [
-      createHttpSender({ apiKey: "AIzaREAL", ...once }),
+      createGcmSender({ apiKey: "AIzaREAL", ...once }),
       createFcmSender({ credential, projectId: "p", ...once }),
       createFcmSender({ credential: account, httpVersion: "1.1", ...once }),
       createFcmSender({ credential: "/nonexistent/key.json", ...once }),
@@ -91,14 +91,14 @@ describe("CLOUD_MESSAGING_EMULATOR_HOST", () => {
   it("changes nothing for a sender that was given an endpoint", async () => {
     await using emulator = await startEmulator();
     vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", "127.0.0.1:1");
-    await using sender = createHttpSender(emulator.httpOptions());
+    await using sender = createGcmSender(emulator.httpOptions());
     const { outcomes } = await sender.send({ target: { token: emulator.createDevice().token } });
     expect(outcomes[0]?.kind).toBe("accepted");
   });
 
   it.each(["nonsense", "host", "http://127.0.0.1:1", "a b:1"])("is refused by name when it is %j", (value) => {
     vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", value);
-    expect(() => createHttpSender({ apiKey: "AIza-EXAMPLE" })).toThrow(
+    expect(() => createGcmSender({ apiKey: "AIza-EXAMPLE" })).toThrow(
       /CLOUD_MESSAGING_EMULATOR_HOST: must be host:port/,
     );
   });
@@ -107,12 +107,12 @@ describe("CLOUD_MESSAGING_EMULATOR_HOST", () => {
     vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", "emulator.internal:8095");
     vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HTTPS", "emulator.internal:8096");
     vi.stubEnv("CLOUD_MESSAGING_EMULATOR_CA_FILE", "/nonexistent/ca.pem");
-    expect(() => createHttpSender({ apiKey: "AIza-EXAMPLE" })).toThrow(/CLOUD_MESSAGING_EMULATOR_CA_FILE.*ENOENT/);
+    expect(() => createGcmSender({ apiKey: "AIza-EXAMPLE" })).toThrow(/CLOUD_MESSAGING_EMULATOR_CA_FILE.*ENOENT/);
     const folder = await mkdtemp(join(tmpdir(), "ca-"));
     await using emulator = await startEmulator();
     writeFileSync(join(folder, "ca.pem"), emulator.caCertificate);
     vi.stubEnv("CLOUD_MESSAGING_EMULATOR_CA_FILE", join(folder, "ca.pem"));
-    await createHttpSender({ apiKey: "AIza-EXAMPLE" }).close();
+    await createGcmSender({ apiKey: "AIza-EXAMPLE" }).close();
     await rm(folder, { recursive: true });
   });
 });

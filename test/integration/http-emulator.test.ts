@@ -1,20 +1,15 @@
 import { createMemoryRegistrationStore } from "@cloud-messaging/core";
 import { startEmulator } from "@cloud-messaging/emulator";
-import {
-  createDeviceGroups,
-  createHttpSender,
-  createTopics,
-  type HttpSenderOptions,
-} from "@cloud-messaging/http-sender";
+import { createDeviceGroups, createGcmSender, createTopics, type GcmSenderOptions } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 
 /** Tries again at once, so that nothing waits. */
 const retry = { minMs: 0, initialMs: 0, maxMs: 0, rateLimitedMinMs: 0 };
 
-async function setup(options: Partial<HttpSenderOptions> = {}) {
+async function setup(options: Partial<GcmSenderOptions> = {}) {
   const emulator = await startEmulator();
   const registrations = createMemoryRegistrationStore();
-  const sender = createHttpSender({ ...emulator.httpOptions(), registrations, retry, ...options });
+  const sender = createGcmSender({ ...emulator.httpOptions(), registrations, retry, ...options });
   return {
     emulator,
     registrations,
@@ -100,10 +95,10 @@ describe("the HTTP sender against the emulator", () => {
   it("goes over TLS with the emulator's CA", async () => {
     await using emulator = await startEmulator();
     const device = emulator.createDevice();
-    await using sender = createHttpSender({
+    await using sender = createGcmSender({
       apiKey: emulator.httpOptions().apiKey,
       endpoint: `${emulator.httpsUrl}/gcm/send`,
-      connect: { ca: emulator.caCertificate },
+      tls: { ca: emulator.caCertificate },
     });
     const { outcomes } = await sender.send({ target: { token: device.token }, data: { n: "1" } });
     expect(outcomes[0]?.kind).toBe("accepted");

@@ -473,7 +473,7 @@ describe("a far end that takes connections and drops them at once", () => {
     const { ca, server: certificate } = await createTestCertificates();
     for (const tls of [undefined, certificate]) {
       await using server = await startFaultServer({ onConnection, ...(tls === undefined ? {} : { tls }) });
-      const { transport } = setup(server.origin, { connect: { ca } });
+      const { transport } = setup(server.origin, { tls: { ca } });
       const { outcomes } = await transport.send(toTwo);
       expect(["retryable", "ambiguous"]).toContain(outcomes[0]?.kind);
       expect(server.connections).toBeLessThanOrEqual(2);
@@ -543,7 +543,7 @@ describe("TLS", () => {
   it("with a private CA works once the CA is named, and is refused otherwise, retryable and unwritten", async () => {
     const { ca, server: certificate } = await createTestCertificates();
     await using server = await startFaultServer({ tls: certificate });
-    const trusting = setup(server.origin, { connect: { ca } });
+    const trusting = setup(server.origin, { tls: { ca } });
     expect((await trusting.transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
     await trusting.transport.close();
     const wary = setup(server.origin);
@@ -560,7 +560,7 @@ describe("TLS", () => {
   it("of another host is refused", async () => {
     const { ca, server: certificate } = await createTestCertificates(["other.example"]);
     await using server = await startFaultServer({ tls: certificate });
-    const { transport } = setup(server.origin, { connect: { ca } });
+    const { transport } = setup(server.origin, { tls: { ca } });
     const { outcomes } = await transport.send(toTwo);
     expect(outcomes[0]).toMatchObject({
       kind: "retryable",
@@ -574,7 +574,7 @@ describe("TLS", () => {
   it("of another host is taken where the caller names that host", async () => {
     const { ca, server: certificate } = await createTestCertificates(["other.example"]);
     await using server = await startFaultServer({ tls: certificate });
-    const { transport } = setup(server.origin, { connect: { ca, servername: "other.example" } });
+    const { transport } = setup(server.origin, { tls: { ca, servername: "other.example" } });
     expect((await transport.send(toTwo)).outcomes[0]).toMatchObject({ kind: "accepted" });
     await transport.close();
   });
@@ -582,10 +582,10 @@ describe("TLS", () => {
   it("shows a client certificate where it is asked for one", async () => {
     const { ca, server: certificate, client } = await createTestCertificates();
     await using server = await startFaultServer({ tls: { ...certificate, ca, requestCert: true } });
-    const { transport } = setup(server.origin, { connect: { ca, ...client } });
+    const { transport } = setup(server.origin, { tls: { ca, ...client } });
     expect((await transport.send(toTwo)).outcomes[0]).toMatchObject({ kind: "accepted" });
     await transport.close();
-    const without = setup(server.origin, { connect: { ca } });
+    const without = setup(server.origin, { tls: { ca } });
     const { outcomes } = await without.transport.send(toTwo);
     expect(outcomes[0]?.kind).not.toBe("accepted");
     await without.transport.close();
@@ -661,7 +661,7 @@ describe("a proxy", () => {
     const { ca, server: certificate } = await createTestCertificates();
     await using server = await startFaultServer({ tls: certificate });
     await using proxy = await startProxy(tunnel(server.port));
-    const { transport } = setup(server.origin, { connect: { ca }, proxy: proxy.url });
+    const { transport } = setup(server.origin, { tls: { ca }, proxy: proxy.url });
     expect((await transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
     expect(proxy.targets).toEqual([`127.0.0.1:${server.port}`]);
     await transport.close();

@@ -22,8 +22,8 @@ async function run(
 }
 
 const PROGRAM = `
-  import { createHttpSender } from "@cloud-messaging/http-sender";
-  const sender = createHttpSender({ apiKey: "AIza-EXAMPLE", endpoint: process.env.ENDPOINT, requestTimeoutMs: 300, retry: false });
+  import { createGcmSender } from "@cloud-messaging/http-sender";
+  const sender = createGcmSender({ apiKey: "AIza-EXAMPLE", endpoint: process.env.ENDPOINT, requestTimeoutMs: 300, retry: false });
   const { outcomes } = await sender.send({ target: { token: "tok-a" } });
 `;
 

@@ -1,6 +1,6 @@
 import type { AmbiguousPolicy, RecipientOutcome } from "@cloud-messaging/core";
 import { createMemoryRegistrationStore } from "@cloud-messaging/core";
-import { createHttpSender } from "@cloud-messaging/http-sender";
+import { createGcmSender } from "@cloud-messaging/http-sender";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -75,7 +75,7 @@ describe("for any audience, any behaviour of each token and any size of request"
             return RESULTS[letterAt(token, sightings)].result;
           })(request, socket);
         const registrations = createMemoryRegistrationStore();
-        const sender = createHttpSender({
+        const sender = createGcmSender({
           apiKey: "k",
           endpoint: server.origin,
           retry: RETRY,
@@ -143,7 +143,7 @@ describe("for any audience, any behaviour of each token and any size of request"
             }[kind] as Step;
             return step(wire, socket);
           };
-          const sender = createHttpSender({
+          const sender = createGcmSender({
             apiKey: "k",
             endpoint: server.origin,
             retry: RETRY,

@@ -8,7 +8,7 @@ import {
   type SendReport,
   subscribe,
 } from "@cloud-messaging/core";
-import { createHttpSender, type HttpSenderOptions } from "@cloud-messaging/http-sender";
+import { createGcmSender, type GcmSenderOptions } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import {
   acceptAll,
@@ -23,12 +23,12 @@ import {
 
 type Retry = CloudMessagingEvents["cloud-messaging:retry"];
 
-function setup(server: FaultServer, options: Partial<HttpSenderOptions> = {}) {
+function setup(server: FaultServer, options: Partial<GcmSenderOptions> = {}) {
   const clock = createManualClock();
   const registrations = createMemoryRegistrationStore({ clock });
   const changes: RegistrationChange[] = [];
   registrations.onChange((change) => changes.push(change));
-  const sender = createHttpSender({
+  const sender = createGcmSender({
     apiKey: "AIza-EXAMPLE",
     endpoint: `${server.origin}/fcm/send`,
     registrations,

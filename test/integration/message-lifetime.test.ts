@@ -6,7 +6,7 @@ import {
   type SendOptions,
 } from "@cloud-messaging/core";
 import { plusMs } from "@cloud-messaging/core/transport";
-import { createFcmSender, createGcmHttpTransport, createHttpSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, createGcmHttpTransport, createGcmSender } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import { startScriptedServer } from "../support/ccs-scripted-server.ts";
 import { acceptAll, answer, json, startFaultServer } from "../support/fault-server.ts";
@@ -33,7 +33,7 @@ async function refusedOnce(
   const shared = { clock, random: () => 0 };
   const sender =
     transport === "gcm"
-      ? createHttpSender({ ...shared, endpoint: `${server.origin}/fcm/send`, apiKey: "AIza-EXAMPLE" })
+      ? createGcmSender({ ...shared, endpoint: `${server.origin}/fcm/send`, apiKey: "AIza-EXAMPLE" })
       : createFcmSender({
           ...shared,
           endpoint: server.origin,

@@ -40,7 +40,7 @@ function opened(sender: Sender): Sender {
 const legacySender = ({ origin }: { readonly origin: string }) =>
   opened(new gcm.Sender("AIza-EXAMPLE", { uri: `${origin}/fcm/send` }));
 const v1Sender = ({ origin, ca }: V1Server) =>
-  opened(new gcm.Sender(async () => "ya29.t", { projectId: "demo", endpoint: origin, connect: { ca } }));
+  opened(new gcm.Sender(async () => "ya29.t", { projectId: "demo", endpoint: origin, tls: { ca } }));
 const emulatedV1 = (emulator: Emulator) => {
   const { credential, ...options } = emulator.fcmOptions();
   return opened(new gcm.Sender(credential, options));

@@ -308,7 +308,7 @@ describe("the façade over FCM HTTP v1, where some get no answer", () => {
     const sender = new gcm.Sender(async () => "ya29.t", {
       projectId: "demo",
       endpoint: server.origin,
-      connect: { ca: server.ca },
+      tls: { ca: server.ca },
     });
     cleanups.push(() => sender.close());
     const { error, response } = await call((callback) => sender.send(aMessage(gcm), tokens, 0, callback));
@@ -536,7 +536,7 @@ describe("a sender per message, as many programs make them", () => {
   async function aV1Server() {
     const server = await startV1Server();
     cleanups.push(() => server.close());
-    const options = { projectId: "demo", endpoint: server.origin, connect: { ca: server.ca } };
+    const options = { projectId: "demo", endpoint: server.origin, tls: { ca: server.ca } };
     let fetched = 0;
     const credential = async (): Promise<string> => `ya29.${++fetched}`;
     return { server, options, credential, fetched: () => fetched };

@@ -1,7 +1,7 @@
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { createManualClock, type ManualClock, subscribe } from "@cloud-messaging/core";
 import { elapsedMs } from "@cloud-messaging/core/transport";
-import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { startScriptedServer } from "../support/ccs-scripted-server.ts";
@@ -71,7 +71,7 @@ async function overHttp(transport: "gcm" | "fcm-v1", setting?: Setting): Promise
   const shared = { clock, random: () => 0.5, requestTimeoutMs: 15_000 };
   const sender =
     transport === "gcm"
-      ? createHttpSender({ ...shared, endpoint: `${server.origin}/fcm/send`, apiKey: "AIza-EXAMPLE" })
+      ? createGcmSender({ ...shared, endpoint: `${server.origin}/fcm/send`, apiKey: "AIza-EXAMPLE" })
       : createFcmSender({
           ...shared,
           endpoint: server.origin,

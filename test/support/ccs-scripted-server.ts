@@ -225,7 +225,7 @@ export interface ScriptedServer extends AsyncDisposable {
   /** The next connection that has gone through the script. */
   next(): Promise<ScriptedConnection>;
   /** Options of a client for this server. */
-  options(): { host: string; port: number; ca: string; senderId: string; apiKey: string };
+  options(): { host: string; port: number; tls: { ca: string }; senderId: string; apiKey: string };
   close(): Promise<void>;
 }
 
@@ -266,7 +266,7 @@ export async function startScriptedServer(script: Script = login): Promise<Scrip
       const connection = arrived.shift();
       return connection === undefined ? new Promise((resolve) => waiters.push(resolve)) : Promise.resolve(connection);
     },
-    options: () => ({ host: "127.0.0.1", port, ca, senderId: "1234567890", apiKey: "AIza-EXAMPLE" }),
+    options: () => ({ host: "127.0.0.1", port, tls: { ca }, senderId: "1234567890", apiKey: "AIza-EXAMPLE" }),
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));

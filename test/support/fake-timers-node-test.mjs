@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 
 test("with mock.timers.enable()", async () => {
   const emulator = await startEmulator();
@@ -11,7 +11,7 @@ test("with mock.timers.enable()", async () => {
   mock.timers.enable();
   const handled = [];
   const client = createCcsClient({ ...emulator.ccsOptions(), onUpstream: ({ data }) => void handled.push(data) });
-  const senders = [createHttpSender(emulator.httpOptions()), createFcmSender(emulator.fcmOptions()), client];
+  const senders = [createGcmSender(emulator.httpOptions()), createFcmSender(emulator.fcmOptions()), client];
   for (const sender of senders) {
     for (let i = 0; i < 3; i++) {
       const { outcomes } = await sender.send({ target: { token: phone.token }, data: { n: "1" } });

@@ -13,6 +13,6 @@ export function atEmulator(options: CcsTransportOptions): CcsTransportOptions {
   const emulator = findEmulator(process, "ccs", "ccs");
   if (emulator === undefined) return options;
   const { host, port, key: apiKey } = emulator;
-  const ca = options?.ca ?? readEmulatorCa(process, (file) => readFileSync(file, "utf8"));
-  return { ...options, host, port, ca, apiKey };
+  const ca = options?.tls?.ca ?? readEmulatorCa(process, (file) => readFileSync(file, "utf8"));
+  return { ...options, host, port, tls: { ...options?.tls, ca }, apiKey };
 }

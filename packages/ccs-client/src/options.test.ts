@@ -37,7 +37,7 @@ describe("the options of the CCS client", () => {
       expect(problems({ ...good, host })).toBeUndefined();
     }
     for (const ca of [PEM, Buffer.from(PEM), `# ours\n${PEM}\n${PEM}`, [PEM, Buffer.from(PEM)]]) {
-      expect(problems({ ...good, ca })).toBeUndefined();
+      expect(problems({ ...good, tls: { ca } })).toBeUndefined();
     }
   });
 
@@ -52,11 +52,16 @@ describe("the options of the CCS client", () => {
     ["a host with a port", { ...good, host: "127.0.0.1:5235" }, "host", /no port/],
     ["an address in brackets", { ...good, host: "[::1]" }, "host", /alone/],
     ["a host with a query", { ...good, host: "a?b" }, "host", /alone/],
-    ["a CA that is none", { ...good, ca: "garbage" }, "ca", /PEM/],
-    ["an empty CA", { ...good, ca: "" }, "ca", /PEM/],
-    ["no CA at all", { ...good, ca: [] }, "ca", /PEM/],
-    ["a CA file cut short", { ...good, ca: PEM.slice(0, 200) }, "ca", /can be read/],
-    ["a broken CA behind a good one", { ...good, ca: `${PEM}${PEM.replace("MII", "AAA")}` }, "ca", /can be read/],
+    ["a CA that is none", { ...good, tls: { ca: "garbage" } }, "tls.ca", /certificates in PEM.*can be read/],
+    ["an empty CA", { ...good, tls: { ca: "" } }, "tls.ca", /certificates in PEM.*can be read/],
+    ["no CA at all", { ...good, tls: { ca: [] } }, "tls.ca", /certificates in PEM.*can be read/],
+    ["a CA file cut short", { ...good, tls: { ca: PEM.slice(0, 200) } }, "tls.ca", /certificates in PEM.*can be read/],
+    [
+      "a broken CA behind a good one",
+      { ...good, tls: { ca: `${PEM}${PEM.replace("MII", "AAA")}` } },
+      "tls.ca",
+      /certificates in PEM.*can be read/,
+    ],
     ["a window that is too wide", { ...good, maxPendingMessages: 101 }, "maxPendingMessages", /at most 100/],
     ["no window at all", { ...good, maxPendingMessages: 0 }, "maxPendingMessages", /at least 1/],
     ["too many connections", { ...good, connections: 1_001 }, "connections", /at most 1000/],

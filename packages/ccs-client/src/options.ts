@@ -1,12 +1,19 @@
-import { X509Certificate } from "node:crypto";
 import { isIP, isIPv6 } from "node:net";
-import { type BackoffPolicy, type Clock, InvalidOptionsError, type Random, systemClock } from "@cloud-messaging/core";
+import {
+  type BackoffPolicy,
+  type Clock,
+  InvalidOptionsError,
+  type Random,
+  systemClock,
+  type TlsOptions,
+} from "@cloud-messaging/core";
 import {
   ClockSchema,
   environmentProxies,
   proxyProblem,
   readOptions,
   SENDER_OPTION_NAMES,
+  TlsSchema,
 } from "@cloud-messaging/core/transport";
 import { z } from "zod";
 import { createSecretsFilter } from "./secrets.ts";
@@ -35,19 +42,14 @@ export interface CcsTransportOptions {
   readonly host?: string;
   /** Range: 1 to 65535. @defaultValue 5235 */
   readonly port?: number;
-  /**
-   * Certificate authorities to believe instead of Node's, PEM: for an emulator or a relay of your own.
-   * @defaultValue those Node believes
-   */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  /** TLS settings: the CA of an emulator or a relay, a client certificate, the name to verify. @defaultValue Node's CAs, and the host */
+  readonly tls?: TlsOptions;
   /**
    * URL of an HTTP proxy that makes the TCP connection (`CONNECT`), http: or https:, with user name and password where it wants them;
    * `false`: none, whatever the environment says. TLS and the login stay between this client and CCS.
    * @defaultValue as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say; none for a loopback host
    */
   readonly proxy?: string | false;
-  /** Name the server's certificate has to be for, also sent as SNI; or an address, which is not. @defaultValue the host */
-  readonly serverName?: string;
   /**
    * The whole SASL login name.
    * @defaultValue `<senderId>@gcm.googleapis.com`, whatever host is dialled
@@ -143,14 +145,11 @@ export interface CcsTransportOptions {
 
 /** The options with every default applied. */
 export interface ResolvedCcsOptions
-  extends Required<
-      Omit<CcsTransportOptions, "ca" | "proxy" | "serverName" | "resource" | "reconnect" | OptionalHandlers>
-    >,
+  extends Required<Omit<CcsTransportOptions, "tls" | "proxy" | "resource" | "reconnect" | OptionalHandlers>>,
     Pick<CcsTransportOptions, OptionalHandlers> {
-  readonly ca: CcsTransportOptions["ca"];
+  readonly tls: TlsOptions | undefined;
   /** URL of the proxy to go through. */
   readonly proxy: string | undefined;
-  readonly serverName: string | undefined;
   readonly resource: string | undefined;
   readonly reconnect: ReconnectPolicy;
   /** To be applied to whatever the server says before it is told to anybody. */
@@ -192,19 +191,6 @@ const shaped = <T>(methods: readonly string[]) =>
     `must be an object with ${methods.join(" and ")}`,
   );
 
-/** Whether it is PEM with at least one certificate, and every one can be read: Node would leave out what it cannot. */
-function holdsCertificates(item: unknown): boolean {
-  if (typeof item !== "string" && !Buffer.isBuffer(item)) return false;
-  const certificates = item.toString("latin1").match(CERTIFICATES) ?? [];
-  try {
-    return certificates.length > 0 && certificates.every((pem) => new X509Certificate(pem) !== undefined);
-  } catch {
-    return false;
-  }
-}
-
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----[\s\S]*?(?:-----END CERTIFICATE-----|$)/g;
-
 function say(problem: string) {
   // what was given may be a secret in the wrong place: only its type is told
   return {
@@ -227,12 +213,7 @@ const OptionsSchema = z.strictObject({
     )
     .default("gcm.googleapis.com"),
   port: whole(1, 65_535, 5_235),
-  ca: z
-    .custom<NonNullable<CcsTransportOptions["ca"]>>((value) => {
-      const items: unknown[] = Array.isArray(value) ? value : [value];
-      return items.length > 0 && items.every(holdsCertificates);
-    }, "must be a certificate in PEM that can be read, or an array of them")
-    .optional(),
+  tls: TlsSchema.optional(),
   proxy: z
     .union([z.literal(false), z.string()], "must be the URL of a proxy, or false for none")
     .superRefine((value, context) => {
@@ -240,7 +221,6 @@ const OptionsSchema = z.strictObject({
       if (problem !== undefined) context.addIssue({ code: "custom", message: `${problem}; false for none` });
     })
     .optional(),
-  serverName: text().optional(),
   // what the library's base64 can write; CCS knows digits and host names only
   login: text()
     .regex(/^[\x21-\x7e]+$/, "must be the login name: printable ASCII characters without spaces")
@@ -289,8 +269,7 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
   return {
     ...rest,
     reconnect,
-    ca: rest.ca,
-    serverName: rest.serverName,
+    tls: rest.tls,
     resource: rest.resource,
     proxy,
     login,

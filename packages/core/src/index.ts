@@ -70,6 +70,9 @@ export type {
 } from "./registrations/registration-store.ts";
 export type { SuspectCode } from "./outcome/error-code.ts";
 
+// Connections
+export type { TlsOptions } from "./environment/tls.ts";
+
 // Errors
 export {
   isCloudMessagingError,

@@ -64,6 +64,7 @@ export {
   readEmulatorCa,
 } from "./environment/emulator-environment.ts";
 export { environmentProxies, type EnvironmentProxies, type Environment, proxyProblem } from "./environment/proxy.ts";
+export { TlsSchema, verifiedTls } from "./environment/tls.ts";
 export { isLoopback } from "./environment/loopback.ts";
 
 // Events

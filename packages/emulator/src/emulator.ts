@@ -46,18 +46,18 @@ export interface Emulator extends AsyncDisposable {
   readonly violations: readonly string[];
   /** Every app on every device. */
   readonly devices: readonly EmulatedDevice[];
-  /** Spread into `createHttpSender`: where to send, and with which key. */
+  /** Spread into `createGcmSender`: where to send, and with which key. */
   httpOptions(): { endpoint: string; apiKey: string; allowInsecure?: boolean };
   /** Spread into `createFcmSender`: where to send, whom to trust, and a throw-away service account. */
   fcmOptions(): {
     endpoint: string;
-    connect?: { ca: string };
+    tls?: { ca: string };
     allowInsecure?: boolean;
     credential: ServiceAccountKey;
     projectId: string;
   };
   /** Spread into `createCcsClient`: where to connect, whom to trust, who to be. */
-  ccsOptions(): { host: string; port: number; ca: string; senderId: string; apiKey: string };
+  ccsOptions(): { host: string; port: number; tls: { ca: string }; senderId: string; apiKey: string };
   /**
    * Makes a device with an app on it.
    *

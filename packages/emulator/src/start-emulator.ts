@@ -99,14 +99,14 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
     fcmOptions: () => ({
       ...(https === undefined
         ? { endpoint: `http://${authority}:${http.port}`, ...plain }
-        : { endpoint: `https://${authority}:${https.port}`, connect: { ca: certificates.ca } }),
+        : { endpoint: `https://${authority}:${https.port}`, tls: { ca: certificates.ca } }),
       credential: fcm.serviceAccount(),
       projectId: fcm.projectId,
     }),
     ccsOptions: () => ({
       host: connectHost(host),
       port: ccs?.port ?? 0,
-      ca: certificates.ca,
+      tls: { ca: certificates.ca },
       senderId: settings.senderId,
       apiKey: keyFor(settings.senderId),
     }),

@@ -24,7 +24,7 @@ export function atEmulator<T extends Reachable>(options: T, path: string, transp
     endpoint: `${secure ? "https" : "http"}://${authority}${path}`,
     // whoever names the emulator by that variable has asked for it, wherever it is; no key of any worth goes there
     allowInsecure: true,
-    connect: secure ? { ca: readEmulatorCa(process, (file) => readFileSync(file, "utf8")) } : undefined,
+    tls: secure ? { ca: readEmulatorCa(process, (file) => readFileSync(file, "utf8")) } : undefined,
     ...(options?.apiKey === undefined ? {} : { apiKey: key }),
     ...(options?.credential === undefined ? {} : { credential: placeholderFor(options.credential, key) }),
   };

@@ -1,20 +1,20 @@
 import type { RecipientOutcome, SendReport } from "@cloud-messaging/core";
 import { describe, expectTypeOf, it } from "vitest";
-import { createDeviceGroups, createGcmHttpTransport, createHttpSender, createTopics } from "./index.ts";
+import { createDeviceGroups, createGcmHttpTransport, createGcmSender, createTopics } from "./index.ts";
 
 describe("what callers write", () => {
   it("needs a key, and nothing else", () => {
-    expectTypeOf(createHttpSender).toBeCallableWith({ apiKey: "AIza" });
+    expectTypeOf(createGcmSender).toBeCallableWith({ apiKey: "AIza" });
     // @ts-expect-error the key is missing
-    createHttpSender({});
+    createGcmSender({});
     // @ts-expect-error certificates are always verified
-    createHttpSender({ apiKey: "AIza", connect: { rejectUnauthorized: false } });
+    createGcmSender({ apiKey: "AIza", tls: { rejectUnauthorized: false } });
     // @ts-expect-error a transport has no retries: they are withRetry's
     createGcmHttpTransport({ apiKey: "AIza", retry: {} });
   });
 
   it("tells outcomes apart by their kind", () => {
-    const sender = createHttpSender({ apiKey: "AIza" });
+    const sender = createGcmSender({ apiKey: "AIza" });
     expectTypeOf(sender.send({ target: { token: "t" } })).resolves.toEqualTypeOf<SendReport>();
     const read = (outcome: RecipientOutcome) => {
       if (outcome.kind === "accepted") expectTypeOf(outcome.messageId).toEqualTypeOf<string | undefined>();

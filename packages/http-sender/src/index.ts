@@ -18,9 +18,8 @@ export {
   type GcmHttpTransport,
   type GcmHttpTransportOptions,
 } from "./gcm/transport.ts";
+export { createGcmSender, type GcmSender, type GcmSenderOptions } from "./gcm-sender.ts";
 export { GCM_ENDPOINTS, type GcmEndpointName } from "./http/endpoint.ts";
-export type { TlsOptions } from "./http/http.ts";
-export { createHttpSender, type HttpSender, type HttpSenderOptions } from "./http-sender.ts";
 export type { ManagementCredentials } from "./management/authorization.ts";
 export type { CallOptions, FailedOutcome } from "./management/client.ts";
 export {

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { InvalidOptionsError } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { createGcmHttpTransport } from "./gcm/transport.ts";
-import { createHttpSender } from "./http-sender.ts";
+import { createGcmSender } from "./gcm-sender.ts";
 
 const apiKey = "AIza-EXAMPLE-secret";
 const PEM_HEAD = "-----BEGIN CERTIFICATE-----";
@@ -28,17 +28,17 @@ describe("the options of the GCM HTTP transport", () => {
     [{ apiKey, endpoint: "http://example.com/" }, "endpoint", /plain http/],
     [{ apiKey, proxy: "proxy:8080" }, "proxy", /URL of a proxy/],
     [{ apiKey, proxy: true }, "proxy", /URL of a proxy|Invalid input/],
-    [{ apiKey, connect: { rejectUnauthorized: false } }, "connect.rejectUnauthorized", /is not an option/],
+    [{ apiKey, tls: { rejectUnauthorized: false } }, "tls.rejectUnauthorized", /is not an option/],
     [{ apiKey, proxy: "http://proxy example:8080" }, "proxy", /URL of a proxy/],
     [{ apiKey, proxy: "socks5://proxy.example" }, "proxy", /URL of a proxy/],
     [{ apiKey, proxy: "http://user:50%25-%zz-secret@proxy.example" }, "proxy", /%25/],
-    [{ apiKey, connect: { ca: 3 } }, "connect.ca", /PEM/],
-    [{ apiKey, connect: { ca: "ca.pem" } }, "connect.ca", /no certificate in PEM/],
-    [{ apiKey, connect: { ca: [Buffer.from("ca.pem")] } }, "connect.ca", /no certificate in PEM/],
-    [{ apiKey, connect: { ca: `${PEM_HEAD}\nxx` } }, "connect.ca", /no certificate in PEM/],
-    [{ apiKey, connect: { cert: PEM_HEAD } }, "connect.key", /is missing/],
-    [{ apiKey, connect: { key: PEM_HEAD } }, "connect.cert", /is missing/],
-    [{ apiKey, connect: { cert: PEM_HEAD, key: PEM_HEAD } }, "connect", /cannot be used/],
+    [{ apiKey, tls: { ca: 3 } }, "tls.ca", /PEM/],
+    [{ apiKey, tls: { ca: "ca.pem" } }, "tls.ca", /certificates in PEM/],
+    [{ apiKey, tls: { ca: [Buffer.from("ca.pem")] } }, "tls.ca", /certificates in PEM/],
+    [{ apiKey, tls: { ca: `${PEM_HEAD}\nxx` } }, "tls.ca", /certificates in PEM/],
+    [{ apiKey, tls: { cert: PEM_HEAD } }, "tls.key", /is missing/],
+    [{ apiKey, tls: { key: PEM_HEAD } }, "tls.cert", /is missing/],
+    [{ apiKey, tls: { cert: PEM_HEAD, key: PEM_HEAD } }, "tls", /cannot be used/],
     [{ apiKey, timeoutMillis: 5 }, "timeoutMillis", /is not an option/],
     [{ apiKey, clock: {} }, "clock", /lacks now\(\), monotonic\(\), schedule\(\)/],
     [{ apiKey, clock: { now: Date.now, schedule: setTimeout } }, "clock", /lacks monotonic\(\)/],
@@ -76,15 +76,15 @@ describe("the options of the GCM HTTP transport", () => {
 
   it("are asked for where there are none", () => {
     for (const none of [undefined, null]) {
-      expect(() => createHttpSender(none as never)).toThrow(/apiKey: is missing/);
+      expect(() => createGcmSender(none as never)).toThrow(/apiKey: is missing/);
       expect(() => createGcmHttpTransport(none as never)).toThrow(/apiKey: is missing/);
     }
-    expect(() => createHttpSender({ apiKey, retries: 3 } as never)).toThrow(/retries: is not an option/);
+    expect(() => createGcmSender({ apiKey, retries: 3 } as never)).toThrow(/retries: is not an option/);
   });
 
   it("hide the key from whoever looks at the transport or the sender", async () => {
     await using transport = createGcmHttpTransport({ apiKey });
-    await using sender = createHttpSender({ apiKey });
+    await using sender = createGcmSender({ apiKey });
     const shown = inspect([transport, sender], { depth: 20, showHidden: true }) + JSON.stringify([transport, sender]);
     expect(shown).not.toContain("AIza");
   });

@@ -1,10 +1,7 @@
-import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import type { BackoffPolicy } from "@cloud-messaging/core";
-import { ClockSchema, proxyProblem, readInput } from "@cloud-messaging/core/transport";
+import { ClockSchema, proxyProblem, TlsSchema } from "@cloud-messaging/core/transport";
 import { z } from "zod";
 import { PROJECT_ID, PROJECT_ID_WORDS } from "./auth/project-id.ts";
-import type { TlsOptions } from "./http/http.ts";
 
 // visible ASCII: what can stand in a header without meaning anything else there
 const HEADER_VALUE = /^[\x21-\x7e]+$/;
@@ -16,7 +13,6 @@ const duration = (name: string) =>
     .max(2 ** 31 - 1, "must be below 2^31 (about 24 days)");
 const count = (max: number) =>
   z.int({ error: "must be a whole number" }).min(1, "must be 1 or more").max(max, `must be ${max} or less`);
-const pem = z.union([z.string(), z.instanceof(Buffer)], { error: "must be PEM text or a Buffer of it" });
 
 /** Never says what the value was: it is a secret. */
 export const apiKeySchema = z
@@ -27,58 +23,6 @@ export const apiKeySchema = z
         : `must be a string, the server key of the project, not of the type ${typeof input}`,
   })
   .regex(HEADER_VALUE, "must be a server key: printable ASCII without spaces, control characters or line ends");
-
-export const tlsSchema = z.custom<TlsOptions>().superRefine((value: unknown, context) => {
-  const reading = readInput(tlsShape, value, { name: "an option of TLS" });
-  const problems = "value" in reading ? tlsProblems(reading.value) : reading.problems;
-  for (const problem of problems) {
-    context.addIssue({
-      code: "custom",
-      path: problem.path === "" ? [] : problem.path.split("."),
-      message: problem.problem,
-    });
-  }
-});
-const tlsShape = z.strictObject({
-  ca: z.union([pem, z.array(pem)], { error: "must be PEM text, a Buffer of it, or several of them" }).optional(),
-  cert: pem.optional(),
-  key: pem.optional(),
-  passphrase: z.string().optional(),
-  servername: z.string().min(1).optional(),
-});
-
-/**
- * What makes material unusable that looks as it should. Found out only while connecting, it would pass for a fault of the network, and be
- * tried again.
- */
-function tlsProblems({ ca, cert, key, passphrase }: z.output<typeof tlsShape>): { path: string; problem: string }[] {
-  if ((cert === undefined) !== (key === undefined)) {
-    const [given, missing] = cert === undefined ? ["key", "cert"] : ["cert", "key"];
-    return [{ path: missing, problem: `is missing: ${given} is of no use without it` }];
-  }
-  const authorities = ca === undefined ? [] : [ca].flat();
-  // Node takes text without a certificate in it without a word, and then trusts nobody
-  if (!authorities.every(isCertificate)) {
-    return [{ path: "ca", problem: "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)" }];
-  }
-  if (authorities.length === 0 && cert === undefined) return [];
-  try {
-    createSecureContext({ ca: authorities.length === 0 ? undefined : authorities, cert, key, passphrase });
-    return [];
-  } catch (error) {
-    return [{ path: "", problem: `cannot be used: ${(error as Error).message}` }];
-  }
-}
-
-/** Whether text in PEM begins with a certificate, comments before it left aside. */
-function isCertificate(text: string | Buffer): boolean {
-  try {
-    new X509Certificate(text);
-    return text.includes("-----BEGIN");
-  } catch {
-    return false;
-  }
-}
 
 const proxySchema = z
   .union([z.literal(false), z.string()], "must be the URL of a proxy, or false for none")
@@ -92,7 +36,7 @@ const projectIdSchema = z.string().regex(PROJECT_ID, PROJECT_ID_WORDS);
 /** What every client of an HTTP service of Google's can be told about its connections. */
 export const connectionShape = {
   allowInsecure: z.boolean().default(false),
-  connect: tlsSchema.optional(),
+  tls: TlsSchema.optional(),
   proxy: proxySchema.optional(),
   maxSockets: count(10_000).default(64),
   requestTimeoutMs: duration("requestTimeoutMs").default(30_000),

@@ -24,7 +24,7 @@ export interface ProxyParts {
   readonly auth?: { readonly username: string; readonly password: string };
 }
 
-type V1Options = Pick<FcmV1TransportOptions, "projectId" | "endpoint" | "connect" | "httpVersion" | "allowInsecure">;
+type V1Options = Pick<FcmV1TransportOptions, "projectId" | "endpoint" | "tls" | "httpVersion" | "allowInsecure">;
 
 /** Options of a sender. Other options of node-gcm's HTTP library are ignored. Read at each send, as node-gcm did. */
 export interface SenderOptions extends V1Options {
@@ -43,8 +43,8 @@ export type Credential = FcmCredential | string | undefined;
 
 /** The options that are understood, in a fixed order: two senders with equal ones are alike. */
 export function understoodOptions(options: SenderOptions): readonly unknown[] {
-  const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion, allowInsecure } = options;
-  return [uri, timeout, proxy, maxSockets, projectId, endpoint, connect, httpVersion, allowInsecure];
+  const { uri, timeout, proxy, maxSockets, projectId, endpoint, tls, httpVersion, allowInsecure } = options;
+  return [uri, timeout, proxy, maxSockets, projectId, endpoint, tls, httpVersion, allowInsecure];
 }
 
 /** The protocol of a sender: the legacy one takes a server key and an address. */
@@ -72,12 +72,12 @@ function isJsonText(text: string): boolean {
  * @throws {SendError} code 401: an address of the legacy protocol without a server key.
  */
 export function connect(credential: Credential, options: SenderOptions): DownstreamTransport {
-  const { uri, timeout, proxy, maxSockets, projectId, endpoint, connect: tls, httpVersion, allowInsecure } = options;
+  const { uri, timeout, proxy, maxSockets, projectId, endpoint, tls, httpVersion, allowInsecure } = options;
   const shared = {
     ...(timeout === undefined ? {} : { requestTimeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout }),
     ...(proxy === undefined || proxy === null ? {} : { proxy: proxyOf(proxy) }),
     ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxSockets }),
-    ...(tls === undefined ? {} : { connect: tls }),
+    ...(tls === undefined ? {} : { tls }),
     ...(allowInsecure === undefined ? {} : { allowInsecure }),
   };
   if (uri !== undefined && typeof credential === "string" && !speaksV1(credential, options)) {

@@ -1,12 +1,12 @@
 // A test file as users of jest write them. jest's defaults fake nextTick, queueMicrotask, setImmediate, Date and performance too.
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 import { afterEach, expect, jest, test } from "@jest/globals";
 
 const message = (token) => ({ target: { token }, data: { n: "1" } });
 const senders = {
-  "GCM HTTP": (emulator) => createHttpSender({ ...emulator.httpOptions(), maxSockets: 2 }),
+  "GCM HTTP": (emulator) => createGcmSender({ ...emulator.httpOptions(), maxSockets: 2 }),
   "FCM v1": (emulator) => createFcmSender({ ...emulator.fcmOptions(), maxSockets: 2 }),
   CCS: (emulator) => createCcsClient(emulator.ccsOptions()),
 };

@@ -7,11 +7,11 @@ const NAMES = {
 };
 
 const imports = {
-  esm: `import { createFcmSender, createHttpSender } from "${NAMES.gcm}";
+  esm: `import { createFcmSender, createGcmSender } from "${NAMES.gcm}";
 import { createCcsClient } from "${NAMES.ccs}";
 import gcm from "${NAMES.dropIn}";
 `,
-  cjs: `const { createFcmSender, createHttpSender } = require("${NAMES.gcm}");
+  cjs: `const { createFcmSender, createGcmSender } = require("${NAMES.gcm}");
 const { createCcsClient } = require("${NAMES.ccs}");
 const gcm = require("${NAMES.dropIn}");
 `,
@@ -41,7 +41,7 @@ function dropIn() {
 }
 
 async function main() {
-  await sendWith("gcm", createHttpSender(http));
+  await sendWith("gcm", createGcmSender(http));
   await sendWith("v1", createFcmSender(fcm));
   await sendWith("v1-h2", createFcmSender({ ...fcm, httpVersion: "2" }));
   await sendWith("ccs", createCcsClient(ccs));
@@ -83,7 +83,7 @@ console.log("same");
 
 /** What an application writes in TypeScript, with everything strict. */
 export const typedProgram = `import { createMemoryRegistrationStore, isCloudMessagingError, type SendReport } from "@cloud-messaging/core";
-import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 import { createCcsClient, type CcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
 import * as gcm from "@cloud-messaging/node-gcm";
@@ -91,7 +91,7 @@ import * as gcm from "@cloud-messaging/node-gcm";
 export async function main(): Promise<number> {
   const emulator = await startEmulator();
   const registrations = createMemoryRegistrationStore();
-  const sender = createHttpSender({ ...emulator.httpOptions(), registrations });
+  const sender = createGcmSender({ ...emulator.httpOptions(), registrations });
   const fcm = createFcmSender(emulator.fcmOptions());
   const client: CcsClient = createCcsClient({
     ...emulator.ccsOptions(),
@@ -120,12 +120,12 @@ export async function main(): Promise<number> {
 /** A test of somebody's own, for any runner with globals; \`format\` decides the imports. */
 export const testProgram = (format, { globals = "" } = {}) => `${globals}${
   format === "esm"
-    ? `import { createFcmSender, createHttpSender } from "@cloud-messaging/http-sender";
+    ? `import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
 import gcm from "@cloud-messaging/node-gcm";
 `
-    : `const { createFcmSender, createHttpSender } = require("@cloud-messaging/http-sender");
+    : `const { createFcmSender, createGcmSender } = require("@cloud-messaging/http-sender");
 const { createCcsClient } = require("@cloud-messaging/ccs-client");
 const { startEmulator } = require("@cloud-messaging/emulator");
 const gcm = require("@cloud-messaging/node-gcm");
@@ -143,7 +143,7 @@ describe("a back end that sends", () => {
   const target = () => ({ token: phone.token });
   it("sends over GCM HTTP, FCM v1 and CCS", async () => {
     for (const sender of [
-      createHttpSender(emulator.httpOptions()),
+      createGcmSender(emulator.httpOptions()),
       createFcmSender(emulator.fcmOptions()),
       createCcsClient(emulator.ccsOptions()),
     ]) {

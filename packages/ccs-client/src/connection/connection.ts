@@ -55,8 +55,7 @@ export class Connection<T> {
       {
         host: options.host,
         port: options.port,
-        serverName: options.serverName,
-        ca: options.ca,
+        tls: options.tls,
         proxy: options.proxy,
         domain: options.domain,
         login: options.login,

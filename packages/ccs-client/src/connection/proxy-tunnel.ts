@@ -1,7 +1,8 @@
 import { type ClientRequest, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { isIP, isIPv6, type Socket } from "node:net";
-import { describeError } from "@cloud-messaging/core/transport";
+import { isIPv6, type Socket } from "node:net";
+import type { TlsOptions } from "@cloud-messaging/core";
+import { describeError, verifiedTls } from "@cloud-messaging/core/transport";
 
 /** The proxy to ask, and for which connection. */
 export interface TunnelTarget {
@@ -9,8 +10,8 @@ export interface TunnelTarget {
   readonly proxy: string;
   readonly host: string;
   readonly port: number;
-  /** Certificate authorities to believe instead of Node's, PEM, where the proxy is reached over TLS. */
-  readonly ca: string | Buffer | (string | Buffer)[] | undefined;
+  /** TLS settings of the far end, of which those but `servername` also hold for a proxy reached over TLS. */
+  readonly tls: TlsOptions | undefined;
 }
 
 /**
@@ -54,7 +55,7 @@ export function openTunnel(
   };
 }
 
-function connectRequest({ proxy, host, port, ca }: TunnelTarget): ClientRequest {
+function connectRequest({ proxy, host, port, tls }: TunnelTarget): ClientRequest {
   const { protocol, hostname, port: proxyPort, username, password } = new URL(proxy);
   const authority = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
   const proxyHost = hostname.replace(/^\[(.*)\]$/, "$1");
@@ -75,9 +76,6 @@ function connectRequest({ proxy, host, port, ca }: TunnelTarget): ClientRequest 
   if (protocol === "http:") return httpRequest(options);
   return httpsRequest({
     ...options,
-    // said, since NODE_TLS_REJECT_UNAUTHORIZED=0 would turn it off
-    rejectUnauthorized: true,
-    ...(isIP(proxyHost) === 0 ? { servername: proxyHost } : {}),
-    ...(ca === undefined ? {} : { ca }),
+    ...verifiedTls({ ...tls, servername: proxyHost }),
   });
 }

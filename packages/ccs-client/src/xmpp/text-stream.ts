@@ -1,17 +1,16 @@
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 import { clearImmediate, setImmediate } from "node:timers";
-import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
+import type { TlsOptions } from "@cloud-messaging/core";
+import { verifiedTls } from "@cloud-messaging/core/transport";
 import { openTunnel } from "../connection/proxy-tunnel.ts";
 
-/** Where to connect to, and what to believe. */
+/** Connection target and trust settings. */
 export interface TextStreamTarget {
   readonly host: string;
   readonly port: number;
-  /** Name or address the certificate has to be for; a name is also sent as SNI. Default: the host. */
-  readonly serverName: string | undefined;
-  /** Certificate authorities to believe instead of Node's, PEM. */
-  readonly ca: string | Buffer | readonly (string | Buffer)[] | undefined;
+  readonly tls: TlsOptions | undefined;
   /** http: or https: URL of the proxy to go through; `undefined`: none. */
   readonly proxy: string | undefined;
 }
@@ -37,7 +36,6 @@ const CONGESTED_BYTES = 262_144;
  * write, and says when the other side does not keep up.
  */
 export class TextStream {
-  readonly #target: TextStreamTarget;
   readonly #events: TextStreamEvents;
   /** Absent until a proxy has made the connection. */
   #socket: TLSSocket | undefined;
@@ -53,36 +51,23 @@ export class TextStream {
   #ended = false;
 
   constructor(target: TextStreamTarget, events: TextStreamEvents) {
-    this.#target = target;
     this.#events = events;
-    const { proxy, host, port } = target;
+    const { proxy, host, port, tls } = target;
+    const secure = verifiedTls({ ...tls, servername: tls?.servername ?? host });
     if (proxy === undefined) {
-      const socket = connect({ host, port, ...this.#tlsOptions() });
+      const socket = connect({ host, port, ...secure });
       socket.on("connect", () => events.connected());
       this.#take(socket, socket);
     } else {
       this.#callOff = openTunnel(
-        { proxy, host, port, ca: caOf(target) },
+        { proxy, host, port, tls },
         (tunnel) => {
           events.connected();
-          this.#take(connect({ socket: tunnel, ...this.#tlsOptions() }), tunnel);
+          this.#take(connect({ host, socket: tunnel, ...secure }), tunnel);
         },
         (error) => events.closed(error),
       );
     }
-  }
-
-  #tlsOptions(): ConnectionOptions {
-    const serverName = this.#target.serverName ?? this.#target.host;
-    const ca = caOf(this.#target);
-    return {
-      // said, since NODE_TLS_REJECT_UNAUTHORIZED=0 would turn it off: the API key goes to whoever is believed here
-      rejectUnauthorized: true,
-      // said too, since Node sends no SNI of its own accord. An address is no name for SNI, and newer Nodes refuse it
-      ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
-      checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
-      ...(ca === undefined ? {} : { ca }),
-    };
   }
 
   /** @param below What carries the TLS connection: itself, or the connection that a proxy made. */
@@ -180,8 +165,4 @@ export class TextStream {
     clearImmediate(this.#flush);
     this.#flush = undefined;
   }
-}
-
-function caOf({ ca }: TextStreamTarget): string | Buffer | (string | Buffer)[] | undefined {
-  return Array.isArray(ca) ? [...ca] : (ca as string | Buffer | undefined);
 }

@@ -84,7 +84,8 @@ export function readEmulatorCa({ env }: EmulatorProcess, readText: (file: string
     throw new InvalidOptionsError([
       {
         path: CA_FILE,
-        problem: "is not set, and an emulator is named: name the file with its CA certificate, or give the option ca",
+        problem:
+          "is not set, and an emulator is named: name the file with its CA certificate, or give the option tls.ca",
       },
     ]);
   }

@@ -129,7 +129,7 @@ async function createGoogleAuth(
   // the library's own requests verify TLS unless told otherwise, and know nothing of our options
   const verifies = process.env["NODE_TLS_REJECT_UNAUTHORIZED"] !== "0";
   if (verifies && tls === undefined && proxy === undefined) return new library.GoogleAuth(common);
-  const fetchImplementation = createVerifiedFetch({ timeoutMs, connect: tls, proxy, clock });
+  const fetchImplementation = createVerifiedFetch({ timeoutMs, tls, proxy, clock });
   const auth = new library.GoogleAuth({ ...common, clientOptions: { transporterOptions: { fetchImplementation } } });
   const getClient = auth.getClient.bind(auth);
   auth.getClient = async () => {

@@ -1,4 +1,4 @@
-import { AuthenticationError, type Clock } from "@cloud-messaging/core";
+import { AuthenticationError, type Clock, type TlsOptions } from "@cloud-messaging/core";
 import { readRetryAfter, serviceText } from "@cloud-messaging/core/transport";
 import {
   JWT_BEARER_GRANT,
@@ -10,7 +10,7 @@ import {
 import { SignJWT } from "jose";
 import { parseEndpoint } from "../http/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";
-import type { HttpAnswer, TlsOptions } from "../http/http-client.ts";
+import type { HttpAnswer } from "../http/http-client.ts";
 import { type AccessToken, type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 import { readPrivateKey } from "./private-key.ts";
 
@@ -52,7 +52,7 @@ export function createServiceAccountProvider(
     keepAliveMs: 1,
     maxResponseBytes: MAX_RESPONSE_BYTES,
     closeTimeoutMs: 0,
-    connect: options.tls,
+    tls: options.tls,
     proxy: options.proxy,
     clock,
   });

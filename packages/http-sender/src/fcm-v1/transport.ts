@@ -87,7 +87,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1
   const provider = createAccessTokenProvider((settings.credential ?? "application-default") as FcmCredential, {
     clock,
     timeoutMs: settings.requestTimeoutMs,
-    tls: settings.connect,
+    tls: settings.tls,
     proxy: settings.proxy,
     allowInsecure: settings.allowInsecure,
   });
@@ -107,7 +107,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1
     timeoutMs: settings.requestTimeoutMs,
     keepAliveMs: settings.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS[httpVersion],
     maxResponseBytes: settings.maxResponseBytes,
-    connect: settings.connect,
+    tls: settings.tls,
     proxy: settings.proxy,
     isOverload,
     clock,
@@ -137,7 +137,7 @@ function createClient(
     ...common
   }: Pick<
     Parameters<typeof createHttpClient>[0],
-    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "connect" | "proxy" | "isOverload" | "clock"
+    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "tls" | "proxy" | "isOverload" | "clock"
   > & {
     readonly maxRequests: number;
     readonly maxSockets: number | undefined;

@@ -7,6 +7,7 @@ import {
   type RegistrationToken,
   type SendReport,
   systemClock,
+  type TlsOptions,
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
@@ -27,7 +28,7 @@ import { checkCallOptions } from "../call-options.ts";
 import { type CredentialCheck, failedCheck } from "../credential-check.ts";
 import { atEmulator } from "../emulator-environment.ts";
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../http/endpoint.ts";
-import { createHttpClient, type HttpClient, type HttpResult, type TlsOptions } from "../http/http.ts";
+import { createHttpClient, type HttpClient, type HttpResult } from "../http/http.ts";
 import { gcmHttpOptionsSchema } from "../options-schema.ts";
 import { hasResults, outcomesOf } from "./answer.ts";
 import {
@@ -48,7 +49,7 @@ export interface ConnectionOptions {
    */
   readonly allowInsecure?: boolean;
   /** A private CA, a client certificate. The chain and the host name are always verified. */
-  readonly connect?: TlsOptions;
+  readonly tls?: TlsOptions;
   /**
    * URL of an HTTP proxy, a user name and password in it if it wants them; `false` for none whatever the environment says.
    * @defaultValue as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say; never for this machine

@@ -1,19 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Clock, ErrorCode, MonotonicInstant } from "@cloud-messaging/core";
-
-/** How TLS is done. The chain and the host name are always verified, also under `NODE_TLS_REJECT_UNAUTHORIZED=0`. */
-export interface TlsOptions {
-  /** Certificate authorities in PEM, instead of the well-known ones. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** Our certificate in PEM, where the far end asks for one. */
-  readonly cert?: string | Buffer;
-  /** Its key in PEM. */
-  readonly key?: string | Buffer;
-  /** Passphrase of the key. */
-  readonly passphrase?: string;
-  /** Name the far end's certificate has to carry. Default: the host of the address. */
-  readonly servername?: string;
-}
+import type { Clock, ErrorCode, MonotonicInstant, TlsOptions } from "@cloud-messaging/core";
 
 /** How requests are made to one origin. */
 export interface HttpClientOptions {
@@ -28,7 +14,7 @@ export interface HttpClientOptions {
   readonly maxResponseBytes: number;
   /** `close()` waits so long for what is under way. Unit: milliseconds. */
   readonly closeTimeoutMs: number;
-  readonly connect?: TlsOptions | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** URL of an HTTP proxy; `false`: none, whatever the environment says; left out: as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say. */
   readonly proxy?: string | false | undefined;
   /**

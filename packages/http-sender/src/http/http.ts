@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 
 import { type Clock, type MonotonicInstant, systemClock } from "@cloud-messaging/core";
-import { describeError, earlier, NEVER, onAbort, plusMs } from "@cloud-messaging/core/transport";
+import { describeError, earlier, NEVER, onAbort, plusMs, verifiedTls } from "@cloud-messaging/core/transport";
 import { buildConnector, type Dispatcher, Pool } from "undici";
 
 import { ChurningSet } from "./churning-set.ts";
@@ -21,7 +21,6 @@ import { textOf } from "./http-text.ts";
 import { withoutInterimAnswers } from "./interim-answers.ts";
 import { proxyFor, targetOf } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
-import { verifiedTls } from "./tls.ts";
 import { openTunnel } from "./tunnel.ts";
 
 export type {
@@ -32,7 +31,6 @@ export type {
   HttpFailureCode,
   HttpRequest,
   HttpResult,
-  TlsOptions,
 } from "./http-client.ts";
 
 /** undici's own limit for making a connection. Unit: milliseconds. */
@@ -132,7 +130,7 @@ type Destroyable = Socket | ClientRequest;
 
 /** Makes the pool's connections, through a proxy where there is one, and notes each from its first moment on: none outlives `close()`. */
 function createConnector(options: HttpClientOptions, owned: Set<Destroyable>): buildConnector.connector {
-  const { origin, connect: tls } = options;
+  const { origin, tls } = options;
   const proxy = proxyFor(origin, options.proxy);
   const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs);
   const connect = buildConnector({ ...verifiedTls(tls), timeout: timeoutMs, allowH2: false } as object);

@@ -1,11 +1,10 @@
 import type { ClientRequest } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
-import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { describeError, elapsedMs } from "@cloud-messaging/core/transport";
-import type { TlsOptions } from "./http-client.ts";
+import type { CancelTimer, Clock, MonotonicInstant, TlsOptions } from "@cloud-messaging/core";
+import { describeError, elapsedMs, verifiedTls } from "@cloud-messaging/core/transport";
 import {
   type Cancellable,
   type Http2Request,
@@ -15,7 +14,6 @@ import {
   type StreamHost,
 } from "./http2-stream.ts";
 import { targetOf } from "./proxy.ts";
-import { verifiedTls } from "./tls.ts";
 import { openTunnel } from "./tunnel.ts";
 
 /** Streams per connection while the server names no limit: what RFC 9113 recommends as the least. Unit: streams. */
@@ -339,8 +337,7 @@ function openSocket({ origin, tls }: Http2ConnectionOptions, tunnel?: Socket): S
   if (protocol === "http:") return tunnel ?? connectTcp({ host, port: Number(port || 80), noDelay: true });
   return connectTls({
     ...(tunnel === undefined ? { host, port: Number(port || 443) } : { host, socket: tunnel }),
-    ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...verifiedTls(tls),
+    ...verifiedTls({ ...tls, servername: tls?.servername ?? host }),
     ALPNProtocols: ["h2"],
   }).setNoDelay(true);
 }

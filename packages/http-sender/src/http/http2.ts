@@ -19,7 +19,7 @@ export interface Http2ClientOptions
     | "keepAliveMs"
     | "maxResponseBytes"
     | "closeTimeoutMs"
-    | "connect"
+    | "tls"
     | "proxy"
     | "clock"
     | "isOverload"
@@ -212,11 +212,11 @@ export class Http2Pool {
   }
 
   #open(): void {
-    const { origin, connect, timeoutMs } = this.options;
+    const { origin, tls, timeoutMs } = this.options;
     const connection: Http2Connection = new Http2Connection(
       {
         origin,
-        tls: connect,
+        tls,
         proxy: this.#proxy,
         clock: this.clock,
         connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),

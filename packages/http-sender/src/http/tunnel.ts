@@ -1,16 +1,15 @@
 import { type ClientRequest, request as requestOverTcp } from "node:http";
 import { request as requestOverTls } from "node:https";
 import type { Socket } from "node:net";
-import { describeError } from "@cloud-messaging/core/transport";
-import type { TlsOptions } from "./http-client.ts";
-import { verifiedTls } from "./tls.ts";
+import type { TlsOptions } from "@cloud-messaging/core";
+import { describeError, verifiedTls } from "@cloud-messaging/core/transport";
 
 /** How a tunnel is opened. */
 export interface TunnelOptions {
   readonly proxy: URL;
   /** `host:port` of the far end. */
   readonly target: string;
-  /** Of the connection to an `https:` proxy; the name that the far end's certificate has to carry is not the proxy's. */
+  /** TLS settings of the far end, of which those but `servername` also hold for an `https:` proxy. */
   readonly tls?: TlsOptions | undefined;
   /** Unit: milliseconds. */
   readonly timeoutMs: number;
@@ -26,16 +25,16 @@ export function openTunnel(
   onDone: (error: Error | null, socket: Socket | null) => void,
 ): ClientRequest {
   const secure = proxy.protocol === "https:";
-  const { servername: _, ...toProxy } = tls ?? {};
+  const host = proxy.hostname.replace(/^\[(.*)\]$/, "$1");
   const connecting = (secure ? requestOverTls : requestOverTcp)({
     method: "CONNECT",
-    host: proxy.hostname.replace(/^\[(.*)\]$/, "$1"),
+    host,
     port: proxy.port === "" ? (secure ? 443 : 80) : proxy.port,
     path: target,
     headers: { host: target, ...authorizationOf(proxy) },
     agent: false,
     timeout: timeoutMs,
-    ...(secure ? verifiedTls(toProxy) : {}),
+    ...(secure ? verifiedTls({ ...tls, servername: host }) : {}),
   });
   const fail = (reason: string, cause?: Error): void => {
     onDone(new Error(`the proxy made no connection: ${reason}`, { cause }), null);

@@ -10,7 +10,7 @@ const MAX_RESPONSE_BYTES = 1_048_576;
  * used as everywhere here. A client certificate in an `agent` of its is taken over.
  */
 export function createVerifiedFetch(
-  options: Pick<HttpClientOptions, "timeoutMs" | "connect" | "proxy" | "clock">,
+  options: Pick<HttpClientOptions, "timeoutMs" | "tls" | "proxy" | "clock">,
 ): typeof fetch {
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
@@ -22,8 +22,8 @@ export function createVerifiedFetch(
       keepAliveMs: 1,
       maxResponseBytes: MAX_RESPONSE_BYTES,
       closeTimeoutMs: 0,
-      connect: {
-        ...options.connect,
+      tls: {
+        ...options.tls,
         ...(cert === undefined || key === undefined ? {} : ({ cert, key, passphrase } as object)),
       },
     });

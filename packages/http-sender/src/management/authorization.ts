@@ -1,4 +1,4 @@
-import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import { type Clock, InvalidOptionsError, type TlsOptions } from "@cloud-messaging/core";
 import {
   type AccessTokenResult,
   type AccessTokenSource,
@@ -7,7 +7,6 @@ import {
   createAccessTokenSource,
 } from "../auth/access-token.ts";
 import { createAccessTokenProvider, type FcmCredential } from "../auth/credential.ts";
-import type { TlsOptions } from "../http/http.ts";
 
 /** The two ways to say who is calling: the legacy server key, or OAuth2. Exactly one of them. */
 export interface ManagementCredentials {
@@ -42,7 +41,7 @@ export type AuthorizationHeaders =
 export interface AuthorizationOptions extends ManagementCredentials {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  readonly connect?: TlsOptions | undefined;
+  readonly tls?: TlsOptions | undefined;
   readonly proxy?: string | false | undefined;
   readonly allowInsecure: boolean;
   /** For events. */
@@ -82,7 +81,7 @@ function oauth(options: AuthorizationOptions): Authorization {
   const provider = createAccessTokenProvider(options.credential as FcmCredential, {
     clock,
     timeoutMs,
-    tls: options.connect,
+    tls: options.tls,
     proxy: options.proxy,
     allowInsecure: options.allowInsecure,
   });

@@ -153,7 +153,7 @@ function connect(settings: Settings, bearerHeaders: readonly string[]) {
   if (endpoint.path !== "/") throw invalidArgument("endpoint", "must be an origin, without a path");
   const clock = settings.clock ?? systemClock;
   const authorization = createAuthorization({
-    connect: settings.connect,
+    tls: settings.tls,
     proxy: settings.proxy,
     timeoutMs: settings.requestTimeoutMs,
     allowInsecure: settings.allowInsecure,

@@ -4,13 +4,13 @@ import type { CredentialCheck } from "./credential-check.ts";
 import { createGcmHttpTransport, type GcmHttpTransportOptions } from "./gcm/transport.ts";
 
 /** Everything the HTTP sender can be told; only `apiKey` has to be. */
-export interface HttpSenderOptions extends GcmHttpTransportOptions, SenderOptions {
+export interface GcmSenderOptions extends GcmHttpTransportOptions, SenderOptions {
   /** @defaultValue the machine's clock */
   readonly clock?: NonNullable<SenderOptions["clock"]>;
 }
 
 /** Sends over the GCM HTTP connection server; canonical IDs, removals and retries are taken care of. */
-export interface HttpSender extends Sender {
+export interface GcmSender extends Sender {
   /**
    * Checks the key with one request, for the start of a program: a message to a token that cannot exist, with `dry_run`. Sends nothing
    * to anybody. Throws only for wrong options.
@@ -22,13 +22,13 @@ export interface HttpSender extends Sender {
  * The short way in: a sender over the GCM HTTP connection server, built from `createGcmHttpTransport` and core's `createSender`.
  *
  * ```ts
- * const sender = createHttpSender({ apiKey, registrations });
+ * const sender = createGcmSender({ apiKey, registrations });
  * const report = await sender.send({ target: { tokens }, data: { score: "5x1" } });
  * ```
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
-export function createHttpSender(options: HttpSenderOptions): HttpSender {
+export function createGcmSender(options: GcmSenderOptions): GcmSender {
   const { registrations, retry, maxWaiting, ambiguous, timeoutMs, random, ...rest } = options ?? {};
   const transport = createGcmHttpTransport(rest);
   const sender = createSender({
