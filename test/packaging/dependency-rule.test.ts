@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   "http-sender": ["core"],
   "ccs-client": ["core"],
-  emulator: ["core"],
+  "connection-server": ["core"],
+  emulator: ["core", "connection-server"],
   "node-gcm": ["core", "http-sender"],
 };
 

@@ -1,4 +1,4 @@
-import type { HttpRoute } from "./http-server.ts";
+import type { EmulatorRoute } from "./emulator-http.ts";
 import { deviceGroupsDoor } from "./servers/device-groups.ts";
 import type { DoorContext, HttpDoor } from "./servers/door.ts";
 import { fcmV1Door } from "./servers/fcm-v1.ts";
@@ -18,6 +18,6 @@ const DOORS: readonly HttpDoor[] = [
 ];
 
 /** The routes of all doors. */
-export function serviceRoutes(context: DoorContext): HttpRoute[] {
+export function serviceRoutes(context: DoorContext): EmulatorRoute[] {
   return DOORS.flatMap((door) => door(context));
 }

@@ -1,4 +1,5 @@
 import { networkInterfaces } from "node:os";
+import type { HttpServer } from "@cloud-messaging/connection-server";
 import { type Clock, ConnectionError } from "@cloud-messaging/core";
 import { createCertificates } from "./certificates.ts";
 import { controlRoutes } from "./control/control-api.ts";
@@ -6,7 +7,7 @@ import { clearModel, createModel, type Model } from "./create-model.ts";
 import { serviceRoutes } from "./doors.ts";
 import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
 import { type Emulator, ProtocolViolationError } from "./emulator.ts";
-import { createHttpApp, type HttpApp, type HttpRoute, type HttpServer } from "./http-server.ts";
+import { createEmulatorHttp, type EmulatorRoute } from "./emulator-http.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./schemas.ts";
 import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
@@ -48,7 +49,7 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
   if (saved !== undefined) restoreState(saved, stateParts);
 
   const certificates = settings.tls ?? (await createCertificates(...namesOf(settings), saved?.certificates));
-  const routes: HttpRoute[] = [
+  const routes: EmulatorRoute[] = [
     ...serviceRoutes(model),
     ...inboxPageRoutes(),
     ...controlRoutes({ emulator: () => emulator }),
@@ -169,7 +170,7 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
 }
 
 interface Servers {
-  readonly app: HttpApp;
+  readonly app: ReturnType<typeof createEmulatorHttp>;
   readonly http: HttpServer;
   readonly https: HttpServer | undefined;
   readonly ccs: CcsServer | undefined;
@@ -179,7 +180,7 @@ interface Servers {
 async function listen(
   settings: ResolvedOptions,
   model: Model,
-  routes: readonly HttpRoute[],
+  routes: readonly EmulatorRoute[],
   tls: { readonly cert: string; readonly key: string },
 ): Promise<Servers> {
   const { host, patienceMs, httpPort, httpsPort, ccsPort } = settings;
@@ -205,7 +206,7 @@ async function listen(
       throw portError(error, what, option, host, port);
     }
   };
-  const app = await createHttpApp(routes, {
+  const app = createEmulatorHttp(routes, {
     patienceMs,
     onAnswer,
     names: { hosts: [...settings.certificateNames, host], origins: settings.allowedOrigins },

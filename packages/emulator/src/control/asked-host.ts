@@ -1,5 +1,5 @@
+import type { HttpRequest } from "@cloud-messaging/connection-server";
 import type { Emulator } from "../emulator.ts";
-import type { HttpRequest } from "../http-server.ts";
 
 /** Addresses of the emulator under the host that a request named: a client that reaches that host reaches these. */
 export interface AskedAddresses {

@@ -1,7 +1,9 @@
+import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
+import { jsonAnswer } from "@cloud-messaging/connection-server";
 import type { Emulator } from "../emulator.ts";
-import type { HttpAnswer, HttpRequest, HttpRoute, HttpStream } from "../http-server.ts";
+import type { EmulatorRoute } from "../emulator-http.ts";
+import type { HttpStream } from "../inbox/live-streams.ts";
 import type { BodyKind, ControlBody } from "../schemas.ts";
-import { jsonAnswer } from "../servers/door.ts";
 import type { MessageQuery, QueryKind } from "./query.ts";
 
 /** What a call is made of when it is made. */
@@ -14,7 +16,7 @@ export interface CallInput<Body = undefined> {
 
 /** One call of the control API, as the router and the OpenAPI document see it. */
 export interface ControlCall {
-  readonly method: HttpRoute["method"];
+  readonly method: EmulatorRoute["method"];
   /** Below `/emulator/v1`. */
   readonly path: string;
   readonly summary: string;

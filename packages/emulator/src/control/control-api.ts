@@ -1,9 +1,9 @@
+import { type HttpRequest, jsonAnswer, MAX_BODY_BYTES } from "@cloud-messaging/connection-server";
 import { CloudMessagingError } from "@cloud-messaging/core";
 import type { Emulator } from "../emulator.ts";
-import { type HttpRequest, type HttpRoute, MAX_BODY_BYTES } from "../http-server.ts";
+import type { EmulatorRoute } from "../emulator-http.ts";
 import { DeviceQueueFullError } from "../model/device-upstream.ts";
 import { readControlBody } from "../schemas.ts";
-import { jsonAnswer } from "../servers/door.ts";
 import { parseBoundedJson } from "../servers/json-guard.ts";
 import { CallProblem, type ControlCall, ok } from "./call.ts";
 import { CCS_CALLS } from "./ccs-calls.ts";
@@ -39,7 +39,7 @@ export const CONTROL_CALLS: readonly ControlCall[] = [
 ];
 
 /** The control API's routes, below `/emulator/v1`. They answer on no Google host, and not to pages of other sites. */
-export function controlRoutes(target: ControlTarget): HttpRoute[] {
+export function controlRoutes(target: ControlTarget): EmulatorRoute[] {
   const below = (path: string): string[] =>
     path === "/" ? ["/emulator/v1", "/emulator/v1/"] : [`/emulator/v1${path}`];
   const all = CONTROL_CALLS.flatMap((call) => below(call.path).map((path) => ({ call, path })));

@@ -1,5 +1,5 @@
+import { jsonAnswer } from "@cloud-messaging/connection-server";
 import type { EmulatedDevice } from "../emulated-device.ts";
-import { jsonAnswer } from "../servers/door.ts";
 import { type CallInput, CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
 /** Devices and the apps on them. */

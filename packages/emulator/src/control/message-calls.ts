@@ -1,4 +1,4 @@
-import type { HttpAnswer } from "../http-server.ts";
+import type { HttpAnswer } from "@cloud-messaging/connection-server";
 import { summaryOf } from "../inbox/live.ts";
 import type { CapturedMessage } from "../model/message.ts";
 import { type CallInput, CallProblem, type ControlCall, done, ok } from "./call.ts";

@@ -1,5 +1,11 @@
 import type { ServerResponse } from "node:http";
-import type { HttpStream } from "../http-server.ts";
+import type { HttpResponse } from "@cloud-messaging/connection-server";
+
+/** An answer without an end: text written as it comes, until the client or the server goes. */
+export interface HttpStream {
+  readonly stream: (write: (text: string) => void) => () => void;
+  readonly contentType: string;
+}
 
 /** A reader of live events that leaves more unread is let go; a page connects again and catches up. Unit: bytes. Ours. */
 const MAX_UNREAD_BYTES = 8 * 1_048_576;
@@ -11,7 +17,8 @@ export class LiveStreams {
   readonly #open = new Map<ServerResponse, () => void>();
 
   /** Begins one. */
-  start({ contentType, stream }: HttpStream, raw: ServerResponse): void {
+  start({ contentType, stream }: HttpStream, response: HttpResponse): void {
+    const raw = response as ServerResponse;
     // nginx would collect what is written until its buffer is full
     raw.writeHead(200, { "content-type": contentType, "cache-control": "no-store", "x-accel-buffering": "no" });
     raw.write("\n");

@@ -1,7 +1,7 @@
 import { systemClock } from "@cloud-messaging/core";
 import type { EmulatorEvent, EmulatorEvents } from "../events.ts";
-import type { HttpStream } from "../http-server.ts";
 import type { CapturedMessage } from "../model/message.ts";
+import type { HttpStream } from "./live-streams.ts";
 
 /** Events are collected for so long and leave in one write. Ours: fast enough for an eye, slow enough for a thousand a second. */
 const COLLECT_MS = 40;

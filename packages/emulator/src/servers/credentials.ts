@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { HttpAnswer } from "../http-server.ts";
+import type { HttpAnswer } from "@cloud-messaging/connection-server";
 
 /** A key that is accepted, and the sender it belongs to. */
 export interface ApiKey {

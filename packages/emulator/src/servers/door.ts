@@ -1,8 +1,9 @@
+import type { HttpRequest } from "@cloud-messaging/connection-server";
 import type { EmulatorClock } from "../emulator-clock.ts";
+import type { EmulatorAnswer, EmulatorRoute } from "../emulator-http.ts";
 import type { EventHub } from "../events.ts";
 import type { FaultScript } from "../faults/fault-script.ts";
 import type { HttpFaultDoor, HttpFaultKind } from "../faults/faults.ts";
-import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { DeviceGroups } from "../model/device-groups.ts";
 import type { DeviceRegistry } from "../model/devices.ts";
@@ -34,7 +35,7 @@ export interface DoorContext {
 }
 
 /** A door over HTTP: the routes it answers to. A new one is a file here and a line in `doors.ts`. */
-export type HttpDoor = (context: DoorContext) => HttpRoute[];
+export type HttpDoor = (context: DoorContext) => EmulatorRoute[];
 
 /**
  * Answers a request, unless a fault for whole requests is due.
@@ -46,8 +47,8 @@ export function withFaults(
   door: HttpFaultDoor,
   request: HttpRequest,
   sample: string,
-  handle: (request: HttpRequest) => HttpAnswer,
-): HttpAnswer | Promise<HttpAnswer> {
+  handle: (request: HttpRequest) => EmulatorAnswer,
+): EmulatorAnswer | Promise<EmulatorAnswer> {
   const strike = faults.takeHttp(door, request.http2);
   if (strike === undefined) return handle(request);
   if (strike.kind === "request") {
@@ -67,8 +68,3 @@ export function withFaults(
 
 /** Kinds whose request is taken unless the fault says otherwise. */
 const ACCEPTING: ReadonlySet<HttpFaultKind> = new Set(["slow", "goaway", "lower-streams"]);
-
-/** An answer in JSON. */
-export function jsonAnswer(status: number, body: unknown): HttpAnswer {
-  return { status, body: JSON.stringify(body) };
-}

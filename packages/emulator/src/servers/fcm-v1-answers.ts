@@ -1,3 +1,4 @@
+import type { HttpAnswer } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
 import {
   APNS_ERROR_TYPE,
@@ -6,7 +7,6 @@ import {
   FCM_ERROR_TYPE,
   wireStringFor,
 } from "@cloud-messaging/core/wire";
-import type { HttpAnswer } from "../http-server.ts";
 import type { Refusal } from "../model/message.ts";
 import type { FieldViolation } from "./proto-json.ts";
 

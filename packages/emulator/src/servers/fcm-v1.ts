@@ -1,10 +1,11 @@
+import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
+import { jsonAnswer } from "@cloud-messaging/connection-server";
 import type { FcmV1Message, FcmV1SendRequest } from "@cloud-messaging/core/wire";
-import type { HttpAnswer, HttpRequest } from "../http-server.ts";
 import { type AppInstance, PLATFORMS, type Platform } from "../model/devices.ts";
 import type { Address, IncomingMessage, MessageContent } from "../model/message.ts";
 import { isMalformed } from "../model/token-rules.ts";
 import { bearerOfHeader } from "./credentials.ts";
-import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
+import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
 import { badFieldsAnswer, invalidArgumentAnswer, refusalAnswer, unauthenticatedAnswer } from "./fcm-v1-answers.ts";
 import { checkFcmMessage } from "./fcm-v1-checks.ts";
 import { contentFor } from "./fcm-v1-content.ts";

@@ -1,6 +1,6 @@
+import type { HttpAnswer } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
 import { stringifyExactJson, wireStringFor } from "@cloud-messaging/core/wire";
-import type { HttpAnswer } from "../http-server.ts";
 import type { ServiceIds } from "../model/ids.ts";
 import type { Decision, Refusal } from "../model/message.ts";
 

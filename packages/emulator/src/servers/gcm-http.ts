@@ -1,7 +1,7 @@
+import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
 import { GcmHttpRequestSchema } from "@cloud-messaging/core/wire";
-import type { HttpAnswer, HttpRequest } from "../http-server.ts";
 import { checkMessage } from "../model/check-message.ts";
 import type { Decision, Refusal } from "../model/message.ts";
 import { keyOfHeader, managementBearer } from "./credentials.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { HttpAnswer, HttpRoute } from "../http-server.ts";
+import type { HttpAnswer } from "@cloud-messaging/connection-server";
+import type { EmulatorRoute } from "../emulator-http.ts";
 import { PACKAGE_FOLDER } from "../package-folder.ts";
 
 /** The page as it was built: HTML, style sheet, icon and modules. */
@@ -24,7 +25,7 @@ interface PageFile {
  * Routes of the inbox page. Its addresses are relative, so that it may stand below a path. The files are read when they are first asked
  * for, and answer on no Google host.
  */
-export function inboxPageRoutes(): HttpRoute[] {
+export function inboxPageRoutes(): EmulatorRoute[] {
   // what a message holds is shown as text; should that ever fail, nothing but these files may run or be fetched
   const policy = [
     "default-src 'none'",
@@ -45,7 +46,6 @@ export function inboxPageRoutes(): HttpRoute[] {
       method: "GET",
       path: "/",
       hosts: [],
-      publicFile: true,
       handle: ({ headers }) => file(files(), "/", headers["if-none-match"], { "content-security-policy": policy }),
     },
     {

@@ -1,11 +1,13 @@
+import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
+import { jsonAnswer } from "@cloud-messaging/connection-server";
 import { isTopicName } from "@cloud-messaging/core/transport";
 import { ApnsImportRequestSchema, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core/wire";
-import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
+import type { EmulatorRoute } from "../emulator-http.ts";
 import { type Platform, viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
 import { admits, isMalformed } from "../model/token-rules.ts";
 import { unauthorizedManagement } from "./credentials.ts";
-import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
+import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
 import { parseBoundedJson } from "./json-guard.ts";
 
 const HOSTS = ["iid.googleapis.com"];
@@ -19,10 +21,10 @@ const PLATFORM_WORDS: Readonly<Record<Platform, string>> = { android: "ANDROID",
 /** The Instance ID service: what is known of a token, topics by token and in batches, APNs import. */
 export const instanceIdDoor: HttpDoor = (context) => {
   const route = (
-    method: HttpRoute["method"],
+    method: EmulatorRoute["method"],
     path: string,
     handle: (request: HttpRequest) => HttpAnswer,
-  ): HttpRoute => ({
+  ): EmulatorRoute => ({
     method,
     path,
     hosts: HOSTS,

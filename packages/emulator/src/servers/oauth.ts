@@ -1,5 +1,6 @@
+import { jsonAnswer } from "@cloud-messaging/connection-server";
 import { OAUTH_HOSTS } from "../redirect/google-hosts.ts";
-import { type HttpDoor, jsonAnswer } from "./door.ts";
+import type { HttpDoor } from "./door.ts";
 import { TOKEN_PATHS } from "./fcm-accounts.ts";
 
 /** The token endpoint under all of its names: exchanges the grants of service accounts and of users. */

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { HttpAnswer, HttpRequest } from "../http-server.ts";
+import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
 
 /** Names and origins by which the emulator may be asked, besides loopback and addresses. */
 export interface KnownNames {

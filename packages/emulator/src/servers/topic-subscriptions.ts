@@ -1,9 +1,11 @@
+import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
+import { jsonAnswer } from "@cloud-messaging/connection-server";
 import { isTopicName } from "@cloud-messaging/core/transport";
-import type { HttpAnswer, HttpRequest, HttpRoute } from "../http-server.ts";
+import type { EmulatorRoute } from "../emulator-http.ts";
 import { type AppInstance, viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
 import { bearerOfHeader } from "./credentials.ts";
-import { type DoorContext, type HttpDoor, jsonAnswer, withFaults } from "./door.ts";
+import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
 import { FCM_V1_HOSTS } from "./fcm-v1.ts";
 import { failureAnswer, refusalAnswer, unauthenticatedAnswer } from "./fcm-v1-answers.ts";
 
@@ -12,10 +14,10 @@ const BASE = "/v1/projects/:project/registrations/:registration/topicSubscriptio
 /** Topic subscriptions as of 2026: one registration and one topic per call. Source: docs/protocol/fcm-v1.md#topics */
 export const topicSubscriptionsDoor: HttpDoor = (context) => {
   const route = (
-    method: HttpRoute["method"],
+    method: EmulatorRoute["method"],
     path: string,
     handle: (request: HttpRequest, app: AppInstance) => HttpAnswer,
-  ): HttpRoute => ({
+  ): EmulatorRoute => ({
     method,
     path,
     hosts: FCM_V1_HOSTS,

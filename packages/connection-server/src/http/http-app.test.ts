@@ -1,0 +1,133 @@
+import { connect } from "node:net";
+import { describe, expect, it } from "vitest";
+import { createHttpApp } from "./http-app.ts";
+import type { HttpRoute } from "./route.ts";
+
+async function served(
+  routes: readonly HttpRoute[],
+  options: Parameters<typeof createHttpApp>[1] = { handshakeTimeoutMs: 10_000 },
+) {
+  const server = await createHttpApp(routes, options).listen({ host: "127.0.0.1", port: 0 });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    port: server.port,
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+const echo: HttpRoute = {
+  method: "POST",
+  path: "/echo",
+  maxBodyBytes: 10,
+  handle: ({ body, headers }) => ({
+    status: 200,
+    body: JSON.stringify({ body, type: headers["content-type"] ?? null }),
+  }),
+};
+
+/** Sends text over a plain socket and reads until the answer has so many bytes of `until`. */
+function exchange(port: number, text: string, until: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(text));
+    let read = "";
+    socket.on("data", (chunk) => {
+      read += chunk;
+      if (until.test(read)) socket.destroy();
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve(read));
+  });
+}
+
+describe("HTTP application", () => {
+  it.each(["application/json", "no type at all", undefined])(
+    "gives a handler the body under content type %s",
+    async (type) => {
+      await using server = await served([echo]);
+      const head = type === undefined ? "" : `content-type: ${type}\r\n`;
+      const answer = await exchange(
+        server.port,
+        `POST /echo HTTP/1.1\r\nhost: x\r\n${head}content-length: 6\r\n\r\nü €`,
+        /\}$/,
+      );
+      expect(answer).toContain(`{"body":"ü €","type":${JSON.stringify(type ?? null)}`);
+    },
+  );
+
+  it("answers 413 to a body over the limit, announced or not, and goes on serving", async () => {
+    await using server = await served([echo]);
+    const post = (body: string | ReadableStream) =>
+      fetch(`${server.url}/echo`, {
+        method: "POST",
+        body,
+        ...(typeof body === "string" ? {} : { duplex: "half" }),
+      } as RequestInit);
+    expect((await post("x".repeat(11))).status).toBe(413);
+    expect((await post(new Blob(["x".repeat(11)]).stream())).status).toBe(413);
+    expect((await post("x".repeat(10))).status).toBe(200);
+  });
+
+  it("answers 404 without a route, 400 to a malformed path, 404 for a route that hides", async () => {
+    const hidden: HttpRoute = { ...echo, path: "/hidden", before: () => "not-found" };
+    const statuses: [string, number, boolean][] = [];
+    await using server = await served([hidden], {
+      handshakeTimeoutMs: 10_000,
+      onAnswer: ({ path }, status, route) => statuses.push([path, status, route !== undefined]),
+    });
+    for (const path of ["/nothing", "/%ZZ", "/hidden"]) await fetch(server.url + path, { method: "POST" });
+    expect(statuses).toEqual([
+      ["/nothing", 404, false],
+      ["/%ZZ", 400, false],
+      ["/hidden", 404, false],
+    ]);
+  });
+
+  it("answers early without waiting for a body", async () => {
+    await using server = await served([{ ...echo, before: () => ({ status: 401 }) }]);
+    const answer = await exchange(
+      server.port,
+      "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n",
+      /\r\n\r\n/,
+    );
+    expect(answer).toContain("401 Unauthorized");
+  });
+
+  it("answers 500 without the words of an error that a handler throws, and tells the owner once", async () => {
+    const told: unknown[] = [];
+    const error = new Error("the key is secret");
+    const broken = (path: string, handle: HttpRoute["handle"]): HttpRoute => ({ method: "GET", path, handle });
+    await using server = await served(
+      [
+        broken("/now", () => {
+          throw error;
+        }),
+        broken("/later", () => Promise.reject(error)),
+      ],
+      { handshakeTimeoutMs: 10_000, onError: (thrown) => told.push(thrown) },
+    );
+    for (const path of ["/now", "/later"]) {
+      const answer = await fetch(server.url + path);
+      expect([answer.status, await answer.text()]).toEqual([500, "Internal Server Error\n"]);
+    }
+    expect(told).toEqual([error, error]);
+  });
+
+  it("takes a path in absolute form, as proxies send it", async () => {
+    await using server = await served([
+      { method: "GET", path: "/a", handle: ({ path }) => ({ status: 200, body: path }) },
+    ]);
+    const answer = await exchange(server.port, "GET http://other.example/a?b HTTP/1.1\r\nhost: x\r\n\r\n", /\/a$/);
+    expect(answer).toContain("200 OK");
+  });
+
+  it("ends an open request when it is closed, and closes once", async () => {
+    const server = await createHttpApp([{ ...echo, handle: () => new Promise(() => {}) }], {
+      handshakeTimeoutMs: 10_000,
+    }).listen({ host: "127.0.0.1", port: 0 });
+    const open = fetch(`http://127.0.0.1:${server.port}/echo`, { method: "POST", body: "x" }).catch(() => "ended");
+    const closing = server.close();
+    expect(server.close()).toBe(closing);
+    await closing;
+    expect(await open).toBe("ended");
+  });
+});

@@ -1,0 +1,140 @@
+import { type HttpListenOptions, type HttpServer, listenHttp } from "./listen.ts";
+import { type NodeRequest, readBody } from "./read-body.ts";
+import {
+  type HttpAnswer,
+  type HttpRequestHead,
+  type HttpResponse,
+  type HttpRoute,
+  MAX_BODY_BYTES,
+  type RawAnswer,
+} from "./route.ts";
+import { createRouter, type RouteMatch } from "./router.ts";
+
+/** Options shared by all ports of an application. */
+export interface HttpAppOptions {
+  /**
+   * Time limit for a handshake and for the headers of a request; a whole request may take three times as long.
+   *
+   * Unit: milliseconds.
+   */
+  readonly handshakeTimeoutMs: number;
+  /** Called with every answer; `route` is absent when no route matched. */
+  readonly onAnswer?: (
+    request: { readonly method: string; readonly path: string },
+    status: number,
+    route?: HttpRoute,
+  ) => void;
+  /** Called with an error that a handler threw; the client gets the answer 500 without it. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Routes ready to be served on any number of ports. */
+export interface HttpApp {
+  /** @throws the system's error when the port cannot be had. */
+  listen(options: HttpListenOptions): Promise<HttpServer>;
+}
+
+const NOT_FOUND: HttpAnswer = {
+  status: 404,
+  contentType: "text/html; charset=UTF-8",
+  body: "<html><title>Error 404 (Not Found)</title><body>404. Not Found</body></html>\n",
+};
+const TOO_LARGE = textAnswer(413, "Request Entity Too Large\n");
+const MALFORMED = textAnswer(400, "The path is not valid percent-encoding\n");
+const INTERNAL = textAnswer(500, "Internal Server Error\n");
+
+/** Creates the application of a list of routes. */
+export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOptions): HttpApp {
+  const lookup = createRouter(routes);
+  const { onAnswer, onError } = options;
+
+  async function answer(request: NodeRequest, response: HttpResponse): Promise<void> {
+    const url = (request.url ?? "/").replace(/^https?:\/\/[^/?]*/i, "");
+    const mark = url.indexOf("?");
+    const path = (mark === -1 ? url : url.slice(0, mark)) || "/";
+    const { method = "GET" } = request;
+    const found = lookup(method, path);
+    const finish = (result: HttpAnswer | RawAnswer, route?: HttpRoute): void => {
+      onAnswer?.({ method, path }, result.status, route);
+      if ("respond" in result) result.respond(response);
+      else write(result, response);
+    };
+    if (found === "malformed") return finish(MALFORMED);
+    if (found === "not-found") return finish(NOT_FOUND);
+    const { route } = found;
+    try {
+      const head = headOf(request, method, path, mark === -1 ? "" : url.slice(mark + 1), found);
+      const pending = route.before?.(head);
+      const early = pending instanceof Promise ? await pending : pending;
+      if (early === "not-found") return finish(NOT_FOUND);
+      if (early !== undefined) return finish(early, route);
+      const body = method === "GET" ? "" : await readBody(request, route.maxBodyBytes ?? MAX_BODY_BYTES);
+      if (typeof body === "string") return finish(await route.handle({ ...head, body }), route);
+      if (body.problem === "too-large") finish(TOO_LARGE, route);
+    } catch (error) {
+      onError?.(error);
+      if (!response.headersSent) finish(INTERNAL, route);
+      else response.destroy();
+    }
+  }
+
+  return {
+    listen: (where) =>
+      listenHttp(where, options.handshakeTimeoutMs, (request, response) => {
+        // an error of the socket: "close" follows, and there is nobody to tell
+        request.on("error", () => {});
+        response.on("error", () => {});
+        void answer(request, response);
+      }),
+  };
+}
+
+function write({ status, contentType, headers, body = "" }: HttpAnswer, response: HttpResponse): void {
+  if (response.destroyed || response.headersSent) return;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  (response as { writeHead(status: number, headers: Record<string, string | number>): void }).writeHead(status, {
+    "content-type": contentType ?? "application/json; charset=UTF-8",
+    ...(status === 204 || status === 304 ? {} : { "content-length": length }),
+    ...headers,
+  });
+  response.end(body);
+}
+
+function headOf(
+  request: NodeRequest,
+  method: string,
+  path: string,
+  query: string,
+  { params }: RouteMatch<HttpRoute>,
+): HttpRequestHead {
+  return {
+    method,
+    path,
+    params,
+    query: new URLSearchParams(query),
+    headers: request.headers,
+    host: hostOf(request),
+    origin: originOf(request),
+    http2: request.httpVersionMajor === 2,
+  };
+}
+
+function hostOf({ headers, socket }: NodeRequest): string {
+  const authority = headers[":authority"] ?? headers.host;
+  const named = typeof authority === "string" ? authority : "";
+  const host = named.startsWith("[") ? named.slice(1, named.indexOf("]")) : named.replace(/:\d+$/, "");
+  if (host !== "") return host.toLowerCase();
+  const { servername } = socket as { servername?: string | false };
+  return typeof servername === "string" ? servername.toLowerCase() : "";
+}
+
+function originOf({ headers, socket }: NodeRequest): string | undefined {
+  const authority = headers[":authority"] ?? headers.host;
+  const scheme = (socket as { encrypted?: boolean }).encrypted === true ? "https" : "http";
+  const url = `${scheme}://${String(authority ?? "")}`;
+  return URL.canParse(url) ? new URL(url).origin : undefined;
+}
+
+function textAnswer(status: number, body: string): HttpAnswer {
+  return { status, contentType: "text/plain; charset=UTF-8", body };
+}

@@ -1,0 +1,119 @@
+import { createServer, type Server } from "node:http";
+import { constants, createSecureServer, type Http2SecureServer, type Http2ServerRequest } from "node:http2";
+import type { NodeRequest } from "./read-body.ts";
+import type { HttpResponse } from "./route.ts";
+import { SocketGuard } from "./socket-guard.ts";
+
+/** Address and port to listen on. */
+export interface HttpListenOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Certificate and private key, PEM: HTTPS with HTTP/1.1 and HTTP/2 by ALPN. @defaultValue plain HTTP/1.1 */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+/** A server that listens. */
+export interface HttpServer {
+  readonly port: number;
+  /** Ends every connection. Every call returns the same promise. */
+  close(): Promise<void>;
+}
+
+/** Time limit of an HTTP/2 session without requests. Ours. Unit: milliseconds. */
+const SESSION_TIMEOUT_MS = 75_000;
+
+type Listener = (request: NodeRequest, response: HttpResponse) => void;
+
+/** Listens for HTTP, with time limits on handshakes, headers and bodies. */
+export async function listenHttp(
+  where: HttpListenOptions,
+  handshakeTimeoutMs: number,
+  onRequest: Listener,
+): Promise<HttpServer> {
+  const limits: Limits = {
+    // slow headers and slow bodies end here
+    headersTimeout: handshakeTimeoutMs,
+    requestTimeout: handshakeTimeoutMs * 3,
+    connectionsCheckingInterval: Math.min(1000, handshakeTimeoutMs),
+    keepAliveTimeout: 75_000,
+  };
+  const guard = new SocketGuard();
+  const server =
+    where.tls === undefined ? plainServer(onRequest, limits, guard) : tlsServer(onRequest, where.tls, limits, guard);
+  server.on("clientError", (_error: Error, socket: { destroy(): void }) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: where.host, port: where.port, exclusive: true }, () => {
+      server.off("error", reject);
+      server.on("error", () => {});
+      resolve();
+    });
+  });
+  const address = server.address();
+  let closing: Promise<void> | undefined;
+  return {
+    port: typeof address === "object" && address !== null ? address.port : where.port,
+    close() {
+      closing ??= new Promise((resolve) => {
+        guard.closeAll();
+        server.close(() => resolve());
+      });
+      return closing;
+    },
+  };
+}
+
+interface Limits {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly connectionsCheckingInterval: number;
+  readonly keepAliveTimeout: number;
+}
+
+function plainServer(onRequest: Listener, limits: Limits, guard: SocketGuard): Server {
+  const server = createServer(limits);
+  guard.watch(server);
+  server.on("request", (request, response) => {
+    guard.proven(request.socket);
+    onRequest(request, response);
+  });
+  return server;
+}
+
+function tlsServer(
+  onRequest: Listener,
+  tls: NonNullable<HttpListenOptions["tls"]>,
+  limits: Limits,
+  guard: SocketGuard,
+): Http2SecureServer {
+  const server = createSecureServer({ ...tls, allowHTTP1: true, handshakeTimeout: limits.headersTimeout });
+  // Node's HTTP/2 server sets its own limits for HTTP/1.1 clients, whatever its options say
+  Object.assign(server, limits);
+  guard.watch(server);
+  server.on("secureConnection", (socket) => {
+    guard.proven(socket);
+    socket.on("error", () => {});
+  });
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  server.on("session", (session) => {
+    session.setTimeout(SESSION_TIMEOUT_MS, () => session.close());
+    session.on("error", () => {});
+  });
+  server.on("sessionError", () => {});
+  server.on("request", (request, response) => {
+    if (request.httpVersionMajor === 2) limitBody(request, limits.requestTimeout);
+    onRequest(request, response);
+  });
+  return server;
+}
+
+/** Node's time limit for whole requests is for HTTP/1.1 alone: a stream whose body does not end in time is reset. */
+function limitBody(request: Http2ServerRequest, timeoutMs: number): void {
+  const { stream } = request;
+  if (stream.endAfterHeaders) return;
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), timeoutMs).unref();
+  const done = (): void => clearTimeout(timer);
+  request.once("end", done);
+  stream.once("close", done);
+}

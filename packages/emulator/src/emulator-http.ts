@@ -1,0 +1,83 @@
+import {
+  createHttpApp,
+  type HttpAnswer,
+  type HttpApp,
+  type HttpRequest,
+  type HttpRoute,
+} from "@cloud-messaging/connection-server";
+import { type HttpStream, LiveStreams } from "./inbox/live-streams.ts";
+import { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
+import { type KnownNames, refuseForeignPage } from "./servers/request-guard.ts";
+import { type Spoiling, spoil } from "./servers/spoil.ts";
+
+/** An answer that a fault may spoil. */
+export interface EmulatorAnswer extends HttpAnswer {
+  /** Damage done to it on the way. */
+  readonly spoil?: Spoiling;
+}
+
+type Result = EmulatorAnswer | HttpStream;
+
+/** One method of one path of the emulator: of the service that it emulates, or of its own. */
+export interface EmulatorRoute extends Pick<HttpRoute, "method" | "path" | "maxBodyBytes"> {
+  /**
+   * Google hosts that the route stands for. A request that names another Google host does not reach it; any other name does. Empty: a
+   * route of the emulator itself, whose answers are not reported.
+   */
+  readonly hosts: readonly string[];
+  /** File without secrets, which any page may load: a browser names an origin even for the page's own modules. */
+  readonly publicFile?: true;
+  readonly before?: (request: Omit<HttpRequest, "body">) => HttpAnswer | undefined;
+  readonly handle: (request: HttpRequest) => Result | Promise<Result>;
+}
+
+/** Options shared by all ports of the emulator. */
+export interface EmulatorHttpOptions {
+  /** Unit: milliseconds. */
+  readonly patienceMs: number;
+  readonly onAnswer: (method: string, path: string, status: number) => void;
+  /** Names by which the emulator may be asked. */
+  readonly names: KnownNames;
+}
+
+/** Creates the HTTP side of the emulator: guarded routes, spoiled answers, streams of events. */
+export function createEmulatorHttp(
+  routes: readonly EmulatorRoute[],
+  { patienceMs, onAnswer, names }: EmulatorHttpOptions,
+): HttpApp & { close(): void } {
+  const streams = new LiveStreams();
+  const own = new Set<HttpRoute>();
+  const guarded = routes.map((route) => {
+    const result = guardedRoute(route, names, streams);
+    if (route.hosts.length === 0) own.add(result);
+    return result;
+  });
+  const app = createHttpApp(guarded, {
+    handshakeTimeoutMs: patienceMs,
+    onAnswer({ method, path }, status, route) {
+      if (route === undefined || !own.has(route)) onAnswer(method, path, status);
+    },
+  });
+  return { listen: (where) => app.listen(where), close: () => streams.endAll() };
+}
+
+function guardedRoute(route: EmulatorRoute, names: KnownNames, streams: LiveStreams): HttpRoute {
+  const { method, path, hosts, maxBodyBytes } = route;
+  return {
+    method,
+    path,
+    ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
+    before(request) {
+      if (GOOGLE_HOSTS.includes(request.host) && !hosts.includes(request.host)) return "not-found";
+      const named = route.publicFile === undefined ? request : { ...request, headers: {} };
+      return refuseForeignPage(named, hosts, names) ?? route.before?.(request);
+    },
+    async handle(request) {
+      const answer = await route.handle(request);
+      if ("stream" in answer) return { status: 200, respond: (response) => streams.start(answer, response) };
+      const { spoil: spoiling } = answer;
+      if (spoiling === undefined) return answer;
+      return { status: 0, respond: (response) => spoil(response, spoiling, answer) };
+    },
+  };
+}
