@@ -1,5 +1,7 @@
 // The public list, name by name: what users need first comes first.
 
+// messages, outcomes, registrations, errors and events: one install, one import
+export * from "@cloud-messaging/core";
 export {
   type CcsClient,
   type CcsClientOptions,

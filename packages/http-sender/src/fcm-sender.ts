@@ -1,6 +1,6 @@
 import type { Sender, SenderOptions } from "@cloud-messaging/core";
 import { createSender } from "@cloud-messaging/core/transport";
-import type { CredentialCheck } from "./credential-check.ts";
+import type { CredentialCheck } from "./auth/credential-check.ts";
 import type { FcmV1TransportOptions } from "./fcm-v1/options.ts";
 import { createFcmV1Transport } from "./fcm-v1/transport.ts";
 

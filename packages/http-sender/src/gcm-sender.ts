@@ -1,7 +1,8 @@
 import type { Sender, SenderOptions } from "@cloud-messaging/core";
 import { createSender } from "@cloud-messaging/core/transport";
-import type { CredentialCheck } from "./credential-check.ts";
-import { createGcmHttpTransport, type GcmHttpTransportOptions } from "./gcm/transport.ts";
+import type { CredentialCheck } from "./auth/credential-check.ts";
+import type { GcmHttpTransportOptions } from "./gcm/options.ts";
+import { createGcmHttpTransport } from "./gcm/transport.ts";
 
 /** Everything the HTTP sender can be told; only `apiKey` has to be. */
 export interface GcmSenderOptions extends GcmHttpTransportOptions, SenderOptions {

@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
 import { isErrorLike, onAbort, timeLeftMs } from "@cloud-messaging/core/transport";
-import type { NotSent } from "../fcm-v1/outcome.ts";
+import type { NotSent } from "../fcm-v1/answer.ts";
 import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 import { projectIdProblem, projectOfEnvironment } from "./project-id.ts";
 

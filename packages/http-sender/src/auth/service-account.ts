@@ -8,7 +8,7 @@ import {
   type ServiceAccountKey,
 } from "@cloud-messaging/core/wire";
 import { SignJWT } from "jose";
-import { parseEndpoint } from "../http/endpoint.ts";
+import { parseEndpoint } from "../common/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";
 import type { HttpAnswer } from "../http/http-client.ts";
 import { type AccessToken, type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";

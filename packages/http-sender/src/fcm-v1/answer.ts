@@ -1,153 +1,146 @@
-import type { ErrorCode, ServiceAnswer } from "@cloud-messaging/core";
-import { outcomeKindFor, serviceText } from "@cloud-messaging/core/transport";
-import {
-  APNS_ERROR_TYPE,
-  BAD_REQUEST_TYPE,
-  errorCodeFor,
-  errorCodeForHttpStatus,
-  FCM_ERROR_TYPE,
-  type FcmV1ErrorDetail,
-  FcmV1ErrorResponseSchema,
-  narrowErrorCode,
-} from "@cloud-messaging/core/wire";
-import { readErrorBody } from "../http/error-body.ts";
-import { narrowQuota, type RecipientKind } from "./quota-failure.ts";
+import type { ErrorCode, MonotonicInstant, RecipientOutcome } from "@cloud-messaging/core";
+import { ambiguousOutcome, failureOutcome, outcomeKindFor, readRetryAfter } from "@cloud-messaging/core/transport";
+import { answerOf, readErrorBody, statusOf } from "../common/error-body.ts";
+import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
+import { isAboutAccessToken, type RecipientKind, readFailure } from "./failure.ts";
 
-export type { RecipientKind } from "./quota-failure.ts";
-
-/** What an answer that is not 200 says. */
-export interface FcmV1Failure {
-  readonly code: ErrorCode;
-  readonly service: ServiceAnswer;
-  /** In words, where the table's own action would mislead. */
-  readonly detail?: string;
-  /** The JSON of the answer, for its `google.rpc.RetryInfo`. */
-  readonly json?: unknown;
+/** One request: to whom, and with what. */
+export interface RequestFacts {
+  readonly recipient: string;
+  readonly kind: RecipientKind;
+  /** Something else in the message than the token can be the reason of a refusal. */
+  readonly hasOtherFault: () => boolean;
+  /** Written when it goes out; `undefined` when its time to live has passed by then. */
+  readonly body: () => string | undefined;
+  /** From when on it is not written any more. */
+  readonly endsAt?: MonotonicInstant;
 }
 
-/** From the first word on: further in, it may be a value of the message's that the service merely repeats. */
-const ABOUT_TOKEN =
-  /^\s*(?:(?:The |This )?(?:FCM )?(?:registration token|installation id|fid)(?: provided)? is (?:not (?:a )?valid\b|invalid\b)|(?:Invalid|Not a valid) (?:FCM )?(?:registration token|installation id|fid)\b)/i;
-const TOKEN_FIELD = /^message\.(?:token|fid)$/;
-/** The token of Apple that stands behind the registration token; proof that it is dead is a 410 only. */
-const ABOUT_APNS_TOKEN = /^\s*APNs device token is /i;
-const APNS_TOKEN_REASONS: ReadonlySet<string | undefined> = new Set(["BadDeviceToken", "DeviceTokenNotForTopic"]);
+/** Why nothing was sent. */
+export interface NotSent {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** Stands for an answer that is about our access token and not about the message. */
+export const TOKEN_REFUSED = Symbol("token refused");
+
+/** The outcome of a message that did not leave. */
+export function notSent({ recipient }: RequestFacts, { code, detail, retryAfterMs }: NotSent): RecipientOutcome {
+  return failureOutcome(code, { recipient, detail, retryAfterMs });
+}
 
 /**
- * Reads an error answer in the order the reference asks for: the `FcmError` detail, then `error.status`, then the HTTP status.
+ * One result as an outcome.
  *
- * A device is reported gone on `UNREGISTERED`, on an `INVALID_ARGUMENT` that is about the token where nothing else can be the reason, and
- * on an APNs 410, and on nothing else: neither a bare 404 nor any other `INVALID_ARGUMENT` removes a token.
- *
- * Source: docs/protocol/fcm-v1.md#errors
- *
- * @param hasOtherFault Asked only when the words are about the token.
- * @param secret Taken out wherever it stands in the service's words: a proxy's error page may repeat the request.
+ * @param token The access token it was sent with: taken out of whatever the answer repeats.
+ * @param now Milliseconds since the epoch.
  */
-export function readFailure(
-  status: number,
-  body: string,
-  recipient: RecipientKind,
-  hasOtherFault: () => boolean,
-  secret = "",
-): FcmV1Failure {
-  const { json, description } = readErrorBody(body, secret);
-  // secrets are taken out where text is shown, and not where it is read: a short secret may be a word of the service's own
-  const error = json === undefined ? { ...NOT_JSON, message: readErrorBody(body, "").description } : readError(json);
-  const { details } = error;
-  const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE && detail.errorCode !== undefined)?.errorCode;
-  const apns = details.find((detail) => detail["@type"] === APNS_ERROR_TYPE);
-  const word = fcm ?? error.status;
-  const said = describe(json === undefined ? description : error.message, apns, secret);
-  const service: ServiceAnswer = {
-    status,
-    ...(word === undefined ? {} : { error: serviceText(word, [secret]) }),
-    ...(said === "" ? {} : { description: said }),
+export function readResult(
+  result: HttpResult,
+  request: RequestFacts,
+  token: string,
+  now: number,
+): RecipientOutcome | typeof TOKEN_REFUSED {
+  const { recipient, kind, hasOtherFault } = request;
+  if (result.kind === "failure") {
+    const { code, detail, sentAt, written } = result;
+    const facts = { recipient, detail, sentAt };
+    return written ? ambiguousOutcome(code, facts) : failureOutcome(code, facts);
+  }
+  const { status, sentAt } = result;
+  if (status >= 200 && status < 300) return readAccepted(result, recipient, token);
+  const failure = readFailure(status, result.body, kind, hasOtherFault, token);
+  if (isAboutAccessToken(failure)) return TOKEN_REFUSED;
+  const { code, json } = failure;
+  const service = { ...answerOf(result, token), ...failure.service };
+  return failureOutcome(code, {
+    recipient,
+    sentAt,
+    service,
+    retryAfterMs:
+      outcomeKindFor(code) === "retryable" ? readRetryAfter(result.headers["retry-after"], json, now) : undefined,
+    ...(outcomeKindFor(code) === "rejected" ? { detail: failure.detail ?? service.description } : {}),
+  });
+}
+
+/**
+ * A 200 is an acceptance once it can be read as one: an answer that was cut off, or is a proxy's page, says nothing certain. Nor does any
+ * other status of success, which this service does not have.
+ */
+function readAccepted(answered: HttpAnswer, recipient: string, token: string): RecipientOutcome {
+  const { body, incomplete, sentAt, status } = answered;
+  const doubt = (code: ErrorCode, detail: string): RecipientOutcome => {
+    const { description } = readErrorBody(body, token);
+    const service = { ...answerOf(answered, token), ...(description === undefined ? {} : { description }) };
+    const outcome = ambiguousOutcome(code, { recipient, sentAt, service, detail });
+    return incomplete === undefined ? { ...outcome, answered: true } : outcome;
   };
-  const code = codeOf(fcm, error.status, status);
-
-  if (recipient !== "topic" && apns?.statusCode === 410) {
-    return { code: "not-registered", service };
+  if (status !== 200) return doubt("unexpected-status", `status ${status} is none that this service answers with`);
+  if (incomplete !== undefined) return doubt(incomplete.code, incomplete.detail);
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    return doubt("invalid-response", body.trim() === "" ? "the answer is empty" : "the answer is not JSON");
   }
-  const doubt = code === "invalid-argument" && recipient === "device" ? doubtOf(error.message, details, apns) : "none";
-  if (doubt === "bad" && !hasOtherFault()) return { code: "invalid-registration", service };
-  if (doubt !== "none") {
-    return {
-      code: "suspect-registration",
-      service,
-      detail:
-        "The service speaks of the token, and something else may be the reason: the message's apns or webpush block, its size, a package. The token was kept.",
-    };
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
+    return doubt("invalid-response", "the answer is not an object");
   }
-  if (code === "invalid-argument") return { code: narrowed(error.message), service };
-  if (code === "not-registered" && recipient === "topic") return { code: "invalid-argument", service };
-  if (code === "endpoint-gone") {
-    return {
-      code,
-      service,
-      detail:
-        "The service knows no such project or address: check projectId and endpoint. No token was removed for it.",
-    };
+  const { name, error } = answer as { name?: unknown; error?: unknown };
+  if (name === undefined && error !== undefined) {
+    return doubt(
+      "invalid-response",
+      "the answer's status says that the message was taken, and its text that it was not",
+    );
   }
-  if (code === "quota-exceeded") return { code: narrowQuota(details, error.message, recipient), service, json };
-  return { code, service, json };
+  // a device group may be answered with an empty object
+  const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service: statusOf(answered) } as const;
+  return typeof name === "string" ? { ...accepted, messageId: name } : accepted;
 }
 
-/** What of the message is wrong, where the words say it. Never that the token is: that takes more than words anywhere in a text. */
-function narrowed(message: string | undefined): ErrorCode {
-  const code = narrowErrorCode("invalid-argument", message);
-  return outcomeKindFor(code) === "rejected" ? code : "invalid-argument";
+/** The outcome when the new access token was refused like the one before. */
+export function refusedToken(
+  answer: HttpAnswer,
+  { recipient, kind, hasOtherFault }: RequestFacts,
+  token: string,
+): RecipientOutcome {
+  const { status, body, sentAt } = answer;
+  const failure = readFailure(status, body, kind, hasOtherFault, token);
+  const service = { ...answerOf(answer, token), ...failure.service };
+  const detail =
+    "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
+  return failureOutcome(failure.code, { recipient, sentAt, service, detail });
 }
 
-/** Whether an answer says that the access token, and nothing else, is no longer good: a new one may do. */
-export function isAboutAccessToken(failure: FcmV1Failure): boolean {
-  return failure.code === "authentication-failed";
+/** Tells whether the service as a whole has too much to do: a 429 about one device or topic does not say so. */
+export function isOverload(status: number, body: string): boolean {
+  if (status === 503) return true;
+  const noOtherFault = (): boolean => false;
+  // of whom the 429 speaks is not known here: as if of a device, and as if of a topic
+  return (
+    status === 429 &&
+    readFailure(status, body, "device", noOtherFault).code === "quota-exceeded" &&
+    readFailure(status, body, "topic", noOtherFault).code === "quota-exceeded"
+  );
 }
 
-interface ReadError {
-  readonly message: string | undefined;
-  readonly status: string | undefined;
-  readonly details: readonly FcmV1ErrorDetail[];
+/** Whether an answer that does not refuse the token shows that it is good: an overloaded front end has not looked at it. */
+export function isPastAuthentication(result: HttpResult): boolean {
+  return result.kind === "answer" && result.status < 429;
 }
 
-const NOT_JSON = { status: undefined, details: [] } as const;
-
-function readError(json: unknown): ReadError {
-  const parsed = FcmV1ErrorResponseSchema.safeParse(json);
-  if (!parsed.success) return { ...NOT_JSON, message: undefined };
-  const { error } = parsed.data;
-  if (typeof error === "string") return { ...NOT_JSON, message: error };
-  return { message: error.message, status: error.status, details: error.details ?? [] };
+/** A token that was replaced a moment ago is refused too: that may be a revocation, and a new one is not asked for all the time. */
+export function tooSoon(retryAfterMs: number): NotSent {
+  const detail = "the service refused the access token, and it was replaced only seconds ago";
+  return { code: "unavailable", detail, retryAfterMs };
 }
 
-function codeOf(fcm: string | undefined, status: string | undefined, httpStatus: number): ErrorCode {
-  return knownCode(fcm) ?? knownCode(status) ?? errorCodeForHttpStatus(httpStatus);
-}
-
-/** The code of a word that is in the table; `UNSPECIFIED_ERROR` and words of the future say nothing, so the HTTP status does. */
-function knownCode(word: string | undefined): ErrorCode | undefined {
-  if (word === undefined) return undefined;
-  const code = errorCodeFor("fcmV1", word);
-  return code === "internal-error" && word !== "INTERNAL" ? undefined : code;
-}
-
-/** What an `INVALID_ARGUMENT` says of the token: that it is bad, that it may be, or nothing. */
-function doubtOf(
-  message: string | undefined,
-  details: readonly FcmV1ErrorDetail[],
-  apns: FcmV1ErrorDetail | undefined,
-): "bad" | "suspect" | "none" {
-  const fields = details
-    .filter((detail) => detail["@type"] === BAD_REQUEST_TYPE)
-    .flatMap(({ fieldViolations = [] }) => fieldViolations.flatMap(({ field }) => field ?? []));
-  // where the service names fields, they say what its words can only suggest
-  const saysBad =
-    fields.length === 0 ? ABOUT_TOKEN.test(message ?? "") : fields.some((field) => TOKEN_FIELD.test(field));
-  if (saysBad) return apns === undefined && fields.every((field) => TOKEN_FIELD.test(field)) ? "bad" : "suspect";
-  return ABOUT_APNS_TOKEN.test(message ?? "") || APNS_TOKEN_REASONS.has(apns?.reason) ? "suspect" : "none";
-}
-
-function describe(message: string | undefined, apns: FcmV1ErrorDetail | undefined, secret: string): string {
-  const said = apns === undefined ? undefined : `APNs: ${[apns.statusCode, apns.reason].filter(Boolean).join(" ")}`;
-  return serviceText([message, said].filter(Boolean).join(" – "), [secret]);
-}
+/** What ended a wait for the project's quota. */
+export const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed" | "aborted" | "expired", NotSent>> = {
+  aborted: { code: "aborted", detail: "the signal was aborted" },
+  expired: { code: "expired", detail: "its time to live passed while it waited for the project's quota" },
+  timeout: { code: "timeout", detail: "the project's quota left no room in time" },
+  closed: { code: "closed", detail: "the sender was closed while the message waited for the project's quota" },
+};

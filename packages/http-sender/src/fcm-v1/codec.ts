@@ -1,10 +1,10 @@
 import type { DownstreamMessage, MessageContent, RegistrationToken, Target } from "@cloud-messaging/core";
 import { isFid } from "@cloud-messaging/core/transport";
 import type { FcmV1Message, FcmV1Webpush } from "@cloud-messaging/core/wire";
-import type { RecipientKind } from "./answer.ts";
 import { encodeAndroid, encodeAndroidV2 } from "./codec-android.ts";
 import { encodeApns } from "./codec-apns.ts";
 import { isEmpty, pick, priorityOf, shortened, WEB_ICON, withOwnHeaders } from "./codec-parts.ts";
+import type { RecipientKind } from "./failure.ts";
 
 /** The part of a v1 message that says where it goes: exactly one field. */
 export type FcmV1Address = { token: string } | { fid: string } | { topic: string } | { condition: string };

@@ -1,6 +1,6 @@
 import type { RecipientOutcome } from "@cloud-messaging/core";
-import { type CredentialCheck, failedCheck } from "../credential-check.ts";
-import type { RequestFacts } from "./outcome.ts";
+import { type CredentialCheck, failedCheck } from "../auth/credential-check.ts";
+import type { RequestFacts } from "./answer.ts";
 
 /** A message that can reach nobody: to a token that cannot exist, and only to be validated. */
 export const CREDENTIAL_PROBE: RequestFacts = {

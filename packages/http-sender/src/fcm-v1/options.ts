@@ -1,7 +1,15 @@
 import type { DownstreamTransport } from "@cloud-messaging/core/transport";
+import { z } from "zod";
 import type { FcmCredential } from "../auth/credential.ts";
-import type { CredentialCheck } from "../credential-check.ts";
-import type { ConnectionOptions } from "../gcm/transport.ts";
+import type { CredentialCheck } from "../auth/credential-check.ts";
+import {
+  type ConnectionOptions,
+  connectionShape,
+  count,
+  duration,
+  endpointSchema,
+  projectIdSchema,
+} from "../common/connection-options.ts";
 import type { QuotaOptions } from "./quota.ts";
 
 /** Something a message asked for that FCM HTTP v1 does not have; the message was sent without it. */
@@ -80,3 +88,27 @@ export interface FcmV1TransportOptions
    */
   readonly onNotice?: (notice: FcmNotice) => void;
 }
+
+/** Schema of `FcmV1TransportOptions`. The credential is checked by its kind, in `createAccessTokenProvider`. */
+export const fcmV1OptionsSchema = z.strictObject({
+  ...connectionShape,
+  maxSockets: count(10_000).optional(),
+  requestTimeoutMs: duration("requestTimeoutMs").default(15_000),
+  keepAliveMs: duration("keepAliveMs").optional(),
+  maxResponseBytes: count(2 ** 30).default(65_536),
+  credential: z.unknown().optional(),
+  projectId: projectIdSchema.optional(),
+  endpoint: endpointSchema.default("https://fcm.googleapis.com"),
+  httpVersion: z.enum(["1.1", "2"], { error: 'must be "1.1" or "2"' }).default("1.1"),
+  maxRequests: count(100_000).optional(),
+  quota: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        perMinute: z.number().positive("must be above 0").optional(),
+        rampUpMs: z.number().min(0, "must be 0 or more").optional(),
+      }),
+    ])
+    .optional(),
+  onNotice: z.custom<(notice: never) => void>((value) => typeof value === "function", "must be a function").optional(),
+});

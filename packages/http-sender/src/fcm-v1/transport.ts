@@ -27,21 +27,15 @@ import {
   type GrantedToken,
 } from "../auth/access-token.ts";
 import { createAccessTokenProvider, type FcmCredential } from "../auth/credential.ts";
+import type { CredentialCheck } from "../auth/credential-check.ts";
 import { ProjectLookup } from "../auth/project.ts";
 import { projectOfEnvironment } from "../auth/project-id.ts";
-import { checkCallOptions } from "../call-options.ts";
-import type { CredentialCheck } from "../credential-check.ts";
-import { atEmulator } from "../emulator-environment.ts";
-import { type Endpoint, parseEndpoint } from "../http/endpoint.ts";
+import { checkCallOptions } from "../common/call-options.ts";
+import { atEmulator } from "../common/emulator-environment.ts";
+import { type Endpoint, parseEndpoint } from "../common/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";
 import type { HttpAnswer, HttpClient, HttpResult } from "../http/http-client.ts";
 import { createHttp2Client } from "../http/http2.ts";
-import { fcmV1OptionsSchema } from "../options-schema.ts";
-import { addressesOf, createFcmV1Encoder, type FcmV1Address, recipientKindOf } from "./codec.ts";
-import { CREDENTIAL_PROBE, readProbe } from "./credential-probe.ts";
-import { createNotices } from "./notices.ts";
-import type { FcmV1Transport, FcmV1TransportOptions } from "./options.ts";
-import { hasOtherFault } from "./other-faults.ts";
 import {
   isOverload,
   isPastAuthentication,
@@ -53,7 +47,12 @@ import {
   TOKEN_REFUSED,
   tooSoon,
   WITHOUT_QUOTA,
-} from "./outcome.ts";
+} from "./answer.ts";
+import { addressesOf, createFcmV1Encoder, type FcmV1Address, recipientKindOf } from "./codec.ts";
+import { CREDENTIAL_PROBE, readProbe } from "./credential-probe.ts";
+import { createNotices } from "./notices.ts";
+import { type FcmV1Transport, type FcmV1TransportOptions, fcmV1OptionsSchema } from "./options.ts";
+import { hasOtherFault } from "./other-faults.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
 import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
 

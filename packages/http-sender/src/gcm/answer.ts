@@ -15,8 +15,8 @@ import {
   tokenProblem,
 } from "@cloud-messaging/core/transport";
 import { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, parseExactJson } from "@cloud-messaging/core/wire";
-import { isGoogleHost } from "../http/endpoint.ts";
-import { answerOf, errorText, isWord, readErrorBody, statusOf } from "../http/error-body.ts";
+import { isGoogleHost } from "../common/endpoint.ts";
+import { answerOf, errorText, isWord, readErrorBody, statusOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http.ts";
 import type { GcmHttpFormat } from "./codec.ts";
 
@@ -238,15 +238,6 @@ function readPlainText(answer: HttpAnswer, facts: RequestFacts): RecipientOutcom
   const service = { ...answerOf(answer, facts.secret), error: errorText(error, facts.secret) };
   const retryAfterMs = readRetryAfter(answer.headers["retry-after"], undefined, facts.now);
   return [failureOutcome(errorCodeFor("gcmHttp", error), { recipient, sentAt, service, retryAfterMs })];
-}
-
-/** Whether an answer speaks of tokens one by one, as only this service does. */
-export function hasResults(body: string): boolean {
-  try {
-    return Array.isArray((JSON.parse(body) as { results?: unknown } | null)?.results);
-  } catch {
-    return false;
-  }
 }
 
 function isCount(value: unknown): value is number {

@@ -1,5 +1,4 @@
 import {
-  type BackoffPolicy,
   type Clock,
   type DownstreamMessage,
   InvalidMessageError,
@@ -7,11 +6,9 @@ import {
   type RegistrationToken,
   type SendReport,
   systemClock,
-  type TlsOptions,
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
-  type DownstreamTransport,
   elapsedMs,
   lifeEndsAt,
   NEVER,
@@ -23,14 +20,13 @@ import {
   tokensOf,
   withLifeLeft,
 } from "@cloud-messaging/core/transport";
-import { mapParts } from "../batches.ts";
-import { checkCallOptions } from "../call-options.ts";
-import { type CredentialCheck, failedCheck } from "../credential-check.ts";
-import { atEmulator } from "../emulator-environment.ts";
-import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../http/endpoint.ts";
+import type { CredentialCheck } from "../auth/credential-check.ts";
+import { mapParts } from "../common/batches.ts";
+import { checkCallOptions } from "../common/call-options.ts";
+import { atEmulator } from "../common/emulator-environment.ts";
+import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../common/endpoint.ts";
 import { createHttpClient, type HttpClient, type HttpResult } from "../http/http.ts";
-import { gcmHttpOptionsSchema } from "../options-schema.ts";
-import { hasResults, outcomesOf } from "./answer.ts";
+import { outcomesOf } from "./answer.ts";
 import {
   CONTENT_TYPES,
   cutTokens,
@@ -40,110 +36,9 @@ import {
   type GcmHttpFormat,
   unsendable,
 } from "./codec.ts";
-
-/** What every client of one of Google's HTTP services can be told about its connections. */
-export interface ConnectionOptions {
-  /**
-   * Allows plain `http:` to other machines. The key travels in a header: whoever can listen on the way can send in your name.
-   * @defaultValue false: plain `http:` to this machine only
-   */
-  readonly allowInsecure?: boolean;
-  /** A private CA, a client certificate. The chain and the host name are always verified. */
-  readonly tls?: TlsOptions;
-  /**
-   * URL of an HTTP proxy, a user name and password in it if it wants them; `false` for none whatever the environment says.
-   * @defaultValue as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say; never for this machine
-   */
-  readonly proxy?: string | false;
-  /**
-   * Most connections, and requests under way at once. Fewer while the service says it is overloaded (429, 503).
-   * Range: 1 to 10000.
-   * @defaultValue 64
-   */
-  readonly maxSockets?: number;
-  /**
-   * Longest time for one attempt, connecting included; waiting until one of `maxSockets` is free is not. Unit: milliseconds. Range:
-   * above 0. Below 10 s duplicates become likely: a message that was written and not answered in time may have been accepted.
-   * @defaultValue 30000
-   */
-  readonly requestTimeoutMs?: number;
-  /**
-   * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
-   * @defaultValue 30000, or what the server says if that is less
-   */
-  readonly keepAliveMs?: number;
-  /**
-   * How long `close()` waits for what is under way. Unit: milliseconds. Range: above 0.
-   * @defaultValue 30000
-   */
-  readonly closeTimeoutMs?: number;
-  /**
-   * A longer answer is cut off and counts as `invalid-response`. Unit: bytes.
-   * @defaultValue 4194304 (4 MiB; an answer about 1000 tokens has at most about 400 KB)
-   */
-  readonly maxResponseBytes?: number;
-  /** @defaultValue the machine's clock */
-  readonly clock?: Clock;
-}
-
-/** How to reach the GCM HTTP connection server. */
-export interface GcmHttpTransportOptions extends ConnectionOptions {
-  /** Server key of the project: 1 or more printable ASCII characters. Never shown in errors, events or `util.inspect`. */
-  readonly apiKey: string;
-  /**
-   * One of Google's addresses by name (`gcm`, `gcm-http`, `fcm-legacy`), or any URL. Google has switched its own off: see FCM v1, and
-   * the emulator.
-   * @defaultValue "fcm-legacy"; the emulator, where the variable `CLOUD_MESSAGING_EMULATOR_HOST` (host:port) names one
-   */
-  readonly endpoint?: GcmEndpointName | (string & {}) | URL;
-  /**
-   * How requests are written. Plain text goes to one token per request and knows no notification, priority, topic, condition or group.
-   * @defaultValue "json"
-   */
-  readonly format?: GcmHttpFormat;
-  /**
-   * More tokens are split over several requests. Range: 1 to 1000, the service's limit.
-   * @defaultValue 1000
-   */
-  readonly maxTokensPerRequest?: number;
-  /**
-   * A request of several tokens that would be longer is split. Unit: bytes.
-   * @defaultValue 1000000: the service's front end answers 413 to about 1 MiB
-   */
-  readonly maxRequestBytes?: number;
-  /**
-   * Requests of one send under way at once, so that a send to very many leaves connections to others.
-   * @defaultValue 16
-   */
-  readonly maxRequestsPerSend?: number;
-}
-
-/** The GCM HTTP connection server: one attempt per call. */
-export interface GcmHttpTransport extends DownstreamTransport {
-  /**
-   * Asks the service whether it takes the key, by the documented cheap way: a message to a token that cannot exist, with `dry_run`.
-   * Sends nothing to anybody. An answer that does not speak of that token, as this service does, is `unknown`: a proxy or a log-in page gave it.
-   *
-   * @throws {InvalidOptionsError} `signal` is no AbortSignal.
-   */
-  verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
-}
-
-/**
- * How the connection server wants to be retried: after 1 s and a random part, doubling; as Retry-After says where it does; at most two
- * minutes in all.
- *
- * Source: docs/retries.md
- */
-export const GCM_HTTP_RETRY_POLICY: BackoffPolicy = {
-  minMs: 1_000,
-  initialMs: 1_000,
-  maxMs: 60_000,
-  rateLimitedMinMs: 10_000,
-  maxAttempts: 6,
-  maxResends: 1,
-  totalMs: 120_000,
-};
+import { PROBE_TOKEN, probeBody, readProbe } from "./credential-probe.ts";
+import { type GcmHttpTransport, type GcmHttpTransportOptions, gcmHttpOptionsSchema } from "./options.ts";
+import { GCM_HTTP_RETRY_POLICY } from "./retry-policy.ts";
 
 /**
  * Sends to the GCM HTTP connection server, JSON or plain text. Makes one attempt per call; put `withRetry` around it or give it to
@@ -160,7 +55,7 @@ export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHtt
   } = readOptions(
     gcmHttpOptionsSchema,
     atEmulator(options, "/fcm/send", "gcm-http") ?? options ?? {},
-    "an option of the HTTP sender",
+    "an option of the GCM sender",
     SENDER_OPTION_NAMES,
   );
   const named = typeof address === "string" ? GCM_ENDPOINTS[address as GcmEndpointName] : undefined;
@@ -256,17 +151,9 @@ class GcmHttp implements GcmHttpTransport {
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
     checkCallOptions(options);
-    const body =
-      this.#format === "json" ? '{"registration_ids":["ABC"],"dry_run":true}' : "registration_id=ABC&dry_run=1";
-    const result = await this.#post(body, options);
-    const recipients = ["ABC"];
-    const [outcome] = this.#read(result, { token: "ABC" as RegistrationToken }, recipients);
-    if (result.kind === "answer" && result.status === 200 && outcome?.kind !== "ambiguous") {
-      if (this.#format === "plain-text" || hasResults(result.body)) return { kind: "valid" };
-      return failedCheck("invalid-response", "the answer is JSON, and says nothing of the token");
-    }
-    const code = outcome !== undefined && "code" in outcome ? outcome.code : "invalid-response";
-    return failedCheck(code, outcome !== undefined && "detail" in outcome ? outcome.detail : undefined);
+    const result = await this.#post(probeBody(this.#format), options);
+    const [outcome] = this.#read(result, { token: PROBE_TOKEN }, [PROBE_TOKEN]);
+    return readProbe(result, outcome as RecipientOutcome, this.#format);
   }
 
   close(): Promise<void> {

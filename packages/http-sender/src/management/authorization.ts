@@ -7,14 +7,7 @@ import {
   createAccessTokenSource,
 } from "../auth/access-token.ts";
 import { createAccessTokenProvider, type FcmCredential } from "../auth/credential.ts";
-
-/** The two ways to say who is calling: the legacy server key, or OAuth2. Exactly one of them. */
-export interface ManagementCredentials {
-  /** Legacy server key of the project. Never shown in errors, events or `util.inspect`. */
-  readonly apiKey?: string;
-  /** A service account, application-default credentials or a function that gets access tokens: what Google takes today. */
-  readonly credential?: FcmCredential;
-}
+import type { ManagementCredentials } from "./options.ts";
 
 /** Gives each request its credentials. */
 export interface Authorization {

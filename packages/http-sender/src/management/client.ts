@@ -27,8 +27,8 @@ import {
 } from "@cloud-messaging/core/transport";
 import { errorCodeFor, errorCodeForHttpStatus } from "@cloud-messaging/core/wire";
 import { z } from "zod";
-import { isGoogleHost } from "../http/endpoint.ts";
-import { answerOf, errorText, readErrorBody } from "../http/error-body.ts";
+import { isGoogleHost } from "../common/endpoint.ts";
+import { answerOf, errorText, readErrorBody } from "../common/error-body.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http/http.ts";
 import type { Authorization } from "./authorization.ts";
 import { type Bounds, createManagementRetries, type ManagementRetries } from "./retries.ts";

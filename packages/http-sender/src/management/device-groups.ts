@@ -1,12 +1,10 @@
 import { type MonotonicInstant, systemClock } from "@cloud-messaging/core";
 import { ambiguousOutcome, readOptions } from "@cloud-messaging/core/transport";
 import type { DeviceGroupRequest } from "@cloud-messaging/core/wire";
-import { atEmulator } from "../emulator-environment.ts";
-import type { ConnectionOptions } from "../gcm/transport.ts";
-import { parseEndpoint } from "../http/endpoint.ts";
+import { atEmulator } from "../common/emulator-environment.ts";
+import { parseEndpoint } from "../common/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";
-import { deviceGroupOptionsSchema } from "../options-schema.ts";
-import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
+import { createAuthorization } from "./authorization.ts";
 import {
   type CallOptions,
   type CallResult,
@@ -15,37 +13,18 @@ import {
   invalidArgument,
   ManagementClient,
 } from "./client.ts";
-import type { Bounds, ManagementRetry } from "./retries.ts";
+import {
+  DEVICE_GROUP_ENDPOINTS,
+  type DeviceGroupsOptions,
+  deviceGroupOptionsSchema,
+  type ManagementCredentials,
+} from "./options.ts";
+import type { Bounds } from "./retries.ts";
 
 /** Most members of a device group. Source: docs/protocol/gcm-http.md#device-groups */
 export const MAX_GROUP_MEMBERS = 20;
 /** Longest group name accepted. Unit: characters. Our choice. */
 const MAX_NAME_LENGTH = 1024;
-
-/**
- * Addresses of device-group management.
- *
- * Source: docs/protocol/gcm-http.md#device-groups
- */
-export const DEVICE_GROUP_ENDPOINTS = {
-  /** 2013 on. */
-  gcm: "https://android.googleapis.com/gcm/notification",
-  /** 2015 on. */
-  "gcm-http": "https://gcm-http.googleapis.com/gcm/notification",
-  /** Today. */
-  fcm: "https://fcm.googleapis.com/fcm/notification",
-} as const;
-
-/** How to reach device-group management. */
-export interface DeviceGroupsOptions extends ManagementCredentials, ManagementRetry, ConnectionOptions {
-  /** Sender ID: the number of the project. */
-  readonly senderId: string;
-  /**
-   * One of Google's addresses by name, or any URL.
-   * @defaultValue "fcm"
-   */
-  readonly endpoint?: keyof typeof DEVICE_GROUP_ENDPOINTS | (string & {}) | URL;
-}
 
 /** A group's key as it is now. */
 export interface GroupKey {

@@ -1,8 +1,8 @@
 import type { AcceptedOutcome, SendReport, ServiceAnswer } from "@cloud-messaging/core";
 import { ambiguousOutcome, failureOutcome } from "@cloud-messaging/core/transport";
 import { type ApnsImportRequest, errorCodeFor, type TopicBatchRequest } from "@cloud-messaging/core/wire";
-import { mapBatches } from "../batches.ts";
-import { isWord, statusOf } from "../http/error-body.ts";
+import { mapBatches } from "../common/batches.ts";
+import { isWord, statusOf } from "../common/error-body.ts";
 import type { HttpAnswer } from "../http/http.ts";
 import {
   type CallOptions,

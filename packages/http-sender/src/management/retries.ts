@@ -7,20 +7,11 @@ import type {
   RegistrationToken,
 } from "@cloud-messaging/core";
 import { type DownstreamTransport, tokensOf, withRetry } from "@cloud-messaging/core/transport";
-import { GCM_HTTP_RETRY_POLICY } from "../gcm/transport.ts";
+import { GCM_HTTP_RETRY_POLICY } from "../gcm/retry-policy.ts";
 import type { FailedOutcome } from "./client.ts";
 
 /** As when sending; what may be repeated at all does no harm however often. */
 const MANAGEMENT_RETRY_POLICY: BackoffPolicy = { ...GCM_HTTP_RETRY_POLICY, maxResends: Number.POSITIVE_INFINITY };
-
-/** What every management client can be told about second attempts. */
-export interface ManagementRetry {
-  /**
-   * How to try again what is `retryable`, and what is `ambiguous` where a repeat does no harm; `false` makes one attempt only.
-   * @defaultValue attempts, waits and Retry-After as when sending: at most 6 attempts and 2 minutes for each request
-   */
-  readonly retry?: Partial<BackoffPolicy> | false;
-}
 
 /** What bounds a call, and each of its attempts. */
 export interface Bounds {

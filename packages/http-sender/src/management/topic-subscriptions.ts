@@ -1,8 +1,8 @@
 import type { AcceptedOutcome, SendReport } from "@cloud-messaging/core";
 import { failureOutcome } from "@cloud-messaging/core/transport";
-import { mapBatches } from "../batches.ts";
-import { readFailure } from "../fcm-v1/answer.ts";
-import { answerOf, statusOf } from "../http/error-body.ts";
+import { mapBatches } from "../common/batches.ts";
+import { answerOf, statusOf } from "../common/error-body.ts";
+import { readFailure } from "../fcm-v1/failure.ts";
 import {
   type CallOptions,
   type CallResult,

@@ -1,15 +1,19 @@
 import { type SendReport, systemClock } from "@cloud-messaging/core";
 import { readOptions } from "@cloud-messaging/core/transport";
 import type { z } from "zod";
-import { atEmulator } from "../emulator-environment.ts";
-import type { ConnectionOptions } from "../gcm/transport.ts";
-import { parseEndpoint } from "../http/endpoint.ts";
+import { atEmulator } from "../common/emulator-environment.ts";
+import { parseEndpoint } from "../common/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";
-import { instanceIdOptionsSchema, topicSubscriptionsOptionsSchema } from "../options-schema.ts";
-import { createAuthorization, type ManagementCredentials } from "./authorization.ts";
+import { createAuthorization } from "./authorization.ts";
 import { type CallOptions, type FailedOutcome, invalidArgument, ManagementClient } from "./client.ts";
 import { createInstanceIdBackend } from "./instance-id.ts";
-import type { ManagementRetry } from "./retries.ts";
+import {
+  type InstanceIdOptions,
+  instanceIdOptionsSchema,
+  type ManagementCredentials,
+  type TopicSubscriptionsOptions,
+  topicSubscriptionsOptionsSchema,
+} from "./options.ts";
 import { createTopicSubscriptionsBackend } from "./topic-subscriptions.ts";
 
 /** A subscription of one app instance. */
@@ -86,28 +90,6 @@ export interface Topics extends AsyncDisposable {
 export interface InstanceIdTopics extends Topics {
   /** Gets registration tokens for APNs tokens. One outcome per position; malformed ones and an empty list as with `subscribe`. */
   importApns(request: ApnsImport, options?: CallOptions): Promise<readonly ApnsImportOutcome[]>;
-}
-
-/** The Instance ID service: batches of 1000. Its topic part is deprecated in favour of `topic-subscriptions`. */
-export interface InstanceIdOptions extends ManagementCredentials, ManagementRetry, ConnectionOptions {
-  readonly backend: "instance-id";
-  /** @defaultValue "https://iid.googleapis.com" */
-  readonly endpoint?: string | URL;
-}
-
-/** The service of 2026: one token and one topic per call, many calls at once. */
-export interface TopicSubscriptionsOptions
-  extends Omit<ManagementCredentials, "apiKey">,
-    ManagementRetry,
-    ConnectionOptions {
-  readonly backend: "topic-subscriptions";
-  /**
-   * Project ID or number.
-   * @defaultValue what the credential says
-   */
-  readonly projectId?: string;
-  /** @defaultValue "https://fcm.googleapis.com" */
-  readonly endpoint?: string | URL;
 }
 
 /**

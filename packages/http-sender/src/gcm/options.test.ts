@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 import { InvalidOptionsError } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
-import { createGcmHttpTransport } from "./gcm/transport.ts";
-import { createGcmSender } from "./gcm-sender.ts";
+import { createGcmSender } from "../gcm-sender.ts";
+import { createGcmHttpTransport } from "./transport.ts";
 
 const apiKey = "AIza-EXAMPLE-secret";
 const PEM_HEAD = "-----BEGIN CERTIFICATE-----";

@@ -1,6 +1,6 @@
 import type { ServiceAnswer } from "@cloud-messaging/core";
 import { serviceText, withoutSecrets } from "@cloud-messaging/core/transport";
-import type { HttpAnswer } from "./http-client.ts";
+import type { HttpAnswer } from "../http/http-client.ts";
 
 /** Longest JSON body that is read as an error. Unit: characters. */
 const MAX_JSON = 64 * 1024;

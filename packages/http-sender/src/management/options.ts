@@ -1,0 +1,115 @@
+import type { BackoffPolicy } from "@cloud-messaging/core";
+import { z } from "zod";
+import type { FcmCredential } from "../auth/credential.ts";
+import {
+  apiKeySchema,
+  type ConnectionOptions,
+  connectionShape,
+  count,
+  endpointSchema,
+  projectIdSchema,
+} from "../common/connection-options.ts";
+
+/** The two ways to say who is calling: the legacy server key, or OAuth2. Exactly one of them. */
+export interface ManagementCredentials {
+  /** Legacy server key of the project. Never shown in errors, events or `util.inspect`. */
+  readonly apiKey?: string;
+  /** A service account, application-default credentials or a function that gets access tokens: what Google takes today. */
+  readonly credential?: FcmCredential;
+}
+
+/** What every management client can be told about second attempts. */
+export interface ManagementRetry {
+  /**
+   * How to try again what is `retryable`, and what is `ambiguous` where a repeat does no harm; `false` makes one attempt only.
+   * @defaultValue attempts, waits and Retry-After as when sending: at most 6 attempts and 2 minutes for each request
+   */
+  readonly retry?: Partial<BackoffPolicy> | false;
+}
+
+/**
+ * Addresses of device-group management.
+ *
+ * Source: docs/protocol/gcm-http.md#device-groups
+ */
+export const DEVICE_GROUP_ENDPOINTS = {
+  /** 2013 on. */
+  gcm: "https://android.googleapis.com/gcm/notification",
+  /** 2015 on. */
+  "gcm-http": "https://gcm-http.googleapis.com/gcm/notification",
+  /** Today. */
+  fcm: "https://fcm.googleapis.com/fcm/notification",
+} as const;
+
+/** How to reach device-group management. */
+export interface DeviceGroupsOptions extends ManagementCredentials, ManagementRetry, ConnectionOptions {
+  /** Sender ID: the number of the project. */
+  readonly senderId: string;
+  /**
+   * One of Google's addresses by name, or any URL.
+   * @defaultValue "fcm"
+   */
+  readonly endpoint?: keyof typeof DEVICE_GROUP_ENDPOINTS | (string & {}) | URL;
+}
+
+/** The Instance ID service: batches of 1000. Its topic part is deprecated in favour of `topic-subscriptions`. */
+export interface InstanceIdOptions extends ManagementCredentials, ManagementRetry, ConnectionOptions {
+  readonly backend: "instance-id";
+  /** @defaultValue "https://iid.googleapis.com" */
+  readonly endpoint?: string | URL;
+}
+
+/** The service of 2026: one token and one topic per call, many calls at once. */
+export interface TopicSubscriptionsOptions
+  extends Omit<ManagementCredentials, "apiKey">,
+    ManagementRetry,
+    ConnectionOptions {
+  readonly backend: "topic-subscriptions";
+  /**
+   * Project ID or number.
+   * @defaultValue what the credential says
+   */
+  readonly projectId?: string;
+  /** @defaultValue "https://fcm.googleapis.com" */
+  readonly endpoint?: string | URL;
+}
+
+/** Whether it can be kept is checked where it is used: by core's `withRetry`. */
+const retrySchema = z.custom<Partial<BackoffPolicy> | false>(
+  (value) => value === false || (typeof value === "object" && value !== null),
+  "must be an object with parts of the retry policy, or false for one attempt only",
+);
+
+/** Options of `createDeviceGroups`. Documented at `DeviceGroupsOptions`; the credential is checked by its kind. */
+export const deviceGroupOptionsSchema = z.strictObject({
+  ...connectionShape,
+  retry: retrySchema.optional(),
+  maxSockets: count(10_000).default(8),
+  apiKey: apiKeySchema.optional(),
+  credential: z.unknown().optional(),
+  senderId: z
+    .string({ error: "is missing: give the number of the project" })
+    .regex(/^\d{1,32}$/, "must be the number of the project"),
+  endpoint: endpointSchema.default("fcm"),
+});
+
+/** Options of `createTopics` with the Instance ID backend. Documented at `InstanceIdOptions`. */
+export const instanceIdOptionsSchema = z.strictObject({
+  ...connectionShape,
+  retry: retrySchema.optional(),
+  maxSockets: count(10_000).default(8),
+  backend: z.literal("instance-id"),
+  apiKey: apiKeySchema.optional(),
+  credential: z.unknown().optional(),
+  endpoint: endpointSchema.default("https://iid.googleapis.com"),
+});
+
+/** Options of `createTopics` with the topic-subscription backend. Documented at `TopicSubscriptionsOptions`. */
+export const topicSubscriptionsOptionsSchema = z.strictObject({
+  ...connectionShape,
+  retry: retrySchema.optional(),
+  backend: z.literal("topic-subscriptions"),
+  credential: z.unknown().optional(),
+  projectId: projectIdSchema.optional(),
+  endpoint: endpointSchema.default("https://fcm.googleapis.com"),
+});
