@@ -13,18 +13,18 @@ describe("a CCS client", () => {
     await using server = await startScriptedServer((connection) => void connection.socket.destroy());
     const clock = createManualClock();
     const client = createCcsClient({ ...server.options(), clock, random: () => 0.5 });
-    expect(client.trouble).toBeUndefined();
-    while (client.trouble === undefined) await new Promise((resolve) => setImmediate(resolve));
-    expect(client.trouble).toMatch(/closed the connection|failed/);
+    expect(client.lastError).toBeUndefined();
+    while (client.lastError === undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect(client.lastError?.message).toMatch(/closed the connection|failed/);
     expect(client.connections).toEqual([]);
     await expect(client.ready({ signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: "ERR_ABORTED",
-      message: expect.stringContaining(client.trouble as string),
+      message: expect.stringContaining((client.lastError as Error | undefined)?.message as string),
     });
     server.script = login;
     await clock.advance(60_000);
     await client.ready();
-    expect(client.trouble).toBeUndefined();
+    expect(client.lastError).toBeUndefined();
     await client.close();
   });
 

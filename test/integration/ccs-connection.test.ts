@@ -595,7 +595,7 @@ describe("a silent CCS connection", () => {
       ...server.options(),
       clock,
       keepAliveIntervalMs: 10_000,
-      pingIdleMs: 35_000,
+      pingIntervalMs: 35_000,
       pingTimeoutMs: 5_000,
     });
     const connection = await server.next();
@@ -616,7 +616,7 @@ describe("a silent CCS connection", () => {
   it("is given up when a ping stays unanswered, and its messages go to the next one", async () => {
     const clock = createManualClock();
     await using server = await startScriptedServer();
-    await using client = createCcsClient({ ...server.options(), clock, pingIdleMs: 30_000, pingTimeoutMs: 5_000 });
+    await using client = createCcsClient({ ...server.options(), clock, pingIntervalMs: 30_000, pingTimeoutMs: 5_000 });
     const first = await server.next();
     first.answersPings = false;
     await client.ready();

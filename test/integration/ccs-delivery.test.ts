@@ -647,7 +647,7 @@ describe("a message that is not answered", () => {
     await using parts = await online({
       ackTimeoutMs: 20_000,
       drainTimeoutMs: 500_000,
-      pingIdleMs: 1e6,
+      pingIntervalMs: 1e6,
       keepAliveIntervalMs: 1e6,
     });
     const { server, client, connection, clock } = parts;

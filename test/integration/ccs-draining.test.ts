@@ -77,7 +77,7 @@ describe("a connection that is drained right after its login", () => {
     last.ackAll();
     const { outcomes } = await client.send(message);
     expect(outcomes).toMatchObject([{ kind: "accepted" }]);
-    expect(client.trouble).toBeUndefined();
+    expect(client.lastError).toBeUndefined();
   });
 });
 
@@ -101,7 +101,7 @@ describe("a message that was refused because its connection drains", () => {
 });
 
 describe("a connection that cannot be made", () => {
-  it.each(["127.0.0.1", "localhost"])("has the system's words and its code in trouble: %s", async (host) => {
+  it.each(["127.0.0.1", "localhost"])("has the system's words and its code in lastError: %s", async (host) => {
     const taken = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => taken.once("listening", resolve));
     const { port } = taken.address() as { port: number };
@@ -115,6 +115,6 @@ describe("a connection that cannot be made", () => {
     });
     await using client = createCcsClient({ senderId: "123", apiKey: "AIza-EXAMPLE", host, port });
     await failed;
-    expect(client.trouble).toMatch(/failed: .*connect ECONNREFUSED/);
+    expect(client.lastError?.message).toMatch(/failed: .*connect ECONNREFUSED/);
   });
 });

@@ -19,7 +19,7 @@ describe.runIf(available || mustRun)("against ejabberd, another server nobody he
       apiKey: ejabberd.apiKey,
       login: SENDER_ID,
       clock,
-      pingIdleMs: 1_000,
+      pingIntervalMs: 1_000,
       pingTimeoutMs: 1_000,
     });
     await client.ready();

@@ -135,7 +135,7 @@ async function play(
     random: () => 0.01,
     connections: connectionCount,
     maxPendingMessages: WINDOW,
-    onUpstream: async ({ from, messageId }, { tries, signal }) => {
+    onUpstream: async ({ from, messageId }, { deliveryAttempt, signal }) => {
       const key = `${from} ${messageId}`;
       if (runningDevices.has(from)) problems.push(`two messages of ${from} were handled at once`);
       runningDevices.add(from);
@@ -146,7 +146,7 @@ async function play(
             running.set(key, (fails) => (fails ? reject(new Error("no")) : resolve()));
             signal.addEventListener("abort", reject);
           });
-        } else if (tries === 1 && number % 3 === 0) throw new Error("not today");
+        } else if (deliveryAttempt === 1 && number % 3 === 0) throw new Error("not today");
         handled.set(key, (handled.get(key) ?? 0) + 1);
       } finally {
         running.delete(key);

@@ -64,7 +64,7 @@ describe.runIf(available || mustRun)("against Prosody, a server nobody here wrot
       apiKey: prosody.apiKey,
       login: SENDER_ID,
       clock,
-      pingIdleMs: 1_000,
+      pingIntervalMs: 1_000,
       pingTimeoutMs: 1_000,
     });
     await client.ready();

@@ -137,7 +137,7 @@ describe("CCS through a proxy", () => {
     expect(await failure).toBe(
       "The connection to gcm.googleapis.com:5235 failed: the proxy refused the connection: HTTP 407 Who is …, …",
     );
-    expect(client.trouble).not.toContain("hunter22");
+    expect(client.lastError?.message).not.toContain("hunter22");
   });
 
   it("that is not there is a failed attempt with the system's words", async () => {

@@ -173,7 +173,7 @@ describe("a delivery receipt", () => {
     receiptFor(connection, "m-1");
     await acked(connection, 1);
     stop();
-    expect(events).toEqual([{ connectionId: 1, type: "receipt", messageId: "dr2:m-1", result: "untaken" }]);
+    expect(events).toEqual([{ connectionId: 1, type: "receipt", messageId: "dr2:m-1", result: "discarded" }]);
     const seen: string[] = [];
     client.onReceipt(({ originalMessageId }) => void seen.push(originalMessageId));
     receiptFor(connection, "m-2");

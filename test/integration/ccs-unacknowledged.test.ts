@@ -38,7 +38,7 @@ describe("receipts of an earlier process", () => {
       "with an onReceipt that always fails",
       {
         onReceipt: () => Promise.reject(new Error("no database")),
-        onGivenUp: () => Promise.reject(new Error("none here either")),
+        onDeadLetter: () => Promise.reject(new Error("none here either")),
         closeTimeoutMs: 0,
       },
     ],
@@ -80,11 +80,11 @@ describe("upstream messages without a handler", () => {
     expect(detail).toMatch(
       /^1 upstream message is kept unacknowledged.*no handler.*neither messages nor delivery receipts/,
     );
-    expect(client.trouble).toBe(detail);
+    expect(client.lastError?.message).toBe(detail);
 
     client.onUpstream(() => undefined);
     await connection.until(() => connection.acks.length === 1);
-    expect(client.trouble).toBeUndefined();
+    expect(client.lastError).toBeUndefined();
     connection.write(upstream("u-2"));
     await connection.until(() => connection.acks.length === 2);
     expect(told.seen.map(({ notice }) => notice)).toEqual(["upstream-unhandled"]);
@@ -92,7 +92,7 @@ describe("upstream messages without a handler", () => {
 });
 
 describe("an upstream message that its handler holds for long", () => {
-  it("is told of, in a notice and in trouble, until it is acked", async () => {
+  it("is told of, in a notice and in lastError, until it is acked", async () => {
     using told = notices();
     const clock = createManualClock();
     await using server = await startScriptedServer();
@@ -114,15 +114,15 @@ describe("an upstream message that its handler holds for long", () => {
     connection.write(upstream("u-1"));
     await begun;
     await clock.advance(29_999);
-    expect(client.trouble).toBeUndefined();
+    expect(client.lastError).toBeUndefined();
     await clock.advance(1);
     const { detail } = await told.next("upstream-held");
     expect(detail).toMatch(/1 upstream message is unacknowledged, the oldest for more than 15 s/);
-    expect(client.trouble).toBe(detail);
+    expect(client.lastError?.message).toBe(detail);
     await clock.advance(60_000);
     release();
     await connection.until(() => connection.acks.length === 1);
-    expect(client.trouble).toBeUndefined();
+    expect(client.lastError).toBeUndefined();
     expect(told.seen.map(({ notice }) => notice)).toEqual(["upstream-held"]);
   });
 });

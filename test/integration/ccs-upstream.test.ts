@@ -2,7 +2,7 @@ import {
   type CcsClientOptions,
   createCcsClient,
   createHandledMessages,
-  type GivenUp,
+  type DeadLetter,
 } from "@cloud-messaging/ccs-client";
 import { createManualClock, InvalidOptionsError, subscribe, type UpstreamMessage } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
@@ -58,11 +58,11 @@ function results() {
 describe("an upstream message", () => {
   it("reaches the handler with everything CCS tells, and is acked once the handler has succeeded", async () => {
     const work = later();
-    const seen: { message: UpstreamMessage; connectionId: number; tries: number; receivedAt: number }[] = [];
+    const seen: { message: UpstreamMessage; connectionId: number; deliveryAttempt: number; receivedAt: number }[] = [];
     await using parts = await online({
-      async onUpstream(message, { connectionId, tries, receivedAt, signal }) {
+      async onUpstream(message, { connectionId, deliveryAttempt, receivedAt, signal }) {
         expect(signal.aborted).toBe(false);
-        seen.push({ message, connectionId, tries, receivedAt });
+        seen.push({ message, connectionId, deliveryAttempt, receivedAt });
         await work.promise;
       },
     });
@@ -79,7 +79,7 @@ describe("an upstream message", () => {
           timeToLiveSec: 86_400,
         },
         connectionId: 1,
-        tries: 1,
+        deliveryAttempt: 1,
         receivedAt: clock.now(),
       },
     ]);
@@ -90,12 +90,12 @@ describe("an upstream message", () => {
   });
 
   it("is not acked when the handler fails, and handled again when CCS delivers it again", async () => {
-    const tries: number[] = [];
+    const attempts: number[] = [];
     using seen = results();
     await using parts = await online({
       onUpstream(_, context) {
-        tries.push(context.tries);
-        if (context.tries === 1) throw new Error("not today");
+        attempts.push(context.deliveryAttempt);
+        if (context.deliveryAttempt === 1) throw new Error("not today");
       },
     });
     const { connection } = parts;
@@ -106,22 +106,22 @@ describe("an upstream message", () => {
     deliver(connection, "u-1");
     deliver(connection, "u-2", "tok-b");
     await acked(connection, 2);
-    expect(tries).toEqual([1, 1, 2, 2]);
+    expect(attempts).toEqual([1, 1, 2, 2]);
     expect(seen.seen.slice(0, 2)).toEqual(["u-1 failed", "u-2 failed"]);
   });
 
-  it("is given up after so many tries: handed over first, then acked, and not handled again", async () => {
-    const givenUp: GivenUp[] = [];
-    let tries = 0;
+  it("becomes a dead letter after maxDeliveryAttempts: handed to onDeadLetter, then acked, and not handled again", async () => {
+    const deadLetters: DeadLetter[] = [];
+    let attempts = 0;
     using seen = results();
     await using parts = await online({
-      maxHandlerTries: 3,
+      maxDeliveryAttempts: 3,
       onUpstream() {
-        tries++;
+        attempts++;
         throw new Error("poison");
       },
-      onGivenUp: (what) => {
-        givenUp.push(what);
+      onDeadLetter: (what) => {
+        deadLetters.push(what);
       },
     });
     const { connection, clock } = parts;
@@ -131,23 +131,23 @@ describe("an upstream message", () => {
       while (seen.seen.length <= i) await clock.advance(0);
     }
     await acked(connection, 1);
-    expect(givenUp).toMatchObject([
-      { type: "upstream", tries: 3, message: { messageId: "u-1" }, error: { message: "poison" } },
+    expect(deadLetters).toMatchObject([
+      { type: "upstream", deliveryAttempts: 3, message: { messageId: "u-1" }, error: { message: "poison" } },
     ]);
     deliver(connection, "u-1");
     await acked(connection, 2);
-    expect(tries).toBe(3);
-    expect(seen.seen).toEqual(["u-1 failed", "u-1 failed", "u-1 given-up", "u-1 duplicate"]);
+    expect(attempts).toBe(3);
+    expect(seen.seen).toEqual(["u-1 failed", "u-1 failed", "u-1 dead-lettered", "u-1 duplicate"]);
   });
 
-  it("stays CCS's when nobody took over what was given up", async () => {
+  it("is not acked when onDeadLetter fails", async () => {
     using seen = results();
     await using parts = await online({
-      maxHandlerTries: 1,
+      maxDeliveryAttempts: 1,
       onUpstream() {
         throw new Error("poison");
       },
-      onGivenUp() {
+      onDeadLetter() {
         throw new Error("the dead-letter table is down");
       },
     });
@@ -346,7 +346,7 @@ describe("an upstream message", () => {
     const work = later();
     const notices: string[] = [];
     const stop = subscribe("cloud-messaging:notice", ({ notice }) => notices.push(notice));
-    await using parts = await online({ maxQueuedUpstream: 2, onUpstream: () => work.promise });
+    await using parts = await online({ maxQueuedDeliveries: 2, onUpstream: () => work.promise });
     const { connection, clock } = parts;
     for (const id of ["u-1", "u-2", "u-3"]) deliver(connection, id);
     while (notices.length === 0) await clock.advance(0);
@@ -391,8 +391,8 @@ describe("an upstream message", () => {
     let signal: AbortSignal | undefined;
     const parts = await online({
       closeTimeoutMs: 4_000,
-      maxHandlerTries: 1,
-      onGivenUp: () => void touched.push("given up"),
+      maxDeliveryAttempts: 1,
+      onDeadLetter: () => void touched.push("dead letter"),
       handledMessages: { has: () => false, add: () => void touched.push("remembered") },
       onUpstream: (_, context) =>
         new Promise((_, reject) => {

@@ -170,8 +170,8 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
         await transport.idle(idleOptions);
       }
     },
-    get trouble() {
-      return transport.trouble;
+    get lastError() {
+      return transport.lastError;
     },
     get connections() {
       return transport.connections;

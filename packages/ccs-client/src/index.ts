@@ -14,11 +14,11 @@ export { CCS_RETRY_POLICY, type CcsTransportOptions, type ReconnectPolicy } from
 export { createCcsTransport } from "./transport.ts";
 export { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";
 export type {
+  DeadLetter,
+  DeadLetterHandler,
   DeliveryContext,
-  GivenUp,
-  GivenUpHandler,
   ReceiptContext,
   ReceiptHandler,
   SentMessage,
   UpstreamHandler,
-} from "./upstream/upstream.ts";
+} from "./upstream/handlers.ts";

@@ -18,7 +18,7 @@ import {
 import { z } from "zod";
 import { createSecretsFilter } from "./secrets.ts";
 import { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";
-import type { GivenUpHandler, ReceiptHandler, UpstreamHandler } from "./upstream/upstream.ts";
+import type { DeadLetterHandler, ReceiptHandler, UpstreamHandler } from "./upstream/handlers.ts";
 
 /** How to connect again after failures. The wait is drawn evenly from 0 to `initialMs` × 2^(failures − 1), at most `maxMs`. */
 export interface ReconnectPolicy {
@@ -103,7 +103,7 @@ export interface CcsTransportOptions {
   /** A space is written when nothing else was for so long. Unit: milliseconds. Range: above 0. @defaultValue 30000 */
   readonly keepAliveIntervalMs?: number;
   /** The server is asked for a sign of life (XEP-0199) after so long without one. Unit: milliseconds. Range: above 0. @defaultValue 60000 */
-  readonly pingIdleMs?: number;
+  readonly pingIntervalMs?: number;
   /** No sign of life so long after the ping ends the connection. Unit: milliseconds. Range: above 0. @defaultValue 20000 */
   readonly pingTimeoutMs?: number;
   /** @defaultValue `{ initialMs: 1000, maxMs: 60000 }` */
@@ -125,14 +125,14 @@ export interface CcsTransportOptions {
    * while there is no handler is acknowledged without, so give it here, or with `onReceipt` before the connection is up.
    */
   readonly onReceipt?: ReceiptHandler;
-  /** Told of a message whose handler has failed `maxHandlerTries` times, before it is acknowledged for good. */
-  readonly onGivenUp?: GivenUpHandler;
+  /** Told of a message whose handler has failed `maxDeliveryAttempts` times, before it is acknowledged for good. */
+  readonly onDeadLetter?: DeadLetterHandler;
   /** Upstream messages handled at once, and receipts likewise. Those of one device are handled one after the other. Range: 1 or more. @defaultValue 16 */
   readonly handlerConcurrency?: number;
   /** How often a message may fail before it is given up. Range: 1 or more. @defaultValue 5 */
-  readonly maxHandlerTries?: number;
+  readonly maxDeliveryAttempts?: number;
   /** Upstream messages held for the handler, and receipts likewise; what is more is left for CCS to deliver again. Range: 1 or more. @defaultValue 1000 */
-  readonly maxQueuedUpstream?: number;
+  readonly maxQueuedDeliveries?: number;
   /** Remembers what was handled, so that a redelivery is not handled twice. @defaultValue the last 10000, in memory */
   readonly handledMessages?: HandledMessages;
   /** How long `send(…, { receipt: true })` waits for a receipt, counted from the answer. Unit: milliseconds. Range: above 0. @defaultValue 60000 */
@@ -156,7 +156,7 @@ export interface ResolvedCcsOptions
   readonly withoutSecrets: (text: string) => string;
 }
 
-type OptionalHandlers = "onUpstream" | "onReceipt" | "onGivenUp";
+type OptionalHandlers = "onUpstream" | "onReceipt" | "onDeadLetter";
 
 /**
  * How CCS wants to be retried after a nack: exponential, from 1 s, each message with a random extra of its own; over its rate, later.
@@ -236,17 +236,17 @@ const OptionsSchema = z.strictObject({
   connectTimeoutMs: milliseconds(10_000),
   loginTimeoutMs: milliseconds(15_000),
   keepAliveIntervalMs: milliseconds(30_000),
-  pingIdleMs: milliseconds(60_000),
+  pingIntervalMs: milliseconds(60_000),
   pingTimeoutMs: milliseconds(20_000),
   reconnect: z.strictObject({ initialMs: milliseconds(1_000), maxMs: milliseconds(60_000) }).prefault({}),
   maxConnectsPerMinute: whole(1, 400, 400),
   maxStanzaChars: whole(8_192, LARGE, 262_144),
   onUpstream: handler<UpstreamHandler>().optional(),
   onReceipt: handler<ReceiptHandler>().optional(),
-  onGivenUp: handler<GivenUpHandler>().optional(),
+  onDeadLetter: handler<DeadLetterHandler>().optional(),
   handlerConcurrency: whole(1, LARGE, 16),
-  maxHandlerTries: whole(1, LARGE, 5),
-  maxQueuedUpstream: whole(1, LARGE, 1_000),
+  maxDeliveryAttempts: whole(1, LARGE, 5),
+  maxQueuedDeliveries: whole(1, LARGE, 1_000),
   handledMessages: shaped<HandledMessages>(["has", "add"]).optional(),
   receiptTimeoutMs: milliseconds(60_000),
   clock: ClockSchema.default(systemClock),
@@ -260,7 +260,7 @@ const OptionsSchema = z.strictObject({
  */
 export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOptions {
   const read = readOptions(OptionsSchema, options, "an option of the CCS client", SENDER_OPTION_NAMES);
-  const { onUpstream, onReceipt, onGivenUp, reconnect, ...rest } = read;
+  const { onUpstream, onReceipt, onDeadLetter, reconnect, ...rest } = read;
   if (reconnect.maxMs < reconnect.initialMs) {
     throw new InvalidOptionsError([{ path: "reconnect.maxMs", problem: "must be initialMs or more" }]);
   }
@@ -277,7 +277,7 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
     handledMessages: rest.handledMessages ?? createHandledMessages(),
     ...(onUpstream === undefined ? {} : { onUpstream }),
     ...(onReceipt === undefined ? {} : { onReceipt }),
-    ...(onGivenUp === undefined ? {} : { onGivenUp }),
+    ...(onDeadLetter === undefined ? {} : { onDeadLetter }),
   };
 }
 

@@ -13,28 +13,34 @@ import {
   type AttemptOptions,
   failureOutcome,
   onAbort,
-  publish,
   recipientsOf,
   refuseV1Only,
   wait,
 } from "@cloud-messaging/core/transport";
-import type { CcsFrame } from "@cloud-messaging/core/wire";
-import type { Connection } from "./connection/connection.ts";
 import type { CcsConnectionInfo, CcsTransport } from "./connection/peer.ts";
 import { ConnectionPool } from "./connection/pool.ts";
 import { Downstream } from "./downstream/downstream.ts";
-import type { Outgoing } from "./downstream/outgoing.ts";
 import { atEmulator } from "./emulator-environment.ts";
 import { CCS_RETRY_POLICY, type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
-import { type DeliverySource, Inbox } from "./upstream/delivery-queue.ts";
+import { DeliveryQueue } from "./upstream/delivery-queue.ts";
+import type { ReceiptHandler, UpstreamHandler } from "./upstream/handlers.ts";
 import { Receipts } from "./upstream/receipts.ts";
-import type { ReceiptHandler, UpstreamHandler } from "./upstream/upstream.ts";
 import { createUpstreamIterable } from "./upstream/upstream-iterable.ts";
 
 /**
- * Opens connections to CCS and keeps them up. Returns at once; a message sent before a connection is online waits for it.
+ * Creates a transport for CCS. Connects in the background; a message sent before a connection is online waits for one. Each `send` is one
+ * attempt: add `withRetry` or use `createCcsClient` for retries.
  *
- * @throws {InvalidOptionsError} an option is wrong.
+ * @example
+ * ```ts
+ * import { createCcsTransport } from "@cloud-messaging/ccs-client";
+ * import { createSender, withRetry } from "@cloud-messaging/core/transport";
+ *
+ * const transport = createCcsTransport({ senderId: "123456789012", apiKey: "AIza…" });
+ * await using sender = createSender({ transport: withRetry(transport, { maxAttempts: 3 }) });
+ * ```
+ *
+ * @throws {InvalidOptionsError} An option is invalid.
  */
 export function createCcsTransport(options: CcsTransportOptions): CcsTransport {
   return new Ccs(options);
@@ -52,9 +58,8 @@ class Ccs implements CcsTransport {
   readonly #options: ReturnType<typeof resolveCcsOptions>;
   readonly #pool: ConnectionPool;
   readonly #downstream: Downstream;
-  readonly #upstream: Inbox<UpstreamMessage>;
+  readonly #upstream: DeliveryQueue<UpstreamMessage>;
   readonly #receipts: Receipts;
-  readonly #sources = new WeakMap<Connection<Outgoing>, DeliverySource>();
   readonly #readyWaiters = new Set<(error?: Error) => void>();
   readonly #iterable: ReturnType<typeof createUpstreamIterable>;
   #resolveClosed: (error: CloudMessagingError | undefined) => void = () => undefined;
@@ -64,46 +69,42 @@ class Ccs implements CcsTransport {
   constructor(options: CcsTransportOptions) {
     const resolved = resolveCcsOptions(atEmulator(options));
     this.#options = resolved;
-    const { clock, handlerConcurrency, maxHandlerTries, maxQueuedUpstream, handledMessages, onGivenUp } = resolved;
+    const { clock, handlerConcurrency, maxDeliveryAttempts, maxQueuedDeliveries, handledMessages, onDeadLetter } =
+      resolved;
     this.closeTimeoutMs = resolved.closeTimeoutMs;
-    // twice the window: the next message is at hand when a slot is given back
+    // twice the window: a message is waiting whenever a slot is released
     this.preferredConcurrency = 2 * resolved.maxPendingMessages * resolved.connections;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    const inbox = {
+    const queue = {
       concurrency: handlerConcurrency,
-      maxTries: maxHandlerTries,
-      maxQueued: maxQueuedUpstream,
+      maxDeliveryAttempts,
+      maxQueued: maxQueuedDeliveries,
       handled: handledMessages,
       clock,
     };
-    this.#upstream = new Inbox<UpstreamMessage>({
-      ...inbox,
+    this.#upstream = new DeliveryQueue<UpstreamMessage>({
+      ...queue,
       type: "upstream",
-      // a device chooses its IDs; only together with the sender of the message they are unique
+      // devices choose their IDs: unique per device only
       identity: ({ from, messageId }) => `${from}\n${messageId}`,
       orderKey: ({ from }) => from,
-      giveUp: async (message, tries, error) => onGivenUp?.({ type: "upstream", message, tries, error }),
+      deadLetter: async (message, deliveryAttempts, error) =>
+        onDeadLetter?.({ type: "upstream", message, deliveryAttempts, error }),
     });
-    this.#receipts = new Receipts(resolved, inbox);
+    this.#receipts = new Receipts(resolved, queue);
     this.#iterable = createUpstreamIterable(this.#upstream);
     if (resolved.onUpstream !== undefined) this.onUpstream(resolved.onUpstream);
-    this.#pool = new ConnectionPool(resolved, {
-      frame: (connection, frame) => this.#frame(connection, frame),
-      stanzaError: (connection, error) => this.#downstream.stanzaError(connection, error),
-      expired: (connection, slots) => this.#downstream.expired(connection, slots),
-      lost: (connection, reason) => {
-        this.#upstream.connectionEnded();
-        this.#receipts.connectionEnded();
-        this.#downstream.lost(connection, reason);
-      },
-      room: () => this.#downstream.pump(),
+    this.#pool = new ConnectionPool(resolved);
+    this.#downstream = new Downstream(resolved, this.#pool);
+    this.#pool.start({
+      downstream: this.#downstream,
+      upstream: this.#upstream,
+      receipts: this.#receipts,
       online: () => this.#tellReady(),
       refused: (error) => this.#refuse(error),
     });
-    this.#downstream = new Downstream(resolved, this.#pool);
-    this.#pool.start();
   }
 
   get pending(): number {
@@ -119,7 +120,7 @@ class Ccs implements CcsTransport {
   get connections(): readonly CcsConnectionInfo[] {
     const infos: CcsConnectionInfo[] = [];
     for (const { id, state, window } of this.#pool.connections) {
-      // about to be taken out
+      // removed from the pool in the same turn
       if (state.phase === "closed") continue;
       const { phase } = state;
       infos.push({ id, phase, pending: window.size, ...("jid" in state ? { jid: state.jid } : {}) });
@@ -127,8 +128,9 @@ class Ccs implements CcsTransport {
     return infos;
   }
 
-  get trouble(): string | undefined {
-    return this.#pool.trouble?.message ?? this.#upstream.trouble ?? this.#receipts.trouble;
+  get lastError(): Error | undefined {
+    const stall = this.#upstream.stall ?? this.#receipts.stall;
+    return this.#pool.lastError ?? (stall === undefined ? undefined : new Error(stall));
   }
 
   check(message: DownstreamMessage): void {
@@ -168,7 +170,8 @@ class Ccs implements CcsTransport {
     if (this.connections.some(({ phase }) => phase === "open")) return Promise.resolve();
     // who waited in vain wants to know why there was none
     const aborted = (): AbortedError => {
-      const why = this.trouble === undefined ? "" : ` (the latest attempt: ${this.trouble})`;
+      const { lastError } = this;
+      const why = lastError === undefined ? "" : ` (last error: ${lastError.message})`;
       return new AbortedError(`Waiting for a connection${why}`, signal?.reason);
     };
     if (signal?.aborted) return Promise.reject(aborted());
@@ -188,7 +191,7 @@ class Ccs implements CcsTransport {
     const { signal } = options;
     do {
       if (signal?.aborted) throw new AbortedError("Waiting to be idle", signal.reason);
-      // a handler may send, and a send may bring a receipt: idle is when all three are so at the same time
+      // a handler may send, and a send may lead to a receipt: idle means all three at the same time
       await Promise.all([this.#downstream.idle(signal), this.#upstream.idle(signal), this.#receipts.idle(signal)]);
     } while (this.#downstream.unsettled + this.#upstream.running + this.#receipts.running > 0);
   }
@@ -196,7 +199,7 @@ class Ccs implements CcsTransport {
   onUpstream(handler: UpstreamHandler): () => void {
     assertHandler("onUpstream", handler);
     if (this.#upstream.handler !== undefined) throw alreadyHandled("onUpstream");
-    // a function of its own: the same handler may be taken off and set again
+    // wrapped: the function returned for an earlier registration must not remove a later one of the same handler
     const wrapped: UpstreamHandler = (message, context) => handler(message, context);
     this.#upstream.handleWith(wrapped);
     return () => {
@@ -252,63 +255,11 @@ class Ccs implements CcsTransport {
     return false;
   }
 
-  /** The ID of each recipient's message, made here where nobody has made it. */
+  /** Returns one message ID per recipient; creates those that are missing. */
   #messageIdsFor(message: DownstreamMessage, messageIds: readonly string[] | undefined): string[] {
     const recipients = recipientsOf(message.target);
     const ownId = recipients.length === 1 ? message.messageId : undefined;
     return recipients.map((_, position) => messageIds?.[position] ?? ownId ?? this.#downstream.createMessageId());
-  }
-
-  #frame(connection: Connection<Outgoing>, frame: CcsFrame): void {
-    switch (frame.type) {
-      case "ack":
-        this.#downstream.acked(connection, frame);
-        break;
-      case "nack":
-        this.#downstream.nacked(connection, frame);
-        break;
-      case "upstream":
-        connection.markAnswered();
-        this.#upstream.deliver(frame.message, this.#sourceOf(connection));
-        break;
-      case "receipt":
-        connection.markAnswered();
-        this.#receipts.deliver(frame.receipt, this.#sourceOf(connection));
-        break;
-      case "control":
-        if (frame.control.controlType === "CONNECTION_DRAINING") connection.drain("control");
-        else this.#notice("unknown-control", frame.control.controlType, 100);
-        break;
-      case "unknown":
-        this.#notice("unknown-message-type", frame.messageType, 100);
-        break;
-      case "malformed":
-        this.#notice("malformed-message", frame.problem, 300);
-        break;
-    }
-  }
-
-  /** Tells what the server said, or so much of it. */
-  #notice(notice: string, said: string, maxChars: number): void {
-    publish("cloud-messaging:notice", () => {
-      const detail = this.#options.withoutSecrets(said).slice(0, maxChars);
-      return { transport: "ccs", notice, detail };
-    });
-  }
-
-  #sourceOf(connection: Connection<Outgoing>): DeliverySource {
-    let source = this.#sources.get(connection);
-    if (source === undefined) {
-      source = {
-        id: connection.id,
-        get ended() {
-          return connection.state.phase === "closed" || connection.state.phase === "closing";
-        },
-        acknowledge: (to, messageId) => connection.acknowledge(to, messageId),
-      };
-      this.#sources.set(connection, source);
-    }
-    return source;
   }
 
   #tellReady(): void {
@@ -317,22 +268,22 @@ class Ccs implements CcsTransport {
 
   #refuse(error: AuthenticationError): void {
     this.#refused = error;
-    // what is written is still owed an answer: close() waits for it
+    // written messages may still be answered: close() waits for them
     this.#downstream.refuse(error.message);
     for (const done of [...this.#readyWaiters]) done(error);
-    // nothing of this can work again: the rest of the connections goes too, and `closed` tells why
+    // no connection can log in any more; `closed` resolves with the error
     void this.close();
   }
 }
 
-/** Why a message with an ID of the caller's is refused. */
+/** Creates the error for a message ID that is in use. */
 export function messageIdInUse(): InvalidMessageError {
   return new InvalidMessageError([
     { path: "messageId", problem: "belongs to a message that is still pending: use another one" },
   ]);
 }
 
-/** What is none would fail with every message, until all of them are given up. */
+/** @throws {InvalidOptionsError} The handler is not a function. */
 function assertHandler(path: string, handler: unknown): void {
   if (typeof handler !== "function") throw new InvalidOptionsError([{ path, problem: "must be a function" }]);
 }

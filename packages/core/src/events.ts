@@ -60,7 +60,7 @@ export interface CloudMessagingEvents {
     readonly connectionId: number;
     readonly type: "upstream" | "receipt";
     readonly messageId: string;
-    readonly result: "handled" | "untaken" | "duplicate" | "failed" | "given-up";
+    readonly result: "handled" | "discarded" | "duplicate" | "failed" | "dead-lettered";
   };
   /** Something of the service or the configuration that somebody should know about, and that is not an error of one send. */
   "cloud-messaging:notice": { readonly transport: string; readonly notice: string; readonly detail: string };

@@ -1,6 +1,12 @@
-import { type CancelTimer, ConnectionError, type MonotonicInstant } from "@cloud-messaging/core";
+import {
+  type CancelTimer,
+  ConnectionError,
+  type DeliveryReceipt,
+  type MonotonicInstant,
+  type UpstreamMessage,
+} from "@cloud-messaging/core";
 import { earlier, elapsedMs, msBetween, plusMs, publish } from "@cloud-messaging/core/transport";
-import { type CcsFrame, parseCcsFrame } from "@cloud-messaging/core/wire";
+import { type AckFrame, type NackFrame, parseCcsFrame } from "@cloud-messaging/core/wire";
 import { type PendingSlot, PendingWindow } from "../downstream/pending-window.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { ackStanza, iqAnswer, pingStanza, readStanzaError, type StanzaError } from "../xmpp/stanza.ts";
@@ -8,32 +14,52 @@ import type { MessageStanza, XmlElement } from "../xmpp/stanza-reader.ts";
 import { type XmppStep, XmppStream } from "../xmpp/xmpp.ts";
 import { type ConnectionEvent, type ConnectionState, type DrainReason, transition } from "./connection-state.ts";
 
-/** Where a connection reports to. */
-export interface ConnectionOwner<T> {
-  stateChanged(connection: Connection<T>, previous: ConnectionState): void;
-  frame(connection: Connection<T>, frame: CcsFrame): void;
+/** Receiver of answers to downstream messages. */
+export interface AnswerReceiver<T> {
+  acked(connection: Connection<T>, ack: AckFrame): void;
+  nacked(connection: Connection<T>, nack: NackFrame): void;
   stanzaError(connection: Connection<T>, error: StanzaError): void;
-  /** Messages were not answered in time. The connection is draining by now. */
+  /** Messages exceeded `ackTimeoutMs`. The connection is draining already. */
   expired(connection: Connection<T>, slots: readonly PendingSlot<T>[]): void;
-  /** Writing is possible again after the socket was full. */
-  writable(connection: Connection<T>): void;
+  /** The connection has ended, with every message that was pending on it. */
+  lost(connection: Connection<T>, reason: string): void;
+  /** Writes messages as far as connections have capacity; called when there may be more of it. */
+  pump(): void;
 }
 
-/** A short life, and no proof yet that the service works behind this login. Unit: milliseconds. */
+/** Receiver of upstream messages, or of delivery receipts. */
+export interface DeliveryReceiver<T, Item> {
+  deliver(item: Item, connection: Connection<T>): void;
+  /** Some connection has ended: what arrived on it can no longer be acknowledged. */
+  connectionEnded(): void;
+}
+
+/** Receivers of everything that a connection reads. */
+export interface ConnectionReceivers<T> {
+  readonly downstream: AnswerReceiver<T>;
+  readonly upstream: DeliveryReceiver<T, UpstreamMessage>;
+  readonly receipts: DeliveryReceiver<T, DeliveryReceipt>;
+}
+
+/** Called after each change of the connection's state. */
+export type StateListener<T> = (connection: Connection<T>, previous: ConnectionState) => void;
+
+/** Lifetime after which a login counts as working although nothing was answered yet. Unit: milliseconds. */
 const PROVEN_AFTER_MS = 10_000;
 
 /**
- * One XMPP connection to CCS, from the attempt to its end. The state is what `transition` says; this runs the effects of each state
- * entered, and owns every timer.
+ * One XMPP connection to CCS, from the attempt to its end. `transition` defines the states; this class runs the effects of each state
+ * entered, passes what it reads to its receivers, and owns every timer.
  */
 export class Connection<T> {
   readonly id: number;
   readonly window: PendingWindow<T>;
   readonly #options: ResolvedCcsOptions;
-  readonly #owner: ConnectionOwner<T>;
+  readonly #receivers: ConnectionReceivers<T>;
+  readonly #stateChanged: StateListener<T>;
   readonly #stream: XmppStream;
   #state: ConnectionState = { phase: "connecting" };
-  /** The timer of the phase: attempt, draining or closing take only so long. */
+  /** Limit on the present phase: connecting, draining or closing. */
   #phaseTimer: CancelTimer | undefined;
   #aliveTimer: CancelTimer | undefined;
   #ackTimer: CancelTimer | undefined;
@@ -45,10 +71,16 @@ export class Connection<T> {
   #answered = false;
   #paused = false;
 
-  constructor(id: number, options: ResolvedCcsOptions, owner: ConnectionOwner<T>) {
+  constructor(
+    id: number,
+    options: ResolvedCcsOptions,
+    receivers: ConnectionReceivers<T>,
+    stateChanged: StateListener<T>,
+  ) {
     this.id = id;
     this.#options = options;
-    this.#owner = owner;
+    this.#receivers = receivers;
+    this.#stateChanged = stateChanged;
     this.window = new PendingWindow(options.maxPendingMessages);
     this.#receivedAt = this.#writtenAt = options.clock.monotonic();
     this.#stream = new XmppStream(
@@ -71,7 +103,7 @@ export class Connection<T> {
         element: (element) => this.#element(element),
         received: () => {
           this.#receivedAt = options.clock.monotonic();
-          // anything received since the ping proves that the peer lives
+          // any data received after the ping shows that the peer is alive
           this.#pingSentAt = undefined;
         },
         drained: () => this.#drained(),
@@ -85,18 +117,23 @@ export class Connection<T> {
     return this.#state;
   }
 
-  /** Takes new messages, as far as the window and the socket have room. */
-  get accepting(): boolean {
-    return this.#state.phase === "open" && this.window.room > 0 && !this.#stream.congested;
+  /** True once nothing can be acknowledged on this connection any more. */
+  get ended(): boolean {
+    return this.#state.phase === "closing" || this.#state.phase === "closed";
   }
 
-  /** It answered something, or lasted a while: what follows its end is not a failure to connect. */
+  /** True if a message can be written now: open, with capacity in the window and no congestion of the socket. */
+  get accepting(): boolean {
+    return this.#state.phase === "open" && this.window.capacity > 0 && !this.#stream.congested;
+  }
+
+  /** True if the service answered something or the connection lasted a while: its end is not a failure to connect. */
   get proven(): boolean {
     if (this.#onlineAt === undefined) return false;
     return this.#answered || elapsedMs(this.#options.clock, this.#onlineAt) >= PROVEN_AFTER_MS;
   }
 
-  /** Writes a message and takes a slot for it. The caller has looked at `accepting`. Returns when it was written. */
+  /** Writes a message and reserves a slot for it. Requires `accepting`. Returns the time of the write in milliseconds since the epoch. */
   send(id: string, stanza: string, value: T): number {
     const { clock, ackTimeoutMs } = this.#options;
     const writtenAt = clock.now();
@@ -107,33 +144,34 @@ export class Connection<T> {
     return writtenAt;
   }
 
-  /** Whether what went out with that batch was given to the socket; else nothing of it has left. */
+  /** True if the batch was given to the socket. If not, nothing of it has left this process. */
   flushed(batch: number): boolean {
     return this.#stream.flushed(batch);
   }
 
-  /** Acknowledges what came on this connection. `false` when it has ended: CCS will deliver it again elsewhere. */
+  /** Acknowledges a delivery of this connection. Returns `false` if the connection has ended: CCS redelivers on another one. */
   acknowledge(to: string, messageId: string): boolean {
     if (!this.#isUp()) return false;
     this.#answer(ackStanza(to, messageId));
     return true;
   }
 
-  /** The service behind it works: it accepted something, or handed over a message. */
+  /** Records that the service works behind this login: it answered or delivered a message. */
   markAnswered(): void {
     this.#answered = true;
   }
 
+  /** Stops accepting messages; those pending can still be answered. */
   drain(reason: DrainReason): void {
     this.#apply({ type: "drain", reason });
   }
 
-  /** Closes the stream properly and waits for the server, within limits. `closed` follows. */
+  /** Closes the stream and waits for the server to close its side, up to `streamCloseTimeoutMs`. The phase `closed` follows. */
   close(): void {
     this.#apply({ type: "close" });
   }
 
-  /** Ends it at once. */
+  /** Closes the socket at once. */
   destroy(reason: string): void {
     this.#stream.destroy(new ConnectionError(reason));
   }
@@ -151,7 +189,7 @@ export class Connection<T> {
         break;
       case "draining":
         if (previous.phase === "connecting") this.#startWatching();
-        // CCS should have closed it by then: we do
+        // CCS is expected to close it before this limit
         this.#phaseTimer = this.#options.clock.schedule(this.#options.drainTimeoutMs, () => this.close());
         break;
       case "closing":
@@ -161,14 +199,14 @@ export class Connection<T> {
       case "closed":
         this.#aliveTimer?.();
         this.#ackTimer?.();
-        // an attempt that was called off still has its socket
+        // a cancelled attempt still has its socket
         if (event.type === "close") this.#stream.destroy(new ConnectionError("The attempt was called off"));
         break;
       case "connecting":
         break;
     }
     this.#publish();
-    this.#owner.stateChanged(this, previous);
+    this.#stateChanged(this, previous);
   }
 
   #startWatching(): void {
@@ -183,13 +221,13 @@ export class Connection<T> {
 
   #progress(step: XmppStep): void {
     if (this.#state.phase !== "connecting") return;
-    // one limit for the way to TLS, one for the way from there to online; a step in between does not start the limit again
+    // one limit up to TLS, another from there to online; steps in between do not restart them
     if (step === "TCP connection") this.#limit(this.#options.connectTimeoutMs, "No TLS connection came about in time");
     else if (step === "stream negotiation")
       this.#limit(this.#options.loginTimeoutMs, "The login was not complete in time");
   }
 
-  /** Reads what came before the login was complete ahead of telling that it is: nothing is written on a connection that drains. */
+  /** Handles the stanzas received before `online` first, so that nothing is written on a connection that is draining already. */
   #online(jid: string, early: readonly MessageStanza[]): void {
     const drains = early.some(({ type, gcm }) => type !== "error" && gcm !== undefined && announcesDraining(gcm));
     this.#apply({ type: "online", jid, ...(drains ? { drain: "control" as const } : {}) });
@@ -202,12 +240,47 @@ export class Connection<T> {
 
   #message(stanza: MessageStanza): void {
     if (stanza.type === "error") {
-      this.#owner.stanzaError(this, readStanzaError(stanza, this.#options.withoutSecrets));
-      return;
+      this.#receivers.downstream.stanzaError(this, readStanzaError(stanza, this.#options.withoutSecrets));
+    } else if (stanza.gcm !== undefined) this.#frame(stanza.gcm);
+  }
+
+  #frame(json: string): void {
+    const { downstream, upstream, receipts } = this.#receivers;
+    const frame = parseCcsFrame(json);
+    switch (frame.type) {
+      case "ack":
+        downstream.acked(this, frame);
+        break;
+      case "nack":
+        downstream.nacked(this, frame);
+        break;
+      case "upstream":
+        this.markAnswered();
+        upstream.deliver(frame.message, this);
+        break;
+      case "receipt":
+        this.markAnswered();
+        receipts.deliver(frame.receipt, this);
+        break;
+      case "control":
+        if (frame.control.controlType === "CONNECTION_DRAINING") this.drain("control");
+        else this.#notice("unknown-control", frame.control.controlType, 100);
+        break;
+      case "unknown":
+        this.#notice("unknown-message-type", frame.messageType, 100);
+        break;
+      case "malformed":
+        this.#notice("malformed-message", frame.problem, 300);
+        break;
     }
-    // an upstream message that arrives while we close is not ours any more: CCS delivers it again
-    if (stanza.gcm === undefined) return;
-    this.#owner.frame(this, parseCcsFrame(stanza.gcm));
+  }
+
+  /** Publishes text from the server, redacted and bounded. */
+  #notice(notice: string, text: string, maxChars: number): void {
+    publish("cloud-messaging:notice", () => {
+      const detail = this.#options.withoutSecrets(text).slice(0, maxChars);
+      return { transport: "ccs", notice, detail };
+    });
   }
 
   #element(element: XmlElement): void {
@@ -215,10 +288,10 @@ export class Connection<T> {
     if (answer !== undefined && this.#state.phase !== "closing") this.#answer(answer);
   }
 
-  /** Writes what the server has asked for by sending something. */
+  /** Writes an answer to something that the server sent. */
   #answer(stanza: string): void {
     this.#write(stanza, this.#options.clock.monotonic());
-    // a peer that sends and does not read would have our answers pile up
+    // backpressure: a peer that sends without reading would make answers accumulate
     if (!this.#stream.congested || this.#paused) return;
     this.#paused = true;
     this.#stream.pause();
@@ -234,23 +307,25 @@ export class Connection<T> {
       this.#paused = false;
       this.#stream.resume();
     }
-    this.#owner.writable(this);
+    this.#receivers.downstream.pump();
   }
 
-  /** One timer for both directions: says something when we were silent, asks when the server was, gives up when it does not answer. */
+  /** Keep-alive of both directions with one timer: white space after silence of ours, a ping after silence of the server, then its time-out. */
   #watch(): void {
-    const { clock, keepAliveIntervalMs, pingIdleMs, pingTimeoutMs } = this.#options;
+    const { clock, keepAliveIntervalMs, pingIntervalMs, pingTimeoutMs } = this.#options;
     const now = clock.monotonic();
     if (this.#pingSentAt !== undefined && now >= plusMs(this.#pingSentAt, pingTimeoutMs)) {
       this.destroy(`The server did not answer a ping within ${pingTimeoutMs} ms`);
       return;
     }
-    if (this.#pingSentAt === undefined && now >= plusMs(this.#receivedAt, pingIdleMs)) {
+    if (this.#pingSentAt === undefined && now >= plusMs(this.#receivedAt, pingIntervalMs)) {
       this.#pingSentAt = now;
       this.#write(pingStanza(`ping-${++this.#pings}`), now);
     } else if (now >= plusMs(this.#writtenAt, keepAliveIntervalMs)) this.#write(" ", now);
     const pingDue =
-      this.#pingSentAt === undefined ? plusMs(this.#receivedAt, pingIdleMs) : plusMs(this.#pingSentAt, pingTimeoutMs);
+      this.#pingSentAt === undefined
+        ? plusMs(this.#receivedAt, pingIntervalMs)
+        : plusMs(this.#pingSentAt, pingTimeoutMs);
     const next = earlier(plusMs(this.#writtenAt, keepAliveIntervalMs), pingDue);
     this.#aliveTimer = clock.schedule(Math.max(1, msBetween(now, next)), () => this.#watch());
   }
@@ -261,7 +336,7 @@ export class Connection<T> {
     const late = this.window.expire(plusMs(clock.monotonic(), -ackTimeoutMs));
     if (late.length > 0) {
       this.drain("ack-timeout");
-      this.#owner.expired(this, late);
+      this.#receivers.downstream.expired(this, late);
     }
     if (this.#state.phase === "closed") return;
     const { oldest } = this.window;
@@ -281,10 +356,11 @@ export class Connection<T> {
   }
 }
 
+/** True if the JSON is the control message CONNECTION_DRAINING. */
 function announcesDraining(json: string): boolean {
   const frame = parseCcsFrame(json);
   return frame.type === "control" && frame.control.controlType === "CONNECTION_DRAINING";
 }
 
-/** Elements inside each other in a stanza, the stream included. Real ones have four. */
+/** Maximum depth of elements in a stanza, the stream element included. CCS uses four. */
 const MAX_STANZA_DEPTH = 16;

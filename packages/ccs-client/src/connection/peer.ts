@@ -1,79 +1,81 @@
 import type { CloudMessagingError, DeliveryReceipt, UpstreamMessage } from "@cloud-messaging/core";
 import type { DownstreamTransport } from "@cloud-messaging/core/transport";
-import type { ReceiptHandler, UpstreamHandler } from "../upstream/upstream.ts";
+import type { ReceiptHandler, UpstreamHandler } from "../upstream/handlers.ts";
 
-/** A look at one connection. */
+/** State of one connection. */
 export interface CcsConnectionInfo {
-  /** Counts up from 1 over the life of the client; events and handlers name it too. */
+  /** Number of the connection, counted from 1 over the lifetime of the client. Events and handlers use the same number. */
   readonly id: number;
-  /** `open` takes new messages; `draining` and `closing` do not. */
+  /** `open` accepts new messages; `draining` and `closing` do not. */
   readonly phase: "connecting" | "open" | "draining" | "closing";
-  /** Messages written and not answered. */
+  /** Number of messages in flight: written and not answered. */
   readonly pending: number;
-  /** The address CCS bound, once online. */
+  /** JID that CCS has bound; absent before login. */
   readonly jid?: string;
 }
 
-/** What a CCS transport and a CCS client have in common beside sending. */
+/** Members that a CCS transport and a CCS client share, besides sending. */
 export interface CcsPeer {
   /**
-   * Resolves when a connection is online, at once when one is.
+   * Resolves when a connection is online; at once if one is.
    *
-   * @throws {AuthenticationError} the login was refused.
-   * @throws {ClosedError} closed, before or meanwhile.
-   * @throws {AbortedError} the signal aborted; the message has the `trouble` there was.
+   * @throws {AuthenticationError} CCS refused the login.
+   * @throws {ClosedError} The client is closed.
+   * @throws {AbortedError} The signal aborted; the message includes that of `lastError`.
    */
   ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Resolves once everything has ended: with the error that ended it, or with `undefined` after `close()`. Never rejects. */
+  /** Resolves when the client has ended: with the error that ended it, or with `undefined` after `close()`. Never rejects. */
   readonly closed: Promise<CloudMessagingError | undefined>;
-  /** Resolves when every message sent has its outcome and no handler runs. */
+  /** Resolves when every message sent has its outcome and no handler is running. */
   idle(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**
-   * The latest attempt to connect that failed, in words, until one succeeds: a server that cannot be reached is tried again for ever. Else
-   * what is kept unacknowledged and makes CCS stop delivering: upstream messages without a handler, or anything that handlers hold for
-   * long. `undefined` while all is well.
+   * Error of the latest failed attempt to connect, until one succeeds; reconnecting never stops for it. While connected: an error that
+   * describes unacknowledged deliveries for which CCS stops delivering, namely upstream messages without a handler or deliveries whose
+   * handler has not finished for 15 to 30 s. `undefined` if there is neither.
    */
-  readonly trouble: string | undefined;
-  /** Every connection that has not ended, oldest first. */
+  readonly lastError: Error | undefined;
+  /** Connections that have not ended, oldest first. */
   readonly connections: readonly CcsConnectionInfo[];
   /**
-   * Sets who handles upstream messages; they are acknowledged when its promise fulfils. What came before is handed over now.
-   * Returns how to take it off again. Do not await `close()` in a handler: it waits for the handler, up to `closeTimeoutMs`.
+   * Sets the handler of upstream messages. A message is acknowledged when the promise of the handler fulfils. Messages received earlier are
+   * passed to it now. Do not await `close()` in the handler: `close()` waits for the handler, up to `closeTimeoutMs`.
    *
-   * @throws {InvalidOptionsError} it is no function, there is a handler already, or somebody iterates over `upstream()`.
+   * @returns a function that removes the handler.
+   * @throws {InvalidOptionsError} The handler is not a function, there is a handler already, or an `upstream()` iterator is active.
    */
   onUpstream(handler: UpstreamHandler): () => void;
   /**
-   * Sets who handles delivery receipts. Those that came before were acknowledged without.
+   * Sets the handler of delivery receipts. Receipts received earlier were acknowledged without a handler.
    *
-   * @throws {InvalidOptionsError} it is no function, or there is a handler already.
+   * @returns a function that removes the handler.
+   * @throws {InvalidOptionsError} The handler is not a function, or there is a handler already.
    */
   onReceipt(handler: ReceiptHandler): () => void;
   /**
-   * Upstream messages one by one. A message is acknowledged when the next one is asked for; after `break` or a throw it is not, and
-   * CCS delivers it again. Ends when the client closes. Several loops share the messages. Who asks for several at once with `next()` gets
-   * those of different devices: of one device, a message comes after the one before it. Do not await `close()` in a loop: it waits
-   * for the message in hand, up to `closeTimeoutMs`; leave the loop first, or call it without `await`.
+   * Creates an async iterator over upstream messages. A message is acknowledged when the next one is requested. After `break` or a throw it is
+   * not acknowledged, and CCS redelivers it. Ends when the client closes. Several iterators share the messages. Concurrent calls of `next()`
+   * return messages of different devices: messages of one device come one after the other. Do not await `close()` in the loop: `close()`
+   * waits for the current message, up to `closeTimeoutMs`.
    *
-   * @throws {InvalidOptionsError} there is a handler already.
+   * @throws {InvalidOptionsError} There is a handler already.
    */
   upstream(): AsyncIterableIterator<UpstreamMessage>;
 }
 
-/** CCS as a transport: one attempt per `send`, over connections that are kept up. */
+/** Transport over CCS: one attempt per `send`, over persistent connections. */
 export interface CcsTransport extends DownstreamTransport, CcsPeer {
   readonly name: "ccs";
-  /** Each recipient's message has an ID, given before the first attempt. */
+  /** Message IDs are assigned per recipient before the first attempt. */
   readonly usesMessageIds: true;
-  /** It writes again by itself what a lost connection left unanswered. */
+  /** Unanswered messages of a lost connection are resent by the transport itself. */
   readonly settlesAmbiguous: true;
-  /** Messages written and not answered, over all connections. */
+  /** Number of messages in flight over all connections: written and not answered. */
   readonly pending: number;
-  /** Messages that wait for room on a connection. */
+  /** Number of messages that wait for capacity on a connection. */
   readonly waiting: number;
   /**
-   * The receipt of a message this transport sent with `deliveryReceiptRequested`. `undefined` when none came within `timeoutMs`
-   * (default: `receiptTimeoutMs`), when the message is not known, when the signal aborts and when the transport closes.
+   * Waits for the receipt of a message that was sent with `deliveryReceiptRequested`. Resolves with `undefined` if none arrives within
+   * `timeoutMs` (default: `receiptTimeoutMs`), if the message is unknown, if the signal aborts, and when the transport closes.
    */
   receiptFor(
     messageId: string,

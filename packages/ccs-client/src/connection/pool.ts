@@ -1,56 +1,46 @@
 import { AuthenticationError, type CancelTimer } from "@cloud-messaging/core";
 import { plusMs, publish } from "@cloud-messaging/core/transport";
-import type { CcsFrame } from "@cloud-messaging/core/wire";
 import type { Outgoing, Outlet } from "../downstream/outgoing.ts";
-import type { PendingSlot } from "../downstream/pending-window.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
-import type { StanzaError } from "../xmpp/stanza.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionReceivers } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { ConnectRate, reconnectDelayMs } from "./reconnect.ts";
 
-/** Who is told what happens on the connections. */
-export interface PoolOwner {
-  frame(connection: Connection<Outgoing>, frame: CcsFrame): void;
-  stanzaError(connection: Connection<Outgoing>, error: StanzaError): void;
-  expired(connection: Connection<Outgoing>, slots: readonly PendingSlot<Outgoing>[]): void;
-  /** It has ended, with whatever was pending on it. */
-  lost(connection: Connection<Outgoing>, reason: string): void;
-  /** There is room that was not there before. */
-  room(): void;
-  /** A connection is online; `ready` may be told. */
+/** Receivers of what the connections read, and listener of the pool itself. */
+export interface PoolReceivers extends ConnectionReceivers<Outgoing> {
+  /** A connection is online. */
   online(): void;
-  /** The credentials were refused: no further attempt is made. */
+  /** The credentials were refused: the pool makes no further attempt. */
   refused(error: AuthenticationError): void;
 }
 
-/** One of the connections that are kept up: the current one, or the wait for the next. */
+/** Place for one connection at a time: the current one, or the wait for its successor. */
 interface Lane {
   current: Connection<Outgoing> | undefined;
-  /** ID of the connection this one follows; 0 before the first. */
+  /** ID of the latest connection; 0 before the first. */
   latestId: number;
-  /** The wait before the next attempt. */
+  /** Timer of the next attempt. */
   timer: CancelTimer | undefined;
-  /** Attempts in a row that ended before the connection had proved itself. */
+  /** Consecutive attempts that ended before the connection was `proven`. */
   failures: number;
 }
 
-/** The connections of one sender: keeps as many up as asked for, opens successors before the old ones are gone, waits between failures. */
+/** Connection pool of one sender: keeps the configured number of connections up, opens successors of draining ones, reconnects with back-off. */
 export class ConnectionPool implements Outlet {
   readonly #options: ResolvedCcsOptions;
-  readonly #owner: PoolOwner;
   readonly #lanes: Lane[];
-  /** Every connection that has not ended, draining ones included. */
+  /** Connections that have not ended, draining ones included. */
   readonly #connections = new Set<Connection<Outgoing>>();
   readonly #rate: ConnectRate;
   readonly #emptyWaiters: (() => void)[] = [];
-  #trouble: Error | undefined;
+  /** Set by `start`, before the first connection. */
+  #receivers!: PoolReceivers;
+  #lastError: Error | undefined;
   #lastId = 0;
   #stopped = false;
 
-  constructor(options: ResolvedCcsOptions, owner: PoolOwner) {
+  constructor(options: ResolvedCcsOptions) {
     this.#options = options;
-    this.#owner = owner;
     this.#rate = new ConnectRate(options.maxConnectsPerMinute);
     this.#lanes = Array.from({ length: options.connections }, () => ({
       current: undefined,
@@ -60,26 +50,27 @@ export class ConnectionPool implements Outlet {
     }));
   }
 
-  /** Opens every connection. */
-  start(): void {
+  /** Opens the connections. Each of them reports to the receivers directly. */
+  start(receivers: PoolReceivers): void {
+    this.#receivers = receivers;
     for (const lane of this.#lanes) this.#connectAfter(lane, 0);
   }
 
-  /** Every connection that has not ended, oldest first. */
+  /** Connections that have not ended, oldest first. */
   get connections(): Iterable<Connection<Outgoing>> {
     return this.#connections;
   }
 
-  /** Why the latest attempt failed; absent while a connection is up. */
-  get trouble(): Error | undefined {
-    return this.#trouble;
+  /** Error of the latest failed attempt, until a connection is online. */
+  get lastError(): Error | undefined {
+    return this.#lastError;
   }
 
   get accepting(): boolean {
     return this.#lanes.some(({ current }) => current?.accepting);
   }
 
-  /** Of the connections with room, the one with the fewest messages pending. */
+  /** Returns the accepting connection with the fewest pending messages on which the message ID is not in use. */
   pick(id: string): Connection<Outgoing> | undefined {
     let best: Connection<Outgoing> | undefined;
     for (const { current } of this.#lanes) {
@@ -89,7 +80,7 @@ export class ConnectionPool implements Outlet {
     return best;
   }
 
-  /** Starts no further connection. */
+  /** Makes no further attempt to connect. */
   stop(): void {
     this.#stopped = true;
     for (const lane of this.#lanes) {
@@ -98,7 +89,7 @@ export class ConnectionPool implements Outlet {
     }
   }
 
-  /** Closes every stream properly; resolves when every socket is gone. */
+  /** Closes every connection; resolves when every socket is closed. */
   close(): Promise<void> {
     this.stop();
     for (const connection of [...this.#connections]) connection.close();
@@ -129,13 +120,9 @@ export class ConnectionPool implements Outlet {
   }
 
   #connect(lane: Lane): void {
-    const connection: Connection<Outgoing> = new Connection(++this.#lastId, this.#options, {
-      stateChanged: (changed, previous) => this.#stateChanged(lane, changed, previous),
-      frame: (from, frame) => this.#owner.frame(from, frame),
-      stanzaError: (from, error) => this.#owner.stanzaError(from, error),
-      expired: (from, slots) => this.#owner.expired(from, slots),
-      writable: () => this.#owner.room(),
-    });
+    const connection = new Connection<Outgoing>(++this.#lastId, this.#options, this.#receivers, (changed, previous) =>
+      this.#stateChanged(lane, changed, previous),
+    );
     lane.current = connection;
     lane.latestId = connection.id;
     this.#connections.add(connection);
@@ -145,18 +132,18 @@ export class ConnectionPool implements Outlet {
     const { state } = connection;
     switch (state.phase) {
       case "open":
-        this.#trouble = undefined;
-        this.#owner.online();
-        this.#owner.room();
+        this.#lastError = undefined;
+        this.#receivers.online();
+        this.#receivers.downstream.pump();
         break;
       case "draining":
-        this.#trouble = undefined;
-        // make before break: the successor is opened while this one still collects its answers
-        this.#succeed(lane, connection, true, state.reason !== "ack-timeout");
+        this.#lastError = undefined;
+        // make before break: the successor is opened while this one still receives answers
+        this.#succeed(lane, connection, { wasOnline: true, drained: state.reason !== "ack-timeout" });
         break;
       case "closed":
         this.#connections.delete(connection);
-        this.#ended(lane, connection, state.cause, previous.phase !== "connecting");
+        this.#ended(lane, connection, previous.phase !== "connecting");
         if (this.#connections.size === 0) for (const resolve of this.#emptyWaiters.splice(0)) resolve();
         break;
       case "closing":
@@ -165,28 +152,28 @@ export class ConnectionPool implements Outlet {
     }
   }
 
-  #ended(lane: Lane, connection: Connection<Outgoing>, cause: Error | undefined, wasOnline: boolean): void {
-    if (cause instanceof AuthenticationError) {
-      this.stop();
-      this.#trouble = cause;
-      this.#owner.lost(connection, cause.message);
-      this.#owner.refused(cause);
-      return;
-    }
-    if (cause !== undefined && !wasOnline) this.#trouble = cause;
-    this.#succeed(lane, connection, wasOnline);
-    this.#owner.lost(connection, cause?.message ?? "the connection was closed");
+  #ended(lane: Lane, connection: Connection<Outgoing>, wasOnline: boolean): void {
+    const cause = connection.state.phase === "closed" ? connection.state.cause : undefined;
+    const refused = cause instanceof AuthenticationError ? cause : undefined;
+    if (cause !== undefined && (refused !== undefined || !wasOnline)) this.#lastError = cause;
+    if (refused !== undefined) this.stop();
+    else this.#succeed(lane, connection, { wasOnline, drained: false });
+    const { upstream, receipts, downstream } = this.#receivers;
+    upstream.connectionEnded();
+    receipts.connectionEnded();
+    downstream.lost(connection, cause?.message ?? "the connection was closed");
+    if (refused !== undefined) this.#receivers.refused(refused);
   }
 
-  /**
-   * Opens the connection that comes after this one, if that has not happened yet.
-   *
-   * @param relieved CCS asked for it, after a good login: nothing has failed.
-   */
-  #succeed(lane: Lane, connection: Connection<Outgoing>, wasOnline: boolean, relieved = false): void {
+  /** Schedules the successor of a connection, once. `drained`: CCS asked for it, so it is no failure. */
+  #succeed(
+    lane: Lane,
+    connection: Connection<Outgoing>,
+    { wasOnline, drained }: { readonly wasOnline: boolean; readonly drained: boolean },
+  ): void {
     if (lane.current !== connection) return;
     lane.current = undefined;
-    lane.failures = relieved || connection.proven ? 0 : lane.failures + 1;
+    lane.failures = drained || connection.proven ? 0 : lane.failures + 1;
     const { reconnect, random } = this.#options;
     this.#connectAfter(lane, reconnectDelayMs(reconnect, { failures: lane.failures, wasOnline }, random));
   }

@@ -10,7 +10,7 @@ import {
 import type { StanzaError } from "../xmpp/stanza.ts";
 import { xmlSafeJson, xmlSafeString } from "../xmpp/xml-text.ts";
 
-/** Writes the JSON of a message for one recipient after the other; what they share is written once. */
+/** Creates a writer of a message's JSON per recipient; serializes the shared part once. */
 export function downstreamJsonWriter(message: DownstreamMessage): (recipient: string, messageId: string) => string {
   const options = {
     ...encodeGcmOptions(message),
@@ -26,14 +26,14 @@ export function downstreamJsonWriter(message: DownstreamMessage): (recipient: st
   return (recipient, messageId) => `{"to":${xmlSafeString(recipient)},"message_id":${xmlSafeString(messageId)}${rest}`;
 }
 
-/** What is known of the write that was answered. */
+/** Facts about the answered write. */
 export interface AnsweredWrite {
   readonly recipient: string;
-  /** Milliseconds since the epoch. */
+  /** Time of the write. Unit: milliseconds since the epoch. */
   readonly sentAt: number;
 }
 
-/** What an ack means for the recipient. */
+/** Converts an ack to an outcome. */
 export function ackOutcome(ack: AckFrame, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
   const { messageId, canonicalRegistrationId, group } = ack;
   if (group !== undefined && group.success === 0 && group.failure > 0) {
@@ -51,12 +51,12 @@ export function ackOutcome(ack: AckFrame, { recipient, sentAt }: AnsweredWrite):
   };
 }
 
-/** The code of a nack. CCS says `BAD_REGISTRATION` for two things: only its words tell a broken token from another sender's. */
+/** Returns the error code of a nack. `BAD_REGISTRATION` has two meanings; the description tells a malformed token from another sender's. */
 export function nackCode({ error, description }: NackFrame): ErrorCode {
   return narrowErrorCode(errorCodeFor("ccs", error), description);
 }
 
-/** A nack without what must not be repeated. */
+/** Returns the nack with secrets redacted. */
 export function redacted(nack: NackFrame, withoutSecrets: (text: string) => string): NackFrame {
   const { error, description } = nack;
   return {
@@ -66,7 +66,7 @@ export function redacted(nack: NackFrame, withoutSecrets: (text: string) => stri
   };
 }
 
-/** What a nack means for the recipient. */
+/** Converts a nack to an outcome. */
 export function nackOutcome(nack: NackFrame, code: ErrorCode, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
   const service: ServiceAnswer = {
     error: serviceText(nack.error),
@@ -75,7 +75,7 @@ export function nackOutcome(nack: NackFrame, code: ErrorCode, { recipient, sentA
   return failureOutcome(code, { recipient, sentAt, service });
 }
 
-/** What a stanza error means for the recipient of the message it is about. */
+/** Converts a stanza error to an outcome of the message it refers to. */
 export function stanzaErrorOutcome(error: StanzaError, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
   return failureOutcome(error.passing ? "unavailable" : narrowErrorCode("stanza-error", error.text), {
     recipient,

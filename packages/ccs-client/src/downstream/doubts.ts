@@ -1,37 +1,37 @@
 import { RecentMap } from "@cloud-messaging/core/transport";
 import type { AckFrame } from "@cloud-messaging/core/wire";
 
-/** A copy that was accepted after all. */
+/** Acknowledged copy of a message that is between two attempts. */
 export interface AcceptedCopy {
   readonly ack: AckFrame;
-  /** When it was written. Milliseconds since the epoch. */
+  /** Time of the write. Unit: milliseconds since the epoch. */
   readonly sentAt: number;
 }
 
-/** What is known of the earlier copies of a message. */
+/** State of the earlier copies of a message. */
 export interface Doubt {
-  /** ID of its send, which tells it from a later message under the same message ID. */
+  /** ID of the send; distinguishes it from a later message with the same message ID. */
   readonly sendId: string;
-  /** Copies that went out and were neither accepted nor refused. */
+  /** Number of copies that were written and neither accepted nor refused. */
   readonly copies: number;
   readonly accepted?: AcceptedCopy;
 }
 
-/** How many messages are remembered between two attempts. */
+/** Maximum number of messages remembered between two attempts. */
 const MAX_REMEMBERED_DOUBTS = 10_000;
 
-/** Carries the doubt about a message from one attempt to the next, and takes what is heard in between. */
+/** Unanswered copies of messages between two attempts, and the answers that arrive meanwhile. */
 export class Doubts {
   readonly #byId = new RecentMap<string, Doubt>(MAX_REMEMBERED_DOUBTS);
   #any = false;
 
-  /** Its latest copy was refused; so many earlier ones may have been accepted. */
+  /** Remembers a message whose latest copy was refused while earlier ones are unanswered. */
   keep(id: string, doubt: Doubt): void {
     this.#byId.set(id, doubt);
     this.#any = true;
   }
 
-  /** The next attempt begins, and knows of it from here on. An ID may be used again: another send of it starts without. */
+  /** Removes and returns the state for the next attempt; `undefined` for another send with the same message ID. */
   take(id: string, sendId: string | undefined): Doubt | undefined {
     const doubt = this.#any ? this.#byId.get(id) : undefined;
     if (doubt === undefined) return undefined;
@@ -39,7 +39,7 @@ export class Doubts {
     return doubt.sendId === sendId ? doubt : undefined;
   }
 
-  /** One of these copies was refused after all. */
+  /** Records the refusal of one copy. */
   refused(id: string): void {
     const doubt = this.#byId.get(id);
     if (doubt === undefined) return;
@@ -47,7 +47,7 @@ export class Doubts {
     else if (doubt.accepted === undefined) this.#byId.delete(id);
   }
 
-  /** One of these copies was accepted after all: there is nothing left to try. */
+  /** Records the acceptance of one copy. */
   accepted(id: string, accepted: AcceptedCopy): void {
     const doubt = this.#any ? this.#byId.get(id) : undefined;
     if (doubt !== undefined) this.#byId.set(id, { ...doubt, accepted });

@@ -1,5 +1,4 @@
 import type {
-  CancelTimer,
   DownstreamMessage,
   ErrorCode,
   MonotonicInstant,
@@ -12,18 +11,15 @@ import {
   createMessageIds,
   earlier,
   failureOutcome,
-  later,
   NEVER,
   onAbort,
-  plusMs,
   publish,
   recipientsOf,
-  timeLeftMs,
   withUnansweredCopies,
 } from "@cloud-messaging/core/transport";
 import type { AckFrame, NackFrame } from "@cloud-messaging/core/wire";
 import { ChurningMap } from "../churning-map.ts";
-import type { Connection } from "../connection/connection.ts";
+import type { AnswerReceiver, Connection } from "../connection/connection.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { Waiters } from "../waiters.ts";
 import { messageStanza, type StanzaError } from "../xmpp/stanza.ts";
@@ -36,52 +32,50 @@ import {
   redacted,
   stanzaErrorOutcome,
 } from "./codec.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
 import { Doubts } from "./doubts.ts";
 import { dueAt, isPendingElsewhere, type Outgoing, type Outlet, renew, rulesOf, SendInProgress } from "./outgoing.ts";
 import type { PendingSlot } from "./pending-window.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
-/** Shortest time between two looks at the deadlines. Unit: milliseconds. */
-const MIN_SWEEP_MS = 10;
-
 /**
- * Downstream messages from `send` to their outcome: in line for room on a connection, pending on one, in line again when it was lost.
- * Each gets exactly one outcome. The rules of the protocol about answers live here and nowhere else.
+ * Downstream messages from `send` to their outcome: waiting for capacity, in flight on a connection, waiting again if it was lost. Each
+ * message gets exactly one outcome. All protocol rules about answers are here.
  */
-export class Downstream {
+export class Downstream implements AnswerReceiver<Outgoing> {
   readonly #options: ResolvedCcsOptions;
   readonly #outlet: Outlet;
-  /** Makes an ID for a message that has none. */
+  /** Creates an ID for a message without one. */
   readonly createMessageId: () => string;
   readonly #line = new WaitingLine<Outgoing>();
-  /** Every message without an outcome, by ID. */
+  /** Messages without an outcome, by ID. */
   readonly #unsettled = new ChurningMap<Outgoing>();
   readonly #idleWaiters = new Waiters();
-  /** What is to be remembered of messages between two attempts. */
+  /** Unanswered copies of messages that are between two attempts. */
   readonly #doubts = new Doubts();
-  /** Set once nothing can be written any more. */
+  readonly #deadlines: DeadlineTimer;
+  /** Error text of the refused login; nothing is written once it is set. */
   #refusal: string | undefined;
   #sequence = 0;
-  #sweepAt = NEVER;
-  #cancelSweep: CancelTimer | undefined;
 
   constructor(options: ResolvedCcsOptions, outlet: Outlet) {
     this.#options = options;
     this.#outlet = outlet;
     this.createMessageId = createMessageIds(options.random);
+    this.#deadlines = new DeadlineTimer(options.clock, (now) => this.#sweep(now));
   }
 
-  /** Messages in line for room. */
+  /** Number of messages waiting for capacity. */
   get waiting(): number {
     return this.#line.size;
   }
 
-  /** Messages without an outcome. */
+  /** Number of messages without an outcome. */
   get unsettled(): number {
     return this.#unsettled.size;
   }
 
-  /** Whether the ID belongs to a message without an outcome. */
+  /** True if the ID belongs to a message without an outcome. */
   has(id: string): boolean {
     return this.#unsettled.has(id);
   }
@@ -104,18 +98,18 @@ export class Downstream {
     else if (rules.deadline <= this.#options.clock.monotonic()) giveUp("timeout", "its deadline had passed already");
     else {
       if (send.unsettled > 0) send.release = onAbort(signal, () => giveUp("aborted", "the caller's signal aborted"));
-      this.#watchDeadline(earlier(rules.deadline, rules.endsAt));
+      this.#deadlines.watch(earlier(rules.deadline, rules.endsAt));
       for (const entry of entries) this.#line.add(entry);
       this.pump();
     }
     return report;
   }
 
-  /** Writes what is in line, as far as there is room. */
+  /** Writes waiting messages as far as connections have capacity. */
   pump(): void {
     let next: Outgoing | undefined;
     for (let entry = this.#line.first; entry !== undefined; entry = next) {
-      // taking it out of the line, or settling it, ends the way to the next one
+      // read before the entry leaves the line, which clears it
       next = entry.next;
       if (this.#refusal !== undefined) {
         this.#giveUp(entry, "authentication-failed", this.#refusal);
@@ -124,7 +118,7 @@ export class Downstream {
       const connection = this.#outlet.pick(entry.id);
       if (connection === undefined) {
         if (!this.#outlet.accepting) return;
-        // its ID is still in use wherever there is room: that holds up nobody else
+        // its ID is in use on every connection with capacity; messages behind it are not blocked by that
         continue;
       }
       if (!renew(entry)) {
@@ -144,11 +138,11 @@ export class Downstream {
       return;
     }
     connection.markAnswered();
-    // also one that was given up on this connection and is pending on another by now: accepted is accepted
+    // also for a copy that expired on this connection while another is in flight elsewhere
     const entry = this.#unsettled.get(ack.messageId);
     const sentAt = slot.writtenAt;
     if (entry !== undefined) {
-      // its other copies: those given up, and one that is pending elsewhere by now
+      // other copies: those that expired, and one in flight on another connection
       const others = entry.doubts - (slot.expired ? 1 : 0) + (isPendingElsewhere(entry, connection) ? 1 : 0);
       this.#settle(entry, withUnansweredCopies(ackOutcome(ack, { recipient: entry.recipient, sentAt }), others));
     } else this.#doubts.accepted(ack.messageId, { ack, sentAt });
@@ -183,7 +177,7 @@ export class Downstream {
     const id = error.messageIds.find((messageId) => connection.window.has(messageId));
     const slot = id === undefined ? undefined : connection.window.settle(id);
     if (slot === undefined) {
-      // 406: CCS did not like one of our acknowledgements. Nothing can be done about it, and somebody should know.
+      // 406: CCS rejected one of our acknowledgements; it can only be reported
       publish("cloud-messaging:notice", () => ({
         transport: "ccs",
         notice: "stanza-error",
@@ -196,28 +190,26 @@ export class Downstream {
     this.pump();
   }
 
-  /** Messages were not answered in time: they are written again elsewhere, or end here, as the caller chose. */
+  /** Resends messages that exceeded `ackTimeoutMs` on another connection, or ends them as ambiguous, by the caller's policy. */
   expired(connection: Connection<Outgoing>, slots: readonly PendingSlot<Outgoing>[]): void {
     this.#unanswered(connection, slots, "timeout", `not answered within ${this.#options.ackTimeoutMs} ms`);
   }
 
-  /** The connection is gone: so is every answer that it still owed. */
+  /** Resends or ends the messages that were pending on a connection that has ended. */
   lost(connection: Connection<Outgoing>, reason: string): void {
     this.#unanswered(connection, connection.window.failAll(), "connection-lost", reason);
   }
 
-  /** The credentials were refused: ends what is not written, now and later. What is written is still owed its answer. */
+  /** Ends unwritten messages, present and future, since the login was refused. Written ones may still be answered. */
   refuse(detail: string): void {
     this.#refusal = detail;
     this.pump();
   }
 
-  /** Ends everything that is left: no message can be written any more. */
+  /** Ends every message without an outcome. */
   failAll(code: ErrorCode, detail: string): void {
     for (const entry of [...this.#unsettled.values()]) this.#giveUp(entry, code, detail);
-    this.#cancelSweep?.();
-    this.#cancelSweep = undefined;
-    this.#sweepAt = NEVER;
+    this.#deadlines.stop();
   }
 
   /** Resolves when every message has its outcome, and when the signal aborts. */
@@ -280,11 +272,11 @@ export class Downstream {
     for (const { value: entry, batch } of slots) {
       if (entry.settled || entry.connection !== connection) continue;
       entry.connection = undefined;
-      // what never left this process has not reached anybody; with a connection that is still there, it will yet
+      // an unflushed copy never left this process; on a connection that is still up it will
       if (code === "timeout" || connection.flushed(batch)) entry.doubts++;
       if (code === "timeout") entry.resends++;
       const { resend, maxResends } = entry.send.rules;
-      // a service that is slow would be sent copy after copy; a connection that is gone has to be followed by another
+      // bounded for a slow service; a lost connection always requires another copy
       const enough = !resend || (code === "timeout" && entry.resends > maxResends);
       if (entry.doubts > 0 && enough) this.#giveUp(entry, code, reason);
       else {
@@ -296,14 +288,14 @@ export class Downstream {
     this.pump();
   }
 
-  /** Ends a message with an answer that is no ack. */
+  /** Ends a message with a refusal. */
   #turnedDown(
     connection: Connection<Outgoing>,
     { id, writtenAt }: PendingSlot<Outgoing>,
     outcomeOf: (write: AnsweredWrite) => RecipientOutcome,
   ): void {
     const entry = this.#unsettled.get(id);
-    // pending on another connection by now: that copy is still to be answered, and may be accepted
+    // another copy is in flight on another connection and may be accepted
     if (entry === undefined || isPendingElsewhere(entry, connection)) return;
     const outcome = outcomeOf({ recipient: entry.recipient, sentAt: writtenAt });
     this.#settle(entry, entry.doubts > 0 ? this.#keepDoubt(entry, outcome) : outcome);
@@ -314,38 +306,38 @@ export class Downstream {
     this.#line.add(entry);
   }
 
-  /** This copy was refused for now, an earlier one may have been accepted: that must not be forgotten when it is tried again. */
+  /** Makes the refusal of one copy ambiguous if an earlier copy is unanswered, and remembers that for the next attempt. */
   #keepDoubt(entry: Outgoing, outcome: RecipientOutcome): RecipientOutcome {
     if (outcome.kind !== "retryable") return withUnansweredCopies(outcome, entry.doubts);
     const { sendId } = entry.send.rules;
-    // without the send's ID it was not withRetry that sent it: there is no next attempt, or none that could be told from another send
+    // without sendId the caller is not withRetry, and a further attempt could not be recognised
     if (sendId !== undefined) this.#doubts.keep(entry.id, { sendId, copies: entry.doubts });
     const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
     const detail = "an earlier copy was not answered, and may have been accepted";
     return withUnansweredCopies({ ...rest, kind: "ambiguous", refused: true, detail }, entry.doubts);
   }
 
-  /** A copy that was given up has been refused after all, so it was not accepted. The message may be between two attempts. */
+  /** Counts an expired copy as refused. The message may be between two attempts. */
   #doubtResolved(id: string, entry: Outgoing | undefined): void {
     if (entry !== undefined) entry.doubts = Math.max(0, entry.doubts - 1);
     else this.#doubts.refused(id);
   }
 
-  /** No answer is waited for any more. */
+  /** Ends a message without waiting for an answer. */
   #giveUp(entry: Outgoing, code: ErrorCode, detail: string): void {
     if (entry.settled) return;
     const { recipient } = entry;
     const facts = { recipient, detail, ...(entry.sentAt === undefined ? {} : { sentAt: entry.sentAt }) };
-    // the latest of them is what the outcome is about
+    // the outcome is about the latest copy
     const earlierCopies = entry.doubts + (entry.connection === undefined ? 0 : 1) - 1;
     const written = earlierCopies >= 0;
-    // wrong credentials stop what was not written; they say nothing about what was
+    // a refused login says nothing about copies that were written before
     const fate = written && code === "authentication-failed" ? "connection-lost" : code;
     const outcome = written ? ambiguousOutcome(fate, facts) : failureOutcome(fate, facts);
     this.#settle(entry, withUnansweredCopies(outcome, earlierCopies));
   }
 
-  /** It is not written (any more). An earlier copy may have been accepted all the same. */
+  /** Ends a message whose time to live has passed. An earlier copy may have been accepted. */
   #expire(entry: Outgoing): void {
     this.#giveUp(entry, "expired", "its time to live passed before it could be written");
   }
@@ -360,31 +352,19 @@ export class Downstream {
     if (this.#unsettled.size === 0) this.#idleWaiters.wake();
   }
 
-  /** One timer for all deadlines: most messages are answered long before theirs, and cost nothing here. */
-  #watchDeadline(deadline: MonotonicInstant): void {
-    if (deadline >= this.#sweepAt) return;
-    this.#cancelSweep?.();
-    this.#sweepAt = deadline;
-    const { clock } = this.#options;
-    this.#cancelSweep = clock.schedule(Math.max(0, timeLeftMs(clock, deadline)), () => this.#sweep());
-  }
-
-  #sweep(): void {
-    const now = this.#options.clock.monotonic();
-    const trouble = this.#outlet.trouble;
+  /** Ends overdue messages; returns the next deadline. */
+  #sweep(now: MonotonicInstant): MonotonicInstant {
+    const { lastError } = this.#outlet;
     let next = NEVER;
-    this.#sweepAt = NEVER;
-    this.#cancelSweep = undefined;
     for (const entry of [...this.#unsettled.values()]) {
       const due = dueAt(entry);
       if (due > now) next = earlier(next, due);
       else if (entry.send.rules.deadline > now) this.#expire(entry);
-      else if (trouble !== undefined && entry.connection === undefined && entry.doubts === 0) {
-        this.#giveUp(entry, "connection-failed", trouble.message);
+      else if (lastError !== undefined && entry.connection === undefined && entry.doubts === 0) {
+        this.#giveUp(entry, "connection-failed", lastError.message);
       } else this.#giveUp(entry, "timeout", "its deadline passed");
     }
-    if (next === NEVER) return;
-    this.#watchDeadline(later(next, plusMs(now, MIN_SWEEP_MS)));
+    return next;
   }
 
   #publishResend(connection: Connection<Outgoing>, messages: number, reason: string): void {

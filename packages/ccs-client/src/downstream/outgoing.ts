@@ -11,18 +11,18 @@ import type { Connection } from "../connection/connection.ts";
 import { downstreamJsonWriter } from "./codec.ts";
 import type { Waiting } from "./waiting-line.ts";
 
-/** What one call of `send` was told, defaults applied. */
+/** Rules of one `send` call, with defaults applied. */
 export interface SendRules {
   readonly resend: boolean;
   readonly maxResends: number;
   readonly deadline: MonotonicInstant;
-  /** From when on nothing of it is written any more. */
+  /** End of the time to live; nothing is written from then on. */
   readonly endsAt: MonotonicInstant;
-  /** The message with what is left of its time to live; absent where none passes. */
+  /** Returns the message with its remaining time to live, or `undefined` if none is left; absent if the time to live does not count from the call. */
   readonly alive: (() => DownstreamMessage | undefined) | undefined;
   /** Unit: seconds. */
   readonly timeToLiveSec: number | undefined;
-  /** ID of the send over all its attempts; absent where nobody makes a second one. */
+  /** ID of the send over all its attempts; absent without retries. */
   readonly sendId: string | undefined;
 }
 
@@ -41,13 +41,13 @@ export function rulesOf(message: DownstreamMessage, options: AttemptOptions, clo
   };
 }
 
-/** One call of `send`. */
+/** One `send` call in progress. */
 export class SendInProgress {
   readonly outcomes: RecipientOutcome[];
   readonly rules: SendRules;
-  /** Recipients without an outcome. */
+  /** Number of recipients without an outcome. */
   unsettled: number;
-  /** Takes the listener off the caller's signal. */
+  /** Removes the listener from the caller's signal. */
   release: (() => void) | undefined;
   readonly #resolve: (report: SendReport) => void;
 
@@ -66,58 +66,54 @@ export class SendInProgress {
   }
 }
 
-/** One message for one recipient, until its fate is known. */
+/** One message for one recipient, until its outcome. */
 export interface Outgoing extends Waiting<Outgoing> {
   readonly id: string;
-  /** What goes into `<gcm>`; the stanza is made when it is written. */
+  /** Content of `<gcm>`; the stanza is created at each write. */
   json: string;
   readonly recipient: string;
   readonly position: number;
   readonly send: SendInProgress;
   settled: boolean;
-  /** Where its answer is expected. */
+  /** Connection that its latest copy is in flight on. */
   connection: Connection<Outgoing> | undefined;
-  /** When it was last written. Milliseconds since the epoch. */
+  /** Time of the latest write. Unit: milliseconds since the epoch. */
   sentAt: number | undefined;
-  /** Copies that went out, and were not answered in time or cannot be any more: the service may have accepted one. */
+  /** Number of written copies that were not answered in time or can no longer be: the service may have accepted one. */
   doubts: number;
-  /** Copies that were written because the one before was not answered in time. */
+  /** Number of copies written because the previous one was not answered in time. */
   resends: number;
 }
 
-/**
- * Writes the JSON of a message anew, with what is left of its time to live.
- *
- * @returns `false` when nothing is left.
- */
+/** Updates the JSON of a message to its remaining time to live. Returns `false` if none is left. */
 export function renew(entry: Outgoing): boolean {
   const { alive, timeToLiveSec } = entry.send.rules;
   if (alive === undefined) return true;
   const message = alive();
   if (message === undefined) return false;
-  // as it was written at first, all of its life is left
+  // unchanged within the first second
   if (message.timeToLiveSec === timeToLiveSec) return true;
   entry.json = downstreamJsonWriter(message)(entry.recipient, entry.id);
   return true;
 }
 
-/** Tells that its answer is expected on another connection by now. */
+/** True if a copy is in flight on another connection. */
 export function isPendingElsewhere(entry: Outgoing, connection: Connection<Outgoing>): boolean {
   return entry.connection !== undefined && entry.connection !== connection;
 }
 
-/** The instant at which it has to be looked at: its deadline, or the end of its life while it waits to be written. */
+/** Returns the deadline, or the end of the time to live if that is earlier and the message waits to be written. */
 export function dueAt({ connection, send }: Outgoing): MonotonicInstant {
   const { deadline, endsAt } = send.rules;
   return connection === undefined ? earlier(deadline, endsAt) : deadline;
 }
 
-/** Where messages can be written. */
+/** Connections as seen by the downstream messages. */
 export interface Outlet {
-  /** The connection that should take the message, or `undefined` while none has room, or only one where the ID is still in use. */
+  /** Returns the connection for a message ID; `undefined` if none has capacity or the ID is in use on each that has. */
   pick(id: string): Connection<Outgoing> | undefined;
-  /** Some connection takes messages. */
+  /** True if a connection has capacity. */
   readonly accepting: boolean;
-  /** Why there is no connection, where an attempt has failed. */
-  readonly trouble: Error | undefined;
+  /** Error of the latest failed attempt to connect, while no connection is up. */
+  readonly lastError: Error | undefined;
 }

@@ -7,11 +7,11 @@ describe("the pending window", () => {
     const window = new PendingWindow<string>(2);
     window.reserve("a", "A", 1_000_000, at(0), 0);
     window.reserve("b", "B", 1_000_000, at(5), 0);
-    expect(window.room).toBe(0);
+    expect(window.capacity).toBe(0);
     window.expire(at(10));
-    expect(window.room).toBe(0);
+    expect(window.capacity).toBe(0);
     expect(window.settle("a")).toMatchObject({ value: "A", writtenAt: 1_000_000 });
-    expect(window.room).toBe(1);
+    expect(window.capacity).toBe(1);
   });
 
   it("knows an answer to what is not pending, or was answered already", () => {

@@ -1,29 +1,29 @@
 import type { MonotonicInstant } from "@cloud-messaging/core";
 import { ChurningMap } from "../churning-map.ts";
 
-/** One message that was written on a connection and is not answered yet. */
+/** One message in flight on a connection. */
 export interface PendingSlot<T> {
   readonly id: string;
   readonly value: T;
-  /** Milliseconds since the epoch. */
+  /** Time of the write. Unit: milliseconds since the epoch. */
   readonly writtenAt: number;
-  /** Instant of the same write: its time-out counts from here. */
+  /** Monotonic instant of the write, from which the time-out counts. */
   readonly countsFrom: MonotonicInstant;
-  /** The write it went out with: as long as that was not flushed, nothing has left. */
+  /** Batch that it was written with. Until that is flushed, nothing of it has left this process. */
   readonly batch: number;
-  /** It was not answered in time and has been moved elsewhere; the slot stays taken until CCS answers. */
+  /** True once it exceeded its time-out. The slot stays reserved until CCS answers. */
   expired: boolean;
 }
 
 /**
- * Flow control of one connection: as many slots as CCS lets it leave unanswered. A slot is given back by the answer alone, since
- * CCS still counts the message whatever our side has decided about it.
+ * Flow control window of one connection: one slot per message in flight. Only the answer of CCS releases a slot, since CCS counts the
+ * message until then, whatever this side has decided about it.
  *
  * Source: docs/protocol/ccs.md#flow-control
  */
 export class PendingWindow<T> {
   readonly #limit: number;
-  /** In the order they were written. */
+  /** In order of writing. */
   readonly #slots = new ChurningMap<PendingSlot<T>>();
 
   /** @param limit Range: 1 to 100. */
@@ -35,8 +35,8 @@ export class PendingWindow<T> {
     return this.#slots.size;
   }
 
-  /** How many more messages may be written. */
-  get room(): number {
+  /** Number of messages that may still be written. */
+  get capacity(): number {
     return this.#limit - this.#slots.size;
   }
 
@@ -45,29 +45,29 @@ export class PendingWindow<T> {
   }
 
   /**
-   * Takes a slot. The caller has made sure that there is room and that the ID is not in use here.
+   * Reserves a slot. Requires capacity, and an ID that is not in use here.
    *
-   * @param writtenAt Milliseconds since the epoch.
-   * @param countsFrom Instant of the same write.
+   * @param writtenAt Time of the write. Unit: milliseconds since the epoch.
+   * @param countsFrom Monotonic instant of the write.
    */
   reserve(id: string, value: T, writtenAt: number, countsFrom: MonotonicInstant, batch: number): void {
     this.#slots.set(id, { id, value, writtenAt, countsFrom, batch, expired: false });
   }
 
-  /** Gives back the slot of a message that was answered; `undefined` for an ID that is not pending here. */
+  /** Releases and returns the slot of an answered message; `undefined` for an ID that is not in flight here. */
   settle(id: string): PendingSlot<T> | undefined {
     const slot = this.#slots.get(id);
     if (slot !== undefined) this.#slots.delete(id);
     return slot;
   }
 
-  /** Instant at which the longest unanswered message that has not expired yet was written. */
+  /** Monotonic instant of the oldest write that is neither answered nor expired. */
   get oldest(): MonotonicInstant | undefined {
     for (const slot of this.#slots.values()) if (!slot.expired) return slot.countsFrom;
     return undefined;
   }
 
-  /** Marks what was written at or before `until` and is still unanswered; returns what was marked now. */
+  /** Marks the messages written at or before `until` as expired; returns those newly marked. */
   expire(until: MonotonicInstant): PendingSlot<T>[] {
     const late: PendingSlot<T>[] = [];
     for (const slot of this.#slots.values()) {
@@ -79,7 +79,7 @@ export class PendingWindow<T> {
     return late;
   }
 
-  /** The connection is gone: empties the window and returns what was in it, in the order it was written. */
+  /** Empties the window of an ended connection; returns its slots in order of writing. */
   failAll(): PendingSlot<T>[] {
     const slots = [...this.#slots.values()];
     this.#slots.clear();

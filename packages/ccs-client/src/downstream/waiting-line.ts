@@ -1,13 +1,13 @@
-/** What can wait in a line. It carries its place itself, so that leaving from the middle costs nothing. */
+/** Node of a waiting line: an intrusive linked list, so that removal takes constant time. */
 export interface Waiting<T> {
-  /** Its place: lower goes first. */
+  /** Position: lower goes first. */
   readonly sequence: number;
   waiting: boolean;
   previous: T | undefined;
   next: T | undefined;
 }
 
-/** Messages that wait for room on a connection, in the order they were given, whenever they come (back) into the line. */
+/** Messages waiting for capacity, ordered by sequence number. */
 export class WaitingLine<T extends Waiting<T>> {
   #first: T | undefined;
   #last: T | undefined;
@@ -21,7 +21,7 @@ export class WaitingLine<T extends Waiting<T>> {
     return this.#first;
   }
 
-  /** What comes back goes before what was given later; the search starts at the end where it is likely to belong. */
+  /** Inserts an item by its sequence number: at the end if it is the highest, otherwise searched from the front. */
   add(item: T): void {
     if (item.waiting) return;
     let before: T | undefined;

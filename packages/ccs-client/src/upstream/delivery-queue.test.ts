@@ -1,6 +1,6 @@
 import { createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
-import { type DeliverySource, Inbox, type InboxOptions } from "./delivery-queue.ts";
+import { DeliveryQueue, type DeliveryQueueOptions, type DeliverySource } from "./delivery-queue.ts";
 import { createHandledMessages } from "./handled-messages.ts";
 
 interface Item {
@@ -8,22 +8,22 @@ interface Item {
   readonly messageId: string;
 }
 
-function createInbox(maxQueued = 10, options: Partial<InboxOptions<Item>> = {}): Inbox<Item> {
-  return new Inbox<Item>({
+function createQueue(maxQueued = 10, options: Partial<DeliveryQueueOptions<Item>> = {}): DeliveryQueue<Item> {
+  return new DeliveryQueue<Item>({
     type: "upstream",
     identity: ({ from, messageId }) => `${from}\n${messageId}`,
     orderKey: ({ from }) => from,
     concurrency: 1,
-    maxTries: 5,
+    maxDeliveryAttempts: 5,
     maxQueued,
     handled: createHandledMessages(),
     clock: createManualClock(),
-    giveUp: async () => undefined,
+    deadLetter: async () => undefined,
     ...options,
   });
 }
 
-/** A connection that notes what is acknowledged on it. */
+/** Creates a connection that records its acknowledgements. */
 function createSource() {
   const acked: string[] = [];
   const source = {
@@ -39,43 +39,43 @@ function createSource() {
 
 const item = (messageId: string, from = messageId): Item => ({ from, messageId });
 
-/** Hands over what is held; returns what the handler saw. */
-async function handleAll(inbox: Inbox<Item>): Promise<string[]> {
+/** Handles everything held; returns the message IDs that the handler saw. */
+async function handleAll(queue: DeliveryQueue<Item>): Promise<string[]> {
   const seen: string[] = [];
-  inbox.handleWith(({ messageId }) => void seen.push(messageId));
-  await inbox.idle(undefined);
+  queue.handleWith(({ messageId }) => void seen.push(messageId));
+  await queue.idle(undefined);
   return seen;
 }
 
-describe("the inbox", () => {
-  it("does not hand over what came on connections that have all ended: CCS delivers it again", async () => {
-    const inbox = createInbox();
+describe("the delivery queue", () => {
+  it("does not handle a delivery whose connections have all ended, since CCS redelivers it", async () => {
+    const queue = createQueue();
     const [old, live] = [createSource(), createSource()];
-    inbox.deliver(item("u-1"), old.source);
-    inbox.deliver(item("u-2"), old.source);
-    inbox.deliver(item("u-2"), live.source);
+    queue.deliver(item("u-1"), old.source);
+    queue.deliver(item("u-2"), old.source);
+    queue.deliver(item("u-2"), live.source);
     old.source.ended = true;
-    expect(await handleAll(inbox)).toEqual(["u-2"]);
+    expect(await handleAll(queue)).toEqual(["u-2"]);
     expect(live.acked).toEqual(["u-2"]);
   });
 
-  it("makes room, when a connection has ended, by forgetting what came on connections that have ended, and nothing else", async () => {
-    const inbox = createInbox(3);
+  it("drops only deliveries of ended connections when a connection ends, and accepts new ones in their place", async () => {
+    const queue = createQueue(3);
     const [old, live] = [createSource(), createSource()];
-    inbox.deliver(item("u-1", "tok-a"), old.source);
-    inbox.deliver(item("u-2", "tok-a"), live.source);
-    inbox.deliver(item("u-3", "tok-b"), old.source);
+    queue.deliver(item("u-1", "tok-a"), old.source);
+    queue.deliver(item("u-2", "tok-a"), live.source);
+    queue.deliver(item("u-3", "tok-b"), old.source);
     old.source.ended = true;
-    inbox.connectionEnded();
-    inbox.deliver(item("u-4", "tok-c"), live.source);
-    inbox.deliver(item("u-5", "tok-d"), live.source);
-    inbox.deliver(item("u-6", "tok-e"), live.source);
-    expect(await handleAll(inbox)).toEqual(["u-2", "u-4", "u-5"]);
+    queue.connectionEnded();
+    queue.deliver(item("u-4", "tok-c"), live.source);
+    queue.deliver(item("u-5", "tok-d"), live.source);
+    queue.deliver(item("u-6", "tok-e"), live.source);
+    expect(await handleAll(queue)).toEqual(["u-2", "u-4", "u-5"]);
     expect(live.acked).toEqual(["u-2", "u-4", "u-5"]);
   });
 
-  it("looks at nothing that it holds for a delivery that it has no room for", () => {
-    const inbox = createInbox(1_000);
+  it("does not inspect held deliveries for one that exceeds maxQueued", () => {
+    const queue = createQueue(1_000);
     const { source } = createSource();
     let looks = 0;
     const counted: DeliverySource = {
@@ -86,64 +86,64 @@ describe("the inbox", () => {
       },
       acknowledge: source.acknowledge,
     };
-    for (let i = 0; i < 3_000; i++) inbox.deliver(item(`u-${i}`), counted);
+    for (let i = 0; i < 3_000; i++) queue.deliver(item(`u-${i}`), counted);
     expect(looks).toBe(0);
   });
 
-  it("acknowledges deliveries beyond its limit as they come, and handles them all the same", async () => {
-    const inbox = createInbox(10, { maxUnacknowledged: 2 });
+  it("acknowledges deliveries beyond maxUnacknowledged on arrival, and still handles them", async () => {
+    const queue = createQueue(10, { maxUnacknowledged: 2 });
     const { source, acked } = createSource();
-    for (const id of ["r-1", "r-2", "r-3", "r-4"]) inbox.deliver(item(id), source);
+    for (const id of ["r-1", "r-2", "r-3", "r-4"]) queue.deliver(item(id), source);
     expect(acked).toEqual(["r-3", "r-4"]);
-    // the same again is within what counts already
-    inbox.deliver(item("r-1"), source);
+    // a redelivery of one that is counted already
+    queue.deliver(item("r-1"), source);
     expect(acked).toEqual(["r-3", "r-4"]);
-    expect(await handleAll(inbox)).toEqual(["r-1", "r-2", "r-3", "r-4"]);
+    expect(await handleAll(queue)).toEqual(["r-1", "r-2", "r-3", "r-4"]);
     expect(acked).toEqual(["r-3", "r-4", "r-1", "r-2"]);
-    // there is room again
-    inbox.handleWith(undefined);
-    inbox.deliver(item("r-5"), source);
+    // capacity again
+    queue.handleWith(undefined);
+    queue.deliver(item("r-5"), source);
     expect(acked).toHaveLength(4);
   });
 
-  it("tries again by itself what it acknowledged before it failed, also after its connection has ended, and then gives it up", async () => {
+  it("retries a failed delivery that was acknowledged on arrival, also after its connection has ended, until it is a dead letter", async () => {
     const clock = createManualClock();
-    const givenUp: string[] = [];
-    const inbox = createInbox(10, {
+    const deadLetters: string[] = [];
+    const queue = createQueue(10, {
       clock,
       maxUnacknowledged: 0,
-      maxTries: 3,
-      giveUp: async ({ messageId }) => void givenUp.push(messageId),
+      maxDeliveryAttempts: 3,
+      deadLetter: async ({ messageId }) => void deadLetters.push(messageId),
     });
     const { source, acked } = createSource();
-    const tries: number[] = [];
-    inbox.handleWith((_, context) => {
-      tries.push(context.tries);
+    const attempts: number[] = [];
+    queue.handleWith((_, context) => {
+      attempts.push(context.deliveryAttempt);
       throw new Error("not now");
     });
-    inbox.deliver(item("r-1"), source);
+    queue.deliver(item("r-1"), source);
     source.ended = true;
-    inbox.connectionEnded();
-    await inbox.idle(undefined);
-    expect(tries).toEqual([1]);
+    queue.connectionEnded();
+    await queue.idle(undefined);
+    expect(attempts).toEqual([1]);
     await clock.advance(1_000);
     await clock.advance(1_000);
     await clock.advance(1_000);
-    expect(tries).toEqual([1, 2, 3]);
-    expect(givenUp).toEqual(["r-1"]);
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(deadLetters).toEqual(["r-1"]);
     expect(acked).toEqual(["r-1"]);
-    inbox.stop();
+    queue.stop();
     expect(clock.scheduled).toBe(0);
   });
 
-  it("still handles what it acknowledged before, after it was told to stop", async () => {
-    const inbox = createInbox(10, { maxUnacknowledged: 1, concurrency: 1 });
+  it("still handles deliveries that were acknowledged on arrival after stop()", async () => {
+    const queue = createQueue(10, { maxUnacknowledged: 1, concurrency: 1 });
     const { source } = createSource();
     const seen: string[] = [];
-    inbox.handleWith(async ({ messageId }) => void seen.push(messageId));
-    for (const id of ["r-1", "r-2", "r-3"]) inbox.deliver(item(id), source);
-    inbox.stop();
-    await inbox.idle(undefined);
+    queue.handleWith(async ({ messageId }) => void seen.push(messageId));
+    for (const id of ["r-1", "r-2", "r-3"]) queue.deliver(item(id), source);
+    queue.stop();
+    await queue.idle(undefined);
     expect(seen).toEqual(["r-1", "r-2", "r-3"]);
   });
 });

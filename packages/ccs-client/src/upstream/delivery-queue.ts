@@ -3,128 +3,126 @@ import { nameOfError, publish, RecentMap, wait } from "@cloud-messaging/core/tra
 import { ChurningMap } from "../churning-map.ts";
 import { Waiters } from "../waiters.ts";
 import type { HandledMessages } from "./handled-messages.ts";
+import type { DeliveryContext } from "./handlers.ts";
 import { HELD_LONG_SEC, HeldWatch } from "./held-watch.ts";
+import { OrderedLines } from "./ordered-lines.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
-import type { DeliveryContext } from "./upstream.ts";
 
-/** Where something came from, and where alone it can be acknowledged. */
+/** Connection that deliveries arrive on. A delivery can be acknowledged on its own connection only. */
 export interface DeliverySource {
   readonly id: number;
-  /** Its connection has ended: nothing can be acknowledged on it any more. */
+  /** True once nothing can be acknowledged on the connection any more. */
   readonly ended: boolean;
-  /** `false` when the connection has ended. */
+  /** Writes an ack; returns `false` if the connection has ended. */
   acknowledge(to: string, messageId: string): boolean;
 }
 
-/** What an inbox needs to know about its items. */
-export interface InboxItem {
+/** Fields that an acknowledgement needs. */
+export interface Delivery {
   readonly from: string;
   readonly messageId: string;
 }
 
-/** How an inbox works. */
-export interface InboxOptions<T extends InboxItem> {
+/** Settings of a delivery queue. */
+export interface DeliveryQueueOptions<T extends Delivery> {
   readonly type: "upstream" | "receipt";
-  /** What makes an item this one and no other: the same again is a redelivery. */
+  /** Returns the identity of a delivery: two deliveries with the same one are the same message. */
   identity(item: T): string;
-  /** Items with the same key are handled one after the other. */
+  /** Returns the ordering key: deliveries with the same key are handled one after the other. */
   orderKey(item: T): string;
+  /** Maximum number of handler calls at once. */
   readonly concurrency: number;
-  readonly maxTries: number;
+  readonly maxDeliveryAttempts: number;
+  /** Maximum number of deliveries held. */
   readonly maxQueued: number;
   readonly handled: HandledMessages;
   readonly clock: Clock;
-  /**
-   * Deliveries of one connection that may be unacknowledged; those beyond are acknowledged as they come and handled from memory. For what
-   * may be lost with the process rather than keep anything else from being delivered. Default: no limit.
-   */
+  /** Maximum number of unacknowledged deliveries per connection; those beyond it are acknowledged on arrival. Default: no limit. */
   readonly maxUnacknowledged?: number;
-  /** Tells items that were handled by nobody in particular, for the event. Default: none. */
-  untaken?(item: T): boolean;
-  /** Keeps what was given up. */
-  giveUp(item: T, tries: number, error: unknown): Promise<void>;
+  /** True for a delivery that was acknowledged although nothing took it; its event says `discarded`. Default: never. */
+  isDiscarded?(item: T): boolean;
+  /** Stores a dead letter. */
+  deadLetter(item: T, deliveryAttempts: number, error: unknown): Promise<void>;
 }
 
-/** Handles one item; its failure leaves the item unacknowledged. */
-export type ItemHandler<T> = (item: T, context: DeliveryContext) => MaybePromise<void>;
+/** Handles one delivery; a failure leaves it unacknowledged. */
+export type DeliveryHandler<T> = (item: T, context: DeliveryContext) => MaybePromise<void>;
 
-/** Thrown by a handler that does not want its item: it was no try, and the item is kept until somebody else handles. */
-export class NotTaken extends Error {}
+/** Thrown by a handler that returns its delivery unhandled. Not counted as an attempt; the delivery waits for the next handler. */
+export class ReleasedError extends Error {}
 
 interface Task<T> {
   readonly item: T;
   readonly key: string;
   readonly receivedAt: number;
-  /** The connection it came on first. */
+  /** ID of the connection it first arrived on. */
   readonly connectionId: number;
-  /** The connections it was delivered on; each gets its own acknowledgement. */
+  /** Connections it arrived on; each needs its own acknowledgement. */
   sources: DeliverySource[];
-  started: boolean;
-  /** Of the handler, this one included; 0 before it has seen it. */
-  tries: number;
-  /** Acknowledged before it was handled: CCS will not deliver it again. */
+  running: boolean;
+  /** Calls of the handler, the present one included. 0: none yet. */
+  attempts: number;
+  /** Acknowledged on arrival: CCS does not redeliver it. */
   early: boolean;
-  /** Count of looks at what is held, when it came. */
+  /** Look of the `HeldWatch` at the time of arrival. */
   readonly look: number;
 }
 
-type Result = "handled" | "untaken" | "duplicate" | "failed" | "given-up";
+type Result = "handled" | "discarded" | "duplicate" | "failed" | "dead-lettered";
 
-/** Wait before what was acknowledged early is tried again after a failure. Unit: milliseconds. */
+/** Wait before a failed delivery that was acknowledged on arrival is handled again. Unit: milliseconds. */
 const RETRY_MS = 1_000;
 
-/** How many failing messages are remembered with their number of tries. */
+/** Maximum number of failing messages whose attempts are counted. */
 const MAX_REMEMBERED_FAILURES = 10_000;
 
 /**
- * Takes what CCS delivers to the handler: in order per device, so many at once, each acknowledged on the connection it came on once
- * it was handled, and handled once however often it is delivered.
+ * Queue of deliveries from CCS to the handler: ordered per key, with bounded concurrency. Each delivery is acknowledged, on the connection
+ * it arrived on, after it was handled. A redelivery of a handled message is acknowledged without another call of the handler.
  */
-export class Inbox<T extends InboxItem> {
-  readonly #options: InboxOptions<T>;
+export class DeliveryQueue<T extends Delivery> {
+  readonly #options: DeliveryQueueOptions<T>;
+  /** Deliveries held, by identity. */
   readonly #tasks = new ChurningMap<Task<T>>();
-  /** Tasks of one order key behind each other; the first one is running or ready. */
-  readonly #lines = new ChurningMap<Task<T>[]>();
-  /** Keys of lines whose first task may run, the longest waiting first. */
-  #ready: string[] = [];
-  /** Keys of lines whose first task was not taken: they are ready again when the handler changes. */
-  readonly #parked = new Set<string>();
-  readonly #tries = new RecentMap<string, number>(MAX_REMEMBERED_FAILURES);
+  readonly #lines = new OrderedLines<Task<T>>();
+  /** Attempts of deliveries that have failed, by identity. */
+  readonly #attempts = new RecentMap<string, number>(MAX_REMEMBERED_FAILURES);
   #anyFailed = false;
   readonly #closing = new AbortController();
   readonly #idleWaiters = new Waiters();
-  #handler: ItemHandler<T> | undefined;
-  /** Counts changes of the handler: what was not taken before the latest one is offered again. */
+  #handler: DeliveryHandler<T> | undefined;
+  /** Number of handler changes. A delivery released by an earlier handler is offered to the present one. */
   #handlerChanges = 0;
   #running = 0;
   #concurrency: number;
   #closed = false;
   readonly #unacknowledged: Unacknowledged;
   readonly #watch: HeldWatch;
+  /** True once the notice about the missing handler was published. */
   #toldUnhandled = false;
 
-  constructor(options: InboxOptions<T>) {
+  constructor(options: DeliveryQueueOptions<T>) {
     this.#options = options;
     this.#concurrency = options.concurrency;
     this.#unacknowledged = new Unacknowledged(options.maxUnacknowledged ?? Number.POSITIVE_INFINITY);
     this.#watch = new HeldWatch(
       options.clock,
       () => this.#tasks.values().next().value?.look,
-      () => this.#notice(`${options.type}-held`, this.trouble ?? ""),
+      () => this.#notice(`${options.type}-held`, this.stall ?? ""),
     );
   }
 
-  /** Deliveries that are being handled. */
+  /** Number of handler calls under way. */
   get running(): number {
     return this.#running;
   }
 
-  get handler(): ItemHandler<T> | undefined {
+  get handler(): DeliveryHandler<T> | undefined {
     return this.#handler;
   }
 
-  /** What is held unacknowledged and keeps CCS from delivering more, in words; `undefined` while nothing is that should not be. */
-  get trouble(): string | undefined {
+  /** Description of unacknowledged deliveries that make CCS stop delivering; `undefined` if there are none. */
+  get stall(): string | undefined {
     const { size } = this.#tasks;
     if (size === 0) return undefined;
     const { type } = this.#options;
@@ -137,24 +135,23 @@ export class Inbox<T extends InboxItem> {
     return `${many} unacknowledged, the oldest for more than ${HELD_LONG_SEC} s: CCS soon delivers nothing more, neither messages nor delivery receipts. Look at what the handler waits for`;
   }
 
-  /** Sets who handles items, and how many at once; without a handler, items are held and nothing is acknowledged. */
-  handleWith(handler: ItemHandler<T> | undefined, concurrency: number = this.#options.concurrency): void {
+  /** Sets the handler and its concurrency. Without a handler, deliveries are held unacknowledged. */
+  handleWith(handler: DeliveryHandler<T> | undefined, concurrency: number = this.#options.concurrency): void {
     this.#handler = handler;
     this.#handlerChanges++;
     this.#toldUnhandled = false;
     this.#concurrency = concurrency;
-    this.#ready.push(...this.#parked);
-    this.#parked.clear();
+    this.#lines.unpark();
     this.#run();
   }
 
-  /** Sets how many may be handled at once, from now on. */
+  /** Sets the maximum number of handler calls at once. */
   limit(concurrency: number): void {
     this.#concurrency = concurrency;
     this.#run();
   }
 
-  /** Takes a delivery. */
+  /** Accepts a delivery. */
   deliver(item: T, source: DeliverySource): void {
     if (this.#closed) return;
     const { type, maxQueued, identity, clock } = this.#options;
@@ -177,83 +174,67 @@ export class Inbox<T extends InboxItem> {
       );
       return;
     }
-    const sources = early ? [] : [source];
-    const receivedAt = clock.now();
     const task: Task<T> = {
       item,
       key,
-      receivedAt,
+      receivedAt: clock.now(),
       connectionId: source.id,
-      sources,
-      started: false,
-      tries: 0,
+      sources: early ? [] : [source],
+      running: false,
+      attempts: 0,
       early,
       look: this.#watch.begin(),
     };
-    this.#tasks.set(key, task);
-    this.#lineUp(task);
+    this.#enqueue(task);
     if (this.#handler === undefined && !this.#toldUnhandled) {
       this.#toldUnhandled = true;
-      this.#notice(`${type}-unhandled`, this.trouble ?? "");
+      this.#notice(`${type}-unhandled`, this.stall ?? "");
     }
   }
 
-  #lineUp(task: Task<T>): void {
-    const lineKey = this.#options.orderKey(task.item);
-    const line = this.#lines.get(lineKey);
-    if (line === undefined) {
-      this.#lines.set(lineKey, [task]);
-      this.#ready.push(lineKey);
-      this.#run();
-    } else line.push(task);
+  #enqueue(task: Task<T>): void {
+    this.#tasks.set(task.key, task);
+    this.#lines.add(this.#options.orderKey(task.item), task);
+    this.#run();
   }
 
-  /** Resolves when nothing is being handled and nothing can be, and when the signal aborts. */
+  /** Resolves when no handler call is under way or due, and when the signal aborts. */
   idle(signal: AbortSignal | undefined): Promise<void> {
     return this.#isIdle() ? Promise.resolve() : this.#idleWaiters.wait(signal);
   }
 
   /**
-   * Takes nothing more and forgets what has not been started, since CCS delivers it again; what was acknowledged early is still handled.
-   * What runs may still be acknowledged.
+   * Stops accepting deliveries and drops those that have not been started, since CCS redelivers them; those acknowledged on arrival are
+   * still handled. Deliveries being handled can still be acknowledged.
    */
   stop(): void {
     this.#closed = true;
     this.#watch.stop();
-    this.#parked.clear();
-    this.#keep(({ early }) => early);
+    this.#lines.unpark();
+    this.#retain(({ early }) => early);
     this.#tellIdle();
   }
 
-  /** Tells handlers that nobody waits for them any more. */
+  /** Aborts the signal of every handler call. */
   abort(reason: Error): void {
     this.#closing.abort(reason);
   }
 
-  /** A connection has ended: forgets what waits and came on ended ones alone, since CCS delivers it again. */
+  /** Drops waiting deliveries whose connections have all ended, since CCS redelivers them. */
   connectionEnded(): void {
-    this.#keep(({ early, sources }) => early || sources.some(({ ended }) => !ended));
+    this.#retain(({ early, sources }) => early || sources.some(({ ended }) => !ended));
   }
 
-  /** Forgets what waits and is not to be kept. */
-  #keep(wanted: (task: Task<T>) => boolean): void {
-    for (const [lineKey, line] of [...this.#lines.entries()]) {
-      const kept = line.filter((task) => {
-        const keep = task.started || wanted(task);
-        if (!keep) this.#tasks.delete(task.key);
-        return keep;
-      });
-      if (kept.length > 0) this.#lines.set(lineKey, kept);
-      else {
-        this.#lines.delete(lineKey);
-        this.#parked.delete(lineKey);
-      }
-    }
-    this.#ready = this.#ready.filter((lineKey) => this.#lines.has(lineKey));
+  #retain(accepts: (task: Task<T>) => boolean): void {
+    this.#lines.retain((task) => {
+      const keep = task.running || accepts(task);
+      if (!keep) this.#tasks.delete(task.key);
+      return keep;
+    });
   }
 
   #isIdle(): boolean {
-    return this.#running === 0 && (this.#handler === undefined || this.#ready.length === 0);
+    return this.#running === 0 && (this.#handler === undefined || !this.#lines.hasReady);
   }
 
   #tellIdle(): void {
@@ -261,121 +242,113 @@ export class Inbox<T extends InboxItem> {
   }
 
   #run(): void {
-    while (this.#ready.length > 0 && this.#handler !== undefined && this.#running < this.#concurrency) {
-      const lineKey = this.#ready.shift() as string;
-      const task = this.#lines.get(lineKey)?.[0];
-      if (task === undefined) continue;
+    while (this.#lines.hasReady && this.#handler !== undefined && this.#running < this.#concurrency) {
+      const started = this.#lines.start();
+      if (started === undefined) continue;
       this.#running++;
-      task.started = true;
-      // settles in every case: it catches what handlers and stores throw
-      void this.#process(lineKey, task, this.#handler);
+      started.item.running = true;
+      // never rejects: it catches what handlers and stores throw
+      void this.#process(started.key, started.item, this.#handler);
     }
   }
 
-  #finished(lineKey: string, task: Task<T>, taken: boolean, handlerChanges: number): void {
+  #finished(lineKey: string, task: Task<T>, released: boolean, handlerChanges: number): void {
     this.#running--;
-    task.started = false;
-    // after the end nobody takes it any more
-    const done = taken || this.#closed;
-    if (done) this.#tasks.delete(task.key);
-    const line = this.#lines.get(lineKey);
-    if (line !== undefined && !done) {
-      if (handlerChanges === this.#handlerChanges) this.#parked.add(lineKey);
-      // it has waited longest
-      else this.#ready.unshift(lineKey);
-    } else if (line !== undefined) {
-      line.shift();
-      if (line.length === 0) this.#lines.delete(lineKey);
-      else this.#ready.push(lineKey);
-    }
+    task.running = false;
+    // after close() there is no next handler to wait for
+    if (!released || this.#closed) {
+      this.#tasks.delete(task.key);
+      this.#lines.finish(lineKey);
+    } else if (handlerChanges === this.#handlerChanges) this.#lines.park(lineKey);
+    else this.#lines.restart(lineKey);
     this.#run();
     this.#tellIdle();
   }
 
-  async #process(lineKey: string, task: Task<T>, handler: ItemHandler<T>): Promise<void> {
-    let taken = true;
+  async #process(lineKey: string, task: Task<T>, handler: DeliveryHandler<T>): Promise<void> {
+    let released = false;
     const handlerChanges = this.#handlerChanges;
     try {
-      // its connection is gone before anybody looked at it: CCS delivers it again, here or to another app server
+      // not if every connection has ended meanwhile: CCS redelivers it, to this app server or another
       if (task.early || task.sources.some(({ ended }) => !ended)) await this.#handle(task, handler);
     } catch (error) {
-      if (error instanceof NotTaken) taken = false;
+      if (error instanceof ReleasedError) released = true;
       else await this.#failed(task, error);
     }
-    this.#finished(lineKey, task, taken, handlerChanges);
+    this.#finished(lineKey, task, released, handlerChanges);
   }
 
-  /** Throws what the handler throws, and what the store throws when it is asked. */
-  async #handle(task: Task<T>, handler: ItemHandler<T>): Promise<void> {
-    // a store in memory need not make anybody wait
-    const known = this.#options.handled.has(task.key);
-    if (typeof known === "boolean" ? known : await known) {
+  /** Rejects with the error of the handler, or of the store of handled messages when it is asked. */
+  async #handle(task: Task<T>, handler: DeliveryHandler<T>): Promise<void> {
+    // awaited only if it is a promise: a store in memory costs no turn of the microtask queue
+    const answer = this.#options.handled.has(task.key);
+    const known = typeof answer === "boolean" ? answer : await answer;
+    if (known) {
       this.#acknowledge(task, "duplicate");
       return;
     }
-    // asked for too long: nobody waits for handlers any more
-    if (this.#closing.signal.aborted) throw new NotTaken();
-    task.tries = this.#anyFailed ? (this.#tries.get(task.key) ?? 0) + 1 : 1;
-    const context = {
+    // the store answered after close() had stopped waiting for handlers
+    if (this.#closing.signal.aborted) throw new ReleasedError();
+    task.attempts = this.#anyFailed ? (this.#attempts.get(task.key) ?? 0) + 1 : 1;
+    const context: DeliveryContext = {
       connectionId: task.connectionId,
-      tries: task.tries,
+      deliveryAttempt: task.attempts,
       receivedAt: task.receivedAt,
       signal: this.#closing.signal,
     };
     const handled = handler(task.item, context);
     if (handled !== undefined) await handled;
-    if (task.tries > 1) this.#tries.delete(task.key);
+    if (task.attempts > 1) this.#attempts.delete(task.key);
     const remembered = this.#remember(task.key);
     if (remembered !== undefined) await remembered;
-    this.#acknowledge(task, this.#options.untaken?.(task.item) === true ? "untaken" : "handled");
+    this.#acknowledge(task, this.#options.isDiscarded?.(task.item) === true ? "discarded" : "handled");
   }
 
   async #failed(task: Task<T>, error: unknown): Promise<void> {
-    const { key, item, tries } = task;
-    // cut short by close(), which says nothing about the message
+    const { key, item, attempts } = task;
+    // aborted by close(): says nothing about the message
     if (this.#closing.signal.aborted) {
       this.#publish(task, "failed");
       return;
     }
-    // 0: the store could not say whether it had been handled, so the handler has not seen it
-    if (tries > 0) {
+    // 0: the store of handled messages failed before the handler was called
+    if (attempts > 0) {
       this.#anyFailed = true;
-      this.#tries.set(key, tries);
+      this.#attempts.set(key, attempts);
     }
-    if (tries < this.#options.maxTries) {
+    if (attempts < this.#options.maxDeliveryAttempts) {
       this.#failedOnce(task);
       return;
     }
     try {
-      await this.#options.giveUp(item, tries, error);
+      await this.#options.deadLetter(item, attempts, error);
     } catch {
-      // nobody has taken it over, so it must not be lost here
+      // not stored anywhere, so it must not be acknowledged
       this.#failedOnce(task);
       return;
     }
-    this.#tries.delete(key);
+    this.#attempts.delete(key);
     const remembered = this.#remember(key);
     if (remembered !== undefined) await remembered;
-    this.#acknowledge(task, "given-up");
+    this.#acknowledge(task, "dead-lettered");
   }
 
-  /** What CCS keeps comes again from there; what it keeps no more is tried again from here. */
+  /** Leaves a failed delivery to CCS to redeliver; one that was acknowledged on arrival is handled again from here. */
   #failedOnce(task: Task<T>): void {
     this.#publish(task, "failed");
     if (!task.early) return;
     void wait(this.#options.clock, RETRY_MS, this.#closing.signal).then((waited) => {
       if (!waited || this.#closed || this.#tasks.has(task.key) || this.#tasks.size >= this.#options.maxQueued) return;
-      this.#tasks.set(task.key, task);
-      this.#lineUp(task);
+      this.#enqueue(task);
     });
   }
 
-  /** A store that fails costs a second handling at worst, never the acknowledgement of what was handled. */
-  #remember(storeKey: string): Promise<void> | undefined {
+  /** Records the delivery as handled. A failure of the store is published and does not prevent the acknowledgement. */
+  #remember(key: string): Promise<void> | undefined {
     const failed = (error: unknown): void => this.#notice("handled-messages-failed", nameOfError(error));
     try {
-      const added = this.#options.handled.add(storeKey);
-      // not every promise is one of Node's, and some do nothing until they are awaited
+      const added = this.#options.handled.add(key);
+      // a thenable need not be a promise, and a lazy one starts when it is awaited
       return added === undefined ? undefined : Promise.resolve(added).catch(failed);
     } catch (error) {
       failed(error);

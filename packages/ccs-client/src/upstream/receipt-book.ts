@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock, DeliveryReceipt } from "@cloud-messaging/core";
 import { onAbort, RecentMap } from "@cloud-messaging/core/transport";
-import type { SentMessage } from "./upstream.ts";
+import type { SentMessage } from "./handlers.ts";
 
 interface Entry {
   readonly sent: SentMessage;

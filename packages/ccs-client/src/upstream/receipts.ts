@@ -1,51 +1,54 @@
 import type { DeliveryReceipt, DownstreamMessage } from "@cloud-messaging/core";
 import { recipientsOf, tokensOf } from "@cloud-messaging/core/transport";
 import type { ResolvedCcsOptions } from "../options.ts";
-import { type DeliverySource, Inbox, type InboxOptions } from "./delivery-queue.ts";
+import { DeliveryQueue, type DeliveryQueueOptions, type DeliverySource } from "./delivery-queue.ts";
+import type { ReceiptHandler } from "./handlers.ts";
 import { ReceiptBook } from "./receipt-book.ts";
-import type { ReceiptHandler } from "./upstream.ts";
 
 /**
- * Receipts of one connection that handlers may keep unacknowledged. CCS stops delivering when too much is unacknowledged, upstream messages
- * as well as receipts, at a number it does not say; the emulator's is 100. Ours.
+ * Maximum number of unacknowledged receipts per connection. CCS stops delivering, upstream messages included, at an undocumented number of
+ * unacknowledged deliveries (100 in the emulator). Implementation limit, not part of the protocol.
  */
 const MAX_UNACKNOWLEDGED = 25;
 
-/** Delivery receipts from what asks for them to who takes them: the one who waits for a message's receipt, and the handler. */
+/** Delivery receipts: matches each one to the message that requested it, for `waitFor` and for the handler. */
 export class Receipts {
   readonly #options: ResolvedCcsOptions;
-  readonly #inbox: Inbox<DeliveryReceipt>;
+  readonly #queue: DeliveryQueue<DeliveryReceipt>;
   readonly #book: ReceiptBook;
   #handler: ReceiptHandler | undefined;
   #closed = false;
 
   constructor(
     options: ResolvedCcsOptions,
-    inbox: Pick<InboxOptions<DeliveryReceipt>, "concurrency" | "maxTries" | "maxQueued" | "handled" | "clock">,
+    queue: Pick<
+      DeliveryQueueOptions<DeliveryReceipt>,
+      "concurrency" | "maxDeliveryAttempts" | "maxQueued" | "handled" | "clock"
+    >,
   ) {
-    const { clock, onGivenUp, onReceipt } = options;
+    const { clock, onDeadLetter, onReceipt } = options;
     this.#options = options;
     this.#book = new ReceiptBook(clock);
-    this.#inbox = new Inbox<DeliveryReceipt>({
-      ...inbox,
+    this.#queue = new DeliveryQueue<DeliveryReceipt>({
+      ...queue,
       type: "receipt",
       maxUnacknowledged: MAX_UNACKNOWLEDGED,
-      untaken: (receipt) => this.#handler === undefined && this.#book.sentFor(receipt) === undefined,
-      // the devices of a group, and later messages under a used ID, have receipts that come from the same and are called the same
+      isDiscarded: (receipt) => this.#handler === undefined && this.#book.sentFor(receipt) === undefined,
+      // receipts of the devices of a group, and of later messages with a reused ID, share sender and message ID
       identity: ({ from, messageId, deviceRegistrationId = "", sentAt = "" }) =>
         [from, messageId, deviceRegistrationId, sentAt].join("\n"),
-      // all receipts come from the service itself: what keeps an order is the message they are about. Not the device: a receipt
-      // that nobody takes would hold up all others of it.
+      // ordered per original message: all receipts come from the service itself, and an order per device would let one receipt block others
       orderKey: ({ originalMessageId }) => originalMessageId,
-      giveUp: async (receipt, tries, error) => onGivenUp?.({ type: "receipt", receipt, tries, error }),
+      deadLetter: async (receipt, deliveryAttempts, error) =>
+        onDeadLetter?.({ type: "receipt", receipt, deliveryAttempts, error }),
     });
     this.#handler = onReceipt;
     this.#handle();
   }
 
-  /** Receipts that are being handled. */
+  /** Number of handler calls under way. */
   get running(): number {
-    return this.#inbox.running;
+    return this.#queue.running;
   }
 
   get handler(): ReceiptHandler | undefined {
@@ -57,7 +60,7 @@ export class Receipts {
     this.#handle();
   }
 
-  /** A message that asks for receipts is going to be sent: one ID per recipient. */
+  /** Records a message that requests receipts, before it is written: one ID per recipient. */
   expect(message: DownstreamMessage, messageIds: readonly string[]): void {
     const sentAt = this.#options.clock.now();
     const toToken = tokensOf(message.target) !== undefined;
@@ -74,43 +77,43 @@ export class Receipts {
     return this.#closed ? Promise.resolve(undefined) : this.#book.wait(messageId, timeoutMs, signal);
   }
 
-  /** Takes a delivery. */
+  /** Accepts a delivery. */
   deliver(receipt: DeliveryReceipt, source: DeliverySource): void {
-    // before it queues: who waits for it does not depend on what is ahead of it
+    // before the queue: `waitFor` does not wait for the handler
     this.#book.arrived(receipt);
-    this.#inbox.deliver(receipt, source);
+    this.#queue.deliver(receipt, source);
   }
 
-  /** See `Inbox.trouble`. */
-  get trouble(): string | undefined {
-    return this.#inbox.trouble;
+  /** See `DeliveryQueue.stall`. */
+  get stall(): string | undefined {
+    return this.#queue.stall;
   }
 
-  /** See `Inbox.connectionEnded`. */
+  /** See `DeliveryQueue.connectionEnded`. */
   connectionEnded(): void {
-    this.#inbox.connectionEnded();
+    this.#queue.connectionEnded();
   }
 
-  /** Resolves when nothing is being handled, and when the signal aborts. */
+  /** Resolves when no handler call is under way or due, and when the signal aborts. */
   idle(signal: AbortSignal | undefined): Promise<void> {
-    return this.#inbox.idle(signal);
+    return this.#queue.idle(signal);
   }
 
-  /** Takes nothing more, and lets nobody begin to wait. What is waited for already may still come. */
+  /** Stops accepting deliveries and new calls of `waitFor`; waits under way continue. */
   stop(): void {
     this.#closed = true;
-    this.#inbox.stop();
+    this.#queue.stop();
   }
 
-  /** Nobody waits any longer, neither for receipts nor for handlers. */
+  /** Ends every wait for a receipt, and aborts the signal of every handler call. */
   abort(reason: Error): void {
-    this.#inbox.abort(reason);
+    this.#queue.abort(reason);
     this.#book.close();
   }
 
-  /** With nobody to take it a receipt is acknowledged all the same: kept by CCS, it would use up the room of upstream messages. */
+  /** Handles receipts even without a handler, so that they are acknowledged: unacknowledged ones would block upstream messages. */
   #handle(): void {
-    this.#inbox.handleWith((receipt, context) => {
+    this.#queue.handleWith((receipt, context) => {
       const sent = this.#book.sentFor(receipt);
       return this.#handler?.(receipt, sent === undefined ? context : { ...context, sent });
     });

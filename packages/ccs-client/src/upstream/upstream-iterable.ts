@@ -1,41 +1,45 @@
 import { ClosedError, type UpstreamMessage } from "@cloud-messaging/core";
-import { type Inbox, NotTaken } from "./delivery-queue.ts";
+import { type DeliveryQueue, ReleasedError } from "./delivery-queue.ts";
 
-/** A message in the hands of a loop. */
+/** A message passed to an iterator. */
 interface Handed {
   readonly message: UpstreamMessage;
-  /** The loop has asked for the next one. */
+  /** Called when the iterator asks for the next message: this one is handled. */
   done(): void;
-  /** The loop has ended without. */
-  notTaken(): void;
+  /** Called when the iterator ends before that: the message goes to another iterator or handler. */
+  release(): void;
 }
 
-/** Upstream messages as something to loop over. */
+/** Async iterators over upstream messages. */
 export interface UpstreamIterable {
-  /** Somebody loops. */
+  /** True while there is an iterator that has not ended. */
   readonly active: boolean;
   create(): AsyncIterableIterator<UpstreamMessage>;
-  /** Ends every loop. */
+  /** Ends every iterator. */
   close(): void;
 }
 
-/** The handler of an inbox, turned inside out: each loop holds what it has asked for, and asking for more is what handles the oldest. */
-export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamIterable {
+/**
+ * Creates async iterators over a delivery queue. A message passed to an iterator counts as handled when the iterator asks for the next
+ * one; the iterators share the messages.
+ */
+export function createUpstreamIterable(queue: DeliveryQueue<UpstreamMessage>): UpstreamIterable {
   const loops = new Set<Loop>();
-  /** Loops that wait for a message, longest first, and messages that wait for a loop. */
-  const hungry: Loop[] = [];
-  const served: Handed[] = [];
+  /** Iterators waiting for a message, longest waiting first. */
+  const waiting: Loop[] = [];
+  /** Messages waiting for an iterator. */
+  const ready: Handed[] = [];
   let closed = false;
 
   const handler = (message: UpstreamMessage): Promise<void> =>
     new Promise((resolve, reject) => {
-      const handed: Handed = { message, done: resolve, notTaken: () => reject(new NotTaken()) };
-      const loop = hungry.shift();
-      if (loop === undefined) served.push(handed);
+      const handed: Handed = { message, done: resolve, release: () => reject(new ReleasedError()) };
+      const loop = waiting.shift();
+      if (loop === undefined) ready.push(handed);
       else loop.serve(handed);
     });
 
-  /** As many messages are in hand as were asked for, and one more is at hand for each loop that asks for none. */
+  /** Concurrency of the queue: one per message asked for, and at least one per iterator as a prefetch. */
   function concurrency(): number {
     let messages = 0;
     for (const { asked } of loops) messages += Math.max(1, asked);
@@ -43,16 +47,16 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
   }
 
   function loopsChanged(): void {
-    inbox.handleWith(loops.size === 0 ? undefined : handler, concurrency());
-    if (loops.size === 0) for (const handed of served.splice(0)) handed.notTaken();
+    queue.handleWith(loops.size === 0 ? undefined : handler, concurrency());
+    if (loops.size === 0) for (const handed of ready.splice(0)) handed.release();
   }
 
   class Loop implements AsyncIterableIterator<UpstreamMessage> {
-    /** Messages in its hands, oldest first: several when several were asked for at once. */
+    /** Messages passed on and not handled, oldest first: several if several were asked for at once. */
     readonly #held: Handed[] = [];
     #waiting: ((result: IteratorResult<UpstreamMessage>) => void)[] = [];
 
-    /** Messages asked for and not settled: in its hands, or still to come. */
+    /** Number of messages asked for and not handled, those still to come included. */
     get asked(): number {
       return this.#held.length + this.#waiting.length;
     }
@@ -60,7 +64,7 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
     serve(handed: Handed): void {
       const resolve = this.#waiting.shift();
       if (resolve === undefined) {
-        handed.notTaken();
+        handed.release();
         return;
       }
       this.#held.push(handed);
@@ -72,24 +76,24 @@ export function createUpstreamIterable(inbox: Inbox<UpstreamMessage>): UpstreamI
       if (closed || !loops.has(this)) return Promise.resolve({ value: undefined, done: true });
       return new Promise((resolve) => {
         this.#waiting.push(resolve);
-        const handed = served.shift();
-        if (handed === undefined) hungry.push(this);
+        const handed = ready.shift();
+        if (handed === undefined) waiting.push(this);
         else this.serve(handed);
-        inbox.limit(concurrency());
+        queue.limit(concurrency());
       });
     }
 
     return(): Promise<IteratorResult<UpstreamMessage>> {
       this.end();
-      for (const handed of this.#held.splice(0)) handed.notTaken();
+      for (const handed of this.#held.splice(0)) handed.release();
       return Promise.resolve({ value: undefined, done: true });
     }
 
-    /** No more messages; what the loop holds is still its own. */
+    /** Ends the iterator; messages that it holds remain with it. */
     end(): void {
       if (!loops.delete(this)) return;
       for (const resolve of this.#waiting.splice(0)) {
-        hungry.splice(hungry.indexOf(this), 1);
+        waiting.splice(waiting.indexOf(this), 1);
         resolve({ value: undefined, done: true });
       }
       loopsChanged();
