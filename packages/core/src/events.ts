@@ -55,7 +55,7 @@ export interface CloudMessagingEvents {
   };
   /** Downstream messages were written again on another connection under their old IDs. */
   "cloud-messaging:ccs-resend": { readonly connectionId: number; readonly messages: number; readonly reason: string };
-  /** An upstream message or receipt has been handled, repeated, given up or failed; `untaken`: acknowledged without anybody to take it. */
+  /** An upstream message or receipt was processed. `discarded`: a receipt that was acknowledged without a handler. */
   "cloud-messaging:ccs-upstream": {
     readonly connectionId: number;
     readonly type: "upstream" | "receipt";

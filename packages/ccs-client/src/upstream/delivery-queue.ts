@@ -282,7 +282,7 @@ export class DeliveryQueue<T extends Delivery> {
   async #handle(task: Task<T>, handler: DeliveryHandler<T>): Promise<void> {
     // awaited only if it is a promise: a store in memory costs no turn of the microtask queue
     const answer = this.#options.handled.has(task.key);
-    const known = typeof answer === "boolean" ? answer : await answer;
+    const known: boolean = typeof answer === "boolean" ? answer : await answer;
     if (known) {
       this.#acknowledge(task, "duplicate");
       return;
