@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Where a well-known library lives. Any other library has one home per package too, wherever that is. */
 const HOMES: Readonly<Record<string, string>> = {
-  "p-retry": "core/src/retry/retry.ts",
+  "p-retry": "core/src/retry/retrier.ts",
   undici: "http-sender/src/http/http.ts",
   "@xmpp/client": "ccs-client/src/xmpp/xmpp.ts",
 };

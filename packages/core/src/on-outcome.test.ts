@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { subscribe } from "./events.ts";
+import { recipientsOf } from "./message/target.ts";
 import type { RegistrationToken } from "./message/token.ts";
+import { failureOutcome, type RecipientOutcome } from "./outcome/outcome.ts";
 import { createMemoryRegistrationStore } from "./registrations/memory-registration-store.ts";
 import { type Answer, scriptedTransport } from "./scripted-transport.test-support.ts";
 import { createSender } from "./sending/create-sender.ts";
@@ -16,6 +18,7 @@ function setup(script: Record<string, readonly Answer[]>, options: Partial<Creat
   return { clock, transport, sender, told, onOutcome };
 }
 
+const accepted = (recipient: string): RecipientOutcome => ({ kind: "accepted", recipient, attempts: 1, sentAt: 1_000 });
 const places = (told: readonly SendAllOutcome[]) => told.map(({ position, kind }) => `${position} ${kind}`);
 
 describe("onOutcome", () => {
@@ -27,11 +30,12 @@ describe("onOutcome", () => {
     const tokens = ["tok-a", "away", "dead", "", "tok-b"];
     const sending = sender.send({ target: { tokens } }, { onOutcome });
     await clock.advance(0);
-    expect(places(told)).toEqual(["0 accepted", "2 unregistered", "3 rejected", "4 accepted"]);
+    expect(places(told).sort()).toEqual(["0 accepted", "2 unregistered", "3 rejected", "4 accepted"]);
     expect(sender.pending).toBe(1);
     await clock.advance(10_000);
     const { outcomes } = await sending;
-    expect(places(told)).toEqual(["0 accepted", "2 unregistered", "3 rejected", "4 accepted", "1 accepted"]);
+    expect(told).toHaveLength(5);
+    expect(places(told).at(-1)).toBe("1 accepted");
     for (const { position, ...outcome } of told) expect(outcome).toEqual(outcomes[position]);
   });
 
@@ -67,6 +71,46 @@ describe("onOutcome", () => {
     await sending;
     expect(places(told).at(-1)).toBe("2 accepted");
     expect(told).toHaveLength(4);
+  });
+
+  it("tells an outcome that is known before the others of the same attempt, and waits with what is tried again", async () => {
+    let answerRest = (): void => undefined;
+    const { clock, sender, told, onOutcome } = setup(
+      {},
+      {
+        transport: scriptedTransport(
+          {},
+          {
+            async send(message, { onOutcome: tell } = {}) {
+              const [first = "", second = "", third = ""] = recipientsOf(message.target);
+              if (first !== "tok-a") return { outcomes: [accepted(first)] };
+              tell?.(0, accepted(first));
+              tell?.(1, failureOutcome("unavailable", { recipient: second }));
+              await new Promise<void>((resolve) => {
+                answerRest = resolve;
+              });
+              return {
+                outcomes: [
+                  accepted(first),
+                  failureOutcome("unavailable", { recipient: second }),
+                  failureOutcome("not-registered", { recipient: third }),
+                ],
+              };
+            },
+          },
+        ),
+      },
+    );
+    const sending = sender.send({ target: { tokens: ["tok-a", "away", "dead"] } }, { onOutcome });
+    await clock.advance(0);
+    expect(places(told)).toEqual(["0 accepted"]);
+    answerRest();
+    await clock.advance(0);
+    expect(places(told)).toEqual(["0 accepted", "2 unregistered"]);
+    await clock.advance(5_000);
+    const { outcomes } = await sending;
+    expect(places(told)).toEqual(["0 accepted", "2 unregistered", "1 accepted"]);
+    for (const { position, ...outcome } of told) expect(outcome).toEqual(outcomes[position]);
   });
 
   it("is called for sends that need no second attempt, for users and for lists of nobody good", async () => {

@@ -162,8 +162,8 @@ describe("a registration store that hangs", () => {
   });
 
   it("keeps close() no longer than closeTimeoutMs of the transport, and the outcome is not lost", async () => {
-    const { clock, sender, transport } = setup({ dead: ["not-registered"] }, { registrations: hanging });
-    Object.assign(transport, { closeTimeoutMs: 300 });
+    const transport = scriptedTransport({ dead: ["not-registered"] }, { closeTimeoutMs: 300 });
+    const { clock, sender } = setup({}, { registrations: hanging, transport });
     const sending = sender.send({ target: { token: "dead" } });
     await clock.advance(0);
     const closing = sender.close();

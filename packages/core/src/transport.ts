@@ -1,7 +1,7 @@
 // For a transport, a store, a sender or a façade of one's own.
 
 // The contract
-export type { DownstreamTransport, AttemptOptions } from "./sending/downstream-transport.ts";
+export type { DownstreamTransport, AttemptOptions, OutcomeListener } from "./sending/downstream-transport.ts";
 
 // Senders over a transport
 export { createSender } from "./sending/create-sender.ts";
@@ -11,7 +11,10 @@ export { createMessageIds } from "./sending/message-id.ts";
 export { refusedRecipient } from "./sending/addressed-message.ts";
 
 // Retries
-export { withRetry, type RetryOptions, defaultAmbiguousPolicy } from "./retry/retry.ts";
+export { withRetry, type RetryOptions, defaultAmbiguousPolicy } from "./retry/with-retry.ts";
+export { createRetrier, type Retrier, type RetrierParts, type RetriedCall, type CallResult } from "./retry/retrier.ts";
+export { disposition, type Disposition, type DeadCause, type DispositionState } from "./retry/disposition.ts";
+export { resolvePolicy } from "./retry/retry-policy.ts";
 export { nextDelayMs, type BackoffDelays, type BackoffState } from "./retry/backoff.ts";
 export { parseRetryAfter, readRetryAfter } from "./retry/retry-after.ts";
 export { lifeEndsAt, withLifeLeft } from "./retry/lifetime.ts";
@@ -23,6 +26,7 @@ export {
   type FailureFacts,
   outcomeKindFor,
   withUnansweredCopies,
+  type FailedOutcome,
 } from "./outcome/outcome.ts";
 export {
   ERROR_CODES,
@@ -36,6 +40,7 @@ export { codeOfError, describeError, isErrorLike, nameOfError } from "./outcome/
 export { serviceText, withoutSecrets } from "./outcome/service-text.ts";
 
 // Registrations
+export { withRegistrations, type RegistrationsOptions } from "./registrations/with-registrations.ts";
 export { applyReport } from "./registrations/registration-store.ts";
 
 // Messages

@@ -5,6 +5,7 @@ import {
   earlier,
   lifeEndsAt,
   NEVER,
+  type OutcomeListener,
   withLifeLeft,
 } from "@cloud-messaging/core/transport";
 import type { Connection } from "../connection/connection.ts";
@@ -24,11 +25,14 @@ export interface SendRules {
   readonly timeToLiveSec: number | undefined;
   /** ID of the send over all its attempts; absent without retries. */
   readonly sendId: string | undefined;
+  /** Takes each recipient's outcome as soon as it is known. */
+  readonly onOutcome: OutcomeListener | undefined;
 }
 
 /** Applies the defaults to the options of an attempt. */
 export function rulesOf(message: DownstreamMessage, options: AttemptOptions, clock: Clock): SendRules {
   const { ambiguous = defaultAmbiguousPolicy(message.target), maxResends = 1, deadline = NEVER, sendId } = options;
+  const { onOutcome } = options;
   const endsAt = lifeEndsAt(message, options);
   return {
     resend: ambiguous === "resend",
@@ -38,6 +42,7 @@ export function rulesOf(message: DownstreamMessage, options: AttemptOptions, clo
     alive: endsAt === NEVER ? undefined : () => withLifeLeft(message, options, clock.monotonic()),
     timeToLiveSec: message.timeToLiveSec,
     sendId,
+    onOutcome,
   };
 }
 
@@ -60,6 +65,7 @@ export class SendInProgress {
 
   settle(position: number, outcome: RecipientOutcome): void {
     this.outcomes[position] = outcome;
+    this.rules.onOutcome?.(position, outcome);
     if (--this.unsettled > 0) return;
     this.release?.();
     this.#resolve({ outcomes: this.outcomes });

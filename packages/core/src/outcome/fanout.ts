@@ -1,11 +1,11 @@
 import { AbortedError, ClosedError } from "../errors.ts";
 import { RecentMap } from "../recent-map.ts";
 import { isPromiseLike } from "../registrations/registration-store.ts";
+import type { OutcomeListener } from "../sending/downstream-transport.ts";
 import type { SendAllProgress } from "../sending/sender.ts";
 import { onAbort } from "../time/abort.ts";
 import type { CancelTimer, Clock } from "../time/clock.ts";
 import { failureOutcome, type RecipientOutcome } from "./outcome.ts";
-import type { KnownOutcomes } from "./outcome-listener.ts";
 
 /** Longest time that a batch waits to fill, so that a slow source holds up nothing it has given. Unit: milliseconds. */
 const MAX_STALL_MS = 100;
@@ -35,12 +35,12 @@ export interface FanoutOptions<Unit, Told> {
    *
    * @param retryUntil Aborts with the caller's signal, and when nobody takes outcomes any more: attempts under way end, and no further
    * one begins.
-   * @param tell Takes outcomes that are known before the others.
+   * @param tell Takes outcomes that are known before the others, by the recipient's place in the batch.
    */
   sendBatch(
     units: readonly Unit[],
     retryUntil: AbortSignal,
-    tell: (known: KnownOutcomes) => void,
+    tell: OutcomeListener,
   ): Promise<readonly RecipientOutcome[]>;
   /** Adds to an outcome where it belongs. @param index Place of the recipient within its unit. */
   place(outcome: RecipientOutcome, position: number, index: number): Told;
@@ -243,18 +243,20 @@ export class Fanout<Unit, Told> {
     this.#units = [];
     this.#places = [];
     const told = new Set<number>();
-    const tell = (known: KnownOutcomes): void => {
-      for (const [at, place] of places.entries()) {
-        const outcome = known[at];
-        if (outcome === undefined || told.has(at)) continue;
-        told.add(at);
-        this.#settlePlace(outcome, place);
-      }
+    const settle = (at: number, outcome: RecipientOutcome | undefined): void => {
+      const place = places[at];
+      if (place === undefined || outcome === undefined || told.has(at)) return;
+      told.add(at);
+      this.#settlePlace(outcome, place);
+    };
+    const tell: OutcomeListener = (at, outcome) => {
+      settle(at, outcome);
       this.#wake();
     };
     const sending = this.#send(units, places, tell).then((outcomes) => {
       this.#underWay.delete(sending);
-      tell(outcomes);
+      for (let at = 0; at < places.length; at++) settle(at, outcomes[at]);
+      this.#wake();
     });
     this.#underWay.add(sending);
   }
@@ -263,8 +265,8 @@ export class Fanout<Unit, Told> {
   async #send(
     units: readonly Unit[],
     places: readonly Place[],
-    tell: (known: KnownOutcomes) => void,
-  ): Promise<KnownOutcomes> {
+    tell: OutcomeListener,
+  ): Promise<readonly RecipientOutcome[]> {
     try {
       return await this.#options.sendBatch(units, this.#left.signal, tell);
     } catch (error) {

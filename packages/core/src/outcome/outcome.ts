@@ -115,6 +115,9 @@ export type RecipientOutcome =
   | AmbiguousOutcome
   | RejectedOutcome;
 
+/** Every kind of outcome but `accepted`. */
+export type FailedOutcome = Exclude<RecipientOutcome, AcceptedOutcome>;
+
 /** The name of a kind of outcome. */
 export type OutcomeKind = RecipientOutcome["kind"];
 

@@ -4,6 +4,15 @@ import { onAbort } from "../time/abort.ts";
 import { type CancelTimer, type Clock, wait } from "../time/clock.ts";
 import { isPromiseLike, type MaybePromise, type Registration } from "./registration-store.ts";
 
+const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
+
+/** Names what keeps a value from being a registration store; `undefined` for a store. */
+export function storeProblem(store: unknown): string | undefined {
+  const given = (store ?? {}) as Partial<Record<(typeof STORE_METHODS)[number], unknown>>;
+  const missing = STORE_METHODS.filter((name) => typeof given[name] !== "function");
+  return missing.length === 0 ? undefined : `must be a registration store; ${missing.join(", ")} missing`;
+}
+
 /** Longest time that a store may take for a report. Unit: milliseconds. */
 export const STORE_TIMEOUT_MS = 30_000;
 

@@ -1,12 +1,17 @@
 import type { DownstreamMessage } from "../message/downstream.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
+import type { OutcomeListener } from "../sending/downstream-transport.ts";
 
 /** A message to each device once, superseded tokens replaced by canonical ones, and the way back to what the caller gave. */
 export interface Substitution {
   readonly message: DownstreamMessage;
+  /** Picks what belongs to the tokens of the message out of what belongs to the given ones. */
+  pick<T>(ofGiven: readonly T[]): T[];
   /** The report by the caller's positions, naming the tokens the caller gave. */
   restore(report: SendReport): SendReport;
+  /** Passes an outcome on to each of the caller's positions that it is the outcome of. */
+  restoreTo(listener: OutcomeListener): OutcomeListener;
 }
 
 /**
@@ -41,19 +46,25 @@ export function substitute(
   const [first] = tokens;
   const single = "token" in message.target && first !== undefined;
 
+  const restored = (outcome: RecipientOutcome, position: number): RecipientOutcome => {
+    const token = given[position] as RegistrationToken;
+    const target = resolved[position] ?? token;
+    if (target === token) return outcome;
+    const renamed = { ...outcome, recipient: token, sentTo: target };
+    return renamed.kind === "accepted" && renamed.canonicalRegistrationId === undefined
+      ? { ...renamed, canonicalRegistrationId: target }
+      : renamed;
+  };
+
   return {
     message: { ...message, target: single ? { token: first } : { tokens } },
-    restore(report) {
-      const outcomes = given.map((token, position): RecipientOutcome => {
-        const outcome = report.outcomes[place[position] as number] as RecipientOutcome;
-        const target = resolved[position] ?? token;
-        if (target === token) return outcome;
-        const restored = { ...outcome, recipient: token, sentTo: target };
-        return restored.kind === "accepted" && restored.canonicalRegistrationId === undefined
-          ? { ...restored, canonicalRegistrationId: target }
-          : restored;
-      });
-      return { ...report, outcomes };
+    pick: (ofGiven) => tokens.map((_, index) => ofGiven[place.indexOf(index)] as (typeof ofGiven)[number]),
+    restore: (report) => ({
+      ...report,
+      outcomes: place.map((index, position) => restored(report.outcomes[index] as RecipientOutcome, position)),
+    }),
+    restoreTo: (listener) => (index, outcome) => {
+      for (const [position, at] of place.entries()) if (at === index) listener(position, restored(outcome, position));
     },
   };
 }

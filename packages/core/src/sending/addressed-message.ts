@@ -4,6 +4,7 @@ import { readPlainMessage } from "../message/plain-message.ts";
 import { recipientsOf } from "../message/target.ts";
 import { describeType, type RegistrationToken, tokenProblem } from "../message/token.ts";
 import { failureOutcome, type RecipientOutcome, type SendReport } from "../outcome/outcome.ts";
+import type { OutcomeListener } from "./downstream-transport.ts";
 
 /** A message that can be sent, and the way back to what the caller gave. */
 export interface AddressedMessage {
@@ -87,6 +88,26 @@ export function restoreReport({ refused, topic }: AddressedMessage, report: Send
   return refused === undefined
     ? report
     : { ...report, outcomes: byPosition(report.outcomes, refused, (outcome) => outcome) };
+}
+
+/**
+ * Passes outcomes on by the caller's positions, naming the recipients as the caller did. The outcomes of malformed tokens go with the
+ * first.
+ */
+export function restoreTo({ refused, topic }: AddressedMessage, listener: OutcomeListener): OutcomeListener {
+  if (topic !== undefined) return (position, outcome) => listener(position, { ...outcome, recipient: topic });
+  if (refused === undefined) return listener;
+  const positions: number[] = [];
+  let told = false;
+  return (index, outcome) => {
+    if (!told) for (const [position, refusal] of refused) listener(position, refusal);
+    told = true;
+    // places of the well-formed tokens in the caller's list, as far as they are needed
+    for (let position = (positions.at(-1) ?? -1) + 1; positions.length <= index; position++) {
+      if (!refused.has(position)) positions.push(position);
+    }
+    listener(positions[index] as number, outcome);
+  };
 }
 
 /** Puts what belongs to malformed tokens between what belongs to the others. */

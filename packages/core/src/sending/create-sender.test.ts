@@ -3,7 +3,7 @@ import { InvalidMessageError } from "../errors.ts";
 import { refuseV1Only } from "../message/downstream.ts";
 import { failureOutcome } from "../outcome/outcome.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
-import { withRetry } from "../retry/retry.ts";
+import { withRetry } from "../retry/with-retry.ts";
 import { type Answer, scriptedTransport } from "../scripted-transport.test-support.ts";
 import { createManualClock } from "../time/clock.ts";
 import { createSender } from "./create-sender.ts";
@@ -679,5 +679,14 @@ describe("sendAll", () => {
   it("refuses a single string, which would be taken letter by letter", () => {
     const { sender } = setup();
     expect(() => sender.sendAll({}, "tok-a")).toThrow(/recipients: must be an array, an iterable/);
+  });
+});
+
+describe("the option maxResends of a sender", () => {
+  it("reaches a transport that sends further copies within one attempt", async () => {
+    const transport = scriptedTransport({});
+    const sender = createSender({ transport, retry: { maxResends: 3 } });
+    await sender.send({ target: { token: "tok-a" } });
+    expect(transport.attempts[0]?.options.maxResends).toBe(3);
   });
 });

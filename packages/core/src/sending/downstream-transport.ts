@@ -17,7 +17,10 @@ export type AmbiguousPolicy = "resend" | "report";
  */
 export type LifeStart = "call" | "attempt";
 
-/** What core tells a transport beside the message. */
+/** Takes the outcome of the recipient at a position. */
+export type OutcomeListener = (position: number, outcome: RecipientOutcome) => void;
+
+/** Options of one attempt. */
 export interface AttemptOptions {
   /** Ends waiting. What was not written by then ends `retryable` (code `aborted`), what was written `ambiguous`. */
   readonly signal?: AbortSignal | undefined;
@@ -35,10 +38,11 @@ export interface AttemptOptions {
   /** Matters inside an attempt only to CCS, whose attempt can outlive a connection. */
   readonly ambiguous?: AmbiguousPolicy | undefined;
   /**
-   * Takes the outcomes that are final before those of other recipients are, by position, with `undefined` for the others. For `withRetry`;
-   * a transport need not call it.
+   * Takes the outcome of a recipient as soon as it is known, by the recipient's position, before the report has it: of this attempt, and
+   * from `withRetry` only the final one. A transport that makes one request for all recipients need not call it. May be called again for
+   * the same position with the same outcome.
    */
-  readonly onSettled?: ((known: readonly (RecipientOutcome | undefined)[]) => void) | undefined;
+  readonly onOutcome?: OutcomeListener | undefined;
   /** The policy's own (`BackoffPolicy.maxResends`). Likewise. */
   readonly maxResends?: number | undefined;
   /**

@@ -4,9 +4,9 @@ import { isPlainObject } from "../message/json.ts";
 import { type RegistrationToken, tokenProblem } from "../message/token.ts";
 import { Fanout } from "../outcome/fanout.ts";
 import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
-import type { KnownOutcomes } from "../outcome/outcome-listener.ts";
 import type { Clock } from "../time/clock.ts";
 import { type AddressedMessage, readAddressedMessage, recipientsGiven, refusedRecipient } from "./addressed-message.ts";
+import type { OutcomeListener } from "./downstream-transport.ts";
 import type { SendAllOptions, SendAllOutcome, SendEachOptions, SendEachOutcome } from "./sender.ts";
 
 /** The parts of a sender that a fanout sends with. */
@@ -17,7 +17,7 @@ export interface FanoutParts {
   readonly batchSize: number;
   /** @throws {InvalidMessageError} the service cannot carry the message. */
   check(message: DownstreamMessage): void;
-  send(message: AddressedMessage, retryUntil: AbortSignal, tell: (known: KnownOutcomes) => void): Promise<SendReport>;
+  send(message: AddressedMessage, retryUntil: AbortSignal, tell: OutcomeListener): Promise<SendReport>;
 }
 
 type Source<T> = Iterable<T> | AsyncIterable<T>;

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { AbortSignalSchema, ClockSchema, readOptions } from "../problems.ts";
+import { storeProblem } from "../registrations/store-access.ts";
 import type { CreateSenderOptions, SendAllOptions, SendEachOptions, SenderOptions, SendOptions } from "./sender.ts";
-
-const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
 
 const has = (value: unknown, method: string): boolean =>
   typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function";
@@ -16,9 +15,8 @@ const senderShape = {
   registrations: z
     .custom()
     .superRefine((store, context) => {
-      const missing = STORE_METHODS.filter((name) => !has(store, name));
-      if (missing.length === 0) return;
-      context.addIssue({ code: "custom", message: `must be a registration store; ${missing.join(", ")} missing` });
+      const message = storeProblem(store);
+      if (message !== undefined) context.addIssue({ code: "custom", message });
     })
     .optional(),
   retry: z

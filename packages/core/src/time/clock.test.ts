@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
-import { withRetry } from "../retry/retry.ts";
+import { withRetry } from "../retry/with-retry.ts";
 import { scriptedTransport } from "../scripted-transport.test-support.ts";
 import { createSender } from "../sending/create-sender.ts";
 import { clockProblem, createManualClock, elapsedMs, systemClock, timeLeftMs, wait } from "./clock.ts";

@@ -9,7 +9,7 @@ export async function mapBatches<T, R>(
   items: readonly T[],
   size: number,
   parallel: number,
-  run: (batch: readonly T[]) => Promise<readonly R[]>,
+  run: (batch: readonly T[], from: number) => Promise<readonly R[]>,
 ): Promise<R[]> {
   const ends: number[] = [];
   for (let end = size; end < items.length; end += size) ends.push(end);
@@ -25,14 +25,14 @@ export async function mapParts<T, R>(
   items: readonly T[],
   ends: readonly number[],
   parallel: number,
-  run: (batch: readonly T[]) => Promise<readonly R[]>,
+  run: (batch: readonly T[], from: number) => Promise<readonly R[]>,
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < ends.length) {
       const from = next === 0 ? 0 : (ends[next - 1] as number);
-      const part = await run(items.slice(from, ends[next++]));
+      const part = await run(items.slice(from, ends[next++]), from);
       for (let index = 0; index < part.length; index++) results[from + index] = part[index] as R;
     }
   };

@@ -308,7 +308,9 @@ class FcmV1 implements FcmV1Transport {
     const worker = async (): Promise<void> => {
       while (next < count) {
         const position = next++;
-        outcomes[position] = await this.#sendOne(project, requestTo(position), options);
+        const outcome = await this.#sendOne(project, requestTo(position), options);
+        outcomes[position] = outcome;
+        options.onOutcome?.(position, outcome);
       }
     };
     await Promise.all(Array.from({ length: Math.min(count, this.#parts.maxRequests) }, worker));

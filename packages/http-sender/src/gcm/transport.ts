@@ -143,9 +143,11 @@ class GcmHttp implements GcmHttpTransport {
     // all the cuts are known before the first part leaves: one list of parts, and one bound on how many are under way
     const ends =
       this.#format === "json" ? cutTokens(content, tokens, maxTokens, maxBytes) : tokens.map((_, index) => index + 1);
-    const outcomes = await mapParts(tokens, ends, maxParallel, (part) =>
-      this.#request(send, part, this.#whenSent(send, part, this.#encode(send, part))),
-    );
+    const outcomes = await mapParts(tokens, ends, maxParallel, async (part, from) => {
+      const answered = await this.#request(send, part, this.#whenSent(send, part, this.#encode(send, part)));
+      for (const [index, outcome] of answered.entries()) options.onOutcome?.(from + index, outcome);
+      return answered;
+    });
     return { outcomes };
   }
 

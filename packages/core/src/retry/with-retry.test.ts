@@ -7,7 +7,7 @@ import { type Answer, scriptedTransport } from "../scripted-transport.test-suppo
 import type { AttemptOptions } from "../sending/downstream-transport.ts";
 import { createManualClock } from "../time/clock.ts";
 import { plusMs } from "../time/monotonic.ts";
-import { withRetry } from "./retry.ts";
+import { withRetry } from "./with-retry.ts";
 
 const NO_JITTER = () => 0;
 

@@ -1,0 +1,352 @@
+import pRetry from "p-retry";
+import { publish } from "../events.ts";
+import type { FailedOutcome, RecipientOutcome } from "../outcome/outcome.ts";
+import { withUnansweredCopies } from "../outcome/outcome.ts";
+import { onAbort } from "../time/abort.ts";
+import { type Clock, type Random, timeLeftMs } from "../time/clock.ts";
+import { type MonotonicInstant, NEVER, plusMs } from "../time/monotonic.ts";
+
+import type { BackoffPolicy } from "./backoff.ts";
+import { type Disposition, disposition, isNotMade, isUnsettled, type Unsettled } from "./disposition.ts";
+
+/** Result of a call for one recipient: a success of the call's own type, or one of the failures that every call has. */
+export type CallResult<T> = T | FailedOutcome;
+
+/** A call about one or more recipients, of which each attempt may leave some unsettled. */
+export interface RetriedCall<T> {
+  /** Number of recipients. */
+  readonly recipients: number;
+  /** True if a copy that was not answered may be followed by another. */
+  readonly resend: boolean;
+  /** Instant after which no attempt begins. */
+  readonly deadline: MonotonicInstant;
+  /** Ends of the waits; attempts under way go on. */
+  readonly signals?: readonly (AbortSignal | undefined)[];
+  /** `DownstreamTransport.settlesAmbiguous` of the transport. */
+  readonly settlesAmbiguous?: boolean | undefined;
+  /** Instant from which the message is not written any more, and its time to live. Default: none. */
+  readonly life?: { readonly endsAt: MonotonicInstant; readonly timeToLiveSec: number | undefined };
+  /**
+   * Makes one attempt for the recipients at these positions.
+   *
+   * @param tell Takes results that are known before the others, by their index in `positions`.
+   * @returns One result for each, in the order of `positions`.
+   */
+  attempt(
+    positions: readonly number[],
+    tell: (index: number, result: CallResult<T>) => void,
+  ): Promise<readonly CallResult<T>[]>;
+  /** Takes results that are final before those of other recipients are; again for the same position perhaps. */
+  readonly onResult?: ((position: number, result: CallResult<T>) => void) | undefined;
+}
+
+/** Makes further attempts, over any call. */
+export interface Retrier {
+  /** Makes attempts until every recipient has its final result. Resolves with one for each, by position. */
+  run<T extends { readonly kind: string }>(call: RetriedCall<T>): Promise<CallResult<T>[]>;
+  /** The same after a first attempt that was made already. */
+  resume<T extends { readonly kind: string }>(
+    call: RetriedCall<T>,
+    first: readonly CallResult<T>[],
+  ): Promise<CallResult<T>[]>;
+  /** Ends the waits: no further attempt begins, and each recipient keeps its latest result. */
+  end(): void;
+}
+
+/** Parts of a retrier. */
+export interface RetrierParts {
+  /** Name of the transport, for events. */
+  readonly name: string;
+  readonly policy: BackoffPolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Creates a retrier: the one owner of second attempts. */
+export function createRetrier(parts: RetrierParts): Retrier {
+  const underWay = new Set<() => void>();
+  let ended = false;
+
+  async function resume<T extends { readonly kind: string }>(
+    call: RetriedCall<T>,
+    first: readonly CallResult<T>[],
+  ): Promise<CallResult<T>[]> {
+    const attempts = new Attempts(parts, call, first);
+    const end = (): void => attempts.end();
+    const forget = (call.signals ?? []).map((signal) => onAbort(signal, end));
+    underWay.add(end);
+    if (ended) end();
+    try {
+      return await attempts.run();
+    } finally {
+      underWay.delete(end);
+      for (const stop of forget) stop();
+    }
+  }
+
+  return {
+    async run(call) {
+      const positions = Array.from({ length: call.recipients }, (_, position) => position);
+      const first = await call.attempt(positions, (position, result) => {
+        if (!isUnsettled(result)) call.onResult?.(position, result);
+      });
+      return first.some(isUnsettled) ? resume(call, first) : [...first];
+    },
+    resume,
+    end() {
+      ended = true;
+      for (const end of underWay) end();
+    },
+  };
+}
+
+/** Positions that are sent to again together: the same number of attempts, the same wait. */
+interface Batch {
+  readonly positions: readonly number[];
+  /** Attempts made for each of them so far. */
+  readonly attempts: number;
+  readonly dueAt: MonotonicInstant;
+}
+
+/** Thrown at p-retry while a further attempt is due. */
+class StillPending extends Error {}
+
+/** One call from its second attempt on. */
+class Attempts<T extends { readonly kind: string }> {
+  readonly #parts: RetrierParts;
+  readonly #call: RetriedCall<T>;
+  readonly #results: CallResult<T>[];
+  /** Copies that were written and never answered, by position; none of a transport that counts them itself. */
+  readonly #unanswered = new Map<number, number>();
+  /** Ends the waits under way. */
+  readonly #waits = new Set<() => void>();
+  #ended = false;
+
+  constructor(parts: RetrierParts, call: RetriedCall<T>, first: readonly CallResult<T>[]) {
+    this.#parts = parts;
+    this.#call = call;
+    this.#results = [...first];
+  }
+
+  async run(): Promise<CallResult<T>[]> {
+    const positions = this.#results.map((_, position) => position);
+    await this.#pursue(this.#plan(positions, 1));
+    return this.#results.map((result, position) => this.#final(result, position));
+  }
+
+  /** No further attempt begins; each recipient that waits keeps its latest result. */
+  end(): void {
+    this.#ended = true;
+    for (const wake of this.#waits) wake();
+  }
+
+  /** Adds to the latest result what is known of the earlier copies. */
+  #final(result: CallResult<T>, position: number): CallResult<T> {
+    const unanswered = this.#unanswered.get(position) ?? 0;
+    const outcome = asOutcome(result);
+    if (outcome === undefined) return result;
+    if (outcome.kind === "ambiguous") return withUnansweredCopies(outcome, unanswered - 1);
+    if (outcome.kind === "retryable") {
+      if (unanswered === 0) {
+        return outcome.retryAt === undefined ? { ...outcome, retryAt: this.#wallTimeIn(0) } : outcome;
+      }
+      // the last copy was not accepted, an earlier one may have been: the doubt must not be lost
+      const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
+      return withUnansweredCopies({ ...rest, kind: "ambiguous" }, unanswered);
+    }
+    if (outcome.kind === "rejected" && outcome.code === "expired" && unanswered > 0) {
+      const { group: _, ...rest } = outcome;
+      return withUnansweredCopies({ ...rest, kind: "ambiguous" }, unanswered);
+    }
+    return withUnansweredCopies(outcome, unanswered) as CallResult<T>;
+  }
+
+  #wallTimeIn(ms: number): number {
+    return Math.round(this.#parts.clock.now() + ms);
+  }
+
+  /** Batches are independent: one that waits long, or whose attempt takes long, holds up no other. */
+  async #pursue(batches: readonly Batch[]): Promise<void> {
+    await Promise.all(batches.map((batch) => this.#pursueBatch(batch)));
+  }
+
+  async #pursueBatch(first: Batch): Promise<void> {
+    let batch = first;
+    const split: Promise<void>[] = [];
+    await pRetry(
+      async () => {
+        if (!(await this.#untilDue(batch))) {
+          const afterMs = timeLeftMs(this.#parts.clock, batch.dueAt);
+          for (const position of batch.positions) this.#giveUp(position, afterMs);
+          return;
+        }
+        const [next, ...others] = await this.#attempt(batch);
+        if (others.length > 0) split.push(this.#pursue(others));
+        if (next === undefined) return;
+        batch = next;
+        throw new StillPending();
+      },
+      {
+        // attempts, time and waits are the policy's: p-retry only repeats
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 0,
+        shouldRetry: ({ error }) => error instanceof StillPending,
+      },
+    );
+    await Promise.all(split);
+  }
+
+  /** Decides about recipients that were sent to together: ends those that are final, groups the others by their next attempt. */
+  #plan(positions: readonly number[], attempts: number): Batch[] {
+    const { clock, random } = this.#parts;
+    let drawn: number | undefined;
+    // recipients of one request that were told the same go on together: one draw for all
+    const once = (): number => {
+      drawn ??= random();
+      return drawn;
+    };
+    const groups = new Map<string, { readonly afterMs: number; readonly positions: number[] }>();
+    for (const position of positions) {
+      const decided = this.#decide(position, attempts, once);
+      if (decided.kind === "again") {
+        const key = `${decided.afterMs} ${retryAfterOf(this.#results[position])}`;
+        const group = groups.get(key);
+        if (group === undefined) groups.set(key, { afterMs: decided.afterMs, positions: [position] });
+        else group.positions.push(position);
+      } else {
+        if (decided.kind === "dead") this.#bury(position, decided);
+        this.#tell(position);
+      }
+    }
+    return [...groups.values()].map(({ afterMs, positions }) => {
+      this.#publishRetry(positions, attempts + 1, afterMs);
+      return { positions, attempts, dueAt: plusMs(clock.monotonic(), afterMs) };
+    });
+  }
+
+  #decide(position: number, attempts: number, random: Random): Disposition {
+    const result = this.#results[position];
+    if (result === undefined) return { kind: "done" };
+    const { policy, clock } = this.#parts;
+    const { resend, settlesAmbiguous, deadline, life } = this.#call;
+    // a transport that settles it counts itself, and may still learn better
+    if (result.kind === "ambiguous" && !settlesAmbiguous) {
+      this.#unanswered.set(position, (this.#unanswered.get(position) ?? 0) + 1);
+    }
+    const decided = disposition(
+      result,
+      attempts,
+      policy,
+      {
+        resend,
+        settlesAmbiguous,
+        unanswered: this.#unanswered.get(position) ?? 0,
+        timeLeftMs: timeLeftMs(clock, deadline),
+        lifeLeftMs: timeLeftMs(clock, life?.endsAt ?? NEVER),
+      },
+      random,
+    );
+    return this.#ended && decided.kind === "again" ? { ...decided, kind: "dead", cause: "deadline" } : decided;
+  }
+
+  /** Gives a recipient that no further attempt is made for its final outcome. */
+  #bury(position: number, { cause, afterMs }: Extract<Disposition, { readonly kind: "dead" }>): void {
+    if (cause === "expired" && !this.#ended) this.#expire(position);
+    else this.#giveUp(position, afterMs);
+  }
+
+  /** A message whose life ends before the next attempt is `expired`; one that was written and not answered stays in doubt. */
+  #expire(position: number): void {
+    const outcome = asOutcome(this.#results[position]);
+    if (outcome?.kind !== "retryable") return;
+    const { retryAfterMs: _, retryAt: __, code, detail, ...rest } = outcome;
+    const why = `its time to live of ${this.#call.life?.timeToLiveSec} s passes before it may be tried again after ${code}`;
+    this.#results[position] = {
+      ...rest,
+      kind: "rejected",
+      code: "expired",
+      detail: detail ? `${why} (${detail})` : why,
+    };
+  }
+
+  #giveUp(position: number, afterMs: number): void {
+    const outcome = asOutcome(this.#results[position]);
+    if (outcome?.kind !== "retryable") return;
+    this.#results[position] = { ...outcome, retryAt: this.#wallTimeIn(afterMs) };
+  }
+
+  #tell(position: number): void {
+    const result = this.#results[position];
+    // what was ended before it was written is told with the report: the whole send may still turn out not to have begun
+    if (result !== undefined && !isNotMade(result)) this.#call.onResult?.(position, this.#final(result, position));
+  }
+
+  #publishRetry(positions: readonly number[], attempt: number, delayMs: number): void {
+    publish("cloud-messaging:retry", () => {
+      const retryAfterMs = retryAfterOf(this.#results[positions[0] as number]);
+      return {
+        transport: this.#parts.name,
+        recipients: positions.length,
+        attempt,
+        delayMs,
+        codes: [...new Set(positions.map((position) => (this.#results[position] as Unsettled).code))],
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      };
+    });
+  }
+
+  /** Resolves `true` when the batch is due, `false` when the call has been ended. */
+  #untilDue({ dueAt }: Batch): Promise<boolean> {
+    const delayMs = timeLeftMs(this.#parts.clock, dueAt);
+    if (this.#ended || delayMs <= 0) return Promise.resolve(!this.#ended);
+    return new Promise((resolve) => {
+      const finish = (due: boolean): void => {
+        this.#waits.delete(wake);
+        resolve(due);
+      };
+      const cancel = this.#parts.clock.schedule(delayMs, () => finish(true));
+      const wake = (): void => {
+        cancel();
+        finish(false);
+      };
+      this.#waits.add(wake);
+    });
+  }
+
+  async #attempt({ positions, attempts }: Batch): Promise<Batch[]> {
+    const made = attempts + 1;
+    let answers: readonly CallResult<T>[];
+    try {
+      answers = await this.#call.attempt(positions, (index, answer) => {
+        const position = positions[index];
+        if (position === undefined || isUnsettled(answer)) return;
+        this.#call.onResult?.(position, this.#final(withAttempts(answer, made), position));
+      });
+    } catch {
+      // a call that rejects breaks its contract: what is known so far must not be lost with it
+      return [];
+    }
+    const answered = positions.filter((position, index) => {
+      const answer = answers[index];
+      // ended by the signal or close() before it was written: no attempt, and none after it
+      if (answer === undefined || isNotMade(answer)) return false;
+      this.#results[position] = withAttempts(answer, made);
+      return true;
+    });
+    return this.#plan(answered, made);
+  }
+}
+
+/** The outcome in a result; `undefined` for a success of another type, which counts no attempts. */
+function asOutcome(result: { readonly kind: string } | undefined): RecipientOutcome | undefined {
+  return result !== undefined && "attempts" in result ? (result as RecipientOutcome) : undefined;
+}
+
+function withAttempts<R extends { readonly kind: string }>(result: R, attempts: number): R {
+  return "attempts" in result ? { ...result, attempts } : result;
+}
+
+function retryAfterOf(result: { readonly kind: string } | undefined): number | undefined {
+  const outcome = asOutcome(result);
+  return outcome?.kind === "retryable" ? outcome.retryAfterMs : undefined;
+}
