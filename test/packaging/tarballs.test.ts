@@ -82,7 +82,8 @@ describe("what would be published", () => {
         if (expected === "" || Object.keys(required).sort().join() !== expected) throw new Error(name);
       }
       const copies = [await import("@cloud-messaging/core"), require("@cloud-messaging/core")];
-      for (const [one, other] of [copies, copies.toReversed()]) {
+      const transports = [await import("@cloud-messaging/core/transport"), require("@cloud-messaging/core/transport")];
+      for (const [one, other, { publish }] of [[...copies, transports[0]], [...copies.toReversed(), transports[1]]]) {
         let caught;
         try {
           one.parseDownstreamMessage({});
@@ -93,7 +94,7 @@ describe("what would be published", () => {
         if (!other.isCloudMessagingError(caught) || caught.code !== "ERR_INVALID_MESSAGE") throw new Error("not known");
         const told = [];
         const stop = other.subscribe("cloud-messaging:notice", (event) => told.push(event.notice));
-        one.publish("cloud-messaging:notice", () => ({ transport: "none", notice: "test", detail: "" }));
+        publish("cloud-messaging:notice", () => ({ transport: "none", notice: "test", detail: "" }));
         stop();
         if (told.join() !== "test") throw new Error("not told");
       }
@@ -103,5 +104,66 @@ describe("what would be published", () => {
       encoding: "utf8",
     });
     expect(printed.trim()).toBe("same");
+  });
+
+  it("shares the quota of a project, the transports of the drop-in and the emulator's warning between import and require", () => {
+    const program = `
+      import { createServer } from "node:http";
+      import { createRequire } from "node:module";
+      const require = createRequire(import.meta.url);
+      const both = async (name) => [await import("@cloud-messaging/" + name), require("@cloud-messaging/" + name)];
+      let connections = 0;
+      const server = createServer((request, response) => {
+        request.resume().on("end", () => {
+          const v1 = request.url.startsWith("/v1/");
+          response.end(JSON.stringify(v1 ? { name: "n" } : { multicast_id: 1, success: 1, failure: 0, results: [{ message_id: "1" }] }));
+        });
+      }).on("connection", () => connections++);
+      await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const endpoint = "http://127.0.0.1:" + server.address().port;
+      const said = {};
+
+      const http = await both("http-sender");
+      const quotaStates = [];
+      http[0].subscribe("cloud-messaging:quota", ({ state }) => quotaStates.push(state));
+      const options = { endpoint, projectId: "demo", credential: async () => "t", quota: { perMinute: 60 }, retry: false };
+      const fcm = http.map(({ createFcmSender }) => createFcmSender(options));
+      const message = { target: { token: "tok" } };
+      said.first = (await fcm[0].send(message)).outcomes[0].kind;
+      const second = fcm[1].send(message, { timeoutMs: 50 });
+      said.second = (await second).outcomes[0].code;
+      said.quotaStates = quotaStates.slice(0, 1);
+      await Promise.all(fcm.map((sender) => sender.close()));
+
+      connections = 0;
+      const gcm = await both("node-gcm");
+      const senders = gcm.map(({ Sender }) => new Sender("AIza-EXAMPLE", { uri: endpoint + "/fcm/send" }));
+      for (const [index, sender] of senders.entries()) {
+        await sender.sendNoRetry(new gcm[index].Message({ data: { n: "1" } }), "tok");
+        // undici uses a connection again in the next turn of the event loop
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      said.connections = connections;
+      await Promise.all(senders.map((sender) => sender.close()));
+
+      process.env.CLOUD_MESSAGING_EMULATOR_HOST = endpoint.slice(7);
+      let warnings = 0;
+      process.on("warning", ({ code }) => { if (code === "CLOUD_MESSAGING_EMULATOR") warnings++; });
+      for (const { createGcmSender } of http) await createGcmSender({ apiKey: "AIza-EXAMPLE" }).close();
+      await new Promise((resolve) => setImmediate(resolve));
+      said.warnings = warnings;
+      server.close();
+      console.log(JSON.stringify(said));`;
+    const printed = execFileSync(process.execPath, ["--no-warnings", "--input-type=module", "-e", program], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    expect(JSON.parse(printed)).toEqual({
+      first: "accepted",
+      second: "timeout",
+      quotaStates: ["waiting"],
+      connections: 1,
+      warnings: 1,
+    });
   });
 });

@@ -70,6 +70,7 @@ export {
 } from "./environment/emulator-environment.ts";
 export { environmentProxies, type EnvironmentProxies, type Environment, proxyProblem } from "./environment/proxy.ts";
 export { TlsSchema, verifiedTls } from "./environment/tls.ts";
+export { processWide } from "./environment/process-wide.ts";
 export { isLoopback } from "./environment/loopback.ts";
 
 // Events

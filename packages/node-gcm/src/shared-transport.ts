@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DownstreamTransport } from "@cloud-messaging/core/transport";
+import { type DownstreamTransport, processWide } from "@cloud-messaging/core/transport";
 
 /** Transports remembered; beyond, the oldest are no longer given to anybody new. */
 const MAX_REMEMBERED = 100;
@@ -14,9 +14,13 @@ interface Entry {
   users: number;
 }
 
-const entries = new Map<string, Entry>();
-const numbers = new WeakMap<object, number>();
-let lastNumber = 0;
+/** Shared transports of a process. Programs load this package by `import` and by `require` at once. */
+const pool = processWide("node-gcm/shared-transports/1", () => ({
+  entries: new Map<string, Entry>(),
+  /** Identity of functions and other code, for digests. */
+  numbers: new WeakMap<object, number>(),
+  lastNumber: 0,
+}));
 
 /** One sender's part in a transport that others may use too. */
 export interface SharedTransport {
@@ -34,11 +38,12 @@ export interface SharedTransport {
  */
 export function shareTransport(likeness: readonly unknown[], make: () => DownstreamTransport): SharedTransport {
   const key = digestOf(likeness);
-  let entry = entries.get(key);
+  let entry = pool.entries.get(key);
   if (entry === undefined) {
     entry = { key, transport: make(), users: 0 };
-    entries.set(key, entry);
-    if (entries.size > MAX_REMEMBERED) entries.delete((entries.keys().next() as { value: string }).value);
+    pool.entries.set(key, entry);
+    if (pool.entries.size > MAX_REMEMBERED)
+      pool.entries.delete((pool.entries.keys().next() as { value: string }).value);
   }
   const taken = entry;
   return { use: (run) => use(taken, run), release: take(taken) };
@@ -60,7 +65,7 @@ function take(entry: Entry): () => Promise<void> {
   return () => {
     released ??= (async () => {
       if (--entry.users > 0) return;
-      if (entries.get(entry.key) === entry) entries.delete(entry.key);
+      if (pool.entries.get(entry.key) === entry) pool.entries.delete(entry.key);
       await entry.transport.close();
     })();
     return released;
@@ -84,8 +89,8 @@ function comparable(value: unknown): unknown {
       value !== null &&
       typeof (value as { getAccessToken?: unknown }).getAccessToken === "function");
   if (!hasCode) return value;
-  const known = numbers.get(value as object);
+  const known = pool.numbers.get(value as object);
   if (known !== undefined) return `code ${known}`;
-  numbers.set(value as object, ++lastNumber);
-  return `code ${lastNumber}`;
+  pool.numbers.set(value as object, ++pool.lastNumber);
+  return `code ${pool.lastNumber}`;
 }

@@ -1,6 +1,7 @@
 import { InvalidOptionsError } from "../errors.ts";
 import { publish } from "../events.ts";
 import { isLoopback } from "./loopback.ts";
+import { processWide } from "./process-wide.ts";
 import type { Environment } from "./proxy.ts";
 
 /** `host:port` of the emulator's HTTP port: where every client goes that was given no address. */
@@ -42,8 +43,8 @@ export interface EmulatorAddress {
   readonly key: string;
 }
 
-// once per process: who left the variable in a production environment reads it in the log
-const warned = new WeakSet<EmulatorProcess>();
+// once per process: a variable left in a production environment shows in the log
+const warned = processWide("core/emulator-warning/1", () => new WeakSet<EmulatorProcess>());
 
 /**
  * Reads where the environment has clients go that were given no address, and says so: by a `cloud-messaging:notice` each time, and by one

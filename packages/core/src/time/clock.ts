@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import { processWide } from "../environment/process-wide.ts";
 import { onAbort } from "./abort.ts";
 import { type MonotonicInstant, monotonicInstant, msBetween, plusMs } from "./monotonic.ts";
 
@@ -40,11 +41,11 @@ export function clockProblem(value: unknown): string | undefined {
 /** Longest delay a Node timer can hold. Unit: milliseconds. Longer waits are split. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** The machine's clock. Its timers keep the process alive until they fire or are cancelled. */
-export const systemClock: Clock = {
+/** Clock of the machine: wall time, monotonic time, Node's timers. A timer keeps the process alive until it fires or is cancelled. */
+export const systemClock: Clock = processWide("core/system-clock/1", () => ({
   now: () => Date.now(),
   monotonic: () => monotonicInstant(performance.now()),
-  schedule(delayMs, run) {
+  schedule(delayMs: number, run: () => void) {
     let timer: NodeJS.Timeout;
     // of the same make as the timer, however late it is cleared: a test may put fake timers in between
     const { setTimeout, clearTimeout } = globalThis;
@@ -57,7 +58,7 @@ export const systemClock: Clock = {
     arm(delayMs);
     return () => clearTimeout(timer);
   },
-};
+}));
 
 /** Computes the time left until a deadline; 0 or less once it has passed. Unit: milliseconds. */
 export function timeLeftMs(clock: Clock, deadline: MonotonicInstant): number {

@@ -1,5 +1,13 @@
 import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { elapsedMs, LONG_AGO, msBetween, onAbort, publish, timeLeftMs } from "@cloud-messaging/core/transport";
+import {
+  elapsedMs,
+  LONG_AGO,
+  msBetween,
+  onAbort,
+  processWide,
+  publish,
+  timeLeftMs,
+} from "@cloud-messaging/core/transport";
 
 /** How fast a project may be sent to. */
 export interface QuotaOptions {
@@ -50,8 +58,8 @@ const MINUTE_MS = 60_000;
 /** While the pace rises, it is worked out anew this often. Unit: milliseconds. */
 const LONGEST_NAP_MS = 100;
 
-// One bucket per project in this process. Kept by clock, so that tests with clocks of their own do not meet.
-const bucketsByClock = new WeakMap<Clock, Map<string, Bucket>>();
+/** One bucket per project in a process, and per clock, so that tests with clocks of their own do not affect each other. */
+const bucketsByClock = processWide("http-sender/quota/1", () => new WeakMap<Clock, Map<string, Bucket>>());
 
 /**
  * Joins the bucket of a project: all senders of the project in this process share it. Where they ask for different paces the slowest
