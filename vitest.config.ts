@@ -29,8 +29,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     projects: [
       project("unit", ["packages/*/src/**/*.test.ts"]),
       project("integration", ["test/integration/**/*.test.ts"]),

@@ -90,7 +90,7 @@ export function transportContract(
       world.fallSilent();
       const { outcomes } = await world.transport.send(message([token]), {
         ...ids([token]),
-        deadline: plusMs(systemClock.monotonic(), 250),
+        deadline: plusMs(systemClock.monotonic(), 1_000),
         ambiguous: "report",
       });
       expect(outcomes).toMatchObject([{ kind: "ambiguous", code: "timeout" }]);
