@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ChurningMap } from "./churning-map.ts";
 
 describe("the churning map", () => {
-  it("is a map in order of insertion, through any number of deletions", () => {
+  it("keeps insertion order through any number of deletions", () => {
     const map = new ChurningMap<number>();
     const expected = new Map<string, number>();
     for (let i = 0; i < 5_000; i++) {

@@ -1,10 +1,10 @@
-/** Deletions after which even a small map is made anew. */
+/** Minimum number of deletions before a copy. */
 const MIN_DELETIONS = 64;
 
 /**
- * A `Map` whose entries come and go all the time, in the order they came. It is copied into a fresh one every so often: a `Map` of V8
- * that is used for long replaces its table again and again, and each old table points to the next. Once one of them is old enough to
- * be left to the major collector, everything that passes through the map is kept for it too: a third of the cost of a message.
+ * Insertion-ordered map for short-lived entries, copied into a new `Map` from time to time. A long-lived `Map` of V8 replaces its table
+ * repeatedly, and each old table points to the next one. Once an old table is in the old generation, it keeps all later entries alive until
+ * the next major garbage collection, which made up a third of the cost of a message.
  */
 export class ChurningMap<V> {
   #map = new Map<string, V>();
@@ -28,7 +28,7 @@ export class ChurningMap<V> {
 
   delete(key: string): void {
     this.#map.delete(key);
-    // as many deletions as entries: copying costs each deletion one step
+    // as many deletions as entries: amortized constant time
     if (++this.#deletions <= Math.max(MIN_DELETIONS, this.#map.size)) return;
     this.#deletions = 0;
     this.#map = new Map(this.#map);

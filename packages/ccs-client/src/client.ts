@@ -13,30 +13,30 @@ import type { CcsTransportOptions } from "./options.ts";
 import { createCcsTransport, messageIdInUse } from "./transport.ts";
 import { Waiters } from "./waiters.ts";
 
-/** Everything `createCcsClient` can be told. Only `senderId` and `apiKey` are needed. */
+/** Options of `createCcsClient`. Only `senderId` and `apiKey` are required. */
 export interface CcsClientOptions extends CcsTransportOptions, Omit<SenderOptions, "clock" | "random"> {}
 
-/** What a caller can say about one send over CCS. */
+/** Options of one send over CCS. */
 export interface CcsSendOptions extends SendOptions {
-  /** Ask for delivery receipts, and wait for them in the report's `receipts`. */
+  /** Requests delivery receipts; the report then has `receipts`. @defaultValue false */
   readonly receipt?: boolean;
 }
 
-/** The report of a send that asked for receipts. */
+/** Report of a send with `receipt: true`. */
 export interface ReceiptedSendReport extends SendReport {
   /**
-   * One per outcome, by position. Each fulfils with the receipt once the device has confirmed; with `undefined` where the message was
-   * not accepted, when no receipt came within `receiptTimeoutMs` (which proves nothing) and when the signal aborts or the client
-   * closes. Never rejects.
+   * One promise per outcome, by position. Each fulfils with the delivery receipt, or with `undefined` if the message was not accepted, if no
+   * receipt arrived within `receiptTimeoutMs` (the message may still have been delivered), if the signal aborted or the client closed.
+   * Never rejects.
    */
   readonly receipts: readonly Promise<DeliveryReceipt | undefined>[];
 }
 
-/** Sends over CCS, and receives what apps send. */
+/** Sender over CCS that also receives upstream messages and delivery receipts. */
 export interface CcsClient extends Sender, CcsPeer {
   /**
-   * Sends as every sender does; see `Sender.send`. With `receipt: true` the report has the receipts as promises: the report itself
-   * does not wait for them.
+   * Sends a message; see `Sender.send`. With `receipt: true` the report has the delivery receipts as promises and does not wait for
+   * them.
    */
   send(
     message: DownstreamMessageInput,
@@ -46,10 +46,25 @@ export interface CcsClient extends Sender, CcsPeer {
 }
 
 /**
- * A client for CCS: sends with acknowledgement, flow control, retries and resends; hands over upstream messages and receipts; follows
- * connection draining and lost connections. Returns at once and connects in the background: see `ready()` and `closed`.
+ * Creates a client for CCS: sends with acknowledgements, flow control and retries, receives upstream messages and delivery receipts, and
+ * reconnects when a connection drains or is lost. Connects in the background: see `ready()` and `closed`.
  *
- * @throws {InvalidOptionsError} an option is wrong.
+ * @example
+ * ```ts
+ * import { createCcsClient } from "@cloud-messaging/ccs-client";
+ *
+ * await using client = createCcsClient({
+ *   senderId: "123456789012",
+ *   apiKey: "AIza…",
+ *   async onUpstream(message) {
+ *     console.log(message.from, message.data); // acknowledged when the promise fulfils
+ *   },
+ * });
+ * await client.ready();
+ * const { outcomes } = await client.send({ target: { token: "registration token" }, data: { n: "3" } });
+ * ```
+ *
+ * @throws {InvalidOptionsError} An option is invalid.
  */
 export function createCcsClient(options: CcsClientOptions): CcsClient {
   if (typeof options !== "object" || options === null) {
@@ -70,12 +85,12 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
       ...(options.random === undefined ? {} : { random: options.random }),
     });
   } catch (error) {
-    // never rejects; the caller gets the reason that matters
+    // never rejects
     void transport.close();
     throw error;
   }
 
-  /** Sends under way, and who waits for them to end: a message may be between two attempts, where the transport knows nothing of it. */
+  /** Number of sends under way. Between two attempts of a message the transport does not know it. */
   let underWay = 0;
   const idleWaiters = new Waiters();
   const ended = (): void => {
@@ -103,7 +118,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     };
   }
 
-  /** Message IDs of the caller's, from the call to its settlement: between two attempts the transport does not know them. */
+  /** Message IDs chosen by the caller that are in use, from the call until it settles. */
   const ownIds = new Set<string>();
   async function withOwnId<T>(messageId: string, work: () => Promise<T>): Promise<T> {
     if (ownIds.has(messageId)) throw messageIdInUse();
@@ -122,7 +137,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
   ): Promise<ReceiptedSendReport>;
   function send(message: DownstreamMessageInput, sendOptions?: CcsSendOptions): Promise<SendReport> {
     const messageId = message?.messageId;
-    // the sender says what is wrong with anything else
+    // anything else is for the sender to check
     if (typeof messageId !== "string") return sendOnce(message, sendOptions);
     return withOwnId(messageId, () => sendOnce(message, sendOptions));
   }
@@ -166,7 +181,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
       await transport.idle(idleOptions);
       while (underWay > 0) {
         await idleWaiters.wait(idleOptions.signal);
-        // also what tells that the signal has aborted
+        // rejects if the signal has aborted
         await transport.idle(idleOptions);
       }
     },
@@ -185,7 +200,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
   return client;
 }
 
-/** What every sender knows: `receipt` is this client's own. What is no object stays as it is, for the sender to refuse. */
+/** Removes `receipt`, which only this client knows. A value that is not an object is left for the sender to check. */
 function withoutReceipt(options: CcsSendOptions | undefined): SendOptions | undefined {
   if (options?.receipt === undefined) return options;
   const { receipt: _, ...rest } = options;

@@ -3,10 +3,9 @@ import { findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
 import type { CcsTransportOptions } from "./options.ts";
 
 /**
- * The options with the emulator as their host, where the environment names one and the options name neither host nor port; otherwise
- * the options as they are. The API key is not used there: a placeholder takes its place.
+ * Redirects the options to the emulator that the environment names, unless they have a host or port. A placeholder replaces the API key.
  *
- * @throws {InvalidOptionsError} naming the variable: it is no `host:port`, or the CA file is missing or cannot be read.
+ * @throws {InvalidOptionsError} A variable is not `host:port`, or the CA file cannot be read.
  */
 export function atEmulator(options: CcsTransportOptions): CcsTransportOptions {
   if (options?.host !== undefined || options?.port !== undefined) return options;

@@ -17,7 +17,7 @@ const problems = (options: unknown): unknown => {
 };
 
 describe("the options of the CCS client", () => {
-  it("need a sender ID and a key, and have a default for everything else", () => {
+  it("require senderId and apiKey, and have a default for everything else", () => {
     expect(resolveCcsOptions(good)).toMatchObject({
       host: "gcm.googleapis.com",
       port: 5235,
@@ -27,7 +27,7 @@ describe("the options of the CCS client", () => {
     });
   });
 
-  it("take the login name from the sender ID, never from the host", () => {
+  it("derive the login name from the sender ID, never from the host", () => {
     expect(resolveCcsOptions({ ...good, host: "fcm-xmpp.googleapis.com" }).login).toBe("1234567890@gcm.googleapis.com");
     expect(resolveCcsOptions({ ...good, login: "1234567890" }).login).toBe("1234567890");
   });
@@ -79,7 +79,7 @@ describe("the options of the CCS client", () => {
     expect(problems(options)).toEqual([{ path, problem: expect.stringMatching(problem) }]);
   });
 
-  it("never tell the key in what they say", () => {
+  it("never contain the API key in an error", () => {
     expect(JSON.stringify(problems({ senderId: "x", apiKey: "secret key" }))).not.toContain("secret");
   });
 });

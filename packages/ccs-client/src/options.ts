@@ -16,52 +16,53 @@ import {
   TlsSchema,
 } from "@cloud-messaging/core/transport";
 import { z } from "zod";
-import { createSecretsFilter } from "./secrets.ts";
+import { createRedactor } from "./redactor.ts";
 import { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";
 import type { DeadLetterHandler, ReceiptHandler, UpstreamHandler } from "./upstream/handlers.ts";
 
-/** How to connect again after failures. The wait is drawn evenly from 0 to `initialMs` × 2^(failures − 1), at most `maxMs`. */
+/** Back-off of reconnects: after each failed attempt a random wait between 0 and `initialMs` × 2^(failures − 1), at most `maxMs` (full jitter). */
 export interface ReconnectPolicy {
-  /** Width of the first wait. Unit: milliseconds. Range: 1 or more. */
+  /** Upper bound of the first wait. Unit: milliseconds. Range: above 0. */
   readonly initialMs: number;
-  /** No wait is longer. Unit: milliseconds. Range: `initialMs` or more. */
+  /** Upper bound of every wait. Unit: milliseconds. Range: `initialMs` or more. */
   readonly maxMs: number;
 }
 
-/** Everything `createCcsTransport` can be told. Only `senderId` and `apiKey` are needed. */
+/** Options of `createCcsTransport`. Only `senderId` and `apiKey` are required. */
 export interface CcsTransportOptions {
-  /** The sender ID (project number): digits. */
+  /** Sender ID, also called project number. Range: 1 to 32 digits. */
   readonly senderId: string;
-  /** The API key of the sender. Sent once per connection, over TLS, and shown nowhere. */
+  /** API key of the sender. Sent once per connection, over TLS; never part of errors, events or logs. */
   readonly apiKey: string;
   /**
-   * @defaultValue `"gcm.googleapis.com"`; when `port` is not given either, the emulator that `CLOUD_MESSAGING_EMULATOR_CCS` or
+   * Host name or address of the server.
+   * @defaultValue `"gcm.googleapis.com"`; if `port` is not given either, the emulator that `CLOUD_MESSAGING_EMULATOR_CCS` or
    * `CLOUD_MESSAGING_EMULATOR_HOST` names, with the CA in `CLOUD_MESSAGING_EMULATOR_CA_FILE`
    * @see docs/protocol/ccs.md#connecting
    */
   readonly host?: string;
-  /** Range: 1 to 65535. @defaultValue 5235 */
+  /** TCP port of the server. Range: 1 to 65535. @defaultValue 5235 */
   readonly port?: number;
   /** TLS settings: the CA of an emulator or a relay, a client certificate, the name to verify. @defaultValue Node's CAs, and the host */
   readonly tls?: TlsOptions;
   /**
-   * URL of an HTTP proxy that makes the TCP connection (`CONNECT`), http: or https:, with user name and password where it wants them;
-   * `false`: none, whatever the environment says. TLS and the login stay between this client and CCS.
-   * @defaultValue as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say; none for a loopback host
+   * URL of an HTTP proxy to tunnel through (`CONNECT`): http: or https:, optionally with user name and password. `false`: no proxy, also if
+   * the environment has one. TLS and the login are between this client and CCS.
+   * @defaultValue by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; none for a loopback host
    */
   readonly proxy?: string | false;
   /**
-   * The whole SASL login name.
-   * @defaultValue `<senderId>@gcm.googleapis.com`, whatever host is dialled
+   * Complete SASL login name.
+   * @defaultValue `<senderId>@gcm.googleapis.com`, for every host
    * @see docs/protocol/ccs.md#login
    */
   readonly login?: string;
-  /** `to` of the XMPP stream. @defaultValue `"gcm.googleapis.com"` */
+  /** `to` attribute of the XMPP stream. @defaultValue `"gcm.googleapis.com"` */
   readonly domain?: string;
-  /** The XMPP resource to ask for; CCS may bind another. @defaultValue the server's choice */
+  /** XMPP resource to request; CCS may bind another one. @defaultValue chosen by the server */
   readonly resource?: string;
   /**
-   * Connections for this sender behind one API. CCS allows 1000 per sender.
+   * Number of connections. CCS allows 1000 per sender.
    *
    * Range: 1 to 1000.
    * @defaultValue 1
@@ -69,7 +70,7 @@ export interface CcsTransportOptions {
    */
   readonly connections?: number;
   /**
-   * Messages CCS may leave unanswered on one connection. While that many are pending, a message waits its turn.
+   * Maximum number of messages in flight on one connection. Further messages wait.
    *
    * Range: 1 to 100.
    * @defaultValue 100
@@ -77,89 +78,90 @@ export interface CcsTransportOptions {
    */
   readonly maxPendingMessages?: number;
   /**
-   * A message that is not answered for so long costs its connection our trust: a successor is opened, and the message is written
-   * again there, under its ID. Unit: milliseconds. Range: above 0.
+   * Time-out of an answer. When it elapses, the connection drains and the message is resent on a new one with the same message ID.
+   * Unit: milliseconds. Range: above 0.
    * @defaultValue 60000
    */
   readonly ackTimeoutMs?: number;
   /**
-   * How long a draining connection is kept for its answers and for upstream messages, should CCS not close it itself.
+   * Maximum time that a draining connection stays open for answers and upstream messages, unless CCS closes it earlier.
    * Unit: milliseconds. Range: above 0.
    * @defaultValue 60000
    */
   readonly drainTimeoutMs?: number;
   /**
-   * How long `close()` waits for pending messages, running handlers and messages in the hands of loops: all of it, where a handler or
-   * a loop awaits `close()` itself. Unit: milliseconds. Range: 0 or more.
+   * Maximum time that `close()` waits for messages in flight, running handlers and messages held by `upstream()` iterators.
+   * Unit: milliseconds. Range: 0 or more.
    * @defaultValue 10000
    */
   readonly closeTimeoutMs?: number;
-  /** How long the server may take to close the stream after we have. Unit: milliseconds. Range: 0 or more. @defaultValue 2000 */
+  /** Time-out for the server to close the stream after this side has. Unit: milliseconds. Range: 0 or more. @defaultValue 2000 */
   readonly streamCloseTimeoutMs?: number;
-  /** Limit on TCP and TLS of one attempt. Unit: milliseconds. Range: above 0. @defaultValue 10000 */
+  /** Time-out of the TCP connection and TLS handshake. Unit: milliseconds. Range: above 0. @defaultValue 10000 */
   readonly connectTimeoutMs?: number;
-  /** Limit on the way from TLS to being online: stream, login, binding. Unit: milliseconds. Range: above 0. @defaultValue 15000 */
+  /** Time-out of stream negotiation, login and resource binding, after TLS. Unit: milliseconds. Range: above 0. @defaultValue 15000 */
   readonly loginTimeoutMs?: number;
-  /** A space is written when nothing else was for so long. Unit: milliseconds. Range: above 0. @defaultValue 30000 */
+  /** Interval of whitespace keep-alives (RFC 6120, 4.6.1) while nothing else is written. Unit: milliseconds. Range: above 0. @defaultValue 30000 */
   readonly keepAliveIntervalMs?: number;
-  /** The server is asked for a sign of life (XEP-0199) after so long without one. Unit: milliseconds. Range: above 0. @defaultValue 60000 */
+  /** Interval of pings (XEP-0199) while nothing is received. Unit: milliseconds. Range: above 0. @defaultValue 60000 */
   readonly pingIntervalMs?: number;
-  /** No sign of life so long after the ping ends the connection. Unit: milliseconds. Range: above 0. @defaultValue 20000 */
+  /** Time-out after a ping: the connection is closed if nothing is received. Unit: milliseconds. Range: above 0. @defaultValue 20000 */
   readonly pingTimeoutMs?: number;
-  /** @defaultValue `{ initialMs: 1000, maxMs: 60000 }` */
+  /** Back-off of reconnects. @defaultValue `{ initialMs: 1000, maxMs: 60000 }` */
   readonly reconnect?: Partial<ReconnectPolicy>;
   /**
-   * Connections opened per minute, all together, whatever happens.
+   * Maximum number of connection attempts per minute, over all connections.
    *
    * Range: 1 to 400.
    * @defaultValue 400
    * @see docs/protocol/ccs.md#connections
    */
   readonly maxConnectsPerMinute?: number;
-  /** Longest stanza read, tags included; a longer one ends its connection. Unit: characters. Range: 8192 or more. @defaultValue 262144 */
+  /** Maximum length of a stanza, tags included; a longer one closes the connection. Unit: characters. Range: 8192 or more. @defaultValue 262144 */
   readonly maxStanzaChars?: number;
-  /** Handles messages from apps; acknowledged when its promise has fulfilled. May also be given later, with `onUpstream`. */
+  /** Handler of upstream messages; each is acknowledged when the promise fulfils. Can also be set later, with `onUpstream()`. */
   readonly onUpstream?: UpstreamHandler;
   /**
-   * Handles delivery receipts; acknowledged likewise, or earlier while more than 25 of a connection are in hand. A receipt that comes
-   * while there is no handler is acknowledged without, so give it here, or with `onReceipt` before the connection is up.
+   * Handler of delivery receipts; each is acknowledged when the promise fulfils, or on arrival while more than 25 of a connection are
+   * unacknowledged. Receipts that arrive while there is no handler are acknowledged and discarded: set it here, or with `onReceipt()` before the
+   * connection is online.
    */
   readonly onReceipt?: ReceiptHandler;
-  /** Told of a message whose handler has failed `maxDeliveryAttempts` times, before it is acknowledged for good. */
+  /** Handler of dead letters: messages and receipts whose handler has failed `maxDeliveryAttempts` times. Called before they are acknowledged. */
   readonly onDeadLetter?: DeadLetterHandler;
-  /** Upstream messages handled at once, and receipts likewise. Those of one device are handled one after the other. Range: 1 or more. @defaultValue 16 */
+  /** Maximum number of upstream handlers running at once, and of receipt handlers. Messages of one device are handled in order. Range: 1 or more. @defaultValue 16 */
   readonly handlerConcurrency?: number;
-  /** How often a message may fail before it is given up. Range: 1 or more. @defaultValue 5 */
+  /** Number of handler calls for a message before it becomes a dead letter. Range: 1 or more. @defaultValue 5 */
   readonly maxDeliveryAttempts?: number;
-  /** Upstream messages held for the handler, and receipts likewise; what is more is left for CCS to deliver again. Range: 1 or more. @defaultValue 1000 */
+  /** Maximum number of upstream messages held for the handler, and of receipts. CCS redelivers those beyond it. Range: 1 or more. @defaultValue 1000 */
   readonly maxQueuedDeliveries?: number;
-  /** Remembers what was handled, so that a redelivery is not handled twice. @defaultValue the last 10000, in memory */
+  /** Store of handled messages, for deduplication of redeliveries. @defaultValue the last 10000, in memory */
   readonly handledMessages?: HandledMessages;
-  /** How long `send(…, { receipt: true })` waits for a receipt, counted from the answer. Unit: milliseconds. Range: above 0. @defaultValue 60000 */
+  /** Time-out of the receipts of `send(…, { receipt: true })`, from the ack. Unit: milliseconds. Range: above 0. @defaultValue 60000 */
   readonly receiptTimeoutMs?: number;
-  /** @defaultValue the machine's clock */
+  /** Clock, for tests. @defaultValue the system clock */
   readonly clock?: Clock;
-  /** @defaultValue `Math.random` */
+  /** Source of random numbers, for tests. @defaultValue `Math.random` */
   readonly random?: Random;
 }
 
-/** The options with every default applied. */
+/** Options with defaults applied. */
 export interface ResolvedCcsOptions
   extends Required<Omit<CcsTransportOptions, "tls" | "proxy" | "resource" | "reconnect" | OptionalHandlers>>,
     Pick<CcsTransportOptions, OptionalHandlers> {
   readonly tls: TlsOptions | undefined;
-  /** URL of the proxy to go through. */
+  /** URL of the proxy; `undefined` for none. */
   readonly proxy: string | undefined;
   readonly resource: string | undefined;
   readonly reconnect: ReconnectPolicy;
-  /** To be applied to whatever the server says before it is told to anybody. */
-  readonly withoutSecrets: (text: string) => string;
+  /** Redactor for text from the server. */
+  readonly redact: (text: string) => string;
 }
 
 type OptionalHandlers = "onUpstream" | "onReceipt" | "onDeadLetter";
 
 /**
- * How CCS wants to be retried after a nack: exponential, from 1 s, each message with a random extra of its own; over its rate, later.
+ * Retry policy of CCS after a nack: exponential back-off from 1 s with jitter per message; 30 s or more after a rate limit.
  *
  * Source: docs/protocol/ccs.md#nack
  */
@@ -192,7 +194,7 @@ const shaped = <T>(methods: readonly string[]) =>
   );
 
 function say(problem: string) {
-  // what was given may be a secret in the wrong place: only its type is told
+  // names only the type of the value, which may be a secret
   return {
     error: (issue: { input?: unknown }) =>
       issue.input === undefined ? "is missing" : `${problem}, not ${typeof issue.input}`,
@@ -221,7 +223,7 @@ const OptionsSchema = z.strictObject({
       if (problem !== undefined) context.addIssue({ code: "custom", message: `${problem}; false for none` });
     })
     .optional(),
-  // what the library's base64 can write; CCS knows digits and host names only
+  // ASCII only: the base64 encoder of @xmpp/client supports no more
   login: text()
     .regex(/^[\x21-\x7e]+$/, "must be the login name: printable ASCII characters without spaces")
     .optional(),
@@ -254,9 +256,9 @@ const OptionsSchema = z.strictObject({
 });
 
 /**
- * Checks the options and applies the defaults, once.
+ * Checks the options and applies defaults.
  *
- * @throws {InvalidOptionsError} naming each wrong option, what is wrong with it and what to write instead.
+ * @throws {InvalidOptionsError} One problem per invalid option.
  */
 export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOptions {
   const read = readOptions(OptionsSchema, options, "an option of the CCS client", SENDER_OPTION_NAMES);
@@ -273,7 +275,7 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
     resource: rest.resource,
     proxy,
     login,
-    withoutSecrets: createSecretsFilter(login, rest.apiKey, proxy),
+    redact: createRedactor(login, rest.apiKey, proxy),
     handledMessages: rest.handledMessages ?? createHandledMessages(),
     ...(onUpstream === undefined ? {} : { onUpstream }),
     ...(onReceipt === undefined ? {} : { onReceipt }),
@@ -281,7 +283,7 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
   };
 }
 
-/** @throws {InvalidOptionsError} the environment names a proxy that cannot be used. */
+/** @throws {InvalidOptionsError} The environment has an invalid proxy URL. */
 function proxyOfEnvironment(host: string, port: number): string | undefined {
   const { https, bypass } = environmentProxies(process.env);
   return https === undefined || bypass(isIPv6(host) ? `[${host}]` : host, port) ? undefined : https;

@@ -168,7 +168,7 @@ class Ccs implements CcsTransport {
     if (this.#refused !== undefined) return Promise.reject(this.#refused);
     if (this.#closing !== undefined) return Promise.reject(new ClosedError("The CCS transport"));
     if (this.connections.some(({ phase }) => phase === "open")) return Promise.resolve();
-    // who waited in vain wants to know why there was none
+    // the message names the reason why no connection came up
     const aborted = (): AbortedError => {
       const { lastError } = this;
       const why = lastError === undefined ? "" : ` (last error: ${lastError.message})`;

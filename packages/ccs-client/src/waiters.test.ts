@@ -2,8 +2,8 @@ import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { Waiters } from "./waiters.ts";
 
-describe("those who wait", () => {
-  it("are all woken, once", async () => {
+describe("waiters", () => {
+  it("are all resolved by one wake()", async () => {
     const waiters = new Waiters();
     const waits = [waiters.wait(undefined), waiters.wait(undefined)];
     expect(waiters.size).toBe(2);
@@ -12,7 +12,7 @@ describe("those who wait", () => {
     expect(waiters.size).toBe(0);
   });
 
-  it("leave nothing behind when their signal aborts, and share one listener", async () => {
+  it("remove themselves when their signal aborts, and share one abort listener", async () => {
     const waiters = new Waiters();
     const stop = new AbortController();
     const waits = Array.from({ length: 50 }, () => waiters.wait(stop.signal));

@@ -1,15 +1,15 @@
 import { onAbort } from "@cloud-messaging/core/transport";
 
-/** Those who wait for the same thing to happen. Who stops waiting leaves nothing behind. */
+/** Promises that wait for the same event. */
 export class Waiters {
   readonly #waiting = new Set<() => void>();
 
-  /** How many wait. */
+  /** Number of waiting promises. */
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** Resolves when it happens, and when the signal aborts. */
+  /** Resolves at the next `wake()`, and when the signal aborts. */
   wait(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -23,7 +23,7 @@ export class Waiters {
     });
   }
 
-  /** It has happened. */
+  /** Resolves every waiting promise. */
   wake(): void {
     for (const done of [...this.#waiting]) done();
   }

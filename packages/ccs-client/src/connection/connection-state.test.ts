@@ -20,7 +20,7 @@ const E = {
   ended: { type: "ended", cause },
 } as const satisfies Record<string, ConnectionEvent>;
 
-describe("the life of a connection", () => {
+describe("the state of a connection", () => {
   it.each<[keyof typeof S, keyof typeof E, keyof typeof S]>([
     ["connecting", "online", "open"],
     ["connecting", "onlineDraining", "draining"],
@@ -50,7 +50,7 @@ describe("the life of a connection", () => {
     expect(transition(S[from], E[event])).toEqual(S[to]);
   });
 
-  it("is the same object where an event changes nothing, so that no effect runs twice", () => {
+  it("stays the same object if an event changes nothing, so that no effect runs twice", () => {
     for (const state of Object.values(S)) {
       for (const event of Object.values(E)) {
         const next = transition(state, event);

@@ -1,38 +1,38 @@
 import type { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
 
-/** Why new messages go elsewhere. */
+/** Reason of draining. */
 export type DrainReason =
-  /** CCS announced it. */
+  /** CONNECTION_DRAINING control message. */
   | "control"
-  /** CCS refused a message with it. */
+  /** CONNECTION_DRAINING as the error of a nack. */
   | "nack"
-  /** A message was not answered in time: the connection is not trusted any more. */
+  /** A message exceeded `ackTimeoutMs`. */
   | "ack-timeout";
 
-/** Why a connection ended. */
+/** Error that ended a connection. */
 export type ConnectionEnd = ConnectionError | AuthenticationError;
 
-/** The life of one connection. What a phase needs lives in it; a connection that has ended never comes back. */
+/** State of one connection. An ended connection does not come back. */
 export type ConnectionState =
-  /** Nothing can be written yet. */
+  /** Before login; nothing can be written. */
   | { readonly phase: "connecting" }
   | { readonly phase: "open"; readonly jid: string }
-  /** Takes no new message; what is pending is still answered, upstream messages still come and are acknowledged. */
+  /** Accepts no new messages; answers and upstream messages still arrive, and upstream messages can be acknowledged. */
   | { readonly phase: "draining"; readonly jid: string; readonly reason: DrainReason }
-  /** We have closed the stream and wait for the server to do so. */
+  /** This side has closed the stream and waits for the server. */
   | { readonly phase: "closing" }
-  /** `cause` is absent when we wanted it to end. */
+  /** Ended. `cause` is absent if this side closed it. */
   | { readonly phase: "closed"; readonly cause?: ConnectionEnd };
 
-/** What can happen to a connection. */
+/** Event of a connection. */
 export type ConnectionEvent =
-  /** Logged in and bound. With `drain`, CCS has announced the end already. */
+  /** Logged in and bound. `drain`: CCS has announced draining already. */
   | { readonly type: "online"; readonly jid: string; readonly drain?: DrainReason }
   | { readonly type: "drain"; readonly reason: DrainReason }
   | { readonly type: "close" }
   | { readonly type: "ended"; readonly cause: ConnectionEnd };
 
-/** The state after an event. The same object when the event changes nothing. */
+/** Returns the state after an event; the same object if nothing changes. */
 export function transition(state: ConnectionState, event: ConnectionEvent): ConnectionState {
   switch (state.phase) {
     case "connecting":
@@ -40,7 +40,7 @@ export function transition(state: ConnectionState, event: ConnectionEvent): Conn
         const { jid, drain } = event;
         return drain === undefined ? { phase: "open", jid } : { phase: "draining", jid, reason: drain };
       }
-      // nothing to close properly yet
+      // no stream to close yet
       if (event.type === "close") return { phase: "closed" };
       if (event.type === "ended") return { phase: "closed", cause: event.cause };
       return state;

@@ -92,7 +92,7 @@ export class Connection<T> {
         domain: options.domain,
         login: options.login,
         password: options.apiKey,
-        withoutSecrets: options.withoutSecrets,
+        redact: options.redact,
         resource: options.resource,
         limits: { maxStanzaChars: options.maxStanzaChars, maxDepth: MAX_STANZA_DEPTH },
       },
@@ -240,7 +240,7 @@ export class Connection<T> {
 
   #message(stanza: MessageStanza): void {
     if (stanza.type === "error") {
-      this.#receivers.downstream.stanzaError(this, readStanzaError(stanza, this.#options.withoutSecrets));
+      this.#receivers.downstream.stanzaError(this, readStanzaError(stanza, this.#options.redact));
     } else if (stanza.gcm !== undefined) this.#frame(stanza.gcm);
   }
 
@@ -278,7 +278,7 @@ export class Connection<T> {
   /** Publishes text from the server, redacted and bounded. */
   #notice(notice: string, text: string, maxChars: number): void {
     publish("cloud-messaging:notice", () => {
-      const detail = this.#options.withoutSecrets(text).slice(0, maxChars);
+      const detail = this.#options.redact(text).slice(0, maxChars);
       return { transport: "ccs", notice, detail };
     });
   }

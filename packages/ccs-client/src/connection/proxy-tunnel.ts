@@ -4,7 +4,7 @@ import { isIPv6, type Socket } from "node:net";
 import type { TlsOptions } from "@cloud-messaging/core";
 import { describeError, verifiedTls } from "@cloud-messaging/core/transport";
 
-/** The proxy to ask, and for which connection. */
+/** Proxy, and target of the tunnel. */
 export interface TunnelTarget {
   /** http: or https: URL of the proxy; user name and password in it go into `Proxy-Authorization`. */
   readonly proxy: string;
@@ -15,11 +15,11 @@ export interface TunnelTarget {
 }
 
 /**
- * Asks a proxy for a TCP connection (`CONNECT`, RFC 9110 9.3.6).
+ * Opens a TCP tunnel through an HTTP proxy (`CONNECT`, RFC 9110 9.3.6).
  *
- * @param opened Called with the connection, from which nothing has been read.
- * @param failed Called when the proxy cannot be reached or refuses; never after `opened`.
- * @returns a function that calls the attempt off: neither is called then.
+ * @param opened Called with the connection, unread.
+ * @param failed Called if the proxy cannot be reached or refuses; never after `opened`.
+ * @returns a function that cancels the attempt; neither callback is called then.
  */
 export function openTunnel(
   target: TunnelTarget,

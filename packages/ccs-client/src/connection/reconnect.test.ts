@@ -4,7 +4,7 @@ import { ConnectRate, reconnectDelayMs } from "./reconnect.ts";
 
 const policy = { initialMs: 1_000, maxMs: 8_000 };
 
-describe("connecting again", () => {
+describe("reconnecting", () => {
   it.each([
     ["at once after a connection that had worked", { failures: 0, wasOnline: true }, 0],
     ["at once after the first one that was dropped behind its login", { failures: 1, wasOnline: true }, 0],
@@ -18,7 +18,7 @@ describe("connecting again", () => {
     expect(reconnectDelayMs(policy, facts, () => 0.999999)).toBeLessThanOrEqual(longest);
   });
 
-  it("keeps to the attempts per minute, whatever was asked for", () => {
+  it("keeps to maxConnectsPerMinute", () => {
     const rate = new ConnectRate(3);
     expect([0, 10, 20].map((now) => rate.reserve(at(now)))).toEqual([0, 0, 0]);
     expect(rate.reserve(at(30))).toBe(59_970);
@@ -26,14 +26,14 @@ describe("connecting again", () => {
     expect(rate.reserve(at(200_000))).toBe(0);
   });
 
-  it("counts what was done also when the next attempt is planned for long after", () => {
+  it("counts recent attempts also when the next one is planned for much later", () => {
     const rate = new ConnectRate(2);
     expect([rate.reserve(at(0)), rate.reserve(at(1))]).toEqual([0, 0]);
     expect(rate.reserve(at(2), at(70_002))).toBe(70_000);
     expect(rate.reserve(at(3))).toBe(59_997);
   });
 
-  it("never has more in any minute, whatever is asked for and in whatever order", () => {
+  it("never exceeds the limit in any minute, for requests in any order", () => {
     for (const max of [1, 2, 5]) {
       const rate = new ConnectRate(max);
       const taken: number[] = [];

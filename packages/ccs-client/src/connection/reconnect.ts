@@ -2,17 +2,17 @@ import type { MonotonicInstant, Random } from "@cloud-messaging/core";
 import { earlier, later, msBetween, nextDelayMs, plusMs } from "@cloud-messaging/core/transport";
 import type { ReconnectPolicy } from "../options.ts";
 
-/** What is known when the next attempt to connect is planned. */
+/** Facts for the delay of the next attempt to connect. */
 export interface ReconnectFacts {
-  /** Attempts in a row that ended before the connection had proved itself. */
+  /** Consecutive attempts that ended before the connection was `proven`. */
   readonly failures: number;
-  /** The last one got as far as being online. */
+  /** True if the latest attempt was online. */
   readonly wasOnline: boolean;
 }
 
 /**
- * How long to wait before connecting: not at all after a connection that had worked, and after the first one that was dropped right
- * behind the login; else exponential with full jitter. Unit: milliseconds.
+ * Returns the delay before the next attempt to connect: 0 after a connection that had worked and after the first one that was dropped right
+ * after login, otherwise exponential back-off with full jitter. Unit: milliseconds.
  *
  * Source: docs/protocol/ccs.md#reconnecting
  */
@@ -23,13 +23,13 @@ export function reconnectDelayMs(policy: ReconnectPolicy, facts: ReconnectFacts,
 
 const NO_FLOOR = { minMs: 0, rateLimitedMinMs: 0 };
 
-/** The minute that the service counts connections in. Unit: milliseconds. */
+/** Window of the service's limit on connections. Unit: milliseconds. */
 const RATE_WINDOW_MS = 60_000;
 
-/** Holds connection attempts to what the service allows per minute. */
+/** Rate limiter of connection attempts: sliding window of one minute. */
 export class ConnectRate {
   readonly #maxPerMinute: number;
-  /** When the latest attempts were made, and those that are planned will be, oldest first. */
+  /** Instants of past and planned attempts, oldest first. */
   #attempts: MonotonicInstant[] = [];
 
   /** @param maxPerMinute Range: 1 or more. */
@@ -38,12 +38,12 @@ export class ConnectRate {
   }
 
   /**
-   * Takes the first free place from `earliest` on; returns how long to wait for it from now on. Unit: milliseconds.
+   * Reserves the first free instant from `earliest` on; returns the delay until then. Unit: milliseconds.
    *
    * @param earliest Range: `now` or later.
    */
   reserve(now: MonotonicInstant, earliest: MonotonicInstant = now): number {
-    // by the real time: what is planned for later must not make those forgotten that still count now
+    // relative to now, not to the planned instant: attempts of the last minute still count
     const counted = plusMs(now, -RATE_WINDOW_MS);
     this.#attempts = this.#attempts.filter((at) => at > counted);
     let at = earliest;
@@ -61,7 +61,7 @@ export class ConnectRate {
     return later === -1 ? this.#attempts.length : later;
   }
 
-  /** The first of as many attempts as a minute may have, if one more at this time would be in the same minute as all of them. */
+  /** Returns the oldest attempt of a full window that an attempt at this instant would exceed; `undefined` if none. */
   #blocking(at: MonotonicInstant): MonotonicInstant | undefined {
     const place = this.#placeOf(at);
     let blocking: MonotonicInstant | undefined;

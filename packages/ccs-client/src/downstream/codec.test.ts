@@ -43,7 +43,7 @@ describe("a downstream message on the wire", () => {
 });
 
 describe("an answer", () => {
-  it("accepts, with the canonical ID where there is one", () => {
+  it("is converted to an accepted outcome, with the canonical ID if there is one", () => {
     expect(ackOutcome({ type: "ack", messageId: "m", canonicalRegistrationId: "new" as never }, write)).toEqual({
       kind: "accepted",
       recipient: "tok-a",
@@ -54,7 +54,7 @@ describe("an answer", () => {
     });
   });
 
-  it("about a group is accepted with one success, and rejected with none", () => {
+  it("about a group is accepted with at least one success, and rejected with none", () => {
     const group = (success: number, failure: number) =>
       ackOutcome({ type: "ack", messageId: "m", group: { success, failure, failedRegistrationIds: [] } }, write);
     expect(group(1, 2)).toMatchObject({ kind: "accepted", group: { success: 1, failure: 2 } });

@@ -57,12 +57,12 @@ export function nackCode({ error, description }: NackFrame): ErrorCode {
 }
 
 /** Returns the nack with secrets redacted. */
-export function redacted(nack: NackFrame, withoutSecrets: (text: string) => string): NackFrame {
+export function redacted(nack: NackFrame, redact: (text: string) => string): NackFrame {
   const { error, description } = nack;
   return {
     ...nack,
-    error: withoutSecrets(error),
-    ...(description === undefined ? {} : { description: withoutSecrets(description) }),
+    error: redact(error),
+    ...(description === undefined ? {} : { description: redact(description) }),
   };
 }
 

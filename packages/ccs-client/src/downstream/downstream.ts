@@ -166,9 +166,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
       }
     } else {
       connection.markAnswered();
-      this.#turnedDown(connection, slot, (write) =>
-        nackOutcome(redacted(nack, this.#options.withoutSecrets), code, write),
-      );
+      this.#turnedDown(connection, slot, (write) => nackOutcome(redacted(nack, this.#options.redact), code, write));
     }
     this.pump();
   }
@@ -375,7 +373,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
     publish("cloud-messaging:notice", () => ({
       transport: "ccs",
       notice: "unknown-answer",
-      detail: `${type} for ${this.#options.withoutSecrets(id).slice(0, 100)}, which is not pending on that connection`,
+      detail: `${type} for ${this.#options.redact(id).slice(0, 100)}, which is not pending on that connection`,
     }));
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { PendingWindow } from "./pending-window.ts";
 
 describe("the pending window", () => {
-  it("has as much room as its limit, and gets it back by answers alone", () => {
+  it("has the capacity of its limit, released by answers only", () => {
     const window = new PendingWindow<string>(2);
     window.reserve("a", "A", 1_000_000, at(0), 0);
     window.reserve("b", "B", 1_000_000, at(5), 0);
@@ -14,7 +14,7 @@ describe("the pending window", () => {
     expect(window.capacity).toBe(1);
   });
 
-  it("knows an answer to what is not pending, or was answered already", () => {
+  it("returns undefined for an answer to a message that is not in flight", () => {
     const window = new PendingWindow<string>(2);
     window.reserve("a", "A", 1_000_000, at(0), 0);
     window.settle("a");
@@ -22,7 +22,7 @@ describe("the pending window", () => {
     expect(window.settle("b")).toBeUndefined();
   });
 
-  it("tells each late message once, and when the next one is due", () => {
+  it("expires each late message once, and has the instant of the oldest remaining one", () => {
     const window = new PendingWindow<string>(9);
     window.reserve("a", "A", 1_000_000, at(0), 0);
     window.reserve("b", "B", 1_000_000, at(5), 0);
@@ -33,7 +33,7 @@ describe("the pending window", () => {
     expect(window.oldest).toBe(at(9));
   });
 
-  it("gives back everything in the order it was written when the connection is gone", () => {
+  it("returns all slots in order of writing when the connection has ended", () => {
     const window = new PendingWindow<string>(9);
     for (const id of ["z", "a", "m"]) window.reserve(id, id, 1_000_000, at(0), 0);
     window.settle("a");

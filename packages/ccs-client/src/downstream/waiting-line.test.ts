@@ -12,7 +12,7 @@ const order = (line: WaitingLine<Item>): number[] => {
 };
 
 describe("the waiting line", () => {
-  it("is in order of sequence whatever joins and leaves it, and counts right", () => {
+  it("is ordered by sequence number after any additions and removals, and counts its items", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 80 }), (toggles) => {
         const line = new WaitingLine<Item>();
@@ -32,7 +32,7 @@ describe("the waiting line", () => {
     );
   });
 
-  it("takes nobody twice and lets nobody leave who is not in it", () => {
+  it("ignores an item that is added twice or removed without being in it", () => {
     const line = new WaitingLine<Item>();
     const one = item(1);
     line.remove(one);

@@ -2,20 +2,31 @@ import type { MaybePromise } from "@cloud-messaging/core";
 import { RecentMap } from "@cloud-messaging/core/transport";
 
 /**
- * Remembers which upstream messages and receipts were handled, so that a redelivery is acknowledged and not handled again. Kept in
- * memory by default; an implementation over a shared store makes several app servers one.
+ * Store of handled messages, for deduplication: a redelivery of a handled upstream message or receipt is acknowledged without another call of
+ * the handler. Implement it over a shared database to deduplicate across app servers.
  */
 export interface HandledMessages {
-  /** Whether `add` was called with this key, not too long ago to be remembered. */
+  /** Returns true if the key was added and is still remembered. */
   has(key: string): MaybePromise<boolean>;
-  /** Called once the handler has succeeded, before the acknowledgement. */
+  /** Adds a key. Called after the handler has succeeded, before the acknowledgement. */
   add(key: string): MaybePromise<void>;
 }
 
 /**
- * The last so many, in memory.
+ * Creates a store of handled messages in memory.
  *
- * @param maxMessages How many are remembered at the least; up to twice as many are. Range: 1 or more. Default: 10000.
+ * @example
+ * ```ts
+ * import { createCcsClient, createHandledMessages } from "@cloud-messaging/ccs-client";
+ *
+ * const client = createCcsClient({
+ *   senderId: "123456789012",
+ *   apiKey: "AIza…",
+ *   handledMessages: createHandledMessages(100_000),
+ * });
+ * ```
+ *
+ * @param maxMessages Minimum number of messages remembered; at most twice as many are. Range: 1 or more. Default: 10000.
  */
 export function createHandledMessages(maxMessages = 10_000): HandledMessages {
   const keys = new RecentMap<string, true>(maxMessages);

@@ -1,15 +1,15 @@
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
 
-/** Between two looks. What was there at two of them has been held for long. Unit: milliseconds. */
+/** Interval between two looks. A delivery that is present at two of them is held for long. Unit: milliseconds. */
 const LOOK_INTERVAL_MS = 15_000;
 
-/** Shortest time after which something is said to be held for long. Unit: seconds. */
+/** Minimum age of a delivery that is reported as held for long. Unit: seconds. */
 export const HELD_LONG_SEC = LOOK_INTERVAL_MS / 1_000;
 
-/** Looks every so often whether anything is held for long, at the cost of one timer, and none while nothing is held. */
+/** Detects deliveries that are held for long, with one timer, and none while nothing is held. */
 export class HeldWatch {
   readonly #clock: Clock;
-  /** The count of looks when the longest held item came; `undefined` without one. */
+  /** Returns the look at which the oldest held delivery arrived; `undefined` without one. */
   readonly #oldest: () => number | undefined;
   readonly #tell: () => void;
   #looks = 0;
@@ -22,7 +22,7 @@ export class HeldWatch {
     this.#tell = tell;
   }
 
-  /** An item comes: returns the count of looks to keep with it. */
+  /** Starts watching; returns the number of looks so far, to be stored with the delivery. */
   begin(): number {
     this.#cancel ??= this.#clock.schedule(LOOK_INTERVAL_MS, () => this.#look());
     return this.#looks;

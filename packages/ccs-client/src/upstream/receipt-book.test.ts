@@ -11,7 +11,7 @@ const receipt = (originalMessageId: string): DeliveryReceipt => ({
 const sent = { recipient: "tok", sentAt: 1 };
 
 describe("the receipt book", () => {
-  it("joins a receipt to its message, before or after somebody waits for it", async () => {
+  it("resolves a wait with the receipt, whether it arrives before or after the wait begins", async () => {
     const book = new ReceiptBook(createManualClock());
     book.expect("m-1", sent, true);
     const waiting = book.wait("m-1", 1_000, undefined);
@@ -20,14 +20,14 @@ describe("the receipt book", () => {
     expect(await book.wait("m-1", 1_000, undefined)).toEqual(receipt("m-1"));
   });
 
-  it("knows nothing of a message it did not see", async () => {
+  it("resolves with undefined for a message that it does not know", async () => {
     const book = new ReceiptBook(createManualClock());
     book.arrived(receipt("m-9"));
     expect(book.sentFor(receipt("m-9"))).toBeUndefined();
     expect(await book.wait("m-9", 1_000, undefined)).toBeUndefined();
   });
 
-  it("joins the receipt of a message to another device, though an earlier one under its ID never got its own", async () => {
+  it("correlates a receipt by device when a message ID was reused for another device", async () => {
     const book = new ReceiptBook(createManualClock());
     const later = { recipient: "tok-b", sentAt: 2 };
     book.expect("m-1", sent, true);

@@ -4,16 +4,16 @@ import type { SentMessage } from "./handlers.ts";
 
 interface Entry {
   readonly sent: SentMessage;
-  /** The recipient is a registration token: receipts name it. */
+  /** True if the recipient is a registration token, which receipts name. */
   readonly toToken: boolean;
   receipt?: DeliveryReceipt;
   waiters?: ((receipt: DeliveryReceipt) => void)[];
 }
 
-/** How many messages that asked for a receipt are remembered. What is forgotten still reaches the receipt handler. */
+/** Maximum number of remembered messages that requested a receipt. Receipts of forgotten ones still reach the handler. */
 const MAX_REMEMBERED_MESSAGES = 10_000;
 
-/** Joins receipts to the messages that asked for them. */
+/** Correlates receipts with the messages that requested them. */
 export class ReceiptBook {
   readonly #entries = new RecentMap<string, Entry>(MAX_REMEMBERED_MESSAGES);
   readonly #giveUps = new Set<() => void>();
@@ -23,15 +23,15 @@ export class ReceiptBook {
     this.#clock = clock;
   }
 
-  /** Remembers a message before it is written, since its receipt may overtake its acknowledgement. */
+  /** Remembers a message before it is written, since its receipt may arrive before its ack. */
   expect(messageId: string, sent: SentMessage, toToken: boolean): void {
     const known = this.#entries.get(messageId);
-    // an ID may be used again: the receipt of the earlier message is not an answer to the later one
+    // a reused message ID: the receipt of the earlier message does not belong to the later one
     const again = known !== undefined && known.receipt === undefined && known.sent.recipient === sent.recipient;
     if (!again) this.#entries.set(messageId, { sent, toToken });
   }
 
-  /** Joins a receipt to its message, and wakes who waits for it. */
+  /** Records a receipt and resolves the waits for it. */
   arrived(receipt: DeliveryReceipt): void {
     const entry = this.#entries.get(receipt.originalMessageId);
     if (entry === undefined || !isAbout(receipt, entry)) return;
@@ -41,13 +41,13 @@ export class ReceiptBook {
     for (const wake of waiters) wake(entry.receipt);
   }
 
-  /** The message a receipt belongs to, where this client sent it and still remembers it. */
+  /** Returns the message that a receipt belongs to; `undefined` if this client did not send it or has forgotten it. */
   sentFor(receipt: DeliveryReceipt): SentMessage | undefined {
     const entry = this.#entries.get(receipt.originalMessageId);
     return entry !== undefined && isAbout(receipt, entry) ? entry.sent : undefined;
   }
 
-  /** Resolves with the receipt; with `undefined` when none came in time, the signal aborts or the client closes. */
+  /** Resolves with the receipt, or with `undefined` after the time-out, when the signal aborts and when the client closes. */
   wait(messageId: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<DeliveryReceipt | undefined> {
     const entry = this.#entries.get(messageId);
     if (entry === undefined || signal?.aborted) return Promise.resolve(undefined);
@@ -78,7 +78,7 @@ export class ReceiptBook {
   }
 }
 
-/** Not when both name a device and it is not the same one: then it is about an earlier message with this ID. */
+/** False if both name a device and they differ: the receipt then belongs to an earlier message with this ID. */
 function isAbout({ deviceRegistrationId }: DeliveryReceipt, { sent, toToken }: Entry): boolean {
   return deviceRegistrationId === undefined || !toToken || deviceRegistrationId === sent.recipient;
 }

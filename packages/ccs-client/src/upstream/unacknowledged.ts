@@ -1,16 +1,16 @@
 import type { DeliverySource } from "./delivery-queue.ts";
 
-/** Deliveries of each connection that nobody has acknowledged, up to a limit. */
+/** Unacknowledged deliveries of each connection, up to a limit. */
 export class Unacknowledged {
   readonly #limit: number;
   readonly #bySource = new WeakMap<DeliverySource, Set<string>>();
 
-  /** @param limit Deliveries of one connection. Range: 0 or more. */
+  /** @param limit Maximum number of unacknowledged deliveries of one connection. Range: 0 or more. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Counts a delivery; `false` for one that is beyond the limit, which is then to be acknowledged as it comes. */
+  /** Counts a delivery. Returns `false` beyond the limit: that delivery has to be acknowledged on arrival. */
   hold(source: DeliverySource, key: string): boolean {
     if (this.#limit === Number.POSITIVE_INFINITY) return true;
     let keys = this.#bySource.get(source);
@@ -23,7 +23,7 @@ export class Unacknowledged {
     return true;
   }
 
-  /** A delivery has been acknowledged. */
+  /** Removes an acknowledged delivery. */
   release(source: DeliverySource, key: string): void {
     this.#bySource.get(source)?.delete(key);
   }

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 
-/** What the library takes for its socket: it may write, and hears that it is connected. */
+/** Socket given to @xmpp/client: passes writes on and emits `connect`. */
 export class LibrarySocket extends EventEmitter {
   readonly secure = true;
   readonly #write: (text: string, done: (error?: Error) => void) => void;
@@ -11,7 +11,7 @@ export class LibrarySocket extends EventEmitter {
   }
 
   connect(): void {
-    // connected from the start: `connect` is said when TLS is up
+    // nothing to do: `connect` is emitted when TLS is up
   }
 
   write(text: string, done: (error?: Error) => void): boolean {
@@ -20,6 +20,6 @@ export class LibrarySocket extends EventEmitter {
   }
 
   end(): void {
-    // only the stream ends its socket
+    // nothing to do: the stream owns the real socket
   }
 }

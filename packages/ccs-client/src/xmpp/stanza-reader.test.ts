@@ -43,7 +43,7 @@ describe("the stanza reader", () => {
     expect(read(text).messages.map(({ gcm }) => gcm)).toEqual([undefined]);
   });
 
-  it("reads a stanza error with everything the service says", () => {
+  it("reads every part of a stanza error", () => {
     const { messages } = read(
       '<message id="3" type="error" to="x"><gcm xmlns="google:mobile:data">{"to":"tok-a","message_id":"9"}</gcm><error code="400" type="modify"><bad-request xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/><text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">InvalidJson: Missing Required Field: message_id&#10;</text></error></message>',
     );
@@ -57,7 +57,7 @@ describe("the stanza reader", () => {
     });
   });
 
-  it("finds the message of a stanza error without an id by the message that is echoed, and not by an echoed ack", () => {
+  it("correlates a stanza error without an ID by the echoed message, not by an echoed ack", () => {
     const errorOf = (json: string): unknown =>
       readStanzaError({ id: "", type: "error", gcm: json, error: undefined }, String).messageIds;
     expect(errorOf('{"to":"tok-a","message_id":"m-1"}')).toEqual(["m-1"]);
@@ -65,11 +65,11 @@ describe("the stanza reader", () => {
     expect(errorOf("{")).toEqual([]);
   });
 
-  it("tells the end of the stream", () => {
+  it("reports the end of the stream", () => {
     expect(read("<message/></stream:stream>")).toMatchObject({ closed: true, messages: [{ gcm: undefined }] });
   });
 
-  it("answers a ping by whoever asks, refuses other requests and leaves answers alone", () => {
+  it("answers pings, refuses other requests and ignores answers", () => {
     const { elements } = read(
       '<iq type="get" id="1" from="a&amp;b"><ping xmlns="urn:xmpp:ping"/></iq><iq type="set" id="2"><x xmlns="urn:x"/></iq><iq type="result" id="3"/><presence/>',
     );

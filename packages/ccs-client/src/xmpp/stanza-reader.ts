@@ -1,7 +1,7 @@
 import { GCM_NAMESPACE } from "@cloud-messaging/core/wire";
 import type { XmlAttributes, XmlHandler } from "./xml-scanner.ts";
 
-/** Namespaces of XMPP, as far as CCS needs them. */
+/** XMPP namespaces that CCS uses. */
 export const NAMESPACE = {
   client: "jabber:client",
   stream: "http://etherx.jabber.org/streams",
@@ -13,7 +13,7 @@ export const NAMESPACE = {
   ping: "urn:xmpp:ping",
 } as const;
 
-/** An element with everything in it. Only for what comes seldom: features, errors, iq. */
+/** Element with its content. Built only for rare elements: features, errors, IQ. */
 export interface XmlElement {
   readonly name: string;
   readonly namespace: string;
@@ -22,21 +22,21 @@ export interface XmlElement {
   readonly text: string;
 }
 
-/** A `<message>`, as far as CCS gives it a meaning. `type="error"` decides that it is an error, whatever else it echoes. */
+/** Parts of a `<message>` that CCS uses. A message of `type="error"` is an error, whatever it contains. */
 export interface MessageStanza {
   readonly id: string | undefined;
   readonly type: string | undefined;
-  /** Text of its `<gcm>` element: JSON, still to be read. */
+  /** Text of its `<gcm>` element: unparsed JSON. */
   readonly gcm: string | undefined;
   /** Its `<error>` element. */
   readonly error: XmlElement | undefined;
 }
 
-/** Is told what the server sent. */
+/** Receiver of stanzas. */
 export interface StanzaSink {
   streamOpened(attributes: XmlAttributes): void;
   message(stanza: MessageStanza): void;
-  /** Every other child of the stream. */
+  /** Any other child of the stream. */
   element(element: XmlElement): void;
   streamClosed(): void;
 }
@@ -49,7 +49,7 @@ interface GrowingElement {
   text: string;
 }
 
-/** Puts stanzas together from what the scanner reads. Of a `<message>`, which is nearly all that comes, no tree is built. */
+/** Assembles stanzas from scanner events. Builds no tree for `<message>`, the most frequent stanza. */
 export class StanzaReader implements XmlHandler {
   readonly #sink: StanzaSink;
   #depth = 0;
@@ -58,9 +58,9 @@ export class StanzaReader implements XmlHandler {
   #type: string | undefined;
   #gcm: string | undefined;
   #error: GrowingElement | undefined;
-  /** The text at this depth belongs to `<gcm>`. */
+  /** True inside `<gcm>`. */
   #collecting = false;
-  /** Elements of the tree being built, from the outermost. */
+  /** Open elements of the tree being built, outermost first. */
   readonly #tree: GrowingElement[] = [];
 
   constructor(sink: StanzaSink) {
@@ -121,7 +121,7 @@ export class StanzaReader implements XmlHandler {
   }
 }
 
-/** The first child of that name and namespace. */
+/** Returns the first child with the name and namespace. */
 export function childOf(element: XmlElement, name: string, namespace: string): XmlElement | undefined {
   return element.children.find((child) => child.name === name && child.namespace === namespace);
 }

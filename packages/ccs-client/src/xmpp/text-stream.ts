@@ -11,38 +11,38 @@ export interface TextStreamTarget {
   readonly host: string;
   readonly port: number;
   readonly tls: TlsOptions | undefined;
-  /** http: or https: URL of the proxy to go through; `undefined`: none. */
+  /** http: or https: URL of the proxy; `undefined` for none. */
   readonly proxy: string | undefined;
 }
 
-/** What happens on the stream. */
+/** Events of a text stream. */
 export interface TextStreamEvents {
-  /** TLS is up and the certificate was found good. */
+  /** The TLS handshake is complete and the certificate verified. */
   secured(): void;
-  /** The TCP connection is there, TLS is not yet. */
+  /** The TCP connection is established; the TLS handshake follows. */
   connected(): void;
   text(text: string): void;
-  /** Room to write again after `congested`. */
+  /** Congestion has ended. */
   drained(): void;
-  /** The last event. `error` when something other than an orderly end was the cause. */
+  /** Last event: the socket is closed. `error` is absent after an orderly end. */
   closed(error: Error | undefined): void;
 }
 
-/** Written text that may wait in this process before the stream calls itself congested. Unit: bytes. */
+/** Amount of unsent text above which the stream is congested. Unit: bytes. */
 const CONGESTED_BYTES = 262_144;
 
 /**
- * A TLS connection that carries text: decodes UTF-8 across chunks, puts everything written in one turn of the event loop into one
- * write, and says when the other side does not keep up.
+ * TLS connection that carries UTF-8 text. Batches all text of one turn of the event loop into one write, decodes characters across chunks, and
+ * reports backpressure.
  */
 export class TextStream {
   readonly #events: TextStreamEvents;
-  /** Absent until a proxy has made the connection. */
+  /** Absent until the tunnel through the proxy is open. */
   #socket: TLSSocket | undefined;
-  /** Calls off what a proxy was asked for. */
-  #callOff: (() => void) | undefined;
+  /** Cancels the attempt to open a tunnel. */
+  #cancelTunnel: (() => void) | undefined;
   readonly #decoder = new StringDecoder("utf8");
-  /** What is written with the next flush. An array: text added to text would keep each piece alive for the garbage collector. */
+  /** Text of the next flush. An array, since concatenated strings would keep every piece alive until flattened. */
   #outgoing: string[] = [];
   #outgoingChars = 0;
   #flush: NodeJS.Immediate | undefined;
@@ -59,7 +59,7 @@ export class TextStream {
       socket.on("connect", () => events.connected());
       this.#take(socket, socket);
     } else {
-      this.#callOff = openTunnel(
+      this.#cancelTunnel = openTunnel(
         { proxy, host, port, tls },
         (tunnel) => {
           events.connected();
@@ -95,18 +95,18 @@ export class TextStream {
     });
   }
 
-  /** Number of the write that takes what is written now. */
+  /** Number of the batch that text written now belongs to. */
   get batch(): number {
     return this.#batch;
   }
 
-  /** More is waiting than should be: hold back what can wait until `drained`. */
+  /** True under backpressure, until `drained`. */
   get congested(): boolean {
     const socket = this.#socket;
     return socket?.writableNeedDrain === true && socket.writableLength + this.#outgoingChars > CONGESTED_BYTES;
   }
 
-  /** Writes with everything else that is written before the event loop turns. */
+  /** Adds text to the batch of this turn of the event loop. */
   write(text: string): void {
     if (this.#ended) return;
     this.#outgoing.push(text);
@@ -117,7 +117,7 @@ export class TextStream {
     });
   }
 
-  /** Writes what is waiting, now. */
+  /** Writes the batch now. */
   flush(): void {
     this.#cancelFlush();
     if (this.#outgoing.length === 0 || this.#ended) return;
@@ -136,7 +136,7 @@ export class TextStream {
     this.#socket?.resume();
   }
 
-  /** Writes what is waiting and ends our side; reading goes on. */
+  /** Writes the batch and ends this side; reading continues. */
   end(): void {
     if (this.#ended) return;
     if (this.#socket === undefined) {
@@ -148,14 +148,14 @@ export class TextStream {
     this.#socket.end();
   }
 
-  /** Ends both sides at once. `closed` follows. */
+  /** Closes the socket at once. `closed` follows. */
   destroy(): void {
     const first = !this.#ended;
     this.#ended = true;
     this.#cancelFlush();
     if (this.#socket !== undefined) this.#socket.destroy();
     else if (first) {
-      this.#callOff?.();
+      this.#cancelTunnel?.();
       setImmediate(() => this.#events.closed(undefined));
     }
   }

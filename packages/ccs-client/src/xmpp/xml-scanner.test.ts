@@ -48,7 +48,7 @@ describe("the XML scanner", () => {
     ]);
   });
 
-  it("lets an inner declaration hold for its element only", () => {
+  it("applies an inner namespace declaration to its element only", () => {
     expect(read([`${OPEN}<a xmlns="urn:a"><b/></a><c/>`]).filter((line) => line.startsWith("open"))).toEqual([
       "open {urn:streams}stream {}",
       "open {urn:a}a {}",
@@ -65,7 +65,7 @@ describe("the XML scanner", () => {
     ]);
   });
 
-  it("reads the same wherever the text is cut", () => {
+  it("reads the same events however the text is split into chunks", () => {
     const text = `${OPEN} <m a="1 > 0" b='&lt;'>x&amp;y<![CDATA[ ]] ]]>é😀</m>\n<n:q xmlns:n="urn:n"/></s:stream>`;
     const whole = read([text]);
     for (let cut = 1; cut < text.length; cut++) expect(read([text.slice(0, cut), text.slice(cut)])).toEqual(whole);
@@ -120,13 +120,13 @@ describe("the XML scanner", () => {
     );
   });
 
-  it("takes attributes named like what every object has for attributes like others", () => {
+  it("reads attributes named like members of Object.prototype", () => {
     expect(read([`${OPEN}<m constructor="1" toString="2" __proto__="3" id="4"/>`])[1]).toBe(
       `open {jabber:client}m ${JSON.stringify({ constructor: "1", toString: "2", id: "4" })}`,
     );
   });
 
-  it("counts each stanza for itself and keep-alive spaces for none", () => {
+  it("limits each stanza by itself and does not count whitespace keep-alives", () => {
     const stanza = `<a>${"x".repeat(9_000)}</a>${" ".repeat(5_000)}`;
     expect(read([OPEN, stanza, stanza, stanza]).filter((line) => line === "close")).toHaveLength(3);
   });
@@ -149,7 +149,7 @@ describe("the XML scanner", () => {
     expect(seen).toEqual(["s", "/", "x"]);
   });
 
-  it("throws nothing but its own error, whatever it is given", () => {
+  it("throws only XmlSyntaxError, for any input", () => {
     const token = fc.oneof(
       fc.constantFrom(
         "<",

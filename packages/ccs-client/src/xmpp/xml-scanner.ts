@@ -1,27 +1,27 @@
 import { decodeXmlText, XmlSyntaxError } from "./xml-text.ts";
 
-/** Attributes of one start tag by their name as written, without the namespace declarations. */
+/** Attributes of a start tag by qualified name, without namespace declarations. */
 export type XmlAttributes = Readonly<Record<string, string>>;
 
-/** Is told what the scanner reads, in document order. Names come without their prefix, beside the namespace the prefix stands for. */
+/** Receiver of scanner events, in document order. Names have no prefix; the namespace is resolved. */
 export interface XmlHandler {
   open(name: string, namespace: string, attributes: XmlAttributes): void;
-  /** Character data, entities decoded. One run of text may come in several pieces. */
+  /** Character data with entities decoded. One run of text may be split over several calls. */
   text(text: string): void;
   close(): void;
 }
 
-/** Bounds of what is read, so that no peer can fill the memory or the stack. */
+/** Limits that keep a peer from exhausting memory or stack. */
 export interface XmlLimits {
-  /** Characters of one child of the root (one stanza), tags included. Unit: UTF-16 code units. */
+  /** Maximum length of one child of the root (a stanza), tags included. Unit: UTF-16 code units. */
   readonly maxStanzaChars: number;
-  /** Elements inside each other, the root included. */
+  /** Maximum depth of elements, the root included. */
   readonly maxDepth: number;
 }
 
 interface OpenElement {
   readonly qualifiedName: string;
-  /** Namespaces this very element declares, by prefix; most declare none. */
+  /** Namespaces declared by this element, by prefix. */
   readonly declared: Map<string, string> | undefined;
 }
 
@@ -42,11 +42,11 @@ const BANG = 33;
 const QUESTION = 63;
 const EQUALS = 61;
 
-/** Longest tag. Unit: UTF-16 code units. A tag that is not complete yet is looked at again with each chunk, so it has to stay short. */
+/** Maximum length of a tag. Unit: UTF-16 code units. Bounds the cost of rescanning an incomplete tag with each chunk. */
 const MAX_TAG_CHARS = 8192;
-/** Longest entity, `&#x10FFFF;`, and some leading zeros. Unit: UTF-16 code units. */
+/** Maximum length of an entity: `&#x10FFFF;` with leading zeros. Unit: UTF-16 code units. */
 const MAX_ENTITY_CHARS = 16;
-/** How many different element names are remembered as well-formed. A stream has a dozen. */
+/** Maximum number of element names remembered as well-formed. A CCS stream has a dozen. */
 const MAX_KNOWN_NAMES = 256;
 
 const NO_ATTRIBUTES: XmlAttributes = Object.freeze({});
@@ -57,15 +57,15 @@ const CDATA_START = "<![CDATA[";
 const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
 
 /**
- * Reads an XML stream piece by piece, wherever the pieces are cut, and builds nothing: what it reads it tells the handler.
- * Takes what RFC 6120 lets a stream hold: comments, processing instructions, DTDs and entities of one's own are refused.
+ * Incremental (SAX) scanner of an XML stream; chunks may be split anywhere. Accepts the XML subset of RFC 6120: comments, processing
+ * instructions, DTDs and custom entities are refused.
  */
 export class XmlScanner {
   readonly #handler: XmlHandler;
   readonly #limits: XmlLimits;
   readonly #open: OpenElement[] = [];
   readonly #knownNames = new Map<string, QualifiedName>();
-  /** What came of a tag, entity or CDATA end that is not complete yet. */
+  /** Incomplete tag, entity or CDATA end of the previous chunk. */
   #rest = "";
   #stanzaChars = 0;
   #inCdata = false;
@@ -77,16 +77,16 @@ export class XmlScanner {
     this.#limits = limits;
   }
 
-  /** Reads nothing more. A handler may call it while it is being told something. */
+  /** Stops reading. May be called by the handler during an event. */
   stop(): void {
     this.#stopped = true;
     this.#rest = "";
   }
 
   /**
-   * Reads the next piece. After a throw, nothing more is read.
+   * Reads the next chunk. Stops reading when it throws.
    *
-   * @throws {XmlSyntaxError} the text is not XML, or is more than the limits allow.
+   * @throws {XmlSyntaxError} The text is not valid XML, or exceeds a limit.
    */
   write(chunk: string): void {
     if (this.#stopped) return;
@@ -101,7 +101,7 @@ export class XmlScanner {
     }
   }
 
-  /** Returns up to where the text was read; what is behind it is not complete yet. */
+  /** Reads as far as the data is complete; returns the offset reached. */
   #read(data: string): number {
     let at = 0;
     while (at < data.length && !this.#stopped) {
@@ -128,7 +128,7 @@ export class XmlScanner {
     if (end === at) return at;
     const raw = data.slice(at, end);
     if (this.#open.length < 2) {
-      // between stanzas only white space may stand: it is how both sides keep a connection alive
+      // only white space is allowed between stanzas: whitespace keep-alive
       if (NOT_BLANK.test(raw)) throw new XmlSyntaxError("text between stanzas");
       return end;
     }
@@ -139,7 +139,7 @@ export class XmlScanner {
 
   #readCdata(data: string, at: number): number {
     const close = data.indexOf("]]>", at);
-    // the last two characters may be the start of the closing bracket
+    // the last two characters may be the start of "]]>"
     const end = close === -1 ? Math.max(at, data.length - 2) : close;
     if (end > at) {
       this.#count(end - at);
@@ -202,7 +202,7 @@ export class XmlScanner {
   }
 
   #readStartTag(data: string, at: number): number {
-    // the usual case of a tag cut in two is found here without looking at its attributes
+    // fast path for the usual incomplete tag, without scanning its attributes
     if (data.indexOf(">", at) === -1) return this.#incomplete(data, at);
     let end = endOfName(data, at + 1);
     const qualifiedName = data.slice(at + 1, end);
@@ -242,7 +242,7 @@ export class XmlScanner {
 
   #closed(): void {
     if (this.#open.length < 2) this.#stanzaChars = 0;
-    // whatever follows the end of the stream belongs to nobody
+    // anything after the end of the stream is ignored
     if (this.#open.length === 0) this.stop();
     this.#handler.close();
   }
@@ -258,7 +258,7 @@ export class XmlScanner {
     for (const { name: key, value } of attributes ?? []) {
       const prefix = key === "xmlns" ? "" : key.startsWith("xmlns:") ? key.slice(6) : undefined;
       if (prefix === undefined) {
-        // an object with a prototype is read many times faster; only names that are asked for are ever read from it
+        // an ordinary object: reads are many times faster than with a null prototype, and only known names are read
         plain ??= {};
         if (Object.hasOwn(plain, key)) throw new XmlSyntaxError("the same attribute twice");
         plain[key] = value;
@@ -327,7 +327,7 @@ function endOfName(data: string, at: number): number {
   return end;
 }
 
-/** `undefined` when the attribute is not complete yet. */
+/** Reads an attribute; returns `undefined` if it is incomplete. */
 function readAttribute(data: string, at: number): { readonly attribute: Attribute; readonly end: number } | undefined {
   const nameEnd = endOfName(data, at);
   const equals = skipSpace(data, nameEnd);

@@ -4,7 +4,7 @@ import { XmlScanner } from "./xml-scanner.ts";
 import { escapeXmlAttribute, xmlSafeJson, xmlSafeString } from "./xml-text.ts";
 
 describe("JSON for XML", () => {
-  it("holds nothing that XML gives a meaning or forbids, and says the same", () => {
+  it("contains no XML markup and no forbidden character, and parses to the same value", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ unit: "binary" }), fc.string({ unit: "binary" })), (data) => {
         const json = xmlSafeJson(data);
@@ -15,7 +15,7 @@ describe("JSON for XML", () => {
     );
   });
 
-  it("is the same for a string alone, plain or not", () => {
+  it("is the same for a single string, plain or not", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: "binary" })), (text) => {
         expect(xmlSafeString(text)).toBe(xmlSafeJson(text));
@@ -23,13 +23,13 @@ describe("JSON for XML", () => {
     );
   });
 
-  it("escapes what a data value may hold to harm a stream", () => {
+  it("escapes markup in a data value", () => {
     expect(xmlSafeJson({ a: "]]></gcm>&\ufffe" })).toBe('{"a":"]]\\u003e\\u003c/gcm\\u003e\\u0026\\ufffe"}');
   });
 });
 
 describe("attributes", () => {
-  it("come back as they were", () => {
+  it("are decoded to the escaped text", () => {
     const value = `a"b'c<d>e&f`;
     let seen: unknown;
     const scanner = new XmlScanner(

@@ -1,5 +1,5 @@
 /**
- * The text is not the XML a stream may hold. `condition` is the name RFC 6120 has for it.
+ * Text that is not valid XML of a stream. `condition` is the stream error condition of RFC 6120.
  *
  * Source: RFC 6120, section 4.9.3 and 11.1
  */
@@ -22,9 +22,9 @@ const PREDEFINED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Character data as it was before escaping: the five predefined entities and character references.
+ * Decodes character data: the five predefined entities and character references.
  *
- * @throws {XmlSyntaxError} an entity that XML does not predefine, or a reference to what is no character.
+ * @throws {XmlSyntaxError} An undefined entity, or a reference to a code point that is not an XML character.
  */
 export function decodeXmlText(text: string): string {
   let entity = text.indexOf("&");
@@ -62,13 +62,13 @@ function isXmlCharacter(code: number): boolean {
   );
 }
 
-// what XML gives a meaning, and what no XML document may hold: JSON writes both inside strings only
+// XML markup characters and non-characters; in JSON both occur inside strings only
 const NOT_SAFE_IN_XML = /[&<>\ufffe\uffff]/;
 const EACH_NOT_SAFE_IN_XML = /[&<>\ufffe\uffff]/g;
 
 /**
- * JSON that can stand in XML as it is. Writes `<` as `\u003c` and so on: still the same JSON, and nothing is left to escape for XML.
- * (`JSON.stringify` itself escapes control characters and lone surrogates, which XML forbids too.)
+ * Serializes JSON that needs no escaping in XML: `<` is written as `\u003c` and so on. `JSON.stringify` already escapes control characters and
+ * lone surrogates, which XML forbids.
  */
 export function xmlSafeJson(value: unknown): string {
   const json = JSON.stringify(value);
@@ -79,10 +79,10 @@ export function xmlSafeJson(value: unknown): string {
   );
 }
 
-// printable ASCII that neither JSON nor XML gives a meaning
+// printable ASCII without JSON or XML syntax characters
 const PLAIN = /^[ !#-%'-;=?-[\]-~]*$/;
 
-/** A string as JSON that can stand in XML as it is. Tokens and IDs are nearly always plain. */
+/** Serializes a string as JSON that needs no escaping in XML. Fast path for plain text, such as tokens and IDs. */
 export function xmlSafeString(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : xmlSafeJson(text);
 }
@@ -90,7 +90,7 @@ export function xmlSafeString(text: string): string {
 const NOT_SAFE_IN_ATTRIBUTE = /[&<>"']/;
 const EACH_NOT_SAFE_IN_ATTRIBUTE = /[&<>"']/g;
 
-/** Text as the value of an attribute between double quotes. */
+/** Escapes text for an attribute value in double quotes. */
 export function escapeXmlAttribute(text: string): string {
   if (!NOT_SAFE_IN_ATTRIBUTE.test(text)) return text;
   return text.replace(EACH_NOT_SAFE_IN_ATTRIBUTE, (character) => `&#${character.charCodeAt(0)};`);

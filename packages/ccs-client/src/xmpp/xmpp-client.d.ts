@@ -5,7 +5,7 @@ declare module "@xmpp/client" {
     toString(): string;
   }
 
-  /** What a transport class has on its prototype, as far as it is replaced here. */
+  /** Parts of a transport class that are replaced. */
   export interface TransportParts {
     Socket: unknown;
     Parser: unknown;

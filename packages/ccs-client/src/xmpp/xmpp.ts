@@ -16,68 +16,68 @@ import { TextStream, type TextStreamTarget } from "./text-stream.ts";
 import { type XmlLimits, XmlScanner } from "./xml-scanner.ts";
 import { XmlSyntaxError } from "./xml-text.ts";
 
-/** Everything a connection attempt needs to know. */
+/** Options of an XMPP stream. */
 export interface XmppOptions extends TextStreamTarget {
-  /** `to` of the stream header. */
+  /** `to` attribute of the stream header. */
   readonly domain: string;
-  /** The whole SASL login name. */
+  /** Complete SASL login name. */
   readonly login: string;
   readonly password: string;
-  /** The resource asked for; the server may bind another. */
+  /** Resource to request; the server may bind another one. */
   readonly resource: string | undefined;
-  /** Applied to what the server says before it goes into an error. */
-  readonly withoutSecrets: (text: string) => string;
+  /** Redactor for text from the server. */
+  readonly redact: (text: string) => string;
   readonly limits: XmlLimits;
 }
 
-/** What happens on an XMPP stream, from the attempt to its end. */
+/** Events of an XMPP stream, from the attempt to its end. */
 export interface XmppEvents {
-  /** A step of the way to `online` was reached, for messages about what was waited for. */
+  /** A step of the negotiation has begun. */
   progress(step: XmppStep): void;
-  /** Logged in and bound: stanzas may be written. `early` came before that, and is to be read first. */
+  /** Logged in and bound: stanzas may be written. `early`: messages received before that, to be handled first. */
   online(jid: string, early: readonly MessageStanza[]): void;
   message(stanza: MessageStanza): void;
-  /** Any other stanza after `online`. */
+  /** Any other stanza, after `online`. */
   element(element: XmlElement): void;
-  /** Something was received, if only white space. */
+  /** Data was received, white space included. */
   received(): void;
+  /** Congestion has ended. */
   drained(): void;
-  /** The last event: the socket is gone. */
+  /** Last event: the socket is closed. */
   ended(cause: ConnectionError | AuthenticationError): void;
 }
 
-/** What an attempt is waiting for. */
+/** Steps of an attempt, by what it waits for. */
 export type XmppStep = "TCP connection" | "TLS handshake" | "stream negotiation" | "login";
 
 const SESSION_REQUEST_ID = "session";
-/** SASL failures that may pass by themselves. Every other one means that these credentials are not accepted. Source: RFC 6120, section 6.5 */
+/** Temporary SASL failures. Every other one means that the credentials are refused. Source: RFC 6120, section 6.5 */
 const PASSING_SASL_FAILURES: ReadonlySet<string> = new Set(["temporary-auth-failure", "aborted"]);
-/** Stanzas that may come with the answer to the bind request, before the library has said `online`. Unit: stanzas. */
+/** Maximum number of stanzas received with the bind result, before the library emits `online`. Unit: stanzas. */
 const MAX_EARLY_STANZAS = 1000;
-/** How many stanzas of full length they may have together. */
+/** Maximum total length of these, in stanzas of maximum length. */
 const MAX_EARLY_FULL_STANZAS = 4;
 /**
- * The library's own limit on opening a stream and on requests, which cannot be switched off. Ours, on the caller's clock, is meant to
- * end the wait.
+ * Time-out of @xmpp/client for opening a stream and for requests, which cannot be disabled. Long, since `loginTimeoutMs` applies first.
  * Unit: milliseconds.
  */
 const LIBRARY_TIMEOUT_MS = 600_000;
 
 /**
- * One XMPP stream, from TCP to its end. @xmpp/client negotiates it: opens the stream, logs in, binds. The bytes are never the
- * library's: it is given a transport whose socket and parser are ours, because its own corrupt text at chunk borders, crash on
- * bad XML, follow `see-other-host`, know no limits and reach no TLS option. Once online, stanzas do not pass through it at all.
+ * One XMPP stream, from TCP to its end. @xmpp/client negotiates it: stream, login, resource binding. Socket and parser are replaced, because
+ * those of the library corrupt text at chunk boundaries, crash on invalid XML, follow `see-other-host`, have no limits and do not expose
+ * TLS options. Once online, stanzas bypass the library.
  */
 export class XmppStream {
   readonly #options: XmppOptions;
   readonly #events: XmppEvents;
   readonly #text: TextStream;
   readonly #entity: Entity;
-  /** Reads what comes; a new one after each restart of the stream. */
+  /** Scanner of the present stream; replaced at each restart of the stream. */
   #scanner: XmlScanner | undefined;
   #early: MessageStanza[] | undefined = [];
   #earlyChars = 0;
-  /** A resource was asked for, which the server offers to those alone who have logged in. */
+  /** True once the bind request is under way, after login. */
   #binding = false;
   #loggedIn = false;
   #wantsSession = false;
@@ -109,21 +109,22 @@ export class XmppStream {
     this.#negotiate().catch((error: unknown) => this.#failNegotiation(error));
   }
 
-  /** Number of the write that takes what is written now; see `flushed`. */
+  /** Number of the batch that text written now belongs to; see `flushed`. */
   get batch(): number {
     return this.#text.batch;
   }
 
-  /** Whether everything written as part of that batch has been given to the socket. */
+  /** True if the batch was given to the socket. */
   flushed(batch: number): boolean {
     return batch < this.#text.batch;
   }
 
+  /** True under backpressure. */
   get congested(): boolean {
     return this.#text.congested;
   }
 
-  /** Writes stanzas, together with everything else of this turn of the event loop. */
+  /** Adds stanzas to the batch of this turn of the event loop. */
   write(stanzas: string): void {
     this.#text.write(stanzas);
   }
@@ -136,13 +137,13 @@ export class XmppStream {
     this.#text.resume();
   }
 
-  /** Closes the stream properly; the server is expected to close its side too. */
+  /** Closes the stream; the server is expected to close its side. */
   close(): void {
     if (this.#phase === "online") this.#text.write("</stream:stream>");
     this.#text.end();
   }
 
-  /** Ends everything at once, for the reason given. */
+  /** Closes the socket at once, with the given cause. */
   destroy(cause: ConnectionError | AuthenticationError): void {
     this.#cause ??= cause;
     this.#text.destroy();
@@ -155,10 +156,10 @@ export class XmppStream {
       domain,
       timeout: LIBRARY_TIMEOUT_MS,
       ...(resource === undefined ? {} : { resource }),
-      // the name is the sender's, whatever host is dialled; and never another mechanism, which would need another secret
+      // PLAIN only: other mechanisms need another secret
       credentials: (authenticate) => authenticate({ username: login, password }, "PLAIN"),
     });
-    // reconnecting is the pool's, which knows about back-off and about what is pending
+    // the pool reconnects
     entity.reconnect.stop();
     const request = entity.iqCaller.request.bind(entity.iqCaller);
     entity.iqCaller.request = (stanza) => request(stanza, LIBRARY_TIMEOUT_MS);
@@ -196,7 +197,7 @@ export class XmppStream {
     await this.#entity.open({ domain });
   }
 
-  /** The library opens a stream, for the first time or after the login: a new document begins. */
+  /** Starts a new document when the library opens a stream, at first and after login. */
   #startReading(parser: EventEmitter): void {
     this.#scanner?.stop();
     const sink: StanzaSink = {
@@ -216,16 +217,16 @@ export class XmppStream {
     if (this.#phase === "ended") return;
     try {
       this.#scanner?.write(text);
-      // after all that came with the answer: it may say that this connection is draining
+      // after everything received with the session result, which may announce draining
       if (this.#sessionAnswered && this.#phase === "session") this.#goOnline();
     } catch (error) {
-      // whatever a server sends, it may cost this connection and nothing else
+      // invalid data ends this connection only
       if (error instanceof XmlSyntaxError) this.#refuse(error);
       else this.destroy(new ConnectionError("What the server sent could not be read", { cause: this.#causeOf(error) }));
     }
   }
 
-  /** Says why before it hangs up, as RFC 6120 asks. */
+  /** Writes a stream error before closing, as RFC 6120 requires. */
   #refuse(error: XmlSyntaxError): void {
     if (this.#phase === "online") {
       this.#text.write(
@@ -233,9 +234,7 @@ export class XmppStream {
       );
       this.#text.flush();
     }
-    this.destroy(
-      new ConnectionError(`The server sent ${this.#options.withoutSecrets(error.message)}`, { cause: error }),
-    );
+    this.destroy(new ConnectionError(`The server sent ${this.#options.redact(error.message)}`, { cause: error }));
   }
 
   #message(stanza: MessageStanza): void {
@@ -243,7 +242,7 @@ export class XmppStream {
       this.#events.message(stanza);
       return;
     }
-    // nothing has been asked for that a message could come with: nobody has logged in yet
+    // no message is allowed before login
     if (!this.#binding) {
       this.destroy(new ConnectionError("The server sent a message before the login"));
       return;
@@ -259,7 +258,7 @@ export class XmppStream {
 
   #element(element: XmlElement, parser: EventEmitter): void {
     if (element.namespace === NAMESPACE.stream && element.name === "error") {
-      const text = this.#options.withoutSecrets(streamErrorText(element));
+      const text = this.#options.redact(streamErrorText(element));
       this.destroy(new ConnectionError(`The server ended the stream: ${text}`));
       return;
     }
@@ -268,13 +267,13 @@ export class XmppStream {
       return;
     }
     if (this.#phase === "session" && element.name === "iq" && element.attributes["id"] === SESSION_REQUEST_ID) {
-      // optional and obsolete: a server that offers it and then refuses it can still be talked to
+      // sessions are optional and obsolete: a refusal is no failure
       this.#sessionAnswered = true;
       return;
     }
     if (element.namespace === NAMESPACE.sasl && element.name === "success") this.#loggedIn = true;
     if (element.namespace === NAMESPACE.sasl && element.name === "failure") {
-      // not left to the library: it needs a moment, and the end of the stream may be right behind
+      // handled here: the library reports it later, possibly after the end of the stream
       this.destroy(this.#loginFailure(element));
       return;
     }
@@ -286,7 +285,7 @@ export class XmppStream {
     parser.emit("element", toLibraryElement(element));
   }
 
-  /** Of what the server offers, only what we use: no stream management, no second way to log in, no mechanism but PLAIN. */
+  /** Returns the offered features that are used: SASL PLAIN and resource binding. */
   #usableFeatures(features: XmlElement): Element | undefined {
     const children: Element[] = [];
     const mechanisms = childOf(features, "mechanisms", NAMESPACE.sasl);
@@ -315,7 +314,7 @@ export class XmppStream {
 
   #bound(jid: string): void {
     if (this.#phase !== "negotiating" || this.#cause !== undefined) return;
-    this.#jid = this.#options.withoutSecrets(jid);
+    this.#jid = this.#options.redact(jid);
     if (!this.#wantsSession) {
       this.#goOnline();
       return;
@@ -338,15 +337,15 @@ export class XmppStream {
 
   #loginFailure(failure: XmlElement): ConnectionError | AuthenticationError {
     const condition = failure.children.find(({ name }) => name !== "text")?.name ?? "no reason given";
-    const { login, withoutSecrets } = this.#options;
-    const text = `CCS refused the login of ${login} (${withoutSecrets(condition)})`;
+    const { login, redact } = this.#options;
+    const text = `CCS refused the login of ${login} (${redact(condition)})`;
     if (PASSING_SASL_FAILURES.has(condition)) return new ConnectionError(text);
     return new AuthenticationError(`${text}: check the sender ID and the API key`);
   }
 
-  /** An error of Node's or of the library's as the cause of ours: without what it has attached, which may be what was said or heard. */
+  /** Copies an error of Node or the library as a cause: redacted, without its other properties, which may hold transferred data. */
   #causeOf(error: unknown): Error {
-    const cause = new Error(this.#options.withoutSecrets(describeError(error)));
+    const cause = new Error(this.#options.redact(describeError(error)));
     const code = codeOfError(error);
     return Object.assign(cause, { name: nameOfError(error), ...(code === undefined ? {} : { code }) });
   }
@@ -363,7 +362,7 @@ export class XmppStream {
       (reason === undefined
         ? new ConnectionError("The server closed the connection")
         : new ConnectionError(`The connection to ${host}:${port} failed: ${reason.message}`, { cause: reason }));
-    // what the library is still waiting for ends here, and its timers with it
+    // ends pending requests of the library, and its timers
     for (const request of this.#entity.iqCaller.handlers.values()) request.reject(cause);
     this.#entity.emit("error", cause);
     this.#events.ended(cause);
