@@ -85,6 +85,7 @@ describe("Google's names", () => {
   it("reach the endpoints that they have, and neither the control API nor the page", async () => {
     await using emulator = await startEmulator();
     expect(await ask(emulator, "POST", "/fcm/send", { host: "fcm.googleapis.com" })).toBe(401);
+    expect(await ask(emulator, "POST", "/fcm/send", { host: "FCM.googleapis.com.:443" })).toBe(401);
     expect(await ask(emulator, "GET", "/iid/info/t", { host: "iid.googleapis.com" })).toBe(401);
     for (const host of ["accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com"]) {
       for (const path of ["/token", "/o/oauth2/token", "/oauth2/v3/token", "/oauth2/v4/token"]) {
@@ -93,5 +94,7 @@ describe("Google's names", () => {
     }
     expect(await ask(emulator, "GET", "/emulator/v1/stats", { host: "fcm.googleapis.com" })).toBe(404);
     expect(await ask(emulator, "GET", "/", { host: "fcm.googleapis.com" })).toBe(404);
+    expect(await ask(emulator, "GET", "/", { host: "fcm.googleapis.com." })).toBe(404);
+    expect(await ask(emulator, "POST", "/v1/token", { host: "sts.googleapis.com" })).toBe(404);
   });
 });

@@ -171,6 +171,23 @@ describe("the lock of a state file", () => {
     }
   });
 
+  it("is refused by name when it is no file: a link, wherever it leads, and a folder", async () => {
+    const stateFile = join(folder, "state.json");
+    const elsewhere = join(folder, "elsewhere");
+    await writeFile(elsewhere, "mine");
+    for (const make of [
+      () => symlink(join(folder, "nowhere"), `${stateFile}.lock`),
+      () => symlink(elsewhere, `${stateFile}.lock`),
+      () => mkdir(`${stateFile}.lock`),
+    ]) {
+      await make();
+      await expect(startEmulator({ stateFile })).rejects.toThrow(/state\.json\.lock is not a regular file/);
+      await rm(`${stateFile}.lock`, { recursive: true });
+    }
+    expect(await readFile(elsewhere, "utf8")).toBe("mine");
+    expect((await readdir(folder)).sort()).toEqual(["elsewhere"]);
+  });
+
   it("of another machine or container holds while it is renewed", async () => {
     const stateFile = join(folder, "state.json");
     const left = JSON.stringify({ pid: 1, scope: "another", host: "box" });

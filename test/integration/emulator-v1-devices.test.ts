@@ -253,6 +253,48 @@ describe("tokens over v1", () => {
     expect(told).toEqual([expect.stringMatching(/has 2 devices, as many as maxDevices allows/)]);
     for (const { reason } of refused) expect(reason).toMatch(/has 2 devices, as many as maxDevices allows/);
   });
+
+  const group = { operation: "create", notification_key_name: "home", registration_ids: ["tok-first", "tok-third"] };
+  const addresses = '{"application":"com.example.app","sandbox":false,"apns_tokens":["TOKEN"]}';
+  it.each<[string, string, unknown, number, RegExp]>([
+    ["a new group", "/fcm/notification", group, 503, /as many as maxDevices allows/],
+    [
+      "a group of the app's own",
+      "/gcm/googlenotification",
+      { ...group, operation: "add", registration_ids: ["tok-third"], id_token: "t" },
+      503,
+      /maxDevices/,
+    ],
+    ["a topic, one at a time", "/iid/v1/tok-third/rel/topics/news", undefined, 500, /^\{"error":"INTERNAL"\}$/],
+    [
+      "a topic, as of 2026",
+      "/v1/projects/p/registrations/tok-third/topicSubscriptions?topic_name=news",
+      undefined,
+      503,
+      /UNAVAILABLE/,
+    ],
+    ["an import", "/iid/v1:batchImport", addresses.replace("TOKEN", "a".repeat(64)), 200, /Internal Server Error/],
+  ])("stay unavailable for %s, with the reason as an event", async (_what, path, body, status, said) => {
+    const { emulator } = await world({ token: "tok-first" }, { autoRegister: true, maxDevices: 1 });
+    const told: string[] = [];
+    emulator.events.subscribe((event) => event.type === "full" && told.push(event.detail));
+    const response = await fetch(emulator.httpUrl + path, {
+      method: "POST",
+      headers: {
+        authorization: path.startsWith("/v1/") ? "Bearer t" : "key=k",
+        project_id: "1234567890",
+        "content-type": "application/json",
+      },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    expect(response.status).toBe(status);
+    expect(await response.text()).toMatch(said);
+    expect(told).toHaveLength(1);
+    const look = await fetch(`${emulator.httpUrl}/fcm/notification?notification_key_name=home`, {
+      headers: { authorization: "key=k", project_id: "1234567890" },
+    });
+    expect(await look.json()).toEqual({ error: "notification_key not found" });
+  });
 });
 
 describe("an iPhone", () => {

@@ -123,7 +123,8 @@ function hostOf({ headers, socket }: NodeRequest): string {
   const authority = headers[":authority"] ?? headers.host;
   const named = typeof authority === "string" ? authority : "";
   const host = named.startsWith("[") ? named.slice(1, named.indexOf("]")) : named.replace(/:\d+$/, "");
-  if (host !== "") return host.toLowerCase();
+  // the root's dot means nothing
+  if (host !== "") return host.toLowerCase().replace(/\.$/, "");
   const { servername } = socket as { servername?: string | false };
   return typeof servername === "string" ? servername.toLowerCase() : "";
 }

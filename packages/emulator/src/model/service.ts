@@ -296,13 +296,23 @@ export class CloudService {
       const detail = `Invalid token on 'to' field: ${token.slice(0, 100)}`;
       return { kind: "refused", code: "invalid-registration", detail };
     }
-    return this.#full() ?? { kind: "refused", code: "not-registered" };
+    return this.refusalOfUnknown(token) ?? { kind: "refused", code: "not-registered" };
   }
 
-  /** Why no unknown token is registered by itself any more: its sender must not take it for a dead one. */
-  #full(): Refusal | undefined {
-    const { autoRegister, registry, events } = this.#parts;
-    if (!autoRegister || !registry.full) return undefined;
+  /**
+   * Refusal of a token that would be registered by itself if there was room for it: its sender must not take it for a dead one.
+   * `undefined` for any other token.
+   */
+  refusalOfUnknown(token: string): Refusal | undefined {
+    const { autoRegister } = this.#parts;
+    if (!autoRegister || isMalformed(token) || this.appOf(token) !== undefined) return undefined;
+    return this.refusalWhenFull();
+  }
+
+  /** Refusal of a new device at `maxDevices`, told once as an event until there is room again. */
+  refusalWhenFull(): Refusal | undefined {
+    const { registry, events } = this.#parts;
+    if (!registry.full) return undefined;
     const detail = `The emulator has ${registry.maxDevices} devices, as many as maxDevices allows, and registers no more: raise it, or remove some`;
     if (!this.#toldFull) events.emit({ type: "full", detail });
     this.#toldFull = true;

@@ -22,6 +22,10 @@ export const GOOGLE_HOSTS: readonly string[] = [
   "oauth2.googleapis.com",
   "www.googleapis.com",
   "accounts.google.com",
+  // access tokens of workload identity; nothing answers there, but a subject token stays on this machine
+  "sts.googleapis.com",
+  "sts.mtls.googleapis.com",
+  "iamcredentials.googleapis.com",
 ];
 
 /** The hosts that exchange a grant for an access token. */

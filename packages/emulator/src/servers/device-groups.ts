@@ -54,10 +54,10 @@ function change(context: DoorContext, request: HttpRequest): HttpAnswer {
   switch (operation) {
     case "create":
       if (name === undefined || name === "") return refusal("notification_key_name is missing");
-      return answer(context, groups.create(senderId, name, tokens));
+      return noRoom(context, tokens) ?? answer(context, groups.create(senderId, name, tokens));
     case "add":
       if (key === undefined) return refusal("notification_key is missing");
-      return answer(context, groups.add(senderId, key, name, tokens));
+      return noRoom(context, tokens) ?? answer(context, groups.add(senderId, key, name, tokens));
     case "remove":
       if (key === undefined) return refusal("notification_key is missing");
       return answer(context, groups.remove(senderId, key, name, tokens));
@@ -75,6 +75,8 @@ function changeByApp(context: DoorContext, request: HttpRequest): HttpAnswer {
   if (name === undefined || name === "") return refusal("notification_key_name is missing");
   if (operation === "create" || tokens.length !== 1) return refusal("only add and remove of one token are possible");
   const { groups } = context;
+  const full = operation === "add" ? noRoom(context, tokens) : undefined;
+  if (full !== undefined) return full;
   const known = groups.find(senderId, name);
   if (known === undefined) {
     return operation === "add"
@@ -113,6 +115,15 @@ function answer(context: DoorContext, result: GroupAnswer): HttpAnswer {
   const { group } = result;
   context.events.emit({ type: "group", name: group.name, senderId: group.senderId, members: group.members.size });
   return jsonAnswer(200, { notification_key: group.keys.at(-1) });
+}
+
+/** 503 where a token is unknown for want of room alone: left out of the group in silence, it would be lost. */
+function noRoom({ service }: DoorContext, tokens: readonly string[]): HttpAnswer | undefined {
+  for (const token of tokens) {
+    const full = service.refusalOfUnknown(token);
+    if (full !== undefined) return jsonAnswer(503, { error: full.detail });
+  }
+  return undefined;
 }
 
 function refusal(error: string): HttpAnswer {

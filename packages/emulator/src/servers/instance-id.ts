@@ -18,6 +18,16 @@ const MAX_IMPORT = 100;
 
 const PLATFORM_WORDS: Readonly<Record<Platform, string>> = { android: "ANDROID", ios: "IOS", web: "CHROME" };
 
+/** HTTP status by the error of one token; 400 for the others. */
+const RELATE_STATUS: Readonly<Record<string, number>> = {
+  NOT_FOUND: 404,
+  PERMISSION_DENIED: 403,
+  RESOURCE_EXHAUSTED: 429,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
+};
+
 /** The Instance ID service: what is known of a token, topics by token and in batches, APNs import. */
 export const instanceIdDoor: HttpDoor = (context) => {
   const route = (
@@ -64,8 +74,7 @@ function relate(context: DoorContext, request: HttpRequest, add: boolean): HttpA
   if (!isTopicName(topic)) return jsonAnswer(400, { error: "Topic name format is invalid" });
   const error = changeTopic(context, token, topic, add, senderOf(context, request));
   if (error === undefined) return jsonAnswer(200, {});
-  const status: Record<string, number> = { NOT_FOUND: 404, PERMISSION_DENIED: 403, RESOURCE_EXHAUSTED: 429 };
-  return jsonAnswer(status[error] ?? 400, { error });
+  return jsonAnswer(RELATE_STATUS[error] ?? 400, { error });
 }
 
 function batch(context: DoorContext, request: HttpRequest, add: boolean): HttpAnswer {
@@ -98,8 +107,7 @@ function changeTopic(
   if (isMalformed(token)) return "INVALID_ARGUMENT";
   if (!quotas.spendTopicChange(senderId ?? settings.senderId)) return "RESOURCE_EXHAUSTED";
   const app = service.appOf(token);
-  // at its limit of devices the emulator says nothing about a token that it might have registered
-  if (app === undefined) return settings.autoRegister && registry.full ? "INTERNAL" : "NOT_FOUND";
+  if (app === undefined) return service.refusalOfUnknown(token) === undefined ? "NOT_FOUND" : "INTERNAL";
   if (!admits(app, senderId)) return "PERMISSION_DENIED";
   if (!add) registry.unsubscribe(app, topic);
   else if (!registry.subscribe(app, topic, clock.now(), MAX_TOPICS)) return "TOO_MANY_TOPICS";
@@ -113,10 +121,10 @@ function importApns(context: DoorContext, request: HttpRequest): HttpAnswer {
   if (!parsed.success || parsed.data.apns_tokens.length > MAX_IMPORT) {
     return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
   }
-  const { registry, ids, settings, events } = context;
+  const { registry, service, ids, settings, events } = context;
   const senderId = senderOf(context, request) ?? settings.senderId;
   const results = parsed.data.apns_tokens.map((apnsToken) => {
-    if (!/^[0-9a-fA-F]{64,200}$/.test(apnsToken) || registry.full) {
+    if (!/^[0-9a-fA-F]{64,200}$/.test(apnsToken) || service.refusalWhenFull() !== undefined) {
       return { apns_token: apnsToken, status: "Internal Server Error" };
     }
     const id = `apns-${ids.hex(12)}`;

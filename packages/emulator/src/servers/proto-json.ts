@@ -39,6 +39,10 @@ export interface ProtoReading {
  */
 export function readProto(type: ProtoMessage, json: unknown): ProtoReading {
   const violations: FieldViolation[] = [];
+  if (!isObject(json)) {
+    const description = 'Invalid JSON payload received. Unknown name "": Root element must be a message.';
+    return { value: {}, violations: [{ field: "", description }] };
+  }
   const value = readMessage(type, json, "", violations) ?? {};
   return { value, violations };
 }

@@ -35,9 +35,8 @@ export const topicSubscriptionsDoor: HttpDoor = (context) => {
         const creates = method === "POST" || method === "PATCH";
         const app = creates ? context.service.appOf(registration) : context.registry.byToken(registration);
         if (app !== undefined) return handle(request, app);
-        // at its limit of devices the emulator says nothing about a token that it might have registered
-        const full = creates && context.settings.autoRegister && context.registry.full;
-        return full ? refusalAnswer({ kind: "refused", code: "unavailable" }) : notFound();
+        const full = creates ? context.service.refusalOfUnknown(registration) : undefined;
+        return full === undefined ? notFound() : refusalAnswer(full);
       }),
   });
   return [

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
-import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, lstat, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { clearInterval, setInterval } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -43,8 +43,8 @@ export async function lockFile(path: string): Promise<FileLock> {
   const lock = `${path}.lock`;
   const draft = `${lock}.${randomUUID()}.draft`;
   const own = JSON.stringify(thisProcess());
-  await writeFile(draft, own, { flag: "wx", mode: 0o600 });
   try {
+    await writeFile(draft, own, { flag: "wx", mode: 0o600 });
     while (!(await linked(draft, lock))) await removeAbandoned(lock, draft);
   } finally {
     await rm(draft, { force: true });
@@ -119,8 +119,11 @@ interface Found {
 
 async function look(lock: string): Promise<Found | undefined> {
   try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(lock, "utf8"), stat(lock)]);
-    return { text, holder: readHolder(text), modifiedMs: mtimeMs };
+    const found = await lstat(lock);
+    // a link that leads nowhere would be neither there nor free
+    if (!found.isFile()) throw new Error(`${lock} is not a regular file`);
+    const text = await readFile(lock, "utf8");
+    return { text, holder: readHolder(text), modifiedMs: found.mtimeMs };
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return undefined;
     throw error;
