@@ -1,7 +1,8 @@
+import type { Decision } from "@cloud-messaging/connection-server";
 import { createManualClock } from "@cloud-messaging/core";
 import { createModel, type Model } from "../../packages/emulator/src/create-model.ts";
 import type { AppInstance, DeviceMessage } from "../../packages/emulator/src/model/devices.ts";
-import type { CapturedMessage, Decision, IncomingMessage } from "../../packages/emulator/src/model/message.ts";
+import type { CapturedMessage, ModelMessage } from "../../packages/emulator/src/model/message.ts";
 import type { UpstreamItem, UpstreamPort } from "../../packages/emulator/src/model/upstream.ts";
 import type { EmulatorOptions } from "../../packages/emulator/src/options.ts";
 import { resolveOptions } from "../../packages/emulator/src/schemas.ts";
@@ -17,7 +18,7 @@ export interface TestWorld extends Model {
     packageName?: string;
   }): AppInstance;
   /** Sends to a token, a topic or a group's key. */
-  send(to: string, message?: Partial<IncomingMessage>): Decision;
+  send(to: string, message?: Partial<ModelMessage>): Decision;
   /** What became of the newest captured message. */
   latest(): CapturedMessage;
   /** A connection of an app server that writes down what it is given. */
@@ -50,7 +51,7 @@ export function testWorld(options: EmulatorOptions = {}): TestWorld {
     },
     send: (to, message = {}) =>
       model.service.send({
-        door: "gcm-http",
+        protocol: "gcm-http",
         address: model.service.addressOf(to),
         to,
         data: {},

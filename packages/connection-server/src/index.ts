@@ -1,3 +1,29 @@
+// Service behind the servers
+export { DecisionTimeoutError, type ServerOptions } from "./ask.ts";
+// Parts for further endpoints of the same hosts
+export { parseBoundedJson } from "./bounded-json.ts";
+export { bearerOfHeader, keyOfHeader, managementBearer } from "./credentials.ts";
+
+// FCM HTTP v1
+export { failureAnswer, refusalAnswer, unauthenticatedAnswer } from "./fcm-v1/answer.ts";
+export { FCM_V1_HOSTS, fcmV1Routes } from "./fcm-v1/routes.ts";
+export { checkMessage } from "./gcm/check-message.ts";
+export {
+  conditionAddress,
+  type GcmEnvelope,
+  isPriority,
+  stringData,
+  toIncoming,
+  typeProblem,
+  withNumericTtl,
+} from "./gcm/message.ts";
+// GCM HTTP
+export {
+  GCM_HTTP_HOSTS,
+  type GcmHttpServerOptions,
+  gcmHttpRoutes,
+  type ValidationStyle,
+} from "./gcm-http/routes.ts";
 // HTTP server and router
 export { createHttpApp, type HttpApp, type HttpAppOptions } from "./http/http-app.ts";
 export type { HttpListenOptions, HttpServer } from "./http/listen.ts";
@@ -13,3 +39,20 @@ export {
   type RawAnswer,
 } from "./http/route.ts";
 export { SocketGuard } from "./http/socket-guard.ts";
+export {
+  type Acceptance,
+  type Address,
+  type Decision,
+  FCM_RULES,
+  type IncomingMessage,
+  type Login,
+  type MaybePromise,
+  type MessageContent,
+  type MessagingService,
+  PLATFORMS,
+  type Platform,
+  type Protocol,
+  type ProtocolRules,
+  type Refusal,
+  type Sender,
+} from "./service.ts";

@@ -1,3 +1,4 @@
+import { EmulatedService } from "./emulated-service.ts";
 import { createEmulatorClock, type EmulatorClock } from "./emulator-clock.ts";
 import { createEventHub, type EventHub } from "./events.ts";
 import { FaultScript } from "./faults/fault-script.ts";
@@ -68,8 +69,10 @@ export function createModel(settings: ResolvedOptions): Model {
   });
   const fcm = new FcmAccounts(clock, ids, quotas);
   const credentials = createCredentials(settings.apiKeys, (token) => fcm.check(token));
+  const emulated = new EmulatedService({ service, registry, credentials, autoRegister: settings.autoRegister });
   return {
     service,
+    emulated,
     registry,
     groups,
     inbox,

@@ -1,10 +1,9 @@
 import type { EmulatorRoute } from "./emulator-http.ts";
 import { deviceGroupsDoor } from "./servers/device-groups.ts";
 import type { DoorContext, HttpDoor } from "./servers/door.ts";
-import { fcmV1Door } from "./servers/fcm-v1.ts";
-import { gcmHttpDoor } from "./servers/gcm-http.ts";
 import { instanceIdDoor } from "./servers/instance-id.ts";
 import { oauthDoor } from "./servers/oauth.ts";
+import { fcmV1Door, gcmHttpDoor } from "./servers/sending.ts";
 import { topicSubscriptionsDoor } from "./servers/topic-subscriptions.ts";
 
 /** Every door of the service over HTTP. To add one, add its line. */

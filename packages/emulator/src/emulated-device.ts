@@ -1,3 +1,4 @@
+import { PLATFORMS, type Platform } from "@cloud-messaging/connection-server";
 import { AbortedError, ClosedError, InvalidOptionsError } from "@cloud-messaging/core";
 import type { EventHub } from "./events.ts";
 import {
@@ -6,8 +7,6 @@ import {
   type DeviceRegistry,
   type DeviceView,
   MAX_SENDERS,
-  PLATFORMS,
-  type Platform,
   viewOf,
 } from "./model/devices.ts";
 import type { ServiceIds } from "./model/ids.ts";

@@ -27,7 +27,7 @@ export interface EmulatorRoute extends Pick<HttpRoute, "method" | "path" | "maxB
   readonly hosts: readonly string[];
   /** File without secrets, which any page may load: a browser names an origin even for the page's own modules. */
   readonly publicFile?: true;
-  readonly before?: (request: Omit<HttpRequest, "body">) => HttpAnswer | undefined;
+  readonly before?: HttpRoute["before"];
   readonly handle: (request: HttpRequest) => Result | Promise<Result>;
 }
 

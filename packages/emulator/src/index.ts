@@ -1,5 +1,6 @@
 // The public list, name by name.
 
+export type { Address, Platform, Protocol, ValidationStyle } from "@cloud-messaging/connection-server";
 export {
   type DeviceOptions,
   type EmulatedDevice,
@@ -28,8 +29,8 @@ export {
 } from "./faults/faults.ts";
 export type { Inbox, WaitForCount, WaitForOptions } from "./inbox/store.ts";
 export { DeviceQueueFullError } from "./model/device-upstream.ts";
-export type { DeviceMessage, DeviceView, Platform } from "./model/devices.ts";
-export type { Address, CapturedMessage, Door, MessageState, TimelineEntry } from "./model/message.ts";
+export type { DeviceMessage, DeviceView } from "./model/devices.ts";
+export type { CapturedMessage, MessageState, TimelineEntry } from "./model/message.ts";
 export type { Profile } from "./model/profile.ts";
 export type { QuotaLimits, RetryAfterForm } from "./model/quotas.ts";
 export type { EvictionRule } from "./model/storage.ts";
@@ -42,7 +43,6 @@ export type { CcsPhase } from "./servers/ccs-connection.ts";
 export type { ElementStyle } from "./servers/ccs-stanzas.ts";
 export type { ApiKey } from "./servers/credentials.ts";
 export type { EmulatedFcm } from "./servers/fcm-accounts.ts";
-export type { ValidationStyle } from "./servers/gcm-http.ts";
 export { startEmulator } from "./start-emulator.ts";
 export { StateNotSavedError } from "./state/state-file.ts";
 export type { EmulatorStats } from "./stats.ts";

@@ -1,3 +1,4 @@
+import type { ValidationStyle } from "@cloud-messaging/connection-server";
 import type { Clock, Random } from "@cloud-messaging/core";
 import type { Profile } from "./model/profile.ts";
 import type { QuotaLimits } from "./model/quotas.ts";
@@ -5,7 +6,6 @@ import type { EvictionRule } from "./model/storage.ts";
 import type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
 import type { ElementStyle } from "./servers/ccs-stanzas.ts";
 import type { ApiKey } from "./servers/credentials.ts";
-import type { ValidationStyle } from "./servers/gcm-http.ts";
 
 /** How CCS behaves. */
 export interface CcsOptions {

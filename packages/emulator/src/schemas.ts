@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
+import { PLATFORMS } from "@cloud-messaging/connection-server";
 import { type FieldProblem, type Random, systemClock } from "@cloud-messaging/core";
 import { ClockSchema, readInput, readOptions } from "@cloud-messaging/core/transport";
 import { z } from "zod";
 import { type Certificates, ownCertificates } from "./certificates.ts";
 import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults/faults.ts";
-import { PLATFORMS } from "./model/devices.ts";
 import { MESSAGE_STATES } from "./model/message.ts";
 import { NO_QUOTAS } from "./model/quotas.ts";
 import type { EmulatorOptions } from "./options.ts";

@@ -116,6 +116,7 @@ function headOf(
     host: hostOf(request),
     origin: originOf(request),
     http2: request.httpVersionMajor === 2,
+    locals: new Map(),
   };
 }
 

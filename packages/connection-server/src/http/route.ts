@@ -18,6 +18,8 @@ export interface HttpRequestHead {
   /** Scheme, host and port asked; `undefined` when the client did not say. */
   readonly origin: string | undefined;
   readonly http2: boolean;
+  /** Values that `before` leaves for `handle`. */
+  readonly locals: Map<unknown, unknown>;
 }
 
 /** A request with its body, read as UTF-8. */

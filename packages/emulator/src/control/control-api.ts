@@ -1,10 +1,9 @@
-import { type HttpRequest, jsonAnswer, MAX_BODY_BYTES } from "@cloud-messaging/connection-server";
+import { type HttpRequest, jsonAnswer, MAX_BODY_BYTES, parseBoundedJson } from "@cloud-messaging/connection-server";
 import { CloudMessagingError } from "@cloud-messaging/core";
 import type { Emulator } from "../emulator.ts";
 import type { EmulatorRoute } from "../emulator-http.ts";
 import { DeviceQueueFullError } from "../model/device-upstream.ts";
 import { readControlBody } from "../schemas.ts";
-import { parseBoundedJson } from "../servers/json-guard.ts";
 import { CallProblem, type ControlCall, ok } from "./call.ts";
 import { CCS_CALLS } from "./ccs-calls.ts";
 import { DEVICE_CALLS } from "./device-calls.ts";

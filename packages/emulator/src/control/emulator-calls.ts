@@ -1,6 +1,6 @@
+import { parseBoundedJson } from "@cloud-messaging/connection-server";
 import type { Emulator } from "../emulator.ts";
 import { liveEvents } from "../inbox/live.ts";
-import { parseBoundedJson } from "../servers/json-guard.ts";
 import { readState } from "../state/read-state.ts";
 import { addressesFor } from "./asked-host.ts";
 import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";

@@ -1,8 +1,8 @@
+import type { Refusal } from "@cloud-messaging/connection-server";
 import { type Clock, type ErrorCode, InvalidOptionsError, type Random } from "@cloud-messaging/core";
 import { ERROR_CODES, wait } from "@cloud-messaging/core/transport";
 import { wireStringFor } from "@cloud-messaging/core/wire";
 import type { EventHub } from "../events.ts";
-import type { Refusal } from "../model/message.ts";
 import {
   type CutFault,
   type DrainFault,

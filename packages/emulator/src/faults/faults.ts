@@ -1,10 +1,10 @@
+import type { Protocol } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
-import type { Door } from "../model/message.ts";
 
 /** A door that recipients can be refused at: those for sending, and the topic calls of Instance ID. */
-export type FaultDoor = Door | "instance-id";
+export type FaultDoor = Protocol | "instance-id";
 /** A door whose HTTP answers can be spoiled. */
-export type HttpFaultDoor = Exclude<Door, "ccs"> | "instance-id" | "device-groups";
+export type HttpFaultDoor = Exclude<Protocol, "ccs"> | "instance-id" | "device-groups";
 
 /** A refusal for the next recipients. */
 export interface NextFault {

@@ -1,6 +1,6 @@
 import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
-import type { CapturedMessage, IncomingMessage, MessageState, TimelineEntry } from "../model/message.ts";
+import type { CapturedMessage, MessageState, ModelMessage, TimelineEntry } from "../model/message.ts";
 import { weightOf } from "../model/weight.ts";
 import { OldestFirst } from "../oldest-first.ts";
 
@@ -215,11 +215,11 @@ export class InboxStore implements Inbox {
   }
 
   /** Captures a message on its arrival. */
-  capture(incoming: IncomingMessage, at: number): CapturedMessage {
+  capture(incoming: ModelMessage, at: number): CapturedMessage {
     const entry: Entry = {
       id: ++this.#total,
       at,
-      door: incoming.door,
+      door: incoming.protocol,
       kind: incoming.address.kind,
       to: incoming.to,
       data: incoming.data,

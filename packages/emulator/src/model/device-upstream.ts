@@ -3,7 +3,7 @@ import type { InboxStore } from "../inbox/store.ts";
 import type { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
 import type { AppInstance, Device, DeviceRegistry } from "./devices.ts";
-import type { Delivery, IncomingMessage } from "./message.ts";
+import type { Delivery, ModelMessage } from "./message.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { UpstreamQueues } from "./upstream.ts";
 
@@ -42,7 +42,7 @@ export interface DeviceUpstreamParts {
   readonly inbox: InboxStore;
   readonly delivery: () => DeliveryEngine;
   /** Captures what a device sends to others. */
-  readonly receive: (message: IncomingMessage) => Delivery["captured"];
+  readonly receive: (message: ModelMessage) => Delivery["captured"];
 }
 
 /** What devices send: messages to app servers and to their groups, and receipts. */
@@ -165,7 +165,7 @@ export class DeviceUpstream {
       if (member === undefined || member === app) continue;
       delivery.withdraw(member, ({ captured }) => captured.kind === "group" && handled.has(captured.id));
       const captured = receive({
-        door: "ccs",
+        protocol: "ccs",
         address: { kind: "token", token },
         to: token,
         messageId: request.messageId,

@@ -1,3 +1,4 @@
+import type { Platform } from "@cloud-messaging/connection-server";
 import type { CancelTimer, Clock, Random } from "@cloud-messaging/core";
 import type { Delivery } from "./message.ts";
 import { type EvictionRule, MessageStorage } from "./storage.ts";
@@ -31,11 +32,6 @@ export interface DeviceMessage {
   /** The service's time. Milliseconds since the epoch. */
   readonly receivedAt: number;
 }
-
-/** Every {@link Platform}. */
-export const PLATFORMS = ["android", "ios", "web"] as const;
-/** Kind of a device, as FCM tells them apart: `web` is a browser. */
-export type Platform = (typeof PLATFORMS)[number];
 
 /** A phone or a browser. */
 export interface Device {

@@ -1,80 +1,13 @@
+import type { Address, IncomingMessage, MessageContent, Protocol } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
-import type { ConditionNode } from "@cloud-messaging/core/transport";
-import type { AppInstance, Platform } from "./devices.ts";
+import type { AppInstance } from "./devices.ts";
 
-/** Which door a message came through. */
-export type Door = "gcm-http" | "ccs" | "fcm-v1";
+/** An address that the model knows: installation IDs are resolved. */
+export type ResolvedAddress = Exclude<Address, { kind: "fid" }>;
 
-/** Where a message goes, read. */
-export type Address =
-  | { readonly kind: "token"; readonly token: string }
-  /** The bare name. */
-  | { readonly kind: "topic"; readonly topic: string }
-  | { readonly kind: "condition"; readonly condition: string; readonly node: ConditionNode }
-  | { readonly kind: "group"; readonly notificationKey: string };
-
-/** What a message is on the devices of one platform. */
-export interface MessageContent {
-  readonly data: Readonly<Record<string, string>>;
-  readonly notification?: Readonly<Record<string, unknown>> | undefined;
-  readonly collapseKey?: string | undefined;
-  /** Unit: seconds. */
-  readonly timeToLiveSec: number;
-  readonly priority?: string | undefined;
-  readonly restrictedPackageName?: string | undefined;
-  /** The bytes that count against the payload limit, where they are not those of `data`. */
-  readonly payloadBytes?: number | undefined;
-  /** Why the platform's own service does not take it. */
-  readonly refusal?: Refusal | undefined;
-}
-
-/** A message for one address as a door understood it: no wire is left in it, but for what the inbox shows. */
-export interface IncomingMessage extends MessageContent {
-  readonly door: Door;
-  readonly address: Address;
-  /** `to` or the condition as the sender wrote it. */
-  readonly to: string;
-  /** On whose behalf; `undefined` when the credentials do not say, and then every token's sender is the right one. */
-  readonly senderId?: string | undefined;
-  /** The project whose quota it counts for, where that is not its sender's (v1). */
-  readonly project?: string | undefined;
-  /** The sender's own ID of it (CCS). */
-  readonly messageId?: string | undefined;
-  /** The content by platform, where that differs (v1). Default: the same for all. */
-  readonly contentFor?: ((platform: Platform) => MessageContent) | undefined;
-  /** Whether an unknown token has to look like one that was given out; otherwise it is malformed (v1). Default `false`. */
-  readonly checksTokenForm?: boolean | undefined;
-  readonly delayWhileIdle?: boolean | undefined;
-  readonly dryRun?: boolean | undefined;
-  readonly receiptRequested?: boolean | undefined;
-  /** What came over the wire, as text. For the inbox. */
-  readonly wire: string;
-}
-
-/** The service's answer about one message. */
-export type Decision =
-  | {
-      readonly kind: "accepted";
-      readonly messageId: string;
-      /** The same in the form that topic answers use. */
-      readonly numericId: bigint;
-      /** The token to use from now on. */
-      readonly canonicalToken?: string;
-      /** To a device group. */
-      readonly group?: { readonly success: number; readonly failure: number; readonly failed: readonly string[] };
-    }
-  | Refusal;
-
-/** The service does not take a message, and why. */
-export interface Refusal {
-  readonly kind: "refused";
-  readonly code: ErrorCode;
-  /** The wire's word, where it is not the table's word for the code. */
-  readonly word?: string | undefined;
-  /** In words, for a wire that has room for them. */
-  readonly detail?: string | undefined;
-  /** The value of Retry-After that goes with it. */
-  readonly retryAfter?: string | undefined;
+/** A message whose recipient is resolved. */
+export interface ModelMessage extends IncomingMessage {
+  readonly address: ResolvedAddress;
 }
 
 /** Every {@link MessageState}. */
@@ -136,8 +69,8 @@ export interface CapturedMessage {
   readonly id: number;
   /** The service's time of arrival. Milliseconds since the epoch. */
   readonly at: number;
-  readonly door: Door;
-  readonly kind: Address["kind"];
+  readonly door: Protocol;
+  readonly kind: ResolvedAddress["kind"];
   readonly to: string;
   readonly senderId?: string;
   /** CCS: the sender's own ID. Otherwise the ID the service gave, once it has. */

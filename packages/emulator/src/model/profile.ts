@@ -1,3 +1,5 @@
+import type { ProtocolRules } from "@cloud-messaging/connection-server";
+
 /**
  * Which years' service to be.
  * `gcm-2013`: HTTP and the first CCS, no `to` over HTTP, no topics. `gcm-2015`: Instance ID, topics, notifications.
@@ -5,23 +7,14 @@
  */
 export type Profile = "gcm-2013" | "gcm-2015" | "fcm-legacy" | "fcm-v1";
 
-/** What differs between the years. */
-export interface ProfileRules {
-  /** `to` over HTTP; before, `registration_ids` was the only way, and `notification_key` that to a group. */
-  readonly httpTo: boolean;
-  readonly topics: boolean;
-  readonly conditions: boolean;
-  readonly notifications: boolean;
+/** Rules that differ between the years, those of the protocols included. */
+export interface ProfileRules extends ProtocolRules {
   readonly delayWhileIdle: boolean;
   /** A notification message is always collapsible, whatever its collapse key: one per package is kept. */
   readonly notificationsCollapse: boolean;
   /** Messages for a device that has been away for more than a month are taken and discarded. */
   readonly discardsAfterMonthAway: boolean;
   readonly receiptPrefix: "dr:" | "dr2:";
-  /** The nack for too many messages to one device. */
-  readonly ccsRateWord: "QUOTA_EXCEEDED" | "DEVICE_MESSAGE_RATE_EXCEEDED";
-  /** The domain in the addresses that CCS writes. */
-  readonly domain: "gcm.googleapis.com" | "fcm.googleapis.com";
 }
 
 const GCM_2013: ProfileRules = {

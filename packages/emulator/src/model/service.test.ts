@@ -1,8 +1,8 @@
+import { checkMessage } from "@cloud-messaging/connection-server";
 import { parseCondition } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { testWorld } from "../../../../test/support/emulator-world.ts";
 import { clearModel } from "../create-model.ts";
-import { checkMessage } from "./check-message.ts";
 import type { DeviceGroup } from "./device-groups.ts";
 
 describe("tokens", () => {
@@ -200,7 +200,7 @@ describe("topics", () => {
     });
     const condition = "'a' in topics || 'b' in topics && 'c' in topics";
     service.send({
-      door: "gcm-http",
+      protocol: "gcm-http",
       address: { kind: "condition", condition, node: parseCondition(condition) },
       to: condition,
       data: {},
@@ -327,7 +327,7 @@ describe("scripted refusals", () => {
     const { canonicalToken } = device();
     faults.next({ door: "ccs", error: "unavailable" });
     expect(send(canonicalToken).kind).toBe("accepted");
-    expect(send(canonicalToken, { door: "ccs" }).kind).toBe("refused");
+    expect(send(canonicalToken, { protocol: "ccs" }).kind).toBe("refused");
   });
 
   it("come before random ones, whichever was armed first", () => {

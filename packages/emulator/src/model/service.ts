@@ -1,3 +1,4 @@
+import type { Decision, MessageContent, Refusal } from "@cloud-messaging/connection-server";
 import type { Clock } from "@cloud-messaging/core";
 import {
   isTopicName,
@@ -16,15 +17,7 @@ import { DeviceUpstream } from "./device-upstream.ts";
 import { type AppInstance, type DeviceRegistry, viewOf } from "./devices.ts";
 import { FanOuts } from "./fan-outs.ts";
 import type { ServiceIds } from "./ids.ts";
-import type {
-  Address,
-  CapturedMessage,
-  Decision,
-  Delivery,
-  IncomingMessage,
-  MessageContent,
-  Refusal,
-} from "./message.ts";
+import type { CapturedMessage, Delivery, ModelMessage, ResolvedAddress } from "./message.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { Quotas } from "./quotas.ts";
 import { admits, isMalformed, looksGivenOut } from "./token-rules.ts";
@@ -92,7 +85,7 @@ export class CloudService {
   }
 
   /** What `to` names: a topic, a group whose key it is, or else a token. */
-  addressOf(to: string): Address {
+  addressOf(to: string): ResolvedAddress {
     if (to.startsWith("/topics/")) return { kind: "topic", topic: to.slice("/topics/".length) };
     if (this.#parts.groups.byKey(to) !== undefined) return { kind: "group", notificationKey: to };
     return { kind: "token", token: to };
@@ -104,19 +97,19 @@ export class CloudService {
   }
 
   /** Captures a message and decides on it at once. */
-  send(incoming: IncomingMessage): Decision {
+  send(incoming: ModelMessage): Decision {
     return this.decide(this.receive(incoming), incoming);
   }
 
   /** Captures a message; the decision comes later, or never. */
-  receive(incoming: IncomingMessage): CapturedMessage {
+  receive(incoming: ModelMessage): CapturedMessage {
     const { inbox, clock, counters } = this.#parts;
     counters.messages++;
     return inbox.capture(incoming, clock.now());
   }
 
   /** Decides on a captured message, and sets it on its way. */
-  decide(captured: CapturedMessage, incoming: IncomingMessage): Decision {
+  decide(captured: CapturedMessage, incoming: ModelMessage): Decision {
     const decision = this.#decide(captured, incoming);
     return decision.kind === "refused" ? this.refuse(captured, decision) : this.#accepted(decision);
   }
@@ -193,7 +186,7 @@ export class CloudService {
     if (connected) this.deviceUpstream.flush(app.device);
   }
 
-  #decide(captured: CapturedMessage, message: IncomingMessage): Decision {
+  #decide(captured: CapturedMessage, message: ModelMessage): Decision {
     switch (message.address.kind) {
       case "token":
         return this.#toToken(captured, message, message.address.token);
@@ -206,10 +199,11 @@ export class CloudService {
     }
   }
 
-  #toToken(captured: CapturedMessage, message: IncomingMessage, token: string): Decision {
+  #toToken(captured: CapturedMessage, message: ModelMessage, token: string): Decision {
     if (message.dryRun && this.#wouldRegister(token)) {
       // a token that would be registered by itself: a dry run leaves no trace
-      const refusal = checkSize(message, MAX_PAYLOAD_BYTES) ?? this.#parts.faults.takeRefusal(message.door, [token]);
+      const refusal =
+        checkSize(message, MAX_PAYLOAD_BYTES) ?? this.#parts.faults.takeRefusal(message.protocol, [token]);
       if (refusal !== undefined) return refusal;
       const decision = this.#newDecision(message);
       this.#parts.inbox.name(captured, decision.messageId);
@@ -228,8 +222,8 @@ export class CloudService {
 
   #toTopic(
     captured: CapturedMessage,
-    message: IncomingMessage,
-    address: Extract<Address, { kind: "topic" | "condition" }>,
+    message: ModelMessage,
+    address: Extract<ResolvedAddress, { kind: "topic" | "condition" }>,
   ): Decision {
     const { faults, registry } = this.#parts;
     if (address.kind === "topic" && !isTopicName(address.topic)) {
@@ -237,7 +231,7 @@ export class CloudService {
     }
     const tooBig = checkSize(message, MAX_TOPIC_PAYLOAD_BYTES);
     if (tooBig !== undefined) return tooBig;
-    const refusal = faults.takeRefusal(message.door, [message.to]) ?? this.#tooManyToTopics(message);
+    const refusal = faults.takeRefusal(message.protocol, [message.to]) ?? this.#tooManyToTopics(message);
     if (refusal !== undefined) return refusal;
     const decision = this.#newDecision(message);
     this.#parts.inbox.name(captured, decision.messageId);
@@ -252,7 +246,7 @@ export class CloudService {
     return decision;
   }
 
-  #toGroup(captured: CapturedMessage, message: IncomingMessage, notificationKey: string): Decision {
+  #toGroup(captured: CapturedMessage, message: ModelMessage, notificationKey: string): Decision {
     const group = this.#parts.groups.byKey(notificationKey);
     if (group === undefined) return { kind: "refused", code: "not-registered" };
     if (message.senderId !== undefined && message.senderId !== group.senderId) {
@@ -261,7 +255,7 @@ export class CloudService {
     // no member can be sent to, now or later
     const tooBig = checkSize(message, MAX_PAYLOAD_BYTES);
     if (tooBig !== undefined) return tooBig;
-    const fault = this.#parts.faults.takeRefusal(message.door, [message.to]);
+    const fault = this.#parts.faults.takeRefusal(message.protocol, [message.to]);
     if (fault !== undefined) return fault;
     const failed: string[] = [];
     const meant: Recipient[] = [];
@@ -287,7 +281,7 @@ export class CloudService {
     return { ...decision, group: { success, failure: failed.length, failed } };
   }
 
-  #findApp(token: string, message: IncomingMessage): AppInstance | Refusal {
+  #findApp(token: string, message: ModelMessage): AppInstance | Refusal {
     const app = isMalformed(token) ? undefined : this.appOf(token);
     if (app !== undefined) return checkApp({ ...contentOf(message, app), senderId: message.senderId }, app) ?? app;
     const { registry } = this.#parts;
@@ -320,14 +314,14 @@ export class CloudService {
   }
 
   #refusalOf(
-    message: IncomingMessage,
+    message: ModelMessage,
     app: AppInstance,
     limit: number,
     recipients: readonly string[],
   ): Refusal | undefined {
     const content = contentOf(message, app);
     const refusal =
-      content.refusal ?? checkSize(content, limit) ?? this.#parts.faults.takeRefusal(message.door, recipients);
+      content.refusal ?? checkSize(content, limit) ?? this.#parts.faults.takeRefusal(message.protocol, recipients);
     if (refusal !== undefined) return refusal;
     if (!message.dryRun && app.device.rate !== undefined && !app.device.rate.take(this.#parts.clock.monotonic())) {
       return {
@@ -356,7 +350,7 @@ export class CloudService {
     return app;
   }
 
-  #newDecision(message: IncomingMessage): Extract<Decision, { kind: "accepted" }> {
+  #newDecision(message: ModelMessage): Extract<Decision, { kind: "accepted" }> {
     const { ids } = this.#parts;
     return {
       kind: "accepted",
@@ -372,7 +366,7 @@ export class CloudService {
     return decision;
   }
 
-  #dispatch(captured: CapturedMessage, message: IncomingMessage, meant: readonly Recipient[]): void {
+  #dispatch(captured: CapturedMessage, message: ModelMessage, meant: readonly Recipient[]): void {
     const { inbox, clock } = this.#parts;
     inbox.meantFor(captured, meant.length);
     if (message.dryRun) {
@@ -405,11 +399,11 @@ export class CloudService {
   }
 
   /** Whose quota a message to a topic counts for. */
-  #projectOf({ project, senderId }: IncomingMessage): string {
+  #projectOf({ project, senderId }: ModelMessage): string {
     return project ?? senderId ?? this.#parts.defaultSenderId;
   }
 
-  #tooManyToTopics(message: IncomingMessage): Refusal | undefined {
+  #tooManyToTopics(message: ModelMessage): Refusal | undefined {
     if (message.dryRun) return undefined;
     const project = this.#projectOf(message);
     const code = "topics-message-rate-exceeded";
@@ -423,6 +417,6 @@ export class CloudService {
 }
 
 /** What a message is on an app's device; the message itself where that is the same everywhere. */
-function contentOf(message: IncomingMessage, app: AppInstance): MessageContent {
+function contentOf(message: ModelMessage, app: AppInstance): MessageContent {
   return message.contentFor?.(app.device.platform) ?? message;
 }

@@ -187,7 +187,7 @@ describe("upstream messages", () => {
 });
 
 describe("receipts", () => {
-  const asked = { door: "ccs", senderId: "1234567890", messageId: "m-1", receiptRequested: true } as const;
+  const asked = { protocol: "ccs", senderId: "1234567890", messageId: "m-1", receiptRequested: true } as const;
 
   it("are sent once the device has the message, and not before", () => {
     const { device, send, service, port } = testWorld();

@@ -1,4 +1,5 @@
 import type { Clock } from "@cloud-messaging/core";
+import type { EmulatedService } from "../emulated-service.ts";
 import type { EventHub } from "../events.ts";
 import type { FaultScript } from "../faults/fault-script.ts";
 import type { ServiceIds } from "../model/ids.ts";
@@ -12,6 +13,7 @@ import type { Credentials } from "./credentials.ts";
 /** What every connection shares. */
 export interface CcsContext {
   readonly service: CloudService;
+  readonly emulated: EmulatedService;
   readonly upstream: UpstreamQueues;
   readonly faults: FaultScript;
   readonly credentials: Credentials;

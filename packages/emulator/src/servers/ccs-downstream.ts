@@ -1,9 +1,6 @@
-import type { ErrorCode } from "@cloud-messaging/core";
-import { CcsDownstreamSchema, wireStringFor } from "@cloud-messaging/core/wire";
-import { checkMessage } from "../model/check-message.ts";
-import type { Decision, IncomingMessage, Refusal } from "../model/message.ts";
-import type { CloudService } from "../model/service.ts";
+import type { Address, Decision, IncomingMessage, ProtocolRules, Refusal } from "@cloud-messaging/connection-server";
 import {
+  checkMessage,
   conditionAddress,
   type GcmEnvelope,
   isPriority,
@@ -11,7 +8,9 @@ import {
   toIncoming,
   typeProblem,
   withNumericTtl,
-} from "./gcm-message.ts";
+} from "@cloud-messaging/connection-server";
+import type { ErrorCode } from "@cloud-messaging/core";
+import { CcsDownstreamSchema, wireStringFor } from "@cloud-messaging/core/wire";
 
 /** A downstream message as it came over CCS, and what is wrong with it. */
 export interface ReadDownstream {
@@ -23,12 +22,12 @@ export interface ReadDownstream {
 export function readDownstream(
   value: Readonly<Record<string, unknown>>,
   envelope: GcmEnvelope,
-  service: CloudService,
+  rules: ProtocolRules,
   lenientNumbers: boolean,
 ): ReadDownstream {
   const to = typeof value["to"] === "string" ? value["to"] : "";
   const refused = (detail: string, code: ErrorCode = "invalid-argument"): ReadDownstream => ({
-    message: toIncoming({}, {}, to, { kind: "token", token: to }, envelope, service),
+    message: toIncoming({}, {}, to, { kind: "token", token: to }, envelope, rules),
     refusal: { kind: "refused", code, word: "INVALID_JSON", detail: `InvalidJson: ${detail}` },
   });
   const messageType = value["message_type"];
@@ -40,14 +39,14 @@ export function readDownstream(
     return refused("JSON_PARSING_ERROR : registration_ids is not supported: use to");
   }
   if (!isPriority(fields.priority)) return refused('invalid value for "priority": must be "normal" or "high"');
-  const condition = service.profile.conditions ? fields.condition : undefined;
+  const condition = rules.conditions ? fields.condition : undefined;
   if (to === "" && condition === undefined) {
     return refused("JSON_PARSING_ERROR : Missing Required Field: to", "missing-registration");
   }
   if (to !== "" && condition !== undefined) return refused('must use either "to" or "condition", not both');
-  const address = condition === undefined ? service.addressOf(to) : conditionAddress(condition);
+  const address = condition === undefined ? addressOf(to) : conditionAddress(condition);
   if ("problem" in address) return refused(address.problem);
-  if (address.kind === "topic" && !service.profile.topics) return refused("topics are not supported");
+  if (address.kind === "topic" && !rules.topics) return refused("topics are not supported");
   const data = stringData(fields.data);
   const message = toIncoming(
     fields,
@@ -55,11 +54,17 @@ export function readDownstream(
     condition ?? to,
     address,
     { ...envelope, receiptRequested: fields.delivery_receipt_requested },
-    service,
+    rules,
   );
   const wrong = checkMessage(data, fields.time_to_live);
   if (wrong === undefined) return { message };
   return { message, refusal: { ...wrong, word: "INVALID_JSON", detail: `InvalidJson: ${wrong.detail}` } };
+}
+
+function addressOf(to: string): Address {
+  return to.startsWith("/topics/")
+    ? { kind: "topic", topic: to.slice("/topics/".length) }
+    : { kind: "token", token: to, orGroup: true };
 }
 
 /** An ack or a nack, as JSON in the order of keys that was seen live. */

@@ -1,13 +1,14 @@
+import type { Decision, Refusal } from "@cloud-messaging/connection-server";
+import { parseBoundedJson } from "@cloud-messaging/connection-server";
 import type { CancelTimer } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
 import { CcsClientAckSchema, GCM_NAMESPACE } from "@cloud-messaging/core/wire";
-import type { CapturedMessage, Decision, IncomingMessage, Refusal } from "../model/message.ts";
+import type { CapturedMessage, ModelMessage } from "../model/message.ts";
 import type { UpstreamItem, UpstreamPort } from "../model/upstream.ts";
 import { childOf, textOf, type XmlElement } from "../xml-stream.ts";
 import type { CcsContext } from "./ccs-context.ts";
 import { answerJson, readDownstream } from "./ccs-downstream.ts";
 import { answerStanza, stanzaError, upstreamStanza } from "./ccs-stanzas.ts";
-import { parseBoundedJson } from "./json-guard.ts";
 
 /** Beyond this much unread output nothing is written that can be written again later. Ours. Unit: bytes. */
 const MAX_UNREAD_BYTES = 1_048_576;
@@ -31,7 +32,7 @@ export interface CcsLink {
 
 interface Pending {
   /** Present while nobody has decided: no automatic acks. */
-  readonly held?: { readonly captured: CapturedMessage; readonly message: IncomingMessage };
+  readonly held?: { readonly captured: CapturedMessage; readonly message: ModelMessage };
 }
 
 /** What the HTTP server answers with 503. */
@@ -214,12 +215,13 @@ export class CcsTraffic implements UpstreamPort {
     if (seenBefore(senderId, messageId)) counters.repeatedMessageIds++;
     const cut = faults.takeCut();
     const drain = faults.takeDrain();
-    const { message, refusal: wrong } = readDownstream(
+    const { message: read, refusal: wrong } = readDownstream(
       value,
-      { door: "ccs", senderId, wire: json, messageId },
-      service,
+      { protocol: "ccs", senderId, wire: json, messageId },
+      service.profile,
       lenientNumbers,
     );
+    const message = this.#context.emulated.resolve(read);
     const captured = service.receive(message);
     if (cut !== undefined && cut.beforeAck !== false) {
       if (cut.accept === false) service.leaveUnanswered(captured, "the connection was cut before it was taken");
@@ -241,7 +243,7 @@ export class CcsTraffic implements UpstreamPort {
     else if (drain !== undefined) this.drain(drain.nack === true);
   }
 
-  #decide(captured: CapturedMessage, message: IncomingMessage): Decision {
+  #decide(captured: CapturedMessage, message: ModelMessage): Decision {
     this.#deciding = true;
     try {
       return this.#context.service.decide(captured, message);

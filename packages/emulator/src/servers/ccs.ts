@@ -1,8 +1,8 @@
 import { createServer, type TLSSocket } from "node:tls";
+import type { Refusal } from "@cloud-messaging/connection-server";
 import { SocketGuard } from "@cloud-messaging/connection-server";
 import { AbortedError, ClosedError, type ErrorCode, InvalidOptionsError } from "@cloud-messaging/core";
 import { ERROR_CODES } from "@cloud-messaging/core/transport";
-import type { Refusal } from "../model/message.ts";
 import { CcsConnection, type CcsPhase } from "./ccs-connection.ts";
 import { createConnectionLimits } from "./ccs-connection-limits.ts";
 import type { CcsContext } from "./ccs-context.ts";

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { HttpAnswer } from "@cloud-messaging/connection-server";
+import { type HttpAnswer, keyOfHeader, managementBearer } from "@cloud-messaging/connection-server";
 
 /** A key that is accepted, and the sender it belongs to. */
 export interface ApiKey {
@@ -44,21 +44,6 @@ export function createCredentials(
     checkBearer,
     senderOf: (authorization) => check(keyOfHeader(authorization) ?? "")?.senderId,
   };
-}
-
-/** The key in `Authorization: key=…`; `undefined` when the header is missing or of another form. */
-export function keyOfHeader(authorization: string | undefined): string | undefined {
-  return authorization === undefined ? undefined : /^key=(\S+)\s*$/.exec(authorization)?.[1];
-}
-
-/** The token in `Authorization: Bearer …`. */
-export function bearerOfHeader(authorization: string | undefined): string | undefined {
-  return authorization === undefined ? undefined : /^Bearer (\S+)\s*$/i.exec(authorization)?.[1];
-}
-
-/** The access token beside `access_token_auth: true`, without which the endpoints that take API keys take none. */
-export function managementBearer(headers: IncomingHttpHeaders): string | undefined {
-  return headers["access_token_auth"] === "true" ? bearerOfHeader(headers.authorization) : undefined;
 }
 
 /**

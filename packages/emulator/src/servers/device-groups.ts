@@ -1,10 +1,9 @@
 import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
-import { jsonAnswer } from "@cloud-messaging/connection-server";
+import { jsonAnswer, parseBoundedJson } from "@cloud-messaging/connection-server";
 import { DeviceGroupRequestSchema } from "@cloud-messaging/core/wire";
 import type { GroupAnswer } from "../model/device-groups.ts";
 import { unauthorizedManagement } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
-import { parseBoundedJson } from "./json-guard.ts";
 
 const HOSTS = ["fcm.googleapis.com", "android.googleapis.com", "gcm-http.googleapis.com"];
 const SAMPLE = '{"notification_key":"APA91b-sample"}';

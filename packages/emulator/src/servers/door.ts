@@ -1,4 +1,5 @@
-import type { HttpRequest } from "@cloud-messaging/connection-server";
+import type { HttpRequest, MaybePromise } from "@cloud-messaging/connection-server";
+import type { EmulatedService } from "../emulated-service.ts";
 import type { EmulatorClock } from "../emulator-clock.ts";
 import type { EmulatorAnswer, EmulatorRoute } from "../emulator-http.ts";
 import type { EventHub } from "../events.ts";
@@ -18,6 +19,8 @@ import type { FcmAccounts } from "./fcm-accounts.ts";
 /** What a door of the service gets: the model behind it, and how the emulator was told to behave. */
 export interface DoorContext {
   readonly service: CloudService;
+  /** The model as the connection servers see it. */
+  readonly emulated: EmulatedService;
   readonly registry: DeviceRegistry;
   readonly groups: DeviceGroups;
   readonly inbox: InboxStore;
@@ -42,13 +45,13 @@ export type HttpDoor = (context: DoorContext) => EmulatorRoute[];
  *
  * @param sample What a spoiled answer is made from when nothing of the request is accepted.
  */
-export function withFaults(
+export async function withFaults(
   faults: FaultScript,
   door: HttpFaultDoor,
   request: HttpRequest,
   sample: string,
-  handle: (request: HttpRequest) => EmulatorAnswer,
-): EmulatorAnswer | Promise<EmulatorAnswer> {
+  handle: (request: HttpRequest) => MaybePromise<EmulatorAnswer>,
+): Promise<EmulatorAnswer> {
   const strike = faults.takeHttp(door, request.http2);
   if (strike === undefined) return handle(request);
   if (strike.kind === "request") {
@@ -61,8 +64,11 @@ export function withFaults(
     };
   }
   const { kind, accept = ACCEPTING.has(kind), delayMs = 1000, streams = 1 } = strike.spec;
-  const answer = accept ? handle(request) : { status: 200, body: sample };
-  if (kind === "slow") return faults.delay(delayMs).then(() => answer);
+  const answer: EmulatorAnswer = accept ? await handle(request) : { status: 200, body: sample };
+  if (kind === "slow") {
+    await faults.delay(delayMs);
+    return answer;
+  }
   return { ...answer, spoil: { kind, accept, streams } };
 }
 

@@ -1,14 +1,13 @@
-import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
-import { jsonAnswer } from "@cloud-messaging/connection-server";
+import type { HttpAnswer, HttpRequest, Platform } from "@cloud-messaging/connection-server";
+import { jsonAnswer, parseBoundedJson } from "@cloud-messaging/connection-server";
 import { isTopicName } from "@cloud-messaging/core/transport";
 import { ApnsImportRequestSchema, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core/wire";
 import type { EmulatorRoute } from "../emulator-http.ts";
-import { type Platform, viewOf } from "../model/devices.ts";
+import { viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
 import { admits, isMalformed } from "../model/token-rules.ts";
 import { unauthorizedManagement } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
-import { parseBoundedJson } from "./json-guard.ts";
 
 const HOSTS = ["iid.googleapis.com"];
 /** Tokens per topic batch. Source: docs/emulator-fidelity.md#instance-id */

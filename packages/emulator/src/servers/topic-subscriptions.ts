@@ -1,13 +1,17 @@
 import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
-import { jsonAnswer } from "@cloud-messaging/connection-server";
+import {
+  bearerOfHeader,
+  FCM_V1_HOSTS,
+  failureAnswer,
+  jsonAnswer,
+  refusalAnswer,
+  unauthenticatedAnswer,
+} from "@cloud-messaging/connection-server";
 import { isTopicName } from "@cloud-messaging/core/transport";
 import type { EmulatorRoute } from "../emulator-http.ts";
 import { type AppInstance, viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
-import { bearerOfHeader } from "./credentials.ts";
 import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
-import { FCM_V1_HOSTS } from "./fcm-v1.ts";
-import { failureAnswer, refusalAnswer, unauthenticatedAnswer } from "./fcm-v1-answers.ts";
 
 const BASE = "/v1/projects/:project/registrations/:registration/topicSubscriptions";
 

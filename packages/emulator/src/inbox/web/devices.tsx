@@ -1,4 +1,5 @@
-import type { DeviceMessage, DeviceView, Platform } from "../../model/devices.ts";
+import type { Platform } from "@cloud-messaging/connection-server";
+import type { DeviceMessage, DeviceView } from "../../model/devices.ts";
 import type { Api } from "./api.ts";
 import { clockTime, shorten } from "./format.ts";
 import { NotificationPreview, plural } from "./notification-preview.tsx";

@@ -1,4 +1,4 @@
-import type { GcmFields } from "./gcm-message.ts";
+import type { GcmFields } from "../gcm/message.ts";
 
 /** A plain-text request, read. */
 export interface PlainTextRequest {
@@ -11,7 +11,7 @@ export interface PlainTextRequest {
 /**
  * Reads `registration_id=…&data.key=…`; order is free.
  *
- * @param acceptTo Whether the recipient may stand in `to`, as the 2015 samples had it.
+ * @param acceptTo True if the recipient may stand in `to`, as the 2015 samples had it.
  */
 export function readPlainText(body: string, acceptTo: boolean): PlainTextRequest {
   const form = new URLSearchParams(body);

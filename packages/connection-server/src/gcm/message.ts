@@ -1,6 +1,5 @@
 import { ConditionSyntaxError, MAX_TIME_TO_LIVE_SEC, parseCondition } from "@cloud-messaging/core/transport";
-import type { Address, Door, IncomingMessage } from "../model/message.ts";
-import type { CloudService } from "../model/service.ts";
+import type { Address, IncomingMessage, Protocol, ProtocolRules } from "../service.ts";
 
 /** The fields that GCM HTTP and CCS share, once their types are known to be right. */
 export interface GcmFields {
@@ -15,9 +14,9 @@ export interface GcmFields {
   readonly restricted_package_name?: string | undefined;
 }
 
-/** What a door knows beside the fields. */
+/** Parts of a message that are not in its fields. */
 export interface GcmEnvelope {
-  readonly door: Door;
+  readonly protocol: Protocol;
   readonly senderId: string | undefined;
   readonly wire: string;
   readonly messageId?: string | undefined;
@@ -37,18 +36,18 @@ export function stringData(data: Readonly<Record<string, unknown>> | undefined):
   return Object.fromEntries(entries);
 }
 
-/** The model's form of a message to one address. */
+/** Makes the message to one address. */
 export function toIncoming(
   fields: GcmFields,
   data: Readonly<Record<string, string>>,
   to: string,
   address: Address,
   envelope: GcmEnvelope,
-  service: CloudService,
+  rules: ProtocolRules,
 ): IncomingMessage {
   // field by field: this runs once per message, and spreading is slow
   return {
-    door: envelope.door,
+    protocol: envelope.protocol,
     senderId: envelope.senderId,
     wire: envelope.wire,
     messageId: envelope.messageId,
@@ -56,14 +55,14 @@ export function toIncoming(
     address,
     to,
     data,
-    notification: service.profile.notifications ? fields.notification : undefined,
+    notification: rules.notifications ? fields.notification : undefined,
     collapseKey: fields.collapse_key,
     timeToLiveSec: fields.time_to_live ?? MAX_TIME_TO_LIVE_SEC,
     priority: fields.priority,
     delayWhileIdle: fields.delay_while_idle,
     dryRun: fields.dry_run,
     // CCS does not know it
-    restrictedPackageName: envelope.door === "ccs" ? undefined : fields.restricted_package_name,
+    restrictedPackageName: envelope.protocol === "ccs" ? undefined : fields.restricted_package_name,
   };
 }
 
@@ -77,7 +76,7 @@ export function conditionAddress(condition: string): Address | { readonly proble
   }
 }
 
-/** Whether a priority is one that the service knows; 5 and 10 are what APNs calls them. */
+/** True if a priority is one that the service knows; 5 and 10 are the words of APNs. */
 export function isPriority(priority: string | undefined): boolean {
   return priority === undefined || /^(normal|high|5|10)$/i.test(priority);
 }

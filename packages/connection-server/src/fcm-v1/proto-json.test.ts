@@ -1,7 +1,7 @@
 import { FcmV1SendRequestSchema } from "@cloud-messaging/core/wire";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
-import { SEND_REQUEST } from "./fcm-v1-fields.ts";
+import { SEND_REQUEST } from "./fields.ts";
 import { type ProtoMessage, type ProtoType, readProto } from "./proto-json.ts";
 
 /** Every field of a request by its path, lists and their elements as one. */

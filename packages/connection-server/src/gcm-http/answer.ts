@@ -1,8 +1,8 @@
-import type { HttpAnswer } from "@cloud-messaging/connection-server";
+import { randomBytes } from "node:crypto";
 import type { ErrorCode } from "@cloud-messaging/core";
 import { stringifyExactJson, wireStringFor } from "@cloud-messaging/core/wire";
-import type { ServiceIds } from "../model/ids.ts";
-import type { Decision, Refusal } from "../model/message.ts";
+import type { HttpAnswer } from "../http/route.ts";
+import type { Acceptance, Decision, Refusal } from "../service.ts";
 
 /** Codes whose meaning HTTP has a word for, under another code's name. */
 const HTTP_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
@@ -17,7 +17,7 @@ export function wordOf({ word, code }: Refusal): string {
 }
 
 /** The answer about tokens: one result per recipient, in their order. */
-export function multicastAnswer(ids: ServiceIds, decisions: readonly Decision[]): HttpAnswer {
+export function multicastAnswer(multicastId: () => bigint, decisions: readonly Decision[]): HttpAnswer {
   let success = 0;
   let canonical = 0;
   const results = decisions.map((decision) => {
@@ -28,19 +28,20 @@ export function multicastAnswer(ids: ServiceIds, decisions: readonly Decision[])
     return { message_id: decision.messageId, registration_id: decision.canonicalToken };
   });
   const failure = decisions.length - success;
-  return json({ multicast_id: ids.wide(), success, failure, canonical_ids: canonical, results }, decisions);
+  return json({ multicast_id: multicastId(), success, failure, canonical_ids: canonical, results }, decisions);
 }
 
 /** The answer about a topic or condition. */
 export function topicAnswer(decision: Decision): HttpAnswer {
   if (decision.kind === "refused") return json({ error: wordOf(decision) }, [decision]);
-  return json({ message_id: decision.numericId }, []);
+  return json({ message_id: numericIdOf(decision) }, []);
 }
 
 /** The answer about a device group. */
-export function groupAnswer(ids: ServiceIds, decision: Decision, failureCounts: boolean): HttpAnswer {
-  if (decision.kind === "refused") return multicastAnswer(ids, [decision]);
-  const { success = 0, failure = 0, failed = [] } = decision.group ?? {};
+export function groupAnswer(
+  { success, failure, failed }: NonNullable<Acceptance["group"]>,
+  failureCounts: boolean,
+): HttpAnswer {
   if (success === 0 && !failureCounts) {
     const body = "<html><body>Service Unavailable</body></html>\n";
     return { status: 503, contentType: "text/html; charset=UTF-8", body };
@@ -69,6 +70,22 @@ export function plainTextAnswer(decision: Decision): HttpAnswer {
 /** 400 with the reason as text and one line feed, as the live service wrote it. */
 export function badRequest(reason: string): HttpAnswer {
   return { status: 400, contentType: "text/plain; charset=UTF-8", body: `${reason}\n` };
+}
+
+/** The service cannot say who the sender is: 503, or 500 where it failed. */
+export function unavailable({ code, retryAfter }: Refusal): HttpAnswer {
+  const status = code === "internal-error" ? 500 : 503;
+  const headers = retryAfter === undefined ? {} : { headers: { "retry-after": retryAfter } };
+  return { status, contentType: "text/html; charset=UTF-8", body: `<html><body>${status}</body></html>\n`, ...headers };
+}
+
+/** Random number of 63 bits. */
+export function randomWideId(): bigint {
+  return randomBytes(8).readBigUInt64BE() >> 1n;
+}
+
+function numericIdOf({ numericId, messageId }: Acceptance): bigint {
+  return numericId ?? (/^\d{1,19}$/.test(messageId) ? BigInt(messageId) : randomWideId());
 }
 
 /** 401 with a page. */

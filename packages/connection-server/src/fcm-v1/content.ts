@@ -1,7 +1,6 @@
 import { MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core/transport";
 import type { FcmV1Message } from "@cloud-messaging/core/wire";
-import type { Platform } from "../model/devices.ts";
-import type { MessageContent, Refusal } from "../model/message.ts";
+import type { MessageContent, Platform, Refusal } from "../service.ts";
 
 /** What a device of a platform makes of a message: its own block takes the place of the general fields, or adds to them. */
 export function contentFor(platform: Platform, message: FcmV1Message, nowMs: number): MessageContent {

@@ -1,4 +1,3 @@
-import type { HttpAnswer } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
 import {
   APNS_ERROR_TYPE,
@@ -7,7 +6,8 @@ import {
   FCM_ERROR_TYPE,
   wireStringFor,
 } from "@cloud-messaging/core/wire";
-import type { Refusal } from "../model/message.ts";
+import type { HttpAnswer } from "../http/route.ts";
+import type { Refusal } from "../service.ts";
 import type { FieldViolation } from "./proto-json.ts";
 
 const QUOTA_FAILURE_TYPE = "type.googleapis.com/google.rpc.QuotaFailure";
