@@ -32,7 +32,7 @@ function floor(tokens, width) {
 /** The whole public API: validation, canonical IDs, retries armed, the store told. */
 function ours(tokens, width) {
   return (url) => {
-    const sender = createGcmSender({ apiKey: API_KEY, endpoint: url, maxSockets: width });
+    const sender = createGcmSender({ apiKey: API_KEY, endpoint: url, maxConnections: width });
     const target = tokens.length === 1 ? { token: tokens[0] } : { tokens };
     const sendOne = async () => {
       const { outcomes } = await sender.send({ target, data: DATA });

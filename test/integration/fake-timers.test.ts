@@ -14,8 +14,8 @@ afterEach(() => {
 const message = (token: string) => ({ target: { token }, data: { n: "1" } });
 
 const SENDERS = {
-  "GCM HTTP": (emulator: Emulator) => createGcmSender({ ...emulator.httpOptions(), maxSockets: 2 }),
-  "FCM v1": (emulator: Emulator) => createFcmSender({ ...emulator.fcmOptions(), maxSockets: 2 }),
+  "GCM HTTP": (emulator: Emulator) => createGcmSender({ ...emulator.httpOptions(), maxConnections: 2 }),
+  "FCM v1": (emulator: Emulator) => createFcmSender({ ...emulator.fcmOptions(), maxConnections: 2 }),
   CCS: (emulator: Emulator) => createCcsClient(emulator.ccsOptions()),
 } as const;
 

@@ -111,7 +111,7 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
 
   it("carries thousands over few connections", async () => {
     const server = await aServer();
-    const { transport } = aTransport(server, httpVersion, { maxRequests: 100, maxSockets: 4 });
+    const { transport } = aTransport(server, httpVersion, { maxRequests: 100, maxConnections: 4 });
     const { outcomes } = await transport.send(toMany(2_000));
     expect(outcomes.every(({ kind }) => kind === "accepted")).toBe(true);
     expect(new Set(server.requests.map(({ body }) => body)).size).toBe(2_000);
@@ -615,7 +615,7 @@ describe("FCM v1: options and notices", () => {
       endpoint: `http://127.0.0.1:${port}`,
       projectId: "demo",
       credential: aToken,
-      keepAliveMs: 10,
+      idleTimeoutMs: 10,
     });
     expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
     await gone;

@@ -113,7 +113,7 @@ describe("an answer that comes after interim answers nobody asked for", () => {
   async function expectTakenOnce(server: FaultServer, step: Step): Promise<void> {
     // one that waits between its parts, with others of the same connection behind it
     server.otherwise = step;
-    const options = { retry: false as const, maxSockets: 1 };
+    const options = { retry: false as const, maxConnections: 1 };
     const gcm = createGcmSender({ apiKey: "k", endpoint: `${server.origin}/gcm/send`, ...options });
     const v1 = fcm({ endpoint: server.origin, ...options });
     const before = server.requests.length;

@@ -312,7 +312,7 @@ describe("a request that never left is retryable, and that is a proof", () => {
 
   it("time runs out while it waits for a connection", async () => {
     await using server = await startFaultServer();
-    const { clock, transport } = setup(server.origin, { maxSockets: 1 });
+    const { clock, transport } = setup(server.origin, { maxConnections: 1 });
     server.script(hang());
     const first = transport.send(toTwo);
     const second = transport.send(toTwo, { deadline: plusMs(clock.monotonic(), 100) });
@@ -327,7 +327,7 @@ describe("a request that never left is retryable, and that is a proof", () => {
 
   it("waiting for a connection does not count against the attempt", async () => {
     await using server = await startFaultServer();
-    const { clock, transport } = setup(server.origin, { maxSockets: 1 });
+    const { clock, transport } = setup(server.origin, { maxConnections: 1 });
     server.script(hang());
     const first = transport.send(toTwo);
     const second = transport.send(toTwo);
@@ -341,7 +341,7 @@ describe("a request that never left is retryable, and that is a proof", () => {
 
   it("the signal aborts while it waits; what is under way becomes ambiguous", async () => {
     await using server = await startFaultServer();
-    const { transport } = setup(server.origin, { maxSockets: 1 });
+    const { transport } = setup(server.origin, { maxConnections: 1 });
     server.script(hang());
     const abort = new AbortController();
     const first = transport.send(toTwo, { signal: abort.signal });
@@ -372,7 +372,7 @@ describe("a request that never left is retryable, and that is a proof", () => {
 
   it("one signal for a hundred sends carries one listener, and Node has nothing to warn of", async () => {
     await using server = await startFaultServer();
-    const { transport } = setup(server.origin, { maxSockets: 10 });
+    const { transport } = setup(server.origin, { maxConnections: 10 });
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on("warning", onWarning);
@@ -398,7 +398,7 @@ describe("a request that never left is retryable, and that is a proof", () => {
   ])("a clock that is set %s by hours moves no time limit", async (_, byMs) => {
     await using server = await startFaultServer();
     const clock = createManualClock();
-    const { transport } = setup(server.origin, { clock, maxSockets: 1 });
+    const { transport } = setup(server.origin, { clock, maxConnections: 1 });
     server.script(hang());
     let settled = 0;
     const count = () => settled++;
@@ -429,7 +429,7 @@ describe("a request that never left is retryable, and that is a proof", () => {
 
   it("close() gives up what its time limit does not allow for", async () => {
     await using server = await startFaultServer();
-    const { clock, transport } = setup(server.origin, { maxSockets: 1, closeTimeoutMs: 1_000 });
+    const { clock, transport } = setup(server.origin, { maxConnections: 1, closeTimeoutMs: 1_000 });
     server.otherwise = hang();
     const sends = [transport.send(toTwo), transport.send(toTwo)];
     await server.arrived(1);
@@ -446,7 +446,7 @@ describe("a request that never left is retryable, and that is a proof", () => {
 
   it("close() hands none that waits to a connection that is free", async () => {
     await using server = await startFaultServer();
-    const { clock, transport } = setup(server.origin, { maxSockets: 2, closeTimeoutMs: 1_000 });
+    const { clock, transport } = setup(server.origin, { maxConnections: 2, closeTimeoutMs: 1_000 });
     // two connections, and by what the service says only one request at a time from now on
     server.script(answer(503, ""), answer(503, ""));
     await Promise.all([transport.send(toTwo), transport.send(toTwo)]);
@@ -485,7 +485,7 @@ describe("a far end that takes connections and drops them at once", () => {
 describe("kept connections", () => {
   it("are used again", async () => {
     await using server = await startFaultServer();
-    const { transport } = setup(server.origin, { maxSockets: 1 });
+    const { transport } = setup(server.origin, { maxConnections: 1 });
     for (let n = 0; n < 5; n++) await transport.send(toTwo);
     expect(server.requests).toHaveLength(5);
     expect(server.connections).toBe(1);
@@ -494,7 +494,7 @@ describe("kept connections", () => {
 
   it("that were closed between requests are replaced without a word", async () => {
     await using server = await startFaultServer();
-    const { transport } = setup(server.origin, { maxSockets: 1 });
+    const { transport } = setup(server.origin, { maxConnections: 1 });
     for (let n = 1; n <= 3; n++) {
       server.script(rawThenEnd(OK_HEAD + ACCEPTED_TWO));
       expect((await transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
@@ -507,7 +507,7 @@ describe("kept connections", () => {
 
   it("that break while requests wait fail only the one that was written", async () => {
     await using server = await startFaultServer();
-    const { transport } = setup(server.origin, { maxSockets: 1 });
+    const { transport } = setup(server.origin, { maxConnections: 1 });
     server.script(acceptAll(), rawThenReset(""));
     const reports = await Promise.all(Array.from({ length: 20 }, () => transport.send(toTwo)));
     expect(reports.map(({ outcomes }) => outcomes[0]?.kind)).toEqual([
@@ -521,7 +521,7 @@ describe("kept connections", () => {
 
   it("are fewer while the service says it is overloaded", async () => {
     await using server = await startFaultServer();
-    const { transport } = setup(server.origin, { maxSockets: 8 });
+    const { transport } = setup(server.origin, { maxConnections: 8 });
     let underWay = 0;
     const most: number[] = [];
     const overloaded: Step = async (request, socket) => {
@@ -603,7 +603,7 @@ describe("TLS", () => {
     expect(common((await sending).outcomes)).toMatchObject({ kind: "retryable", code: "timeout" });
     await transport.close();
     // round trips of another: the end of that connection would have come before they were over
-    const other = setup(server.origin, { maxSockets: 1 });
+    const other = setup(server.origin, { maxConnections: 1 });
     for (let n = 0; n < 3; n++) await other.transport.send(toTwo);
     expect(server.open).toBe(1);
     await other.transport.close();

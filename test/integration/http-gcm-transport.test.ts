@@ -237,7 +237,7 @@ describe("the GCM HTTP transport", () => {
 
   it("has room for other sends as soon as the first has ended, and refuses none while it is closing", async () => {
     await using server = await startFaultServer();
-    const transport = transportTo(server, { maxSockets: 2 });
+    const transport = transportTo(server, { maxConnections: 2 });
     const sends = Array.from({ length: 10 }, (_, n) => transport.send(message({ target: { token: `tok-${n}` } })));
     const closed = transport.close();
     expect(transport.close()).toBe(closed);

@@ -104,7 +104,7 @@ describe("management calls that a passing trouble stops are made again", () => {
     );
     const imported = all.topics.importApns({ application: "com.example.App", sandbox: true, apnsTokens: ["a1"] });
     expect(await passNextWait(all.clock, server)).toMatchObject({ delayMs: 30_000 });
-    expect(await imported).toEqual([{ kind: "imported", recipient: "a1", registrationToken: "tok-1" }]);
+    expect(await imported).toEqual([{ kind: "ok", recipient: "a1", registrationToken: "tok-1" }]);
   });
 
   it("one by one where the service takes one token per call", async () => {

@@ -366,7 +366,7 @@ describe("topics over Instance ID", () => {
     };
     const apnsTokens = Array.from({ length: 150 }, (_, n) => `apns-${n}`);
     const outcomes = await topics.importApns({ application: "com.example.App", sandbox: false, apnsTokens });
-    expect(outcomes[149]).toEqual({ kind: "imported", recipient: "apns-149", registrationToken: "reg-of-apns-149" });
+    expect(outcomes[149]).toEqual({ kind: "ok", recipient: "apns-149", registrationToken: "reg-of-apns-149" });
     expect(outcomes[120]).toMatchObject({ kind: "retryable", recipient: "apns-120", code: "internal-error" });
     expect(server.requests.map(({ body }) => JSON.parse(body).apns_tokens.length)).toEqual([100, 50]);
     expect(bodyOf(server)).toMatchObject({ application: "com.example.App", sandbox: false });
@@ -524,7 +524,7 @@ describe("topics over the topic-subscription service", () => {
       projectId: "my-project",
       credential: async () => "ya29.token",
       endpoint: server.origin,
-      maxSockets: 20,
+      maxConnections: 20,
       ...ONCE,
       ...options,
     });
@@ -597,7 +597,7 @@ describe("topics over the topic-subscription service", () => {
 
   it("leave connections to other calls", async () => {
     await using server = await startFaultServer();
-    await using topics = topicsOf(server, { maxSockets: 2 });
+    await using topics = topicsOf(server, { maxConnections: 2 });
     const release = hold(server);
     const many = topics.subscribe("news", tokensOf(20));
     await server.arrived(2);
@@ -611,7 +611,7 @@ describe("topics over the topic-subscription service", () => {
 
   it("have a hundred calls under way, and no more, however many sockets there may be", async () => {
     await using server = await startFaultServer();
-    await using topics = topicsOf(server, { maxSockets: 500 });
+    await using topics = topicsOf(server, { maxConnections: 500 });
     const release = hold(server);
     const many = topics.subscribe("news", tokensOf(130));
     await server.arrived(100);

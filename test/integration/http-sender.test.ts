@@ -236,7 +236,7 @@ describe("the HTTP sender", () => {
 
   it("rejects what a signal aborts before a byte was written, and settles what was written", async () => {
     await using server = await startFaultServer();
-    const { sender } = setup(server, { maxSockets: 1 });
+    const { sender } = setup(server, { maxConnections: 1 });
     server.script(hang());
     const abort = new AbortController();
     const written = sender.send({ target: { token: "tok-a" } }, { signal: abort.signal });
@@ -250,7 +250,7 @@ describe("the HTTP sender", () => {
 
   it("leaves no more than one listener on a signal that is used for many sends", async () => {
     await using server = await startFaultServer();
-    const { sender } = setup(server, { maxSockets: 2 });
+    const { sender } = setup(server, { maxConnections: 2 });
     const { signal } = new AbortController();
     const sends = Array.from({ length: 50 }, (_, n) => sender.send({ target: { token: `tok-${n}` } }, { signal }));
     expect((await Promise.all(sends)).every(({ outcomes }) => outcomes[0]?.kind === "accepted")).toBe(true);

@@ -76,7 +76,7 @@ export function connect(credential: Credential, options: SenderOptions): Downstr
   const shared = {
     ...(timeout === undefined ? {} : { requestTimeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout }),
     ...(proxy === undefined || proxy === null ? {} : { proxy: proxyOf(proxy) }),
-    ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxSockets }),
+    ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxConnections: maxSockets }),
     ...(tls === undefined ? {} : { tls }),
     ...(allowInsecure === undefined ? {} : { allowInsecure }),
   };

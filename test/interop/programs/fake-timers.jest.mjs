@@ -6,8 +6,8 @@ import { afterEach, expect, jest, test } from "@jest/globals";
 
 const message = (token) => ({ target: { token }, data: { n: "1" } });
 const senders = {
-  "GCM HTTP": (emulator) => createGcmSender({ ...emulator.httpOptions(), maxSockets: 2 }),
-  "FCM v1": (emulator) => createFcmSender({ ...emulator.fcmOptions(), maxSockets: 2 }),
+  "GCM HTTP": (emulator) => createGcmSender({ ...emulator.httpOptions(), maxConnections: 2 }),
+  "FCM v1": (emulator) => createFcmSender({ ...emulator.fcmOptions(), maxConnections: 2 }),
   CCS: (emulator) => createCcsClient(emulator.ccsOptions()),
 };
 afterEach(() => {

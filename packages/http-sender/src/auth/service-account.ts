@@ -46,10 +46,10 @@ export function createServiceAccountProvider(
   const endpoint = parseEndpoint(tokenUri, options.allowInsecure ?? false, "credential.token_uri");
   const http = createHttpClient({
     origin: endpoint.origin,
-    maxSockets: 1,
+    maxConnections: 1,
     timeoutMs,
     // the next token is an hour away
-    keepAliveMs: 1,
+    idleTimeoutMs: 1,
     maxResponseBytes: MAX_RESPONSE_BYTES,
     closeTimeoutMs: 0,
     tls: options.tls,

@@ -22,9 +22,9 @@ export interface ConnectionOptions {
    * Range: 1 to 10000.
    * @defaultValue 64
    */
-  readonly maxSockets?: number;
+  readonly maxConnections?: number;
   /**
-   * Longest time for one attempt, connecting included; waiting until one of `maxSockets` is free is not. Unit: milliseconds. Range:
+   * Longest time for one attempt, connecting included; waiting until one of `maxConnections` is free is not. Unit: milliseconds. Range:
    * above 0. Below 10 s duplicates become likely: a message that was written and not answered in time may have been accepted.
    * @defaultValue 30000
    */
@@ -33,7 +33,7 @@ export interface ConnectionOptions {
    * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
    * @defaultValue 30000, or what the server says if that is less
    */
-  readonly keepAliveMs?: number;
+  readonly idleTimeoutMs?: number;
   /**
    * How long `close()` waits for what is under way. Unit: milliseconds. Range: above 0.
    * @defaultValue 30000
@@ -89,9 +89,9 @@ export const connectionShape = {
   allowInsecure: z.boolean().default(false),
   tls: TlsSchema.optional(),
   proxy: proxySchema.optional(),
-  maxSockets: count(10_000).default(64),
+  maxConnections: count(10_000).default(64),
   requestTimeoutMs: duration("requestTimeoutMs").default(30_000),
-  keepAliveMs: duration("keepAliveMs").default(30_000),
+  idleTimeoutMs: duration("idleTimeoutMs").default(30_000),
   closeTimeoutMs: duration("closeTimeoutMs").default(30_000),
   maxResponseBytes: count(2 ** 30).default(4 * 1024 * 1024),
   clock: ClockSchema.optional(),

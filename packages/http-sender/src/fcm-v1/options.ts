@@ -31,7 +31,7 @@ export interface FcmV1Transport extends DownstreamTransport {
 
 /** Options of the connection to FCM HTTP v1. */
 export interface FcmV1TransportOptions
-  extends Omit<ConnectionOptions, "maxSockets" | "requestTimeoutMs" | "keepAliveMs"> {
+  extends Omit<ConnectionOptions, "maxConnections" | "requestTimeoutMs" | "idleTimeoutMs"> {
   /**
    * Identity of the sender: a service-account key or its file's path, a function that gets access tokens, a credential of firebase-admin.
    * @defaultValue "application-default": what the environment offers
@@ -64,7 +64,7 @@ export interface FcmV1TransportOptions
    * Most connections; another one is opened only when the others are taken. Range: 1 to 10000.
    * @defaultValue `maxRequests` over HTTP/1.1, 8 over HTTP/2
    */
-  readonly maxSockets?: number;
+  readonly maxConnections?: number;
   /**
    * Longest time for one attempt from when its turn has come, connecting included; waiting for its turn, for quota or for an access
    * token is not counted. Unit: milliseconds. Range: above 0.
@@ -76,7 +76,7 @@ export interface FcmV1TransportOptions
    * Time for which an unused connection is kept. Unit: milliseconds. Range: above 0.
    * @defaultValue 30000 over HTTP/1.1, 120000 over HTTP/2 (the service ends it after about three minutes)
    */
-  readonly keepAliveMs?: number;
+  readonly idleTimeoutMs?: number;
   /**
    * The pace of the project, shared by all its senders in this process; `false` for none.
    * @defaultValue 600000 messages a minute at once
@@ -92,9 +92,9 @@ export interface FcmV1TransportOptions
 /** Schema of `FcmV1TransportOptions`. The credential is checked by its kind, in `createAccessTokenProvider`. */
 export const fcmV1OptionsSchema = z.strictObject({
   ...connectionShape,
-  maxSockets: count(10_000).optional(),
+  maxConnections: count(10_000).optional(),
   requestTimeoutMs: duration("requestTimeoutMs").default(15_000),
-  keepAliveMs: duration("keepAliveMs").optional(),
+  idleTimeoutMs: duration("idleTimeoutMs").optional(),
   maxResponseBytes: count(2 ** 30).default(65_536),
   credential: z.unknown().optional(),
   projectId: projectIdSchema.optional(),

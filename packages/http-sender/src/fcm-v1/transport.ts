@@ -58,7 +58,7 @@ import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
 
 /** Over HTTP/1.1 each is a connection: 256 carry 3,000 messages a second at 75 ms. Source: docs/protocol/fcm-v1.md#http-versions */
 const DEFAULT_REQUESTS = { "2": 500, "1.1": 256 } as const;
-const DEFAULT_KEEP_ALIVE_MS = { "2": 120_000, "1.1": 30_000 } as const;
+const DEFAULT_IDLE_TIMEOUT_MS = { "2": 120_000, "1.1": 30_000 } as const;
 const DEFAULT_HTTP2_CONNECTIONS = 8;
 /** Tokens that `sendAll` hands over at once: few, since one that has to be sent again, after ten seconds or more, holds up the others. */
 const BATCH_SIZE = 10;
@@ -102,9 +102,9 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1
   const http = createClient(httpVersion, {
     origin: endpoint.origin,
     maxRequests,
-    maxSockets: settings.maxSockets,
+    maxConnections: settings.maxConnections,
     timeoutMs: settings.requestTimeoutMs,
-    keepAliveMs: settings.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS[httpVersion],
+    idleTimeoutMs: settings.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS[httpVersion],
     maxResponseBytes: settings.maxResponseBytes,
     tls: settings.tls,
     proxy: settings.proxy,
@@ -132,14 +132,14 @@ function createClient(
   version: "1.1" | "2",
   {
     maxRequests,
-    maxSockets,
+    maxConnections,
     ...common
   }: Pick<
     Parameters<typeof createHttpClient>[0],
-    "origin" | "timeoutMs" | "keepAliveMs" | "maxResponseBytes" | "tls" | "proxy" | "isOverload" | "clock"
+    "origin" | "timeoutMs" | "idleTimeoutMs" | "maxResponseBytes" | "tls" | "proxy" | "isOverload" | "clock"
   > & {
     readonly maxRequests: number;
-    readonly maxSockets: number | undefined;
+    readonly maxConnections: number | undefined;
   },
 ): HttpClient {
   // our own close() has waited as long as it may when it closes this one
@@ -148,13 +148,13 @@ function createClient(
     ? createHttp2Client({
         ...common,
         closeTimeoutMs,
-        maxConcurrent: maxRequests,
-        maxConnections: maxSockets ?? DEFAULT_HTTP2_CONNECTIONS,
+        maxRequests: maxRequests,
+        maxConnections: maxConnections ?? DEFAULT_HTTP2_CONNECTIONS,
       })
     : createHttpClient({
         ...common,
         closeTimeoutMs,
-        maxSockets: Math.min(maxSockets ?? maxRequests, maxRequests),
+        maxConnections: Math.min(maxConnections ?? maxRequests, maxRequests),
       });
 }
 

@@ -22,7 +22,7 @@ describe("the options of the GCM HTTP transport", () => {
     [{ apiKey: 3 }, "apiKey", /must be a string/],
     [{ apiKey, requestTimeoutMs: 0 }, "requestTimeoutMs", /above 0/],
     [{ apiKey, requestTimeoutMs: "1s" }, "requestTimeoutMs", /milliseconds/],
-    [{ apiKey, maxSockets: 0 }, "maxSockets", /1 or more/],
+    [{ apiKey, maxConnections: 0 }, "maxConnections", /1 or more/],
     [{ apiKey, maxTokensPerRequest: 1001 }, "maxTokensPerRequest", /1000 or less/],
     [{ apiKey, format: "xml" }, "format", /"json" or "plain-text"/],
     [{ apiKey, endpoint: "http://example.com/" }, "endpoint", /plain http/],

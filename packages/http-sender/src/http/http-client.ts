@@ -5,11 +5,11 @@ import type { Clock, ErrorCode, MonotonicInstant, TlsOptions } from "@cloud-mess
 export interface HttpClientOptions {
   readonly origin: string;
   /** Most connections, and requests under way. */
-  readonly maxSockets: number;
+  readonly maxConnections: number;
   /** Longest time from being handed to a connection, made or not yet made, to the end of the answer. Unit: milliseconds. */
   readonly timeoutMs: number;
   /** How long an unused connection is kept; a shorter time that the server names goes first. Unit: milliseconds. */
-  readonly keepAliveMs: number;
+  readonly idleTimeoutMs: number;
   /** A longer answer is cut off. Unit: bytes. */
   readonly maxResponseBytes: number;
   /** `close()` waits so long for what is under way. Unit: milliseconds. */
@@ -86,7 +86,7 @@ export interface HttpClient {
   request(request: HttpRequest): Promise<HttpResult>;
   /** Requests that have no result yet. */
   readonly pending: number;
-  /** Requests that may be under way now: fewer than `maxSockets` while the service says it is overloaded. */
+  /** Requests that may be under way now: fewer than `maxConnections` while the service says it is overloaded. */
   readonly concurrency: number;
   /** Refuses new requests, waits for those under way, ends what is left and frees the sockets. Every call returns the same promise. */
   close(): Promise<void>;

@@ -53,7 +53,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     createDispatcher: () => createDispatcher(options, owned),
     pending,
     origin: options.origin,
-    slots: createSlots(options.maxSockets),
+    slots: createSlots(options.maxConnections),
     deadlines: createDeadlines(clock),
     maxResponseBytes: options.maxResponseBytes,
     isOverload: options.isOverload ?? isOverloadStatus,
@@ -114,12 +114,12 @@ function createDispatcher(options: HttpClientOptions, owned: Set<Destroyable>): 
   // Its timeouts are off: they are coarse, and the deadline is ours to keep.
   return new Pool(options.origin, {
     connect: createConnector(options, owned),
-    connections: options.maxSockets,
+    connections: options.maxConnections,
     pipelining: 1,
     allowH2: false,
-    keepAliveTimeout: options.keepAliveMs,
+    keepAliveTimeout: options.idleTimeoutMs,
     // a server may name a shorter time, and not a longer one
-    keepAliveMaxTimeout: options.keepAliveMs,
+    keepAliveMaxTimeout: options.idleTimeoutMs,
     headersTimeout: 0,
     bodyTimeout: 0,
   });

@@ -91,9 +91,9 @@ function aClient(origin: string, options: Partial<Http2ClientOptions> = {}): Htt
   const client = createHttp2Client({
     origin,
     maxConnections: 2,
-    maxConcurrent: 200,
+    maxRequests: 200,
     timeoutMs: 15_000,
-    keepAliveMs: 120_000,
+    idleTimeoutMs: 120_000,
     maxResponseBytes: 1_000,
     closeTimeoutMs: 0,
     ...options,
@@ -459,7 +459,7 @@ describe("HTTP/2: the time of an attempt", () => {
     const clock = createManualClock();
     const held: ServerHttp2Stream[] = [];
     const { origin } = await aServer((stream) => held.push(stream));
-    const client = aClient(origin, { clock, maxConcurrent: 1 });
+    const client = aClient(origin, { clock, maxRequests: 1 });
     const results = [
       post(client, "a"),
       post(client, "b"),
@@ -537,7 +537,7 @@ describe("HTTP/2: the life of a connection", () => {
   it("that was not used for long is not trusted any more", async () => {
     const clock = createManualClock();
     const { origin, sessions } = await aServer(answerOk);
-    const client = aClient(origin, { clock, keepAliveMs: 60_000 });
+    const client = aClient(origin, { clock, idleTimeoutMs: 60_000 });
     await post(client, "a");
     await clock.advance(60_000);
     await post(client, "b");
@@ -640,7 +640,7 @@ describe("HTTP/2: the life of a connection", () => {
       stream.respond({ ":status": overloaded ? 429 : 200 });
       stream.end();
     });
-    const client = aClient(origin, { maxConcurrent: 16 });
+    const client = aClient(origin, { maxRequests: 16 });
     await Promise.all(Array.from({ length: 16 }, (_, i) => post(client, `m${i}`)));
     expect(client.concurrency).toBe(8);
     overloaded = false;
@@ -654,7 +654,7 @@ describe("HTTP/2: the life of a connection", () => {
       stream.respond({ ":status": status });
       stream.end();
     });
-    const client = aClient(origin, { maxConcurrent: 2 });
+    const client = aClient(origin, { maxRequests: 2 });
     await post(client, "a");
     expect(client.concurrency).toBe(1);
     status = 404;
@@ -670,7 +670,7 @@ describe("HTTP/2: the life of a connection", () => {
       if (slow) held.push(stream);
       else answerOk(stream, body, session);
     });
-    const client = aClient(origin, { clock, maxConcurrent: 4 });
+    const client = aClient(origin, { clock, maxRequests: 4 });
     for (let i = 0; i < 60; i++) await post(client, "quick");
     expect(client.concurrency).toBe(4);
     slow = true;

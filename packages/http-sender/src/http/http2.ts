@@ -16,7 +16,7 @@ export interface Http2ClientOptions
     HttpClientOptions,
     | "origin"
     | "timeoutMs"
-    | "keepAliveMs"
+    | "idleTimeoutMs"
     | "maxResponseBytes"
     | "closeTimeoutMs"
     | "tls"
@@ -27,7 +27,7 @@ export interface Http2ClientOptions
   /** Most connections. Another one is opened only when the streams of all others are taken. */
   readonly maxConnections: number;
   /** Most requests under way. The time limit of one that waits for its turn is its deadline; after that it is `timeoutMs` too. */
-  readonly maxConcurrent: number;
+  readonly maxRequests: number;
 }
 
 /** Limit for making a connection. Unit: milliseconds. */
@@ -96,7 +96,7 @@ export class Http2Pool {
   constructor(options: Http2ClientOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
-    this.slots = createSlots(options.maxConcurrent);
+    this.slots = createSlots(options.maxRequests);
     this.deadlines = createDeadlines(this.clock);
     this.#proxy = proxyFor(options.origin, options.proxy);
     const { host, protocol } = new URL(options.origin);
@@ -188,7 +188,7 @@ export class Http2Pool {
   /** The one with the most streams that still has room: few connections stay busy, and the others can be let go. */
   #withRoom(avoided?: Http2Connection): Http2Connection | undefined {
     let best: Http2Connection | undefined;
-    const staleBefore = plusMs(this.clock.monotonic(), -this.options.keepAliveMs);
+    const staleBefore = plusMs(this.clock.monotonic(), -this.options.idleTimeoutMs);
     for (const connection of this.#active) {
       if (connection.room === 0 || connection === avoided) continue;
       if (connection.streams === 0 && connection.heardAt < staleBefore) {

@@ -18,8 +18,8 @@ export function createVerifiedFetch(
     const http = createHttpClient({
       ...options,
       origin: url.origin,
-      maxSockets: 1,
-      keepAliveMs: 1,
+      maxConnections: 1,
+      idleTimeoutMs: 1,
       maxResponseBytes: MAX_RESPONSE_BYTES,
       closeTimeoutMs: 0,
       tls: {

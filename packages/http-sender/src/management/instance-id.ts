@@ -104,7 +104,7 @@ export function createInstanceIdBackend(client: ManagementClient): InstanceIdTop
           return eachResult<ApnsImported>(tokens, result, (token, entry, base) => {
             const { registration_token: registrationToken, status } = entry;
             if (status === "OK" && typeof registrationToken === "string") {
-              return { kind: "imported", recipient: token, registrationToken };
+              return { kind: "ok", recipient: token, registrationToken };
             }
             return wordOutcome(token, typeof status === "string" ? status : "", base, result);
           });

@@ -84,7 +84,7 @@ const retrySchema = z.custom<Partial<BackoffPolicy> | false>(
 export const deviceGroupOptionsSchema = z.strictObject({
   ...connectionShape,
   retry: retrySchema.optional(),
-  maxSockets: count(10_000).default(8),
+  maxConnections: count(10_000).default(8),
   apiKey: apiKeySchema.optional(),
   credential: z.unknown().optional(),
   senderId: z
@@ -97,7 +97,7 @@ export const deviceGroupOptionsSchema = z.strictObject({
 export const instanceIdOptionsSchema = z.strictObject({
   ...connectionShape,
   retry: retrySchema.optional(),
-  maxSockets: count(10_000).default(8),
+  maxConnections: count(10_000).default(8),
   backend: z.literal("instance-id"),
   apiKey: apiKeySchema.optional(),
   credential: z.unknown().optional(),

@@ -29,7 +29,7 @@ const MAX_PAGES = 100;
 export function createTopicSubscriptionsBackend(
   client: ManagementClient,
   projectId: string,
-  maxSockets: number,
+  maxConnections: number,
 ): Topics {
   const pathOf = (token: string): string =>
     `/v1/projects/${encodeURIComponent(projectId)}/registrations/${encodeURIComponent(token)}/topicSubscriptions`;
@@ -51,7 +51,8 @@ export function createTopicSubscriptionsBackend(
         }
         return [failureOf(result, token)];
       });
-    const changeAll = (good: readonly string[]) => mapBatches(good, 1, Math.min(MAX_PARALLEL, maxSockets), changeOne);
+    const changeAll = (good: readonly string[]) =>
+      mapBatches(good, 1, Math.min(MAX_PARALLEL, maxConnections), changeOne);
     return { outcomes: await forTokens<AcceptedOutcome>(tokens, "tokens", changeAll, pathTokenProblem) };
   }
 

@@ -47,7 +47,7 @@ export type InstanceInfoResult = InstanceInfoFound | FailedOutcome;
 
 /** An APNs token that has its registration token now. */
 export interface ApnsImported {
-  readonly kind: "imported";
+  readonly kind: "ok";
   readonly recipient: string;
   readonly registrationToken: string;
 }
@@ -117,7 +117,7 @@ export function createTopics(options: InstanceIdOptions | TopicSubscriptionsOpti
       );
       const { client, projectId } = connect({ ...settings, apiKey: undefined }, []);
       const project = settings.projectId ?? projectId;
-      if (project !== undefined) return createTopicSubscriptionsBackend(client, project, settings.maxSockets);
+      if (project !== undefined) return createTopicSubscriptionsBackend(client, project, settings.maxConnections);
       throw invalidArgument("projectId", "is missing, and the credential does not say which project it belongs to");
     }
     default:
