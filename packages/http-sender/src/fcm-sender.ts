@@ -4,27 +4,31 @@ import type { CredentialCheck } from "./auth/credential-check.ts";
 import type { FcmV1TransportOptions } from "./fcm-v1/options.ts";
 import { createFcmV1Transport } from "./fcm-v1/transport.ts";
 
-/** Everything the FCM sender can be told; on Google Cloud nothing has to be. */
+/** Options of `createFcmSender`. On Google Cloud none is required. */
 export interface FcmSenderOptions extends FcmV1TransportOptions, SenderOptions {
   /** @defaultValue the machine's clock */
   readonly clock?: NonNullable<SenderOptions["clock"]>;
 }
 
-/** Sends over FCM HTTP v1; removals and retries are taken care of. */
+/** Sender over FCM HTTP v1, with removals and retries. */
 export interface FcmSender extends Sender {
   /**
-   * Checks the credentials with one request, for the start of a program: gets an access token, and asks the service to validate a
-   * message to a token that cannot exist. Sends nothing to anybody. Throws only for wrong options.
+   * Checks the credentials with one request, for the start of a program: gets an access token, and validates a message to a token that
+   * cannot exist. Delivers nothing. Throws only for wrong options.
    */
   verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
 }
 
 /**
- * The short way in: a sender over FCM HTTP v1, built from `createFcmV1Transport` and core's `createSender`.
+ * Creates a sender over FCM HTTP v1.
  *
+ * @example
  * ```ts
- * const sender = createFcmSender({ credential: "service-account.json", registrations });
- * const report = await sender.send({ target: { tokens }, data: { score: "5x1" } });
+ * import { createFcmSender, createMemoryRegistrationStore } from "@cloud-messaging/http-sender";
+ *
+ * const registrations = createMemoryRegistrationStore();
+ * await using sender = createFcmSender({ credential: "service-account.json", registrations });
+ * const { outcomes } = await sender.send({ target: { tokens: ["token-of-a-phone"] }, data: { score: "5x1" } });
  * ```
  *
  * @throws {InvalidOptionsError} naming every wrong option.

@@ -4,27 +4,31 @@ import type { CredentialCheck } from "./auth/credential-check.ts";
 import type { GcmHttpTransportOptions } from "./gcm/options.ts";
 import { createGcmHttpTransport } from "./gcm/transport.ts";
 
-/** Everything the HTTP sender can be told; only `apiKey` has to be. */
+/** Options of `createGcmSender`. Only `apiKey` is required. */
 export interface GcmSenderOptions extends GcmHttpTransportOptions, SenderOptions {
   /** @defaultValue the machine's clock */
   readonly clock?: NonNullable<SenderOptions["clock"]>;
 }
 
-/** Sends over the GCM HTTP connection server; canonical IDs, removals and retries are taken care of. */
+/** Sender over the GCM HTTP connection server, with canonical IDs, removals and retries. */
 export interface GcmSender extends Sender {
   /**
-   * Checks the key with one request, for the start of a program: a message to a token that cannot exist, with `dry_run`. Sends nothing
-   * to anybody. Throws only for wrong options.
+   * Checks the key with one request, for the start of a program: a dry run to a token that cannot exist. Delivers nothing. Throws only for
+   * wrong options.
    */
   verifyCredentials(options?: { readonly signal?: AbortSignal }): Promise<CredentialCheck>;
 }
 
 /**
- * The short way in: a sender over the GCM HTTP connection server, built from `createGcmHttpTransport` and core's `createSender`.
+ * Creates a sender over the GCM HTTP connection server.
  *
+ * @example
  * ```ts
- * const sender = createGcmSender({ apiKey, registrations });
- * const report = await sender.send({ target: { tokens }, data: { score: "5x1" } });
+ * import { createGcmSender, createMemoryRegistrationStore } from "@cloud-messaging/http-sender";
+ *
+ * const endpoint = "http://127.0.0.1:8095/fcm/send"; // an emulator, a relay
+ * await using sender = createGcmSender({ apiKey: "AIza-EXAMPLE", endpoint, registrations: createMemoryRegistrationStore() });
+ * const { outcomes } = await sender.send({ target: { tokens: ["token-of-a-phone"] }, data: { score: "5x1" } });
  * ```
  *
  * @throws {InvalidOptionsError} naming every wrong option.

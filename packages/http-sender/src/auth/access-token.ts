@@ -28,28 +28,28 @@ export interface AccessToken {
   readonly quotaProjectId?: string;
 }
 
-/** Gets access tokens from somewhere. Called when a new one is needed: what is got is kept until it is about to expire. */
+/** Provider of access tokens. Called when a new one is needed; tokens are cached until shortly before they expire. */
 export interface AccessTokenProvider {
   /**
-   * Gets a new token, not one it has kept.
+   * Gets a new token, never a cached one.
    *
-   * @throws {AuthenticationError} asking again cannot help: a key was revoked, an account has no right. Any other error is worth another try.
+   * @throws {AuthenticationError} permanent: a revoked key, a missing permission. Any other error is retried.
    */
   fetchAccessToken(options: { readonly signal: AbortSignal }): Promise<AccessToken>;
-  /** The project the credentials belong to, where they say so. */
+  /** Project of the credentials, if they name it. */
   readonly projectId?: string | undefined;
-  /** The same, where it takes asking. */
+  /** Looks the project up, if that takes a request. */
   findProjectId?(): Promise<string | undefined>;
   /**
-   * Time for which a refusal for good is believed. Unit: milliseconds.
+   * Negative-cache time of a permanent failure. Unit: milliseconds.
    * @defaultValue 30000
    */
   readonly refusalLifeMs?: number;
-  /** Frees what it holds. */
+  /** Frees its resources. */
   close?(): Promise<void>;
 }
 
-/** A failure to get a token that may pass. */
+/** Transient failure to get a token. */
 export class AccessTokenUnavailableError extends Error {
   override readonly name = "AccessTokenUnavailableError";
   /** Code of the outcome: `unavailable`, `connection-failed`, `timeout` … */
@@ -67,9 +67,9 @@ export class AccessTokenUnavailableError extends Error {
 const EARLIEST_MS = 1e11;
 
 /**
- * A token as somebody else's code gave it, if it can be used. Space around it, such as the line end a command printed, is taken off.
+ * Checks a token from other code. White space around it, such as the line end of a command's output, is trimmed.
  *
- * @param source Who gave it, for the error.
+ * @param source Source of the token, for the error.
  * @throws {AuthenticationError} it cannot be used; never holds the token.
  */
 export function checkedToken(given: unknown, source: string): AccessToken {
@@ -98,20 +98,20 @@ export function checkedToken(given: unknown, source: string): AccessToken {
   return { ...checked, expiresAt };
 }
 
-/** A token that can be sent. The same object for as long as it is the same token. */
+/** A valid token. The same object for as long as the token is the same. */
 export interface GrantedToken {
   readonly kind: "token";
   readonly token: string;
   readonly quotaProjectId?: string | undefined;
 }
 
-/** The headers that a token is sent in. Names and values in turn. */
+/** Headers of a token: names and values in turn. */
 export function authorizationHeaders({ token, quotaProjectId }: GrantedToken): string[] {
   const authorization = ["authorization", `Bearer ${token}`];
   return quotaProjectId === undefined ? authorization : [...authorization, "x-goog-user-project", quotaProjectId];
 }
 
-/** A token, or why there is none: then nothing was sent. */
+/** A token, or a failure: then nothing was sent. */
 export type AccessTokenResult =
   | GrantedToken
   | {
@@ -121,24 +121,24 @@ export type AccessTokenResult =
       readonly retryAfterMs?: number | undefined;
     };
 
-/** Hands out the current token. */
+/** Cache of the current token. */
 export interface AccessTokenSource {
-  /** The token at once where there is a good one; else a promise of the next one. Never rejects. Giving up a wait disturbs nobody else. */
+  /** Returns a valid token at once, else a promise of the next one. Never rejects. An aborted wait affects no other. */
   get(options?: AccessTokenWait): AccessTokenResult | Promise<AccessTokenResult>;
-  /** The service answered a request with this token, and not that it is no good. */
+  /** Reports an answer that does not refuse this token. */
   accepted(token: string): void;
-  /** The service refused this token: it is forgotten where another one may do. */
+  /** Reports a refusal of this token, which is dropped if another one may be accepted. */
   refuse(token: string): TokenRefusal;
-  /** Time until another one can be asked for in the place of a refused one. Unit: milliseconds; 0: at once. */
+  /** Time until a refused token may be replaced. Unit: milliseconds; 0: at once. */
   readonly replaceableInMs: number;
-  /** Ends a fetch that is under way. Every call returns the same promise. */
+  /** Aborts a fetch in flight. Every call returns the same promise. */
   close(): Promise<void>;
 }
 
 /**
  * Remedy for a refused token.
- * `"replaced"`: the next one may do. `"later"`: it was good, and was replaced only seconds ago, so the next one is not asked for yet.
- * `"hopeless"`: it was new and never any good, so that another one will not be either.
+ * `"replaced"`: the next one may be accepted. `"later"`: the last replacement was only seconds ago, so the next one is not fetched yet.
+ * `"hopeless"`: it was new and never accepted, so that another one will not be either.
  */
 export type TokenRefusal = "replaced" | "later" | "hopeless";
 
@@ -152,25 +152,25 @@ export interface AccessTokenWait {
 export interface AccessTokenSourceOptions {
   readonly provider: AccessTokenProvider;
   readonly clock: Clock;
-  /** One fetch may take so long. Unit: milliseconds. */
+  /** Time limit of one fetch. Unit: milliseconds. */
   readonly timeoutMs: number;
   /** For events. */
   readonly transport: string;
 }
 
-/** Life of a token whose provider does not say. Unit: milliseconds. */
+/** Default lifetime of a token. Unit: milliseconds. */
 const DEFAULT_LIFE_MS = 3_600_000;
-/** A token is renewed this long before it expires, while it is still used. Unit: milliseconds. */
+/** Time before the expiry at which a token is renewed, while it is still used. Unit: milliseconds. */
 const RENEW_EARLY_MS = 5 * 60_000;
-/** A token this close to its end is not used: it could expire on its way. Unit: milliseconds. */
+/** Remaining lifetime below which a token is not used: it could expire in transit. Unit: milliseconds. */
 const UNUSABLE_MS = 30_000;
-/** A refusal for good is believed this long, so that thousands of sends do not all ask. Unit: milliseconds. */
+/** Negative-cache time of a permanent failure, so that thousands of sends do not all ask. Unit: milliseconds. */
 const REFUSAL_MS = 30_000;
-/** Any other failure is believed as long as the endpoint asked for, else this long. Unit: milliseconds. */
+/** Negative-cache time of a transient failure without Retry-After. Unit: milliseconds. */
 const FAILURE_MS = 1_000;
-/** However long the endpoint asks for, it is asked again after this. Unit: milliseconds. */
+/** Maximum negative-cache time, whatever Retry-After says. Unit: milliseconds. */
 const MAX_FAILURE_MS = 60_000;
-/** Renewals ahead of time, and new tokens because the service refused one, are not closer together. Unit: milliseconds. */
+/** Minimum interval between early renewals, and between replacements of refused tokens. Unit: milliseconds. */
 const PAUSE_MS = 10_000;
 
 type FetchFailure = AccessTokenResult & { readonly kind: "failure" };
@@ -179,13 +179,13 @@ interface Current {
   readonly granted: GrantedToken;
   readonly renewAt: MonotonicInstant;
   readonly unusableAt: MonotonicInstant;
-  /** The service has taken it at least once. */
+  /** True once the service has accepted it. */
   proven: boolean;
 }
 
 /**
- * Keeps one access token: renews it before it expires, fetches once for however many wait, and asks for a new one when the service
- * refuses it. Short lives (an emulator's) shrink the margins in proportion.
+ * Creates a cache of one access token: renews it before it expires, shares one fetch between all waiters, and replaces a refused token.
+ * The margins shrink in proportion for short lifetimes (an emulator's).
  */
 export function createAccessTokenSource(options: AccessTokenSourceOptions): AccessTokenSource {
   const { provider, clock, timeoutMs, transport } = options;
@@ -305,7 +305,7 @@ function describeFailure(error: unknown, timedOut: boolean, closed: boolean): Fe
   return { kind: "failure", code: "unavailable", detail: `the access token provider failed (${nameOfError(error)})` };
 }
 
-/** A provider that does not heed the signal is left alone: its answer comes too late for anybody. */
+/** Abandons a provider that ignores the signal. */
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const forget = onAbort(signal, () => reject(new Error("aborted")));
@@ -313,7 +313,7 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** Waits for a shared fetch as long as this caller wants to. */
+/** Waits for a shared fetch until this caller's deadline or signal. */
 function waitFor(
   fetched: Promise<AccessTokenResult>,
   { signal, deadline }: AccessTokenWait,

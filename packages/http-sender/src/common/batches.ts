@@ -1,8 +1,8 @@
 /**
- * Cuts a list into batches, works on a few of them at once, and puts the results back by position. Only the batches under way exist.
+ * Maps a list in batches, with bounded concurrency, and returns the results by position. Batches are created when their turn comes.
  *
  * @param size Items per batch. 1 or more.
- * @param parallel Batches under way at once. 1 or more.
+ * @param parallel Maximum number of batches in flight. 1 or more.
  * @param run Gives one result per item, in their order. Must not reject.
  */
 export async function mapBatches<T, R>(
@@ -19,7 +19,7 @@ export async function mapBatches<T, R>(
 /**
  * As `mapBatches`, with batches of any size.
  *
- * @param ends Where each batch ends, and the next begins: ascending, the last one the number of items.
+ * @param ends End of each batch, exclusive: ascending, the last one the number of items.
  */
 export async function mapParts<T, R>(
   items: readonly T[],

@@ -2,7 +2,7 @@ import { InvalidOptionsError } from "@cloud-messaging/core";
 import { isAbortSignal } from "@cloud-messaging/core/transport";
 
 /**
- * Checks the `signal` of one call, before anything of it begins.
+ * Checks the `signal` of one call.
  *
  * @throws {InvalidOptionsError} the options are no object, or their `signal` is no AbortSignal.
  */

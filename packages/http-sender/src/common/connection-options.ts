@@ -6,41 +6,41 @@ import { PROJECT_ID, PROJECT_ID_WORDS } from "../auth/project-id.ts";
 /** Connection options shared by the senders and the management clients. */
 export interface ConnectionOptions {
   /**
-   * Allows plain `http:` to other machines. The key travels in a header: whoever can listen on the way can send in your name.
+   * Allows plain `http:` to other machines. The key travels in a header, readable by anyone on the path.
    * @defaultValue false: plain `http:` to this machine only
    */
   readonly allowInsecure?: boolean;
-  /** A private CA, a client certificate. The chain and the host name are always verified. */
+  /** TLS settings: a private CA, a client certificate. The chain and the host name are always verified. */
   readonly tls?: TlsOptions;
   /**
-   * URL of an HTTP proxy, a user name and password in it if it wants them; `false` for none whatever the environment says.
-   * @defaultValue as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say; never for this machine
+   * URL of an HTTP proxy, with user name and password if required; `false` for none, regardless of the environment.
+   * @defaultValue from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; none for loopback hosts
    */
   readonly proxy?: string | false;
   /**
-   * Most connections, and requests under way at once. Fewer while the service says it is overloaded (429, 503).
+   * Maximum number of connections, and of requests in flight. Reduced while the service reports overload (429, 503).
    * Range: 1 to 10000.
    * @defaultValue 64
    */
   readonly maxConnections?: number;
   /**
-   * Longest time for one attempt, connecting included; waiting until one of `maxConnections` is free is not. Unit: milliseconds. Range:
-   * above 0. Below 10 s duplicates become likely: a message that was written and not answered in time may have been accepted.
+   * Time limit of one attempt, connecting included, waiting for a free connection excluded. Unit: milliseconds. Range:
+   * above 0. Below 10 s duplicates become likely: a message written and not answered in time may have been accepted.
    * @defaultValue 30000
    */
   readonly requestTimeoutMs?: number;
   /**
-   * How long an unused connection is kept. Unit: milliseconds. Range: above 0.
-   * @defaultValue 30000, or what the server says if that is less
+   * Idle time-out of a connection. Unit: milliseconds. Range: above 0.
+   * @defaultValue 30000, or the server's `Keep-Alive` if that is shorter
    */
   readonly idleTimeoutMs?: number;
   /**
-   * How long `close()` waits for what is under way. Unit: milliseconds. Range: above 0.
+   * Longest wait of `close()` for requests in flight. Unit: milliseconds. Range: above 0.
    * @defaultValue 30000
    */
   readonly closeTimeoutMs?: number;
   /**
-   * A longer answer is cut off and counts as `invalid-response`. Unit: bytes.
+   * Maximum size of an answer; a longer one is cut off and counts as `invalid-response`. Unit: bytes.
    * @defaultValue 4194304 (4 MiB; an answer about 1000 tokens has at most about 400 KB)
    */
   readonly maxResponseBytes?: number;

@@ -8,10 +8,10 @@ interface Reachable {
 }
 
 /**
- * The options with the emulator as their endpoint, where the environment names one and the options name none; otherwise `undefined`. None
- * of the credentials given is used, or asked for a token: a placeholder takes their place, and only the project they name is kept.
+ * Options with the emulator as endpoint, where the environment names one and the options name none; otherwise `undefined`. A placeholder
+ * replaces the credentials, which are never used; only the project they name is kept.
  *
- * @param path What is sent to there: `/fcm/send`.
+ * @param path Path of the endpoint: `/fcm/send`.
  * @throws {InvalidOptionsError} a variable is no `host:port`, or the CA file cannot be read.
  */
 export function atEmulator<T extends Reachable>(options: T, path: string, transport: string): T | undefined {
@@ -22,7 +22,7 @@ export function atEmulator<T extends Reachable>(options: T, path: string, transp
   return {
     ...options,
     endpoint: `${secure ? "https" : "http"}://${authority}${path}`,
-    // whoever names the emulator by that variable has asked for it, wherever it is; no key of any worth goes there
+    // naming the emulator by the variable asks for it; no real key is sent there
     allowInsecure: true,
     tls: secure ? { ca: readEmulatorCa(process, (file) => readFileSync(file, "utf8")) } : undefined,
     ...(options?.apiKey === undefined ? {} : { apiKey: key }),

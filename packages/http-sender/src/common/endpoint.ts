@@ -18,7 +18,7 @@ export const GCM_ENDPOINTS = {
 /** The name of one of Google's addresses. */
 export type GcmEndpointName = keyof typeof GCM_ENDPOINTS;
 
-/** Where requests go, taken apart. */
+/** Parts of an endpoint URL. */
 export interface Endpoint {
   /** `https://host` or `https://host:port`. */
   readonly origin: string;
@@ -28,10 +28,10 @@ export interface Endpoint {
 }
 
 /**
- * Takes an address apart. Plain `http:` is refused except to this machine, since the key travels in a header.
+ * Parses an endpoint. Plain `http:` is refused except to a loopback host, since the key travels in a header.
  *
  * @param option Name of the option, for the error.
- * @param allowInsecure The caller has asked for plain `http:` to anywhere.
+ * @param allowInsecure Allows plain `http:` to any host.
  * @throws {InvalidOptionsError} no URL, another protocol, credentials or a fragment in it, or plain `http:` to another machine.
  */
 export function parseEndpoint(address: string | URL, allowInsecure: boolean, option = "endpoint"): Endpoint {
@@ -55,7 +55,7 @@ export function parseEndpoint(address: string | URL, allowInsecure: boolean, opt
   return { origin: url.origin, path: `${url.pathname}${url.search}`, host: url.hostname };
 }
 
-/** Whether a host is one of Google's. */
+/** True for a host of Google's APIs. */
 export function isGoogleHost(hostname: string): boolean {
   return hostname === "googleapis.com" || hostname.endsWith(".googleapis.com");
 }

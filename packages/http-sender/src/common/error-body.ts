@@ -4,9 +4,9 @@ import type { HttpAnswer } from "../http/http-client.ts";
 
 /** Longest JSON body that is read as an error. Unit: characters. */
 const MAX_JSON = 64 * 1024;
-/** As much of any other body is looked at: what a page has to say stands at its top. Unit: characters. */
+/** Part of any other body that is read: the title of a page is near its top. Unit: characters. */
 const MAX_PAGE = 4 * 1024;
-/** Headers that are kept of an answer: IDs by which a service's support finds a request, and the wait it asks for. */
+/** Headers kept of an answer: request IDs for the service's support, and `Retry-After`. */
 const KEPT_HEADERS = [
   "retry-after",
   "x-request-id",
@@ -18,21 +18,20 @@ const KEPT_HEADERS = [
   "traceparent",
 ] as const;
 
-/** What the body of an answer other than a plain acceptance says. */
+/** Contents of the body of an error answer. */
 export interface ErrorBody {
   /** The JSON in it; `undefined` where there is none, or more than 64 KB. */
   readonly json: unknown;
-  /** The `error` of a JSON object: a word, or the `message` of Google's error object. As it came: to be looked up, not to be shown. */
+  /** The `error` of a JSON object: a word, or the `message` of Google's error object. Unredacted: for look-ups only. */
   readonly word: string | undefined;
-  /** The body in a line, fit to be shown: the reason of a plain-text 400, the title of an HTML page, the word. */
+  /** One line of the body, redacted and bounded: the reason of a plain-text 400, the title of an HTML page, the word. */
   readonly description: string | undefined;
 }
 
 /**
- * Reads the body of an error answer: the one reader for every HTTP service. It looks at a bounded part and at no character more than a few
- * times, whatever the body is.
+ * Reads the body of an error answer of any HTTP service, in time linear in its bounded size.
  *
- * @param secret Taken out of the description wherever it stands: a proxy's error page may repeat the request.
+ * @param secret Redacted in the description: a proxy's error page may repeat the request.
  */
 export function readErrorBody(body: string, secret: string): ErrorBody {
   const json = body.length > MAX_JSON ? undefined : parseJson(body);
@@ -54,19 +53,19 @@ export function statusOf({ status, headers }: Pick<HttpAnswer, "status" | "heade
   return kept === undefined ? { status } : { status, headers: kept };
 }
 
-/** The same of an answer that is no plain acceptance: with the beginning of its body. */
+/** Status, kept headers and the beginning of the body of an answer, redacted. */
 export function answerOf(answer: HttpAnswer, secret: string): ServiceAnswer {
   const body = serviceText(answer.body, [secret]);
   return body === "" ? statusOf(answer) : { ...statusOf(answer), body };
 }
 
-/** A service's word for an error, as it may be shown: a plain word as it is, anything else in a line of bounded length. */
+/** Redacts a service's error word: a plain word stays as it is, other text becomes one bounded line. */
 export function errorText(word: string, secret: string): string {
   if (/^\w{1,64}$/.test(word) && !word.includes(secret)) return word;
   return serviceText(word, [secret]);
 }
 
-/** Whether a value is text that says something. */
+/** True for text other than white space. */
 export function isWord(value: unknown): value is string {
   return typeof value === "string" && value.trim() !== "";
 }

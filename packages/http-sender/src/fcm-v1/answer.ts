@@ -4,37 +4,37 @@ import { answerOf, readErrorBody, statusOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
 import { isAboutAccessToken, type RecipientKind, readFailure } from "./failure.ts";
 
-/** One request: to whom, and with what. */
+/** One request: its recipient and its body. */
 export interface RequestFacts {
   readonly recipient: string;
   readonly kind: RecipientKind;
-  /** Something else in the message than the token can be the reason of a refusal. */
+  /** True if something else in the message than the token can be the reason of a refusal. */
   readonly hasOtherFault: () => boolean;
-  /** Written when it goes out; `undefined` when its time to live has passed by then. */
+  /** Encodes the body at the moment of writing; `undefined` once the time to live has passed. */
   readonly body: () => string | undefined;
-  /** From when on it is not written any more. */
+  /** End of the time to live: from then on it is not written. */
   readonly endsAt?: MonotonicInstant;
 }
 
-/** Why nothing was sent. */
+/** Reason for which nothing was sent. */
 export interface NotSent {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly retryAfterMs?: number | undefined;
 }
 
-/** Stands for an answer that is about our access token and not about the message. */
+/** Marks an answer that refuses the access token and says nothing about the message. */
 export const TOKEN_REFUSED = Symbol("token refused");
 
-/** The outcome of a message that did not leave. */
+/** Outcome of a message that was not sent. */
 export function notSent({ recipient }: RequestFacts, { code, detail, retryAfterMs }: NotSent): RecipientOutcome {
   return failureOutcome(code, { recipient, detail, retryAfterMs });
 }
 
 /**
- * One result as an outcome.
+ * Reads one result as an outcome.
  *
- * @param token The access token it was sent with: taken out of whatever the answer repeats.
+ * @param token Access token of the request; redacted in the outcome.
  * @param now Milliseconds since the epoch.
  */
 export function readResult(
@@ -66,8 +66,8 @@ export function readResult(
 }
 
 /**
- * A 200 is an acceptance once it can be read as one: an answer that was cut off, or is a proxy's page, says nothing certain. Nor does any
- * other status of success, which this service does not have.
+ * Reads a status of success. Only a complete 200 in JSON is an acceptance: an answer that was cut off, a proxy's page or another 2xx, which
+ * this service does not send, is ambiguous.
  */
 function readAccepted(answered: HttpAnswer, recipient: string, token: string): RecipientOutcome {
   const { body, incomplete, sentAt, status } = answered;
@@ -100,7 +100,7 @@ function readAccepted(answered: HttpAnswer, recipient: string, token: string): R
   return typeof name === "string" ? { ...accepted, messageId: name } : accepted;
 }
 
-/** The outcome when the new access token was refused like the one before. */
+/** Outcome when the service refuses a renewed access token as well. */
 export function refusedToken(
   answer: HttpAnswer,
   { recipient, kind, hasOtherFault }: RequestFacts,
@@ -114,7 +114,7 @@ export function refusedToken(
   return failureOutcome(failure.code, { recipient, sentAt, service, detail });
 }
 
-/** Tells whether the service as a whole has too much to do: a 429 about one device or topic does not say so. */
+/** True if the service as a whole is overloaded: a 429 about one device or topic does not say so. */
 export function isOverload(status: number, body: string): boolean {
   if (status === 503) return true;
   const noOtherFault = (): boolean => false;
@@ -126,18 +126,18 @@ export function isOverload(status: number, body: string): boolean {
   );
 }
 
-/** Whether an answer that does not refuse the token shows that it is good: an overloaded front end has not looked at it. */
+/** True if an answer that does not refuse the token proves that it is valid: an overloaded front end has not checked it. */
 export function isPastAuthentication(result: HttpResult): boolean {
   return result.kind === "answer" && result.status < 429;
 }
 
-/** A token that was replaced a moment ago is refused too: that may be a revocation, and a new one is not asked for all the time. */
+/** Outcome when a token that was replaced seconds ago is refused as well: possibly a revocation, so that renewals are rate-limited. */
 export function tooSoon(retryAfterMs: number): NotSent {
   const detail = "the service refused the access token, and it was replaced only seconds ago";
   return { code: "unavailable", detail, retryAfterMs };
 }
 
-/** What ended a wait for the project's quota. */
+/** Reasons for which a wait for the project's quota ended without a permit. */
 export const WITHOUT_QUOTA: Readonly<Record<"timeout" | "closed" | "aborted" | "expired", NotSent>> = {
   aborted: { code: "aborted", detail: "the signal was aborted" },
   expired: { code: "expired", detail: "its time to live passed while it waited for the project's quota" },

@@ -5,7 +5,7 @@ import type { MessageContent } from "@cloud-messaging/core";
 export const WEB_ICON = /^(https?:\/\/|\/)/;
 
 /**
- * The priority a message has: as GCM took it where none is given, normal for data and high for notifications.
+ * Effective priority of a message. Default, as in GCM: normal for data and high for notifications.
  *
  * @param shows The platform's own block makes it a notification there.
  */
@@ -13,12 +13,12 @@ export function priorityOf(message: MessageContent, shows: boolean): "normal" | 
   return message.priority ?? (message.notification === undefined && !shows ? "normal" : "high");
 }
 
-/** A key that is too long for a platform, always the same for the same key: 32 characters. */
+/** Hash of a key that is too long for a platform: 32 characters. */
 export function shortened(key: string): string {
   return createHash("sha256").update(key).digest("base64url").slice(0, 32);
 }
 
-/** Header names count without regard to case: the caller's own takes the place of ours. */
+/** Merges headers; those of the caller take precedence. Names are compared without regard to case. */
 export function withOwnHeaders(
   headers: Record<string, string>,
   own: Readonly<Record<string, string>> | undefined,
@@ -34,7 +34,7 @@ export function isEmpty(value: object): boolean {
   return true;
 }
 
-/** The fields that are set, under the names of the wire. */
+/** Picks the fields that are set, under their names on the wire. */
 export function pick<T extends object, N extends Partial<Record<keyof T, string>>>(
   from: T,
   names: N,

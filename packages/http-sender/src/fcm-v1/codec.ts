@@ -6,25 +6,25 @@ import { encodeApns } from "./codec-apns.ts";
 import { isEmpty, pick, priorityOf, shortened, WEB_ICON, withOwnHeaders } from "./codec-parts.ts";
 import type { RecipientKind } from "./failure.ts";
 
-/** The part of a v1 message that says where it goes: exactly one field. */
+/** Address part of a v1 message: exactly one field. */
 export type FcmV1Address = { token: string } | { fid: string } | { topic: string } | { condition: string };
 
 /** Form of a web push `Topic`. Source: docs/protocol/fcm-v1.md#collapse */
 const WEB_TOPIC = /^[A-Za-z0-9_-]{1,32}$/;
 const HTTPS_URL = /^https:\/\/[^\s/]+/;
 
-/** Writes the bodies of one message: what its recipients share is written once. */
+/** Encodes the request bodies of one message; the part that its recipients share is encoded once. */
 export interface FcmV1Encoder {
   /** The JSON body of the request to one recipient; `undefined` when its time to live has passed. */
   bodyFor(address: FcmV1Address): string | undefined;
 }
 
 /**
- * Prepares a message for `messages:send`.
+ * Creates the encoder of a message for `messages:send`.
  *
- * @param now Milliseconds since the epoch. Asked again for each body: `apns-expiration` is a point in time, and the last of many
+ * @param now Milliseconds since the epoch. Read for each body: `apns-expiration` is absolute, and the last of many
  * recipients may be written to minutes after the first.
- * @param alive The message with what is left of its time to live, asked for likewise; `undefined` when nothing is.
+ * @param alive Returns the message with the remaining time to live; `undefined` once it has expired.
  */
 export function createFcmV1Encoder(
   message: MessageContent,
@@ -50,7 +50,7 @@ export function createFcmV1Encoder(
   };
 }
 
-/** The body from behind the address on. */
+/** Part of the body behind the address. */
 function encodeTail(message: MessageContent, now: number): string {
   const content = JSON.stringify(encodeFcmV1Content(message, now));
   const rest = content === "{}" ? "" : `,${content.slice(1, -1)}`;
@@ -79,8 +79,8 @@ function addressOf(token: RegistrationToken): FcmV1Address {
 }
 
 /**
- * Everything of a v1 message but where it goes, field by field as the migration table has it; then the `android` (or
- * `androidV2`), `apns` and `webpush` blocks, which win over what was made from a general field.
+ * Encodes a v1 message without its address: the general fields by the migration table, then the `android` (or `androidV2`), `apns` and
+ * `webpush` blocks, which take precedence.
  *
  * Source: docs/protocol/fcm-v1.md#mapping
  *
@@ -126,7 +126,7 @@ function encodeWebpush(message: MessageContent): FcmV1Webpush {
   return webpush;
 }
 
-/** One thing a message asks for that v1 has no word for. */
+/** A field without an equivalent in v1. */
 export interface WithoutV1Meaning {
   /** Path of the field: `delayWhileIdle`. */
   readonly field: string;
@@ -135,7 +135,7 @@ export interface WithoutV1Meaning {
 }
 
 /**
- * Lists the fields of a message that have no meaning over v1. The caller hears of each once; the message is sent without it.
+ * Lists the fields of a message without an equivalent in v1.
  *
  * Source: docs/protocol/fcm-v1.md#no-equivalent
  */

@@ -2,7 +2,7 @@ import type { RecipientOutcome } from "@cloud-messaging/core";
 import { type CredentialCheck, failedCheck } from "../auth/credential-check.ts";
 import type { RequestFacts } from "./answer.ts";
 
-/** A message that can reach nobody: to a token that cannot exist, and only to be validated. */
+/** Dry run (`validate_only`) of a message to a token that cannot exist. */
 export const CREDENTIAL_PROBE: RequestFacts = {
   recipient: "ABC",
   kind: "device",
@@ -11,7 +11,7 @@ export const CREDENTIAL_PROBE: RequestFacts = {
 };
 
 /**
- * Reads the answer to the probe: a service that judges the message has taken them.
+ * Reads the answer to the probe: a service that validates the message has accepted the credentials.
  *
  * Source: docs/protocol/fcm-v1.md#authentication
  */

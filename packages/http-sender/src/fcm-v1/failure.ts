@@ -15,21 +15,21 @@ import { narrowQuota, type RecipientKind } from "./quota-failure.ts";
 
 export type { RecipientKind } from "./quota-failure.ts";
 
-/** What an answer that is not 200 says. */
+/** Contents of an error answer. */
 export interface FcmV1Failure {
   readonly code: ErrorCode;
   readonly service: ServiceAnswer;
-  /** In words, where the table's own action would mislead. */
+  /** Text in place of the action in the error table, where that would mislead. */
   readonly detail?: string;
   /** The JSON of the answer, for its `google.rpc.RetryInfo`. */
   readonly json?: unknown;
 }
 
-/** From the first word on: further in, it may be a value of the message's that the service merely repeats. */
+/** Anchored at the start: further in, the text may repeat a value of the message. */
 const ABOUT_TOKEN =
   /^\s*(?:(?:The |This )?(?:FCM )?(?:registration token|installation id|fid)(?: provided)? is (?:not (?:a )?valid\b|invalid\b)|(?:Invalid|Not a valid) (?:FCM )?(?:registration token|installation id|fid)\b)/i;
 const TOKEN_FIELD = /^message\.(?:token|fid)$/;
-/** The token of Apple that stands behind the registration token; proof that it is dead is a 410 only. */
+/** Text about the APNs token behind the registration token; only a 410 proves that it is unregistered. */
 const ABOUT_APNS_TOKEN = /^\s*APNs device token is /i;
 const APNS_TOKEN_REASONS: ReadonlySet<string | undefined> = new Set(["BadDeviceToken", "DeviceTokenNotForTopic"]);
 
@@ -41,8 +41,8 @@ const APNS_TOKEN_REASONS: ReadonlySet<string | undefined> = new Set(["BadDeviceT
  *
  * Source: docs/protocol/fcm-v1.md#errors
  *
- * @param hasOtherFault Asked only when the words are about the token.
- * @param secret Taken out wherever it stands in the service's words: a proxy's error page may repeat the request.
+ * @param hasOtherFault Called only when the text is about the token.
+ * @param secret Redacted in the service's text: a proxy's error page may repeat the request.
  */
 export function readFailure(
   status: number,
@@ -52,7 +52,7 @@ export function readFailure(
   secret = "",
 ): FcmV1Failure {
   const { json, description } = readErrorBody(body, secret);
-  // secrets are taken out where text is shown, and not where it is read: a short secret may be a word of the service's own
+  // redacted where text is shown, not where it is read: a short secret may equal a word of the service
   const error = json === undefined ? { ...NOT_JSON, message: readErrorBody(body, "").description } : readError(json);
   const { details } = error;
   const fcm = details.find((detail) => detail["@type"] === FCM_ERROR_TYPE && detail.errorCode !== undefined)?.errorCode;
@@ -93,13 +93,13 @@ export function readFailure(
   return { code, service, json };
 }
 
-/** What of the message is wrong, where the words say it. Never that the token is: that takes more than words anywhere in a text. */
+/** Narrows `invalid-argument` by the text of the error. Never to a code about the token, which text alone does not prove. */
 function narrowed(message: string | undefined): ErrorCode {
   const code = narrowErrorCode("invalid-argument", message);
   return outcomeKindFor(code) === "rejected" ? code : "invalid-argument";
 }
 
-/** Whether an answer says that the access token, and nothing else, is no longer good: a new one may do. */
+/** True if an answer refuses the access token only: a new one may be accepted. */
 export function isAboutAccessToken(failure: FcmV1Failure): boolean {
   return failure.code === "authentication-failed";
 }
@@ -124,14 +124,14 @@ function codeOf(fcm: string | undefined, status: string | undefined, httpStatus:
   return knownCode(fcm) ?? knownCode(status) ?? errorCodeForHttpStatus(httpStatus);
 }
 
-/** The code of a word that is in the table; `UNSPECIFIED_ERROR` and words of the future say nothing, so the HTTP status does. */
+/** Code of a word in the error table; for `UNSPECIFIED_ERROR` and unknown words the HTTP status decides. */
 function knownCode(word: string | undefined): ErrorCode | undefined {
   if (word === undefined) return undefined;
   const code = errorCodeFor("fcmV1", word);
   return code === "internal-error" && word !== "INTERNAL" ? undefined : code;
 }
 
-/** What an `INVALID_ARGUMENT` says of the token: that it is bad, that it may be, or nothing. */
+/** Verdict of an `INVALID_ARGUMENT` on the token. */
 function doubtOf(
   message: string | undefined,
   details: readonly FcmV1ErrorDetail[],
@@ -140,7 +140,7 @@ function doubtOf(
   const fields = details
     .filter((detail) => detail["@type"] === BAD_REQUEST_TYPE)
     .flatMap(({ fieldViolations = [] }) => fieldViolations.flatMap(({ field }) => field ?? []));
-  // where the service names fields, they say what its words can only suggest
+  // field names take precedence over text
   const saysBad =
     fields.length === 0 ? ABOUT_TOKEN.test(message ?? "") : fields.some((field) => TOKEN_FIELD.test(field));
   if (saysBad) return apns === undefined && fields.every((field) => TOKEN_FIELD.test(field)) ? "bad" : "suspect";

@@ -3,7 +3,7 @@ import { nameOfError, publish } from "@cloud-messaging/core/transport";
 import { withoutV1Meaning } from "./codec.ts";
 import type { FcmNotice } from "./options.ts";
 
-/** Tells once per sender of each thing that a message asks for in vain: it would be the same at every send. */
+/** Creates a notifier of fields without an equivalent in FCM HTTP v1: each is reported once per sender. */
 export function createNotices(
   transport: string,
   onNotice: ((notice: FcmNotice) => void) | undefined,
@@ -29,7 +29,7 @@ export function createNotices(
   };
 }
 
-/** Calls a listener of the program's own: an error of it is told, and costs no message. */
+/** Calls the listener of the application. An error that it throws is published and affects no message. */
 function callListener(transport: string, onNotice: (notice: FcmNotice) => void, notice: FcmNotice): void {
   try {
     onNotice(notice);

@@ -12,7 +12,7 @@ import {
 } from "../common/connection-options.ts";
 import type { QuotaOptions } from "./quota.ts";
 
-/** Something a message asked for that FCM HTTP v1 does not have; the message was sent without it. */
+/** A field without an equivalent in FCM HTTP v1; the message was sent without it. */
 export interface FcmNotice {
   /** Path of the field: `delayWhileIdle`. */
   readonly field: string;
@@ -33,8 +33,9 @@ export interface FcmV1Transport extends DownstreamTransport {
 export interface FcmV1TransportOptions
   extends Omit<ConnectionOptions, "maxConnections" | "requestTimeoutMs" | "idleTimeoutMs"> {
   /**
-   * Identity of the sender: a service-account key or its file's path, a function that gets access tokens, a credential of firebase-admin.
-   * @defaultValue "application-default": what the environment offers
+   * Credential of the sender: a service-account key or the path of its file, a function that gets access tokens, a credential of
+   * firebase-admin.
+   * @defaultValue "application-default": application default credentials of the environment
    */
   readonly credential?: FcmCredential;
   /**
@@ -55,35 +56,34 @@ export interface FcmV1TransportOptions
    */
   readonly httpVersion?: "1.1" | "2";
   /**
-   * Most requests under way at once. Fewer while the service says that it is overloaded (429, 503) or has become slow.
+   * Maximum number of requests in flight. Reduced while the service reports overload (429, 503) or has become slow.
    * Range: 1 to 100000.
    * @defaultValue 256 over HTTP/1.1, 500 over HTTP/2
    */
   readonly maxRequests?: number;
   /**
-   * Most connections; another one is opened only when the others are taken. Range: 1 to 10000.
+   * Maximum number of connections; a further one is opened only when the others are busy. Range: 1 to 10000.
    * @defaultValue `maxRequests` over HTTP/1.1, 8 over HTTP/2
    */
   readonly maxConnections?: number;
   /**
-   * Longest time for one attempt from when its turn has come, connecting included; waiting for its turn, for quota or for an access
-   * token is not counted. Unit: milliseconds. Range: above 0.
+   * Time limit of one attempt, connecting included; waits for a free connection, for quota and for an access token excluded. Unit: milliseconds. Range: above 0.
    * The service asks for 10 s or more: a shorter limit makes duplicates, since what was not answered in time may have been accepted.
    * @defaultValue 15000
    */
   readonly requestTimeoutMs?: number;
   /**
-   * Time for which an unused connection is kept. Unit: milliseconds. Range: above 0.
+   * Idle time-out of a connection. Unit: milliseconds. Range: above 0.
    * @defaultValue 30000 over HTTP/1.1, 120000 over HTTP/2 (the service ends it after about three minutes)
    */
   readonly idleTimeoutMs?: number;
   /**
-   * The pace of the project, shared by all its senders in this process; `false` for none.
-   * @defaultValue 600000 messages a minute at once
+   * Rate limit of the project, shared by all its senders in this process; `false` for none.
+   * @defaultValue 600000 messages a minute, without a ramp-up
    */
   readonly quota?: QuotaOptions | false;
   /**
-   * Told once of each field that FCM HTTP v1 has no word for. The event `cloud-messaging:notice` is published besides.
+   * Called once for each field that FCM HTTP v1 has no equivalent for. The event `cloud-messaging:notice` is published besides.
    * @defaultValue a warning on `process`, of type `CloudMessagingWarning`
    */
   readonly onNotice?: (notice: FcmNotice) => void;

@@ -2,14 +2,14 @@ import type { MessageContent } from "@cloud-messaging/core";
 import { encodeFcmV1Content } from "./codec.ts";
 
 /**
- * Content up to this size cannot be what a service with a limit of 4096 bytes objects to: it is measured in JSON, all platforms together,
- * with room for what FCM adds on the way to APNs. Unit: bytes. Ours.
+ * Content up to this size is certainly below the service's limit of 4096 bytes: measured in JSON, all platforms together, with a margin for
+ * the fields that FCM adds for APNs. Unit: bytes. Implementation limit, not part of the protocol.
  */
 const CERTAINLY_FITS_BYTES = 3_584;
 
 /**
- * Something in a message, other than its token, that can be the reason of a refusal in the words of a bad token: parts that only Apple or
- * a browser's push service judges, a package that the token must belong to, a block too new to be known everywhere, a size near the limit.
+ * True if something in a message other than its token can lead to a refusal worded like that of a bad token: parts validated by Apple or by
+ * a browser's push service, a package name, the `androidV2` block, a size near the limit.
  *
  * Source: docs/protocol/fcm-v1.md#bad-tokens
  */

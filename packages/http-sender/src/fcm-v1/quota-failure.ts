@@ -4,9 +4,9 @@ import { type FcmV1ErrorDetail, QUOTA_FAILURE_TYPE } from "@cloud-messaging/core
 /** Kind of recipient that an answer is about: only a device has a token that can be bad. */
 export type RecipientKind = "device" | "group" | "topic";
 
-/** Longest text looked at. Unit: characters. */
+/** Maximum length of text that is searched. Unit: characters. */
 const MAX_TEXT = 2_000;
-/** Names of projects may hold any of the words below. */
+/** Project names, removed since they may contain any of the words below. */
 const PROJECT_NAME = /\bprojects?(?:_number|_id)?[:/][^\s/,;]+/gi;
 const ABOUT_PROJECT = /per[\s_-]?project|\ball devices\b/i;
 const ABOUT_DEVICE = /device|installation|registration[\s_-]?(?:token|id)|per[\s_-]?token|\btoken:/i;
@@ -15,7 +15,7 @@ const PER_DEVICE = /per[\s_-]?device/i;
 const PER_TOPIC = /per[\s_-]?topic/i;
 
 /**
- * The code of a 429: the rate of one device or of one topic, or the quota of the project. A `google.rpc.QuotaFailure` says so in its
+ * Narrows a 429: to the rate of one device or one topic, or to the quota of the project. A `google.rpc.QuotaFailure` says so in its
  * subject, description, metric or quota ID, in words that are not documented; the message of the error counts where there is none.
  *
  * Source: docs/protocol/fcm-v1.md#errors

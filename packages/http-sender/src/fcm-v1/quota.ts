@@ -9,7 +9,7 @@ import {
   timeLeftMs,
 } from "@cloud-messaging/core/transport";
 
-/** How fast a project may be sent to. */
+/** Rate limit of a project. */
 export interface QuotaOptions {
   /**
    * Messages in any minute, to all recipients together. Range: above 0. Refusals count too on the service's side.
@@ -18,32 +18,32 @@ export interface QuotaOptions {
    */
   readonly perMinute?: number;
   /**
-   * How long the pace rises from nothing to the full one, at the start and after a pause of a minute. The service asks for 60 s or
+   * Ramp-up time to the full rate, at the start and after a pause of a minute. The service asks for 60 s or
    * more where traffic is heavy. Unit: milliseconds. Range: 0 or more.
-   * @defaultValue 0: at full pace at once
+   * @defaultValue 0: full rate at once
    */
   readonly rampUpMs?: number;
 }
 
-/** Why a wait for quota ended. */
+/** Result of a wait for a permit. */
 export type QuotaWait = "granted" | "aborted" | "timeout" | "closed";
 
-/** One transport's part in the quota of a project. */
+/** Participation of one transport in the quota of a project. */
 export interface Quota {
-  /** Takes leave for one message where there is some, and nobody was first. */
+  /** Acquires a permit for one message if one is free and nobody waits. */
   take(): boolean;
-  /** Waits for leave, first come, first served over all senders of the project. */
+  /** Waits for a permit: first come, first served over all senders of the project. */
   wait(options: {
     readonly signal?: AbortSignal | undefined;
     readonly deadline?: MonotonicInstant | undefined;
   }): Promise<QuotaWait>;
   /** Ends this transport's waits as `closed`. */
   endWaits(): void;
-  /** Gives its part up. */
+  /** Leaves the quota. */
   release(): void;
 }
 
-/** What a project's quota is told. */
+/** Settings of one participant in a project's quota. */
 export interface QuotaParty extends QuotaOptions {
   readonly transport: string;
   readonly project: string;
@@ -55,15 +55,15 @@ export interface QuotaParty extends QuotaOptions {
 /** Source: docs/protocol/fcm-v1.md#quota */
 const DEFAULT_PER_MINUTE = 600_000;
 const MINUTE_MS = 60_000;
-/** While the pace rises, it is worked out anew this often. Unit: milliseconds. */
+/** Interval at which the rate is recomputed during the ramp-up. Unit: milliseconds. */
 const LONGEST_NAP_MS = 100;
 
 /** One bucket per project in a process, and per clock, so that tests with clocks of their own do not affect each other. */
 const bucketsByClock = processWide("http-sender/quota/1", () => new WeakMap<Clock, Map<string, Bucket>>());
 
 /**
- * Joins the bucket of a project: all senders of the project in this process share it. Where they ask for different paces the slowest
- * holds, and the longest ramp.
+ * Joins the token bucket of a project, which all its senders in this process share. The lowest rate and the longest ramp-up of all of them
+ * apply.
  */
 export function joinQuota(party: QuotaParty): Quota {
   let buckets = bucketsByClock.get(party.clock);
@@ -72,7 +72,7 @@ export function joinQuota(party: QuotaParty): Quota {
     bucketsByClock.set(party.clock, buckets);
   }
   const key = `${party.project}@${party.origin}`;
-  // a bucket outlives its last sender: who opens a sender per message is not free of the quota for it
+  // a bucket outlives its last sender, so that one sender per message does not evade the quota
   for (const [name, bucket] of buckets) if (name !== key && bucket.isForgettable) buckets.delete(name);
   let bucket = buckets.get(key);
   if (bucket === undefined) {
@@ -98,7 +98,7 @@ class Bucket {
   #rampUpMs = 0;
   #tokens = 0;
   #countedAt: MonotonicInstant | undefined;
-  /** When the pace began to rise. */
+  /** Start of the ramp-up. */
   #risingSince = LONG_AGO;
   #usedAt = LONG_AGO;
   #cancel: CancelTimer | undefined;
@@ -107,7 +107,7 @@ class Bucket {
     this.#clock = clock;
   }
 
-  /** Nobody uses it, and a new one would be no fuller: neither its tokens nor its rise say anything any more. */
+  /** True if it is unused and equal to a new one. */
   get isForgettable(): boolean {
     const now = this.#clock.monotonic();
     if (this.#parties.size > 0 || msBetween(this.#usedAt, now) < MINUTE_MS) return false;
@@ -122,7 +122,7 @@ class Bucket {
       this.#tokens = this.#capacity;
       this.#countedAt = now;
     }
-    // at the pace that held until now
+    // at the rate that applied until now
     this.#refill(now);
     this.#parties.add(party);
     this.#settlePace();
@@ -152,12 +152,12 @@ class Bucket {
     this.#tokens = Math.min(this.#tokens, this.#capacity);
   }
 
-  /** A second's worth, and at least the one message that is asked for. */
+  /** Burst size: one second at the full rate, at least one message. */
   get #capacity(): number {
     return Math.max(1, this.#perMinute / 60);
   }
 
-  /** Messages per millisecond at full pace: with a full bucket at the start, a minute of it makes `perMinute`. */
+  /** Full rate in messages per millisecond: a full bucket plus one minute of it make `perMinute`. */
   get #fullRate(): number {
     return Math.max(this.#perMinute - this.#capacity, this.#perMinute / 60) / MINUTE_MS;
   }
@@ -183,7 +183,7 @@ class Bucket {
     this.#tokens = Math.min(this.#capacity, this.#tokens + this.#fullRate * this.#fullTimeBetween(from, now));
   }
 
-  /** The time between two points, each part counted as much as the pace had risen then. Unit: milliseconds. */
+  /** Integral of the relative rate between two instants. Unit: milliseconds at the full rate. */
   #fullTimeBetween(from: MonotonicInstant, to: MonotonicInstant): number {
     const ramp = this.#rampUpMs;
     if (ramp === 0) return msBetween(from, to);
@@ -237,7 +237,7 @@ class Bucket {
     publish("cloud-messaging:quota", () => ({ transport, project, state, perMinute: this.#perMinute }));
   }
 
-  /** Until the next message may go; a whole batch of them where one lasts less than a timer's least time. */
+  /** Sleeps until the next permit; grants several at once where they are less than a timer's resolution apart. */
   #nap(): void {
     const untilNextMs = Math.ceil((1 - this.#tokens) / this.#fullRate);
     const rising = elapsedMs(this.#clock, this.#risingSince) < this.#rampUpMs;

@@ -1,7 +1,7 @@
 import type { BackoffPolicy } from "@cloud-messaging/core";
 
 /**
- * FCM's retry policy: not before 10 s, then later and later; a minute after 429 without Retry-After; at most ten minutes in all.
+ * Retry policy of FCM HTTP v1: exponential from 10 s; a minute after 429 without Retry-After; at most ten minutes in all.
  *
  * Source: docs/protocol/fcm-v1.md#retries
  */

@@ -60,17 +60,25 @@ import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
 const DEFAULT_REQUESTS = { "2": 500, "1.1": 256 } as const;
 const DEFAULT_IDLE_TIMEOUT_MS = { "2": 120_000, "1.1": 30_000 } as const;
 const DEFAULT_HTTP2_CONNECTIONS = 8;
-/** Tokens that `sendAll` hands over at once: few, since one that has to be sent again, after ten seconds or more, holds up the others. */
+/** Batch size of `sendAll`: small, since a token that is retried, after ten seconds or more, holds up its batch. */
 const BATCH_SIZE = 10;
-/** Tokens of `sendAll` under way or waiting for their next attempt, for each request there can be. Bounded by memory. */
+/** Tokens of `sendAll` in flight or waiting for their next attempt, per possible request. Bounds memory. */
 const TOKENS_PER_REQUEST = 16;
-/** Batches under way, unless more are needed to keep the connections full. */
+/** Maximum number of batches in flight, unless more are needed to keep the connections busy. */
 const MAX_BATCHES = 1_000;
 
 /**
- * Sends over FCM HTTP v1: one request per recipient, over long-lived connections. Makes one attempt per call; put `withRetry`
- * around it or give it to `createSender`. Within the attempt only two things are done again, both of them provably not accepted: a
- * request that the server refused to process, and, once, one whose access token had expired.
+ * Creates a transport over FCM HTTP v1: one request per recipient, over long-lived connections. It makes one attempt per call; wrap it with
+ * `withRetry` or pass it to `createSender`. Within an attempt it repeats only what provably was not accepted: a request that the server
+ * refused to process, and, once, one whose access token had expired.
+ *
+ * @example
+ * ```ts
+ * import { createFcmV1Transport } from "@cloud-messaging/http-sender";
+ * import { createSender } from "@cloud-messaging/core/transport";
+ *
+ * const sender = createSender({ transport: createFcmV1Transport({ credential: "service-account.json" }) });
+ * ```
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
@@ -142,7 +150,7 @@ function createClient(
     readonly maxConnections: number | undefined;
   },
 ): HttpClient {
-  // our own close() has waited as long as it may when it closes this one
+  // close() of the transport has waited already
   const closeTimeoutMs = 0;
   return version === "2"
     ? createHttp2Client({
@@ -171,7 +179,7 @@ interface Parts {
   readonly notice: (message: DownstreamMessage) => void;
 }
 
-/** The project, once it is known. */
+/** A known project. */
 interface Project {
   readonly path: string;
   readonly quota: Quota | undefined;
@@ -193,7 +201,7 @@ class FcmV1 implements FcmV1Transport {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.closeTimeoutMs = parts.closeTimeoutMs;
-    // enough batches to keep the connections full, also while some of them wait for a second attempt
+    // enough batches to keep the connections busy, also while some wait for a retry
     this.preferredConcurrency = Math.max(
       Math.ceil((2 * parts.maxRequests) / BATCH_SIZE),
       Math.min(MAX_BATCHES, Math.ceil((TOKENS_PER_REQUEST * parts.maxRequests) / BATCH_SIZE)),
@@ -232,7 +240,7 @@ class FcmV1 implements FcmV1Transport {
     return readProbe(outcomes[0] as RecipientOutcome);
   }
 
-  /** Everything that `close()` waits for. */
+  /** Runs an attempt that `close()` waits for. */
   async #attempt(
     recipients: readonly string[],
     options: AttemptOptions,
@@ -263,7 +271,7 @@ class FcmV1 implements FcmV1Transport {
   async #close(): Promise<void> {
     const { clock, closeTimeoutMs, http, tokens, lookup } = this.#parts;
     lookup.close();
-    // what waits for its quota has not been sent, and could wait for long
+    // messages that wait for quota have not been sent
     this.#project?.quota?.endWaits();
     if (this.#pending > 0) {
       await new Promise<void>((resolve) => {
@@ -296,7 +304,7 @@ class FcmV1 implements FcmV1Transport {
     return this.#project;
   }
 
-  /** As many at a time as there can be requests, so that a send to very many needs little memory. */
+  /** Sends with bounded concurrency, so that memory does not grow with the number of recipients. */
   async #sendAll(
     project: Project,
     count: number,
@@ -336,13 +344,13 @@ class FcmV1 implements FcmV1Transport {
       if (isPastAuthentication(result)) tokens.accepted(first.token);
       return outcome;
     }
-    // it may have expired on its way, or have been revoked: a new one gets one try
+    // expired in transit, or revoked: one retry with a new one
     const refusal = tokens.refuse(first.token);
     if (refusal === "hopeless") return refusedToken(result as HttpAnswer, request, first.token);
     if (refusal === "later") return notSent(request, tooSoon(tokens.replaceableInMs));
     const second = await tokens.get(options);
     if (second.kind === "failure") return notSent(request, second);
-    // a source of tokens that has no other one
+    // the provider has no other token
     if (second.token === first.token) return refusedToken(result as HttpAnswer, request, first.token);
     const again = await this.#post(project, request, second, options);
     const final = readResult(again, request, second.token, clock.now());
@@ -367,7 +375,7 @@ class FcmV1 implements FcmV1Transport {
       method: "POST",
       path: project.path,
       headers: this.#header.headers,
-      // with a lifetime it is written when it goes out, and refused when that has passed by then
+      // with a time to live it is encoded at the moment of writing, and refused once expired
       body: endsAt === NEVER ? body() : body,
       signal,
       deadline,

@@ -20,23 +20,22 @@ import { answerOf, errorText, isWord, readErrorBody, statusOf } from "../common/
 import type { HttpAnswer, HttpResult } from "../http/http.ts";
 import type { GcmHttpFormat } from "./codec.ts";
 
-/** What a result is read against. */
+/** The request that a result belongs to. */
 export interface RequestFacts {
   readonly target: Target;
-  /** Who the request was for, in its order: tokens, or the one topic, condition or group. */
+  /** Recipients of the request, in order: tokens, or the one topic, condition or group. */
   readonly recipients: readonly string[];
   readonly format: GcmHttpFormat;
-  /** Host it went to: a 404 of Google's has its own meaning. */
+  /** Host of the request: a 404 of Google's has a meaning of its own. */
   readonly host: string;
-  /** The key: taken out of whatever the answer repeats. */
+  /** Server key; redacted in the outcomes. */
   readonly secret: string;
-  /** When the answer was read. Milliseconds since the epoch. */
+  /** Time of the answer. Milliseconds since the epoch. */
   readonly now: number;
 }
 
 /**
- * What a result says about each recipient of its request, in their order. The order of reading is: no answer, 5xx, other statuses
- * than 200, the body.
+ * Reads a result as one outcome per recipient, in their order. Precedence: no answer, 5xx, other statuses than 200, the body.
  *
  * Source: docs/protocol/gcm-http.md#responses
  */
@@ -59,7 +58,7 @@ export function outcomesOf(result: HttpResult, facts: RequestFacts): RecipientOu
   return facts.format === "json" ? readJson(result, facts) : readPlainText(result, facts);
 }
 
-/** A status other than 200: the same for every recipient. The status counts even where the body did not come whole. */
+/** Outcomes of a status other than 2xx: the same for every recipient. It counts even if the body is incomplete. */
 function refused(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const { status, sentAt } = answer;
   const { json, word, description } = readErrorBody(answer.body, facts.secret);
@@ -85,7 +84,7 @@ function refused(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
 function codeOfRefusal(status: number, word: string | undefined, description: string | undefined): ErrorCode {
   const code = errorCodeForHttpStatus(status);
   if (code !== "invalid-argument") return code;
-  // a word or a text about the request as a whole may say more; one about a token may not, since it does not say which token
+  // a word about the request as a whole is more precise; one about a token does not name the token
   const known = word === undefined ? code : errorCodeFor("gcmHttp", word);
   const narrowed = known === code ? narrowErrorCode(code, description) : known;
   return outcomeKindFor(narrowed) === "rejected" ? narrowed : code;
@@ -99,7 +98,7 @@ function detailOfRefusal(code: ErrorCode, description: string | undefined, facts
   return said + errorRow(code).action;
 }
 
-/** A 2xx that cannot be understood: it may have been accepted all the same. */
+/** Outcomes of an unreadable 2xx: ambiguous, since it may have been accepted. */
 function unread(
   answer: HttpAnswer,
   facts: RequestFacts,
@@ -118,7 +117,7 @@ function readJson(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const toMany = "topic" in facts.target || "condition" in facts.target;
   let body: unknown;
   try {
-    // only the ID of a topic's message is a number to be kept; the others are text, and multicast_id is read by itself
+    // only a topic's message ID is a number that needs every digit; other IDs are text, and multicast_id is read separately
     body = toMany ? parseExactJson(answer.body) : JSON.parse(answer.body);
   } catch {
     return unread(answer, facts, answer.body.trim() === "" ? "the answer is empty" : "the answer is not JSON");
@@ -131,7 +130,7 @@ function readJson(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const { sentAt } = answer;
   if (isWord(error)) {
     const byWord = errorCodeFor("gcmHttp", error);
-    // the whole answer is one word: where it is about a token, it does not say about which of several
+    // one word for the whole answer does not name the token among several
     const code = single || outcomeKindFor(byWord) !== "unregistered" ? byWord : "invalid-argument";
     const facts_ = {
       sentAt,
@@ -159,7 +158,7 @@ function groupOutcome(group: GroupResult, answer: HttpAnswer, { recipients, secr
   return { ...failureOutcome("group-failed", { recipient, sentAt, service }), group } as RecipientOutcome;
 }
 
-// Digits that are too many for a JavaScript number. Inside a JSON string a quote is always escaped, so this can only be the key itself.
+// more digits than a JavaScript number holds; inside a JSON string quotes are escaped, so that only the key itself matches
 const MULTICAST_ID = /"multicast_id"\s*:\s*"?(-?\d+)/;
 
 function readResults(results: readonly unknown[], answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
@@ -169,13 +168,13 @@ function readResults(results: readonly unknown[], answer: HttpAnswer, facts: Req
   }
   const { sentAt } = answer;
   const multicastId = MULTICAST_ID.exec(answer.body)?.[1];
-  // one object for all who were accepted
+  // one object shared by all accepted recipients
   const service: ServiceAnswer = { ...statusOf(answer), ...(multicastId === undefined ? {} : { multicastId }) };
   const retryAfterMs = readRetryAfter(answer.headers["retry-after"], undefined, facts.now);
   const outcomes = new Array<RecipientOutcome>(results.length);
   for (let position = 0; position < results.length; position++) {
     const recipient = recipients[position] as string;
-    // read by hand and not by a schema: a thousand of these come in one answer. The conformance suite holds it against the schema
+    // read without a schema for speed: an answer has up to a thousand. The conformance suite compares both
     const result = results[position] as Partial<Record<string, unknown>> | null;
     const error = result?.["error"];
     const messageId = result?.["message_id"];
@@ -211,7 +210,7 @@ function readResults(results: readonly unknown[], answer: HttpAnswer, facts: Req
 function readPlainText(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const fields = new Map<string, string>();
   for (const line of answer.body.split(/\r?\n/)) {
-    // the first = only: values hold more of them
+    // split at the first = only: values may contain more
     const at = line.indexOf("=");
     if (at > 0) fields.set(line.slice(0, at), line.slice(at + 1).trim());
   }

@@ -1,17 +1,17 @@
 import type { DownstreamMessage, FieldProblem, RegistrationToken } from "@cloud-messaging/core";
 import { encodeGcmOptions, type GcmHttpRequest } from "@cloud-messaging/core/wire";
 
-/** How a request is written. */
+/** Encoding of a request. */
 export type GcmHttpFormat = "json" | "plain-text";
 
-/** `Content-Type` of each format; it is what makes the server read one or the other. */
+/** `Content-Type` of each format, by which the server tells them apart. */
 export const CONTENT_TYPES: Readonly<Record<GcmHttpFormat, string>> = {
   json: "application/json",
   "plain-text": "application/x-www-form-urlencoded;charset=UTF-8",
 };
 
 /**
- * A message as a JSON object, all but its tokens: the same for every request of a send.
+ * Encodes a message as a JSON object without its tokens, shared by all requests of a send.
  *
  * Source: docs/protocol/gcm-http.md#request
  */
@@ -47,7 +47,8 @@ export function encodeMulticast(content: string, tokens: readonly RegistrationTo
 }
 
 /**
- * Where to cut a list of tokens so that every multicast body keeps to both limits; a token that is too long by itself goes alone.
+ * Ends (exclusive) of the parts of a token list whose multicast bodies stay within both limits. A token that is too long by itself forms a
+ * part of its own.
  * Says where each part ends.
  *
  * @param maxBytes Longest body, tokens and all. Unit: bytes.
@@ -88,7 +89,7 @@ function lastThatFits(tokens: readonly RegistrationToken[], from: number, furthe
 }
 
 /**
- * A message to one token as a plain-text request.
+ * Encodes a message to one token as a plain-text request.
  *
  * Source: docs/protocol/gcm-http.md#plain-text
  */
@@ -103,7 +104,7 @@ export function encodePlainText(message: DownstreamMessage, token: RegistrationT
   return form.toString();
 }
 
-/** What of a message HTTP cannot carry. */
+/** Problems of a message that HTTP, or its plain-text format, cannot carry. */
 export function unsendable(message: DownstreamMessage, format: GcmHttpFormat): FieldProblem[] {
   const problems: FieldProblem[] = [];
   if (message.deliveryReceiptRequested) {

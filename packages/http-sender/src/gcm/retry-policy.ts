@@ -1,8 +1,7 @@
 import type { BackoffPolicy } from "@cloud-messaging/core";
 
 /**
- * How the connection server wants to be retried: after 1 s and a random part, doubling; as Retry-After says where it does; at most two
- * minutes in all.
+ * Retry policy of the GCM HTTP connection server: exponential from 1 s with jitter; Retry-After takes precedence; at most two minutes in all.
  *
  * Source: docs/retries.md
  */

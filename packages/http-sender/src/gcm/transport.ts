@@ -41,8 +41,17 @@ import { type GcmHttpTransport, type GcmHttpTransportOptions, gcmHttpOptionsSche
 import { GCM_HTTP_RETRY_POLICY } from "./retry-policy.ts";
 
 /**
- * Sends to the GCM HTTP connection server, JSON or plain text. Makes one attempt per call; put `withRetry` around it or give it to
- * `createSender`. More than `maxTokensPerRequest` tokens are split, and the report has one outcome per position all the same.
+ * Creates a transport over the GCM HTTP connection server, JSON or plain text. It makes one attempt per call; wrap it with `withRetry` or
+ * pass it to `createSender`. More than `maxTokensPerRequest` tokens are split; the report has one outcome per position.
+ *
+ * @example
+ * ```ts
+ * import { createGcmHttpTransport } from "@cloud-messaging/http-sender";
+ * import { createSender } from "@cloud-messaging/core/transport";
+ *
+ * const endpoint = "http://127.0.0.1:8095/fcm/send";
+ * const sender = createSender({ transport: createGcmHttpTransport({ apiKey: "AIza-EXAMPLE", endpoint }) });
+ * ```
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
@@ -77,15 +86,15 @@ interface Limits {
   readonly closeTimeoutMs: number;
 }
 
-/** One call of `send()`, and what all its requests share. */
+/** State shared by all requests of one `send()`. */
 interface Send {
   readonly message: DownstreamMessage;
-  /** JSON of everything but the tokens. */
+  /** JSON without the tokens. */
   readonly content: string;
   readonly options: AttemptOptions;
 }
 
-/** Part of a send, written anew when some of its time to live has passed. */
+/** Encodes a part of a send at the moment of writing, with the remaining time to live; `undefined` once it has expired. */
 type Writer = () => Buffer | undefined;
 
 class GcmHttp implements GcmHttpTransport {
@@ -140,7 +149,7 @@ class GcmHttp implements GcmHttpTransport {
         return { outcomes: await this.#request(send, tokens, this.#whenSent(send, tokens, body)) };
       }
     }
-    // all the cuts are known before the first part leaves: one list of parts, and one bound on how many are under way
+    // all parts are known before the first is sent: one bound on the requests in flight
     const ends =
       this.#format === "json" ? cutTokens(content, tokens, maxTokens, maxBytes) : tokens.map((_, index) => index + 1);
     const outcomes = await mapParts(tokens, ends, maxParallel, async (part, from) => {
@@ -186,7 +195,7 @@ class GcmHttp implements GcmHttpTransport {
     return outcomes;
   }
 
-  /** The body as it stands, or, of a message whose life passes, what writes it with what is left. */
+  /** Body of a part; for a message with a time to live, the function that encodes it at the moment of writing. */
   #whenSent(send: Send, tokens: readonly RegistrationToken[] | undefined, body: Buffer): Buffer | Writer {
     const { message, options } = send;
     if (lifeEndsAt(message, options) === NEVER) return body;

@@ -1,4 +1,4 @@
-/** Deletions after which even a small set is made anew. */
+/** Deletions after which even a small set is copied. */
 const MIN_DELETIONS = 64;
 
 /**

@@ -2,22 +2,22 @@ import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core
 import { earlier, NEVER, timeLeftMs } from "@cloud-messaging/core/transport";
 import { ChurningSet } from "./churning-set.ts";
 
-/** Something that has to be over by a point in time. */
+/** An entry with a deadline. */
 export interface Expiring {
   readonly expiresAt: MonotonicInstant;
-  /** Called once, when that time has passed and it is still there. */
+  /** Called once, if the entry is still present at its deadline. */
   expire(): void;
 }
 
-/** The deadlines of everything that is under way. */
+/** Set of deadlines. */
 export interface Deadlines {
   add(entry: Expiring): void;
   delete(entry: Expiring): void;
 }
 
 /**
- * One timer for all deadlines, set for the earliest known. Requests usually end long before they expire, so adding and deleting cost
- * next to nothing; when the timer fires it looks at all of them once. No timer is left when nothing is under way.
+ * Creates a set of deadlines with one timer, armed for the earliest known. Requests usually end long before they expire, so that adding and
+ * deleting are cheap; when the timer fires, all entries are scanned once. An empty set has no timer.
  */
 export function createDeadlines(clock: Clock): Deadlines {
   const entries = new ChurningSet<Expiring>();

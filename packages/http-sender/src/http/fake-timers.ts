@@ -2,8 +2,8 @@ import { setImmediate as ofNode } from "node:timers";
 import { promisify } from "node:util";
 
 /**
- * Tells that a test has replaced the global `setImmediate` by one that runs when the test says so. undici waits for it before it uses a
- * connection again, which would then be never.
+ * True if a test has replaced the global `setImmediate` by a fake. undici waits for it before it reuses a connection, which would then never
+ * happen.
  *
  * vitest, jest and Sinon mark theirs with `clock`; node:test's cannot be promisified. A wrapper of a tracing library is neither.
  */

@@ -33,11 +33,11 @@ export type {
   HttpResult,
 } from "./http-client.ts";
 
-/** undici's own limit for making a connection. Unit: milliseconds. */
+/** Time limit of connecting, undici's default. Unit: milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * A client of one origin: the only place that knows undici.
+ * Creates an HTTP/1.1 client of one origin. The only module that uses undici.
  *
  * @throws {InvalidOptionsError} the environment names a proxy that cannot be used.
  */
@@ -67,15 +67,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     if (pending.size > 0) {
       const settled = new Promise<void>((resolve) => idle.push(resolve));
       const cancel = clock.schedule(options.closeTimeoutMs, () => {
-        // the latest first: those that wait must not get the slots of those that end
+        // latest first: waiting requests must not get the permits of those that end
         for (const exchange of [...pending].reverse()) exchange.end("closed", "closed before the answer came");
       });
       await settled;
       cancel();
     }
-    // its promise goes by the global queueMicrotask, which fake timers replace: the sockets say when they are gone
+    // its promise depends on the global queueMicrotask, which fake timers replace: await the sockets instead
     void dispatcher.destroy();
-    // undici leaves connections alone that are still being made
+    // undici does not destroy connections that are still opening
     await Promise.all([...owned].map(gone));
   }
 
@@ -111,7 +111,7 @@ function gone(socket: Destroyable): Promise<void> {
 
 function createDispatcher(options: HttpClientOptions, owned: Set<Destroyable>): Dispatcher {
   // pipelining stays 1: with more, undici sends requests again by itself after a connection was lost, POSTs among them.
-  // Its timeouts are off: they are coarse, and the deadline is ours to keep.
+  // Its time-outs are off: they are coarse, and deadlines are kept here.
   return new Pool(options.origin, {
     connect: createConnector(options, owned),
     connections: options.maxConnections,
@@ -125,10 +125,10 @@ function createDispatcher(options: HttpClientOptions, owned: Set<Destroyable>): 
   });
 }
 
-/** A connection or the request for one: `close()` has to end it. */
+/** A connection or the request for one, ended by `close()`. */
 type Destroyable = Socket | ClientRequest;
 
-/** Makes the pool's connections, through a proxy where there is one, and notes each from its first moment on: none outlives `close()`. */
+/** Opens the pool's connections, through a proxy if there is one, and records each, so that none outlives `close()`. */
 function createConnector(options: HttpClientOptions, owned: Set<Destroyable>): buildConnector.connector {
   const { origin, tls } = options;
   const proxy = proxyFor(origin, options.proxy);
@@ -165,7 +165,7 @@ const EXPIRED = "there was nothing to send any more when a connection was there"
 interface Shared {
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
-  /** Makes one for a single request. */
+  /** Creates one for a single request. */
   readonly createDispatcher: () => Dispatcher;
   readonly pending: ChurningSet<Exchange>;
   readonly origin: string;
@@ -185,10 +185,10 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   readonly #resolve: (result: HttpResult) => void;
   #forgetSignal: (() => void) | undefined;
   #phase: "waiting" | "dispatched" | "over" = "waiting";
-  /** From here on bytes may have left: undici calls `onRequestStart` right before it writes, and writes nothing if that aborts. */
+  /** True once bytes may have been sent: undici calls `onRequestStart` right before it writes, and writes nothing if that aborts. */
   #written = false;
   #sent: HttpBody | undefined;
-  /** The body that was handed over is not what is to be sent any more. */
+  /** True if the body that was handed over is out of date. */
   #stale = false;
   #controller: Dispatcher.DispatchController | undefined;
   #epoch = 0;
@@ -198,7 +198,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   #body: Buffer | undefined;
   #more: Buffer[] | undefined;
   #bytes = 0;
-  /** Its own connection, under fake timers. */
+  /** Connection of its own, under fake timers. */
   #ownDispatcher: Dispatcher | undefined;
 
   constructor(shared: Shared, request: HttpRequest, timeoutMs: number, resolve: (result: HttpResult) => void) {
@@ -206,7 +206,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#request = request;
     this.#timeoutMs = timeoutMs;
     this.#resolve = resolve;
-    // waiting for a connection costs nobody anything but the caller's own time; the attempt's begins when it has one
+    // the attempt's time limit begins with its connection
     this.expiresAt = request.deadline ?? NEVER;
   }
 
@@ -256,7 +256,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.end("timeout", this.#written ? "no answer in time" : "no connection in time");
   }
 
-  /** Ends it from our side. */
+  /** Ends it from this side. */
   end(code: HttpFailureCode, detail: string): void {
     if (this.#phase === "over") return;
     const controller = this.#controller;
@@ -272,7 +272,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     }
     const { body } = this.#request;
     if (typeof body === "function" && body() !== this.#sent) {
-      // making the connection took so long that the body says something else by now; thrown, it costs the request and not the connection
+      // the body changed while connecting; throwing ends the request and keeps the connection
       this.#stale = true;
       throw new Error("the body has changed");
     }
@@ -319,7 +319,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     this.#finishWithout(codeOf(error, this.#written), describeError(error));
   }
 
-  /** Ends without a whole answer: with the part that came, or with none. */
+  /** Ends with an incomplete answer, or with none. */
   #finishWithout(code: HttpFailureCode, detail: string): void {
     const sentAt = this.#sentAt;
     if (this.#status !== 0 && sentAt !== undefined) {
@@ -364,7 +364,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   }
 }
 
-/** undici's names for an answer that breaks the rules of HTTP. */
+/** Error codes of undici for an answer that is no valid HTTP. */
 const BROKEN_ANSWER: ReadonlySet<string> = new Set([
   "UND_ERR_HEADERS_OVERFLOW",
   "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",

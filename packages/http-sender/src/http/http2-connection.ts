@@ -16,51 +16,51 @@ import {
 import { targetOf } from "./proxy.ts";
 import { openTunnel } from "./tunnel.ts";
 
-/** Streams per connection while the server names no limit: what RFC 9113 recommends as the least. Unit: streams. */
+/** Streams per connection while the server names no limit: the minimum that RFC 9113 recommends. */
 const DEFAULT_MAX_STREAMS = 100;
-/** Streams per connection we use, however many the server allows: beyond, another connection is the better choice. Unit: streams. */
+/** Maximum number of streams per connection, whatever the server allows. Implementation limit, not part of the protocol. */
 const MAX_STREAMS = 250;
 
-/** A ping unanswered for so long speaks for another connection, if not yet against this one. Unit: milliseconds. */
+/** Time without an answer to a ping after which other connections are preferred. Unit: milliseconds. */
 const MAX_SILENT_MS = 1_000;
 
-/** TLS says so where the server knows none of the protocols it was offered. */
+/** Error code of TLS if the server supports none of the offered protocols. */
 const NO_COMMON_PROTOCOL = "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
 
-/** What a server that answers in another protocol is to nghttp2. */
+/** Error codes of nghttp2 for a server that answers in another protocol. */
 const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(["ERR_HTTP2_ERROR", "ERR_HTTP2_SESSION_ERROR"]);
 
-/** What one connection is told. */
+/** Options of one HTTP/2 connection. */
 export interface Http2ConnectionOptions {
   readonly origin: string;
   readonly tls?: TlsOptions | undefined;
-  /** Goes through it by CONNECT. */
+  /** HTTP proxy, used by CONNECT. */
   readonly proxy?: URL | undefined;
   readonly clock: Clock;
-  /** Connecting, TLS and the server's first SETTINGS may take so long. Unit: milliseconds. */
+  /** Time limit of connecting, TLS and the server's first SETTINGS. Unit: milliseconds. */
   readonly connectTimeoutMs: number;
-  /** Longest silence after which it is still trusted: then a ping has to be answered. Unit: milliseconds. */
+  /** Ping interval: time without a frame after which a ping is sent. Unit: milliseconds. */
   readonly pingAfterMs: number;
-  /** The answer to that may take so long. Unit: milliseconds. */
+  /** Time limit of the answer to a ping. Unit: milliseconds. */
   readonly pingTimeoutMs: number;
 }
 
-/** What one connection tells its pool. */
+/** Events of one connection, for its pool. */
 export interface Http2ConnectionEvents {
   /** It can take a stream, or more of them than before. */
   onCapacity(): void;
-  /** A ping has had no answer for a while: likely it is dead, and others are the better choice. */
+  /** A ping has had no answer for a while: others are preferred. */
   onSilent(): void;
-  /** It takes no new streams; those it has may still end well. */
+  /** It accepts no new streams; open ones may still complete. */
   onRetired(): void;
-  /** It is gone. The reason is absent where nothing was wrong; `used`: it has carried a request. */
+  /** It is closed. The reason is absent after an orderly end; `used`: it has carried a request. */
   onClosed(reason: string | undefined, used: boolean): void;
 }
 
 /**
- * One HTTP/2 connection. It opens no more streams than the server's SETTINGS allow, so that none waits unseen inside nghttp2; after
- * GOAWAY it opens none, tells those above the last stream ID apart as refused, and lets the others finish. While it has nothing to do
- * it does not keep the process alive, and that the server ends it then is no error.
+ * One HTTP/2 connection. It opens no more streams than the server's SETTINGS allow, so that none is queued inside nghttp2. After GOAWAY it
+ * opens none, reports those above the last stream ID as refused, and lets the others finish. An idle connection does not keep the process
+ * alive, and its end by the server is no error.
  */
 export class Http2Connection implements StreamHost {
   readonly #options: Http2ConnectionOptions;
@@ -69,7 +69,7 @@ export class Http2Connection implements StreamHost {
   #session: ClientHttp2Session | undefined;
   #socket: Socket | undefined;
   #phase: "connecting" | "open" | "retired" | "closed" = "connecting";
-  /** What the server allows, or less after it refused streams. */
+  /** Current limit on streams: the server's, or less after it refused some. */
   #limit = 0;
   #allowed = DEFAULT_MAX_STREAMS;
   #streams = 0;
@@ -78,7 +78,7 @@ export class Http2Connection implements StreamHost {
   #lastStreamId = Number.POSITIVE_INFINITY;
   #heardAt: MonotonicInstant;
   #reason: string | undefined;
-  /** A ping is out, and no new stream is opened until it is answered. */
+  /** State of the ping; while one is unanswered no new stream is opened. */
   #ping: "none" | "out" | "silent" = "none";
   #cancelTimer: CancelTimer | undefined;
 
@@ -117,54 +117,54 @@ export class Http2Connection implements StreamHost {
       const other = error.code === NO_COMMON_PROTOCOL || (this.connecting && PROTOCOL_ERRORS.has(error.code ?? ""));
       this.#reason ??= other ? noHttp2(origin) : describeError(error);
     });
-    // a server that ignores what it was offered would be spoken to in a language it does not know
+    // a server that ignores ALPN does not speak HTTP/2
     socket.once("secureConnect", () => {
       if ((socket as TLSSocket).alpnProtocol !== "h2") this.destroy(noHttp2(origin));
     });
     session.on("close", () => this.#onClose());
   }
 
-  /** Connecting still: no stream may be opened yet. */
+  /** True while connecting: no stream may be opened yet. */
   get connecting(): boolean {
     return this.#phase === "connecting";
   }
 
-  /** How many streams can be opened now. */
+  /** Number of streams that can be opened now. */
   get room(): number {
     return this.#phase === "open" && this.#ping === "none" ? Math.max(0, this.#limit - this.#streams) : 0;
   }
 
-  /** Room is likely to come soon: it is being made, or a ping is out that was not left unanswered for long. */
+  /** True if capacity is likely soon: it is connecting, or a ping was sent recently. */
   get promising(): boolean {
     return this.#phase === "connecting" || (this.#phase === "open" && this.#ping === "out");
   }
 
-  /** Nothing has been heard for so long that it has to be verified before it is used. */
+  /** True after a silence so long that it has to be verified by a ping before use. */
   get quiet(): boolean {
     return elapsedMs(this.#options.clock, this.#heardAt) >= this.#options.pingAfterMs;
   }
 
-  /** Why it ends or ended, where that is known. */
+  /** Reason for its end, if known. */
   get reason(): string | undefined {
     return this.#reason;
   }
 
-  /** Streams that are open. */
+  /** Number of open streams. */
   get streams(): number {
     return this.#streams;
   }
 
-  /** It has carried a request. */
+  /** True once it has carried a request. */
   get used(): boolean {
     return this.#used;
   }
 
-  /** Instant at which something was last heard. */
+  /** Instant of the last frame received. */
   get heardAt(): MonotonicInstant {
     return this.#heardAt;
   }
 
-  /** Opens a stream. Call only where there is room. */
+  /** Opens a stream. Requires `room` above 0. */
   request(request: Http2Request): Cancellable {
     let stream: ClientHttp2Stream;
     try {
@@ -174,7 +174,7 @@ export class Http2Connection implements StreamHost {
           ? this.#session.request(request.headers, { endStream: true })
           : this.#session.request(request.headers);
     } catch (error) {
-      // the session is closing under us, or has run out of stream IDs: either way nothing of it was sent
+      // the session is closing, or out of stream IDs: nothing was sent
       this.retire();
       void Promise.resolve().then(() => request.onRefused(describeError(error)));
       return NOT_STARTED;
@@ -186,7 +186,7 @@ export class Http2Connection implements StreamHost {
     return exchange;
   }
 
-  /** Takes no new streams from here on, lets those it has finish, then closes. */
+  /** Accepts no further streams, lets open ones finish, then closes. */
   retire(): void {
     if (this.#phase !== "connecting" && this.#phase !== "open") return;
     this.#phase = "retired";
@@ -195,12 +195,12 @@ export class Http2Connection implements StreamHost {
     if (this.#streams === 0) this.#hangUp();
   }
 
-  /** Ends it with everything on it. */
+  /** Closes it with all its streams. */
   destroy(reason: string): void {
     this.#reason ??= reason;
     this.#tunnel?.destroy();
     this.#session?.destroy();
-    // a session that was ending in good order would wait for the far end to hang up
+    // a session that closes in order would wait for the server to close the socket
     this.#socket?.destroy();
     if (this.#session === undefined) this.#onClose();
   }
@@ -233,22 +233,22 @@ export class Http2Connection implements StreamHost {
     this.#events.onClosed(this.#reason, this.#used);
   }
 
-  /** Of a stream of ours: the server says, or has said with its GOAWAY, that it has not processed it. */
+  /** True if the server says, by RST_STREAM or GOAWAY, that it has not processed the stream. */
   hasRefused(stream: ClientHttp2Stream): boolean {
     if (stream.id === undefined) return true;
     return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id > this.#lastStreamId;
   }
 
-  /** Something came on one of its streams. */
+  /** Called when data arrives on one of its streams. */
   onHeard(): void {
     this.#heardAt = this.#options.clock.monotonic();
   }
 
-  /** One of its streams has closed. */
+  /** Called when one of its streams has closed. */
   onStreamOver(outcome: "answered" | "refused" | "lost" | "cancelled"): void {
     this.#streams--;
     if (outcome === "refused") {
-      // the server wants fewer than it said; room comes back stream by stream
+      // the server accepts fewer than it announced; the limit is raised again one by one
       this.#limit = Math.min(this.#allowed, Math.max(1, Math.min(this.#limit, this.#streams)));
       this.#succeeded = 0;
     } else if (outcome === "answered" && this.#limit < this.#allowed && ++this.#succeeded >= this.#limit) {
@@ -262,7 +262,7 @@ export class Http2Connection implements StreamHost {
     if (this.room > 0) this.#events.onCapacity();
   }
 
-  /** A far end that never hangs up must not keep the socket of a session that has ended. */
+  /** Closes the socket of a session that has ended, whatever the server does. */
   #hangUp(): void {
     setImmediate(() => this.#socket?.destroySoon());
   }
@@ -274,7 +274,7 @@ export class Http2Connection implements StreamHost {
   }
 
   #becomeIdle(): void {
-    // a ping that is out keeps its time limit: a connection that does not answer it must not be used again
+    // an unanswered ping keeps its time limit: a connection that does not answer must not be used again
     if (this.#ping === "none") {
       this.#cancelTimer?.();
       this.#cancelTimer = undefined;
@@ -282,7 +282,7 @@ export class Http2Connection implements StreamHost {
     if (this.#session?.destroyed === false) this.#session.unref();
   }
 
-  /** A connection can die without a word (a router that forgets it): streams would wait on it until their time is up. */
+  /** Detects a connection that died silently (a router dropped it). */
   #watch(delayMs: number): void {
     const { clock, pingAfterMs } = this.#options;
     this.#cancelTimer = clock.schedule(delayMs, () => {
@@ -292,7 +292,7 @@ export class Http2Connection implements StreamHost {
     });
   }
 
-  /** Takes no new stream until a ping has been answered; destroys the connection where it is not. */
+  /** Sends a ping and opens no stream until it is answered; destroys the connection if it is not. */
   verify(): void {
     if (this.#phase !== "open" && this.#phase !== "retired") return;
     if (this.#ping !== "none") return;
@@ -305,13 +305,13 @@ export class Http2Connection implements StreamHost {
       this.#ping = "silent";
       this.#events.onSilent();
       this.#cancelTimer = clock.schedule(pingTimeoutMs - silentMs, () => {
-        // the answer to a ping may stand behind a long answer to a request
+        // the answer to the ping may be queued behind a long answer to a request
         if (this.#heardAt > sentAt) this.#onAlive();
         else this.destroy(`the connection is dead: no answer to a ping within ${pingTimeoutMs} ms`);
       });
     });
     this.#session?.ping((error) => {
-      // an error means that the session is being destroyed, which tells everybody itself
+      // an error means that the session is being destroyed, which is reported separately
       if (error === null && this.#ping !== "none") this.#onAlive();
     });
   }
@@ -330,7 +330,7 @@ function noHttp2(origin: string): string {
   return `${new URL(origin).hostname} does not speak HTTP/2: set httpVersion: "1.1"`;
 }
 
-/** The socket under the session. Ours, so that it can be ended whatever the session waits for. */
+/** Opens the socket of the session, owned here so that it can be destroyed in any state of the session. */
 function openSocket({ origin, tls }: Http2ConnectionOptions, tunnel?: Socket): Socket {
   const { protocol, hostname, port } = new URL(origin);
   const host = hostname.replace(/^\[(.*)\]$/, "$1");

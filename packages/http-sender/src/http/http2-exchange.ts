@@ -15,9 +15,9 @@ import type { Http2Connection } from "./http2-connection.ts";
 import type { AnswerProblem, Cancellable, Http2Request } from "./http2-stream.ts";
 import type { SlotHolder } from "./slots.ts";
 
-/** How often one request goes elsewhere by itself, being provably unsent. After that somebody with a longer patience has to decide. */
+/** Maximum number of immediate repeats of a request that provably was not processed. */
 const MAX_MOVES = 5;
-/** Waits before each move: a server that refuses has too much to do, and is not asked again in the same millisecond. Unit: milliseconds. */
+/** Delays before the repeats: a server that refuses is overloaded. Unit: milliseconds. */
 const MOVE_DELAYS_MS = [0, 20, 80, 320, 1_000] as const;
 /** One request over HTTP/2 and its answer. */
 export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
@@ -43,7 +43,7 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
     this.#request = request;
     this.#resolve = resolve;
     this.maxResponseBytes = pool.options.maxResponseBytes;
-    // waiting for its turn costs nobody anything but the caller's own time; the attempt's begins when it has come
+    // the attempt's time limit begins with its turn
     this.expiresAt = request.deadline ?? NEVER;
     this.headers = pool.headersOf(request);
   }

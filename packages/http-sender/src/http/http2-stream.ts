@@ -1,7 +1,7 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import { describeError } from "@cloud-messaging/core/transport";
 
-/** What one request is told by its connection. One of `onAnswer`, `onRefused` and `onLost` is called, once. */
+/** Request on a connection, with its callbacks. One of `onAnswer`, `onRefused` and `onLost` is called, once. */
 export interface Http2Request {
   readonly headers: OutgoingHttpHeaders;
   readonly body: string | Buffer | undefined;
@@ -13,15 +13,15 @@ export interface Http2Request {
   onLost(reason: string): void;
 }
 
-/** Why an answer is not whole. */
+/** Reason for an incomplete answer. */
 export interface AnswerProblem {
   readonly code: "connection-lost" | "invalid-response";
   readonly detail: string;
 }
 
-/** What a stream needs of its connection. */
+/** Interface of a connection to its streams. */
 export interface StreamHost {
-  /** Why it ends or ended, where that is known. */
+  /** Reason for its end, if known. */
   readonly reason: string | undefined;
   /** Something came on one of its streams. */
   onHeard(): void;

@@ -10,7 +10,7 @@ import { proxyFor } from "./proxy.ts";
 import { createSlots, type Slots } from "./slots.ts";
 import { createSlowdownDetector, type SlowdownDetector } from "./slowdown.ts";
 
-/** How requests are made to one origin over HTTP/2. */
+/** Options of an HTTP/2 client of one origin. */
 export interface Http2ClientOptions
   extends Pick<
     HttpClientOptions,

@@ -6,7 +6,7 @@ export interface SlotHolder {
   run(): void;
 }
 
-/** How many requests may be under way, and who waits. */
+/** Semaphore with an adaptive limit: permits for requests in flight, and the queue for them. */
 export interface Slots {
   /** Runs the holder at once where a slot is free; else it waits, first come, first served. */
   acquire(holder: SlotHolder): void;

@@ -4,21 +4,21 @@ import type { Socket } from "node:net";
 import type { TlsOptions } from "@cloud-messaging/core";
 import { describeError, verifiedTls } from "@cloud-messaging/core/transport";
 
-/** How a tunnel is opened. */
+/** Options of a tunnel. */
 export interface TunnelOptions {
   readonly proxy: URL;
-  /** `host:port` of the far end. */
+  /** `host:port` of the server. */
   readonly target: string;
-  /** TLS settings of the far end, of which those but `servername` also hold for an `https:` proxy. */
+  /** TLS settings of the server. All but `servername` also apply to an `https:` proxy. */
   readonly tls?: TlsOptions | undefined;
   /** Unit: milliseconds. */
   readonly timeoutMs: number;
 }
 
 /**
- * Opens a connection through a proxy by CONNECT. What goes through it is encrypted from end to end where the far end speaks TLS.
+ * Opens a connection through a proxy by CONNECT. TLS is end to end.
  *
- * @param onDone Called once, with the connection or with why there is none.
+ * @param onDone Called once, with the connection or with an error.
  */
 export function openTunnel(
   { proxy, target, tls, timeoutMs }: TunnelOptions,

@@ -9,11 +9,11 @@ import {
 import { createAccessTokenProvider, type FcmCredential } from "../auth/credential.ts";
 import type { ManagementCredentials } from "./options.ts";
 
-/** Gives each request its credentials. */
+/** Source of the authorization headers of each request. */
 export interface Authorization {
-  /** Header names and values in turn, or why there are none. */
+  /** Returns header names and values in turn, or a failure. */
   headers(wait: AccessTokenWait): Promise<AuthorizationHeaders>;
-  /** Of the credentials: who is calling, where they say so. */
+  /** Project of the credentials, if known. */
   readonly projectId?: string | undefined;
   close(): Promise<void>;
 }
@@ -23,14 +23,14 @@ export type AuthorizationHeaders =
   | {
       readonly kind: "headers";
       readonly headers: readonly string[];
-      /** To be taken out of whatever an answer repeats. */
+      /** Secret to redact in answers. */
       readonly secret: string;
-      /** The service has answered 401: `true` when other headers are worth a try. */
+      /** Reports a 401; returns `true` if a retry with other headers may succeed. */
       refuse(): boolean;
     }
   | Extract<AccessTokenResult, { kind: "failure" }>;
 
-/** What OAuth2 credentials need to get their tokens. */
+/** Options of an authorization. */
 export interface AuthorizationOptions extends ManagementCredentials {
   readonly clock: Clock;
   readonly timeoutMs: number;
@@ -39,14 +39,14 @@ export interface AuthorizationOptions extends ManagementCredentials {
   readonly allowInsecure: boolean;
   /** For events. */
   readonly transport: string;
-  /** Beside a bearer token; Google's older services want to be told that it is one. */
+  /** Further headers beside a bearer token, as Google's older services require. */
   readonly bearerHeaders: readonly string[];
 }
 
 /**
- * The credentials of a client.
+ * Creates the authorization of a client.
  *
- * @throws {InvalidOptionsError} neither of the two ways was given, or both.
+ * @throws {InvalidOptionsError} neither `apiKey` nor `credential` was given, or both.
  */
 export function createAuthorization(options: AuthorizationOptions): Authorization {
   const { apiKey, credential } = options;

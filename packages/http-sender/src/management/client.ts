@@ -33,15 +33,15 @@ import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http/ht
 import type { Authorization } from "./authorization.ts";
 import { type Bounds, createManagementRetries, type ManagementRetries } from "./retries.ts";
 
-/** Whatever did not succeed: as for a message, with the token or the group's name as `recipient`. */
+/** Outcome of a failure: as of a message, with the token or the group's name as `recipient`. */
 export type FailedOutcome = Exclude<RecipientOutcome, AcceptedOutcome>;
 
-/** What a caller can say about one call. */
+/** Options of one call. */
 export interface CallOptions {
-  /** Ends the call. What was not written by then is `retryable` (code `aborted`), what was written `ambiguous`. */
+  /** Aborts the call. A request not yet written is `retryable` (code `aborted`), a written one `ambiguous`. */
   readonly signal?: AbortSignal;
   /**
-   * From the call until it gives up, waits between attempts included. Unit: milliseconds. Range: above 0.
+   * Time limit of the whole call, waits between attempts included. Unit: milliseconds. Range: above 0.
    * @defaultValue none for the whole call; each of its requests has the `totalMs` of the retry policy
    */
   readonly timeoutMs?: number;
@@ -57,33 +57,33 @@ export interface ManagementCall extends Bounds {
   readonly method: HttpRequest["method"];
   readonly path: string;
   readonly body?: object;
-  /** How many tokens it is about, for events. */
+  /** Number of tokens in the call, for events. */
   readonly recipients: number;
 }
 
-/** A 200 with JSON in it, or a way to say for each recipient what went wrong. */
+/** A 200 with a JSON object, or a failure that gives the outcome of each recipient. */
 export type CallResult =
   | {
       readonly kind: "ok";
       readonly body: Readonly<Record<string, unknown>>;
       readonly answer: HttpAnswer;
-      /** The answer, for the outcome of something in it that cannot be understood. */
+      /** The answer, for the outcome of an unreadable part of it. */
       readonly service: ServiceAnswer;
-      /** How long the service asks to wait before it is asked again. Unit: milliseconds. */
+      /** Retry-After of the answer. Unit: milliseconds. */
       readonly retryAfterMs: number | undefined;
-      /** A word of the answer as it may be shown: without the credentials, and of bounded length. */
+      /** Redacts and bounds a word of the answer. */
       readonly textOf: (word: string) => string;
     }
   | {
       readonly kind: "failed";
-      /** The answer, where there was one, as it came. */
+      /** The answer, if there was one, unredacted. */
       readonly answer?: HttpAnswer;
-      /** The credentials of the call, to be taken out of what is shown of the answer. */
+      /** Credentials of the call, to redact in the answer. */
       readonly secret: string;
       readonly outcomeFor: (recipient: string) => FailedOutcome;
     };
 
-/** What the clients of management services share. */
+/** Dependencies of a management client. */
 export interface ManagementClientParts {
   readonly name: string;
   readonly http: HttpClient;
@@ -98,8 +98,8 @@ export interface ManagementClientParts {
 }
 
 /**
- * Makes calls: credentials, JSON, and every failure as an outcome. `call` makes one attempt, and one more where an access token had
- * expired; `retries` makes further ones.
+ * Client of a management service: credentials, JSON, and every failure as an outcome. `call` makes one attempt, and a second one with a new
+ * access token; `retries` makes further ones.
  */
 export class ManagementClient {
   readonly #parts: ManagementClientParts;
@@ -113,7 +113,7 @@ export class ManagementClient {
   }
 
   /**
-   * When a call made now has to be over. Every call begins with this.
+   * Deadline of a call made now. Every call begins with this.
    *
    * @throws {InvalidOptionsError} the call's options are wrong.
    */
@@ -129,7 +129,7 @@ export class ManagementClient {
     return this.#read(await this.#attempt(call));
   }
 
-  /** Looks something up, as often as the retry policy says. It changes nothing, so that nothing is ever in doubt. */
+  /** Makes a look-up under the retry policy. It is idempotent, so that its result is never `ambiguous`. */
   async look<T extends { readonly kind: string }>(
     recipient: string,
     bounds: Bounds,
@@ -235,7 +235,7 @@ export class ManagementClient {
     const code = errorCodeForHttpStatus(status);
     if (code !== "invalid-argument" || word === undefined) return code;
     const known = errorCodeFor(this.#parts.vocabulary, word);
-    // an unknown word of a 400 is no error inside the service; and one that is about a token does not say about which
+    // an unknown word of a 400 is no internal error, and one about a token does not name the token
     return outcomeKindFor(known) === "rejected" ? known : code;
   }
 }
@@ -268,7 +268,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-/** The error for an argument of a call. */
+/** Creates the error of an invalid argument. */
 export function invalidArgument(path: string, problem: string): InvalidOptionsError {
   return new InvalidOptionsError([{ path, problem }]);
 }
@@ -322,9 +322,9 @@ export function pathTokenProblem(token: unknown): string | undefined {
 const DOT_SEGMENT = "must not be . or ..: it would change the address";
 
 /**
- * Checks what becomes one step of a URL's path.
+ * Checks a segment of a URL path.
  *
- * @throws {InvalidOptionsError} it is `.` or `..`, which no encoding keeps from being read as "here" and "one up".
+ * @throws {InvalidOptionsError} it is `.` or `..`, which URLs resolve even when percent-encoded.
  */
 export function checkPathSegment(value: string, path: string): void {
   if (value === "." || value === "..") throw invalidArgument(path, DOT_SEGMENT);

@@ -23,17 +23,17 @@ import type { Bounds } from "./retries.ts";
 
 /** Most members of a device group. Source: docs/protocol/gcm-http.md#device-groups */
 export const MAX_GROUP_MEMBERS = 20;
-/** Longest group name accepted. Unit: characters. Our choice. */
+/** Maximum length of a group name. Unit: characters. Implementation limit, not part of the protocol. */
 const MAX_NAME_LENGTH = 1024;
 
-/** A group's key as it is now. */
+/** Success: the current key of a group. */
 export interface GroupKey {
   readonly kind: "ok";
-  /** Send to this from now on. Older keys of the group go on working; compare groups by name and not by key. */
+  /** Key to send to from now on. Older keys of the group remain valid; compare groups by name, not by key. */
   readonly notificationKey: string;
 }
 
-/** What became of a call: the group's key as it is now, or a failure with the group's name as `recipient`. */
+/** Result of a call: the current key of the group, or a failure with the group's name as `recipient`. */
 export type DeviceGroupResult = GroupKey | FailedOutcome;
 
 /**
@@ -42,7 +42,7 @@ export type DeviceGroupResult = GroupKey | FailedOutcome;
  */
 export interface DeviceGroups extends AsyncDisposable {
   /**
-   * Creates a group. Dead tokens are left out without a word as long as one is alive.
+   * Creates a group. Unregistered tokens are omitted silently as long as one is registered.
    *
    * @param name Names the group within the app: your own, 1 or more characters.
    * @param tokens 1 to 20.
@@ -60,22 +60,31 @@ export interface DeviceGroups extends AsyncDisposable {
   remove(name: string, tokens: readonly string[], options?: GroupCallOptions): Promise<DeviceGroupResult>;
   /** Looks the key of a name up. An unknown name is `rejected` with code `group-not-found`. */
   find(name: string, options?: CallOptions): Promise<DeviceGroupResult>;
-  /** Lets calls under way settle, frees the sockets. Every call returns the same promise. */
+  /** Waits for calls in flight and frees the sockets. Every call returns the same promise. */
   close(): Promise<void>;
 }
 
-/** What a caller can say about a change of members. */
+/** Options of a change of members. */
 export interface GroupCallOptions extends CallOptions {
   /** @defaultValue the newest key this object has seen for the name; looked up where there is none, or it is not known any more */
   readonly notificationKey?: string;
 }
 
-/** Names whose newest key is remembered. */
+/** Maximum number of names whose newest key is cached. */
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Device-group management, with the legacy key or OAuth2. What failed for a reason that passes is tried again, and so is a look-up or a
- * change of members that was written and not answered; such a `create` is left `ambiguous`, since creating again answers `group-exists`.
+ * Creates a client of device-group management, with the legacy key or OAuth2. Transient failures are retried, and so are look-ups and
+ * changes of members that were written and not answered; such a `create` stays `ambiguous`, since a repeat answers `group-exists`.
+ *
+ * @example
+ * ```ts
+ * import { createDeviceGroups } from "@cloud-messaging/http-sender";
+ *
+ * await using groups = createDeviceGroups({ credential: "service-account.json", senderId: "1234567890" });
+ * const result = await groups.create("user-7", ["token-of-a-phone", "token-of-a-tablet"]);
+ * if (result.kind === "ok") console.log(result.notificationKey);
+ * ```
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
@@ -121,7 +130,7 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
 }
 
 function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
-  /** The newest key of each name, and the number of the call that brought it: answers need not arrive in the order of their calls. */
+  /** Cache of the newest key of each name, with the number of its call: answers may arrive out of order. */
   const newestKeys = new Map<string, { readonly key: string; readonly call: number }>();
   let calls = 0;
 
@@ -163,7 +172,7 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
       registration_ids: tokens,
     };
     const { signal } = options;
-    // a second create would find the group that the first has made
+    // a second create would find the group of the first
     const once = operation === "create";
     const [result] = await client.retries.run<GroupKey>([group], { signal, deadline, once }, async (_, bounds) => {
       const call = ++calls;
@@ -197,7 +206,7 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     const known = notificationKey ?? remembered;
     if (known !== undefined) {
       const result = await change(operation, group, tokens, options, deadline, known);
-      // somebody else may have ended the group and made it again, under another key: a refusal has changed nothing
+      // another process may have recreated the group under another key: a refusal has changed nothing
       if (result.kind === "ok" || notificationKey !== undefined || !provesKeyStale(result)) return result;
     }
     const found = await lookUp(group, { signal: options.signal, deadline });
@@ -223,7 +232,7 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
   return groups;
 }
 
-/** Whether a refusal says that the key does not, or not any more, belong to the name. */
+/** True if a refusal proves that the key does not belong to the name. */
 function provesKeyStale({ kind, code }: FailedOutcome): boolean {
   return kind === "rejected" && (code === "group-not-found" || code === "group-name-mismatch");
 }
@@ -236,6 +245,6 @@ function checkName(name: string): void {
   if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || CONTROL_CHARACTER.test(name)) {
     throw invalidArgument("name", `must have 1 to ${MAX_NAME_LENGTH} characters, control characters not among them`);
   }
-  // it has no form in UTF-8, and so none in a URL
+  // not encodable in UTF-8, and so in a URL
   if (LONE_SURROGATE.test(name)) throw invalidArgument("name", "holds half of a character (a lone surrogate)");
 }

@@ -25,15 +25,15 @@ import type {
   TopicSubscription,
 } from "./topics.ts";
 
-/** Most tokens of one batch call. Source: docs/protocol/gcm-http.md#instance-id */
+/** Maximum number of tokens per batch call. Source: docs/protocol/gcm-http.md#instance-id */
 const MAX_BATCH = 1000;
-/** Most APNs tokens of one import. Source: docs/protocol/gcm-http.md#instance-id */
+/** Maximum number of APNs tokens per import. Source: docs/protocol/gcm-http.md#instance-id */
 const MAX_IMPORT = 100;
-/** Batches of one call under way at once. Subscription changes are limited to 3000 per second and project. */
+/** Maximum number of batches of one call in flight. Subscription changes are limited to 3000 per second and project. */
 const PARALLEL = 4;
 
 /**
- * Topics over the Instance ID service.
+ * Creates the topic backend over the Instance ID service.
  *
  * Source: docs/protocol/gcm-http.md#instance-id
  */
@@ -146,7 +146,7 @@ function eachResult<T>(
   });
 }
 
-/** What a word says about one token; one that says nothing leaves it in doubt. */
+/** Outcome of one token by its error word; an unknown word leaves it ambiguous. */
 function wordOutcome(recipient: string, word: string, base: Base, { textOf, retryAfterMs }: Answered): FailedOutcome {
   if (!isWord(word)) {
     return ambiguousOutcome("invalid-response", {

@@ -10,25 +10,25 @@ import {
   projectIdSchema,
 } from "../common/connection-options.ts";
 
-/** The two ways to say who is calling: the legacy server key, or OAuth2. Exactly one of them. */
+/** Credentials of a management client: exactly one of the legacy server key and OAuth2. */
 export interface ManagementCredentials {
   /** Legacy server key of the project. Never shown in errors, events or `util.inspect`. */
   readonly apiKey?: string;
-  /** A service account, application-default credentials or a function that gets access tokens: what Google takes today. */
+  /** OAuth2 credential: a service account, application default credentials or a function that gets access tokens. */
   readonly credential?: FcmCredential;
 }
 
-/** What every management client can be told about second attempts. */
+/** Retry option shared by the management clients. */
 export interface ManagementRetry {
   /**
-   * How to try again what is `retryable`, and what is `ambiguous` where a repeat does no harm; `false` makes one attempt only.
+   * Retry policy for `retryable` outcomes, and for `ambiguous` ones of idempotent calls; `false` makes one attempt only.
    * @defaultValue attempts, waits and Retry-After as when sending: at most 6 attempts and 2 minutes for each request
    */
   readonly retry?: Partial<BackoffPolicy> | false;
 }
 
 /**
- * Addresses of device-group management.
+ * Endpoints of device-group management.
  *
  * Source: docs/protocol/gcm-http.md#device-groups
  */
@@ -41,7 +41,7 @@ export const DEVICE_GROUP_ENDPOINTS = {
   fcm: "https://fcm.googleapis.com/fcm/notification",
 } as const;
 
-/** How to reach device-group management. */
+/** Options of `createDeviceGroups`. */
 export interface DeviceGroupsOptions extends ManagementCredentials, ManagementRetry, ConnectionOptions {
   /** Sender ID: the number of the project. */
   readonly senderId: string;
@@ -52,14 +52,14 @@ export interface DeviceGroupsOptions extends ManagementCredentials, ManagementRe
   readonly endpoint?: keyof typeof DEVICE_GROUP_ENDPOINTS | (string & {}) | URL;
 }
 
-/** The Instance ID service: batches of 1000. Its topic part is deprecated in favour of `topic-subscriptions`. */
+/** Options of `createTopics` over the Instance ID service: batches of 1000. Deprecated in favour of `topic-subscriptions`. */
 export interface InstanceIdOptions extends ManagementCredentials, ManagementRetry, ConnectionOptions {
   readonly backend: "instance-id";
   /** @defaultValue "https://iid.googleapis.com" */
   readonly endpoint?: string | URL;
 }
 
-/** The service of 2026: one token and one topic per call, many calls at once. */
+/** Options of `createTopics` over the topic-subscription service of 2026: one token and one topic per request. */
 export interface TopicSubscriptionsOptions
   extends Omit<ManagementCredentials, "apiKey">,
     ManagementRetry,
@@ -67,20 +67,20 @@ export interface TopicSubscriptionsOptions
   readonly backend: "topic-subscriptions";
   /**
    * Project ID or number.
-   * @defaultValue what the credential says
+   * @defaultValue the project of the credential
    */
   readonly projectId?: string;
   /** @defaultValue "https://fcm.googleapis.com" */
   readonly endpoint?: string | URL;
 }
 
-/** Whether it can be kept is checked where it is used: by core's `withRetry`. */
+/** Schema of a retry policy; its numbers are checked by core's retrier. */
 const retrySchema = z.custom<Partial<BackoffPolicy> | false>(
   (value) => value === false || (typeof value === "object" && value !== null),
   "must be an object with parts of the retry policy, or false for one attempt only",
 );
 
-/** Options of `createDeviceGroups`. Documented at `DeviceGroupsOptions`; the credential is checked by its kind. */
+/** Schema of `DeviceGroupsOptions`. */
 export const deviceGroupOptionsSchema = z.strictObject({
   ...connectionShape,
   retry: retrySchema.optional(),
@@ -93,7 +93,7 @@ export const deviceGroupOptionsSchema = z.strictObject({
   endpoint: endpointSchema.default("fcm"),
 });
 
-/** Options of `createTopics` with the Instance ID backend. Documented at `InstanceIdOptions`. */
+/** Schema of `InstanceIdOptions`. */
 export const instanceIdOptionsSchema = z.strictObject({
   ...connectionShape,
   retry: retrySchema.optional(),
@@ -104,7 +104,7 @@ export const instanceIdOptionsSchema = z.strictObject({
   endpoint: endpointSchema.default("https://iid.googleapis.com"),
 });
 
-/** Options of `createTopics` with the topic-subscription backend. Documented at `TopicSubscriptionsOptions`. */
+/** Schema of `TopicSubscriptionsOptions`. */
 export const topicSubscriptionsOptionsSchema = z.strictObject({
   ...connectionShape,
   retry: retrySchema.optional(),

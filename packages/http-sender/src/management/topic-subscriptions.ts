@@ -16,13 +16,13 @@ import {
 } from "./client.ts";
 import type { InstanceInfoResult, TopicSubscription, Topics } from "./topics.ts";
 
-/** Most calls under way at once. What Google's own SDK allows itself. */
+/** Maximum number of requests in flight, as in Google's own SDK. */
 const MAX_PARALLEL = 100;
-/** Most pages read of one list: an app instance has at most 2000 topics. */
+/** Maximum number of pages read of one list: an app instance has at most 2000 topics. */
 const MAX_PAGES = 100;
 
 /**
- * Topics over the topic-subscription service: one token and one topic per call.
+ * Creates the topic backend over the topic-subscription service: one token and one topic per request.
  *
  * Source: docs/protocol/gcm-http.md#topic-subscriptions
  */
@@ -114,7 +114,7 @@ interface Page {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Failures are written as FCM v1 writes them. */
+/** Reads a failure, in the format of FCM v1. */
 function failureOf(result: CallResult, recipient: string): FailedOutcome {
   if (result.kind === "ok") throw new TypeError("not a failure");
   const { answer, secret } = result;

@@ -20,11 +20,11 @@ import { createTopicSubscriptionsBackend } from "./topic-subscriptions.ts";
 export interface TopicSubscription {
   /** The bare name. */
   readonly topic: string;
-  /** When it was made, as the service writes it: a day (Instance ID) or a time. */
+  /** Date (Instance ID) or time of the subscription, as the service writes it. */
   readonly addedAt?: string;
 }
 
-/** What the service knows of an app instance. */
+/** Data of the service about an app instance. */
 export interface InstanceInfo {
   readonly topics: readonly TopicSubscription[];
   /** Package name or bundle ID. Instance ID only, as all that follows. */
@@ -36,65 +36,72 @@ export interface InstanceInfo {
   readonly platform?: string;
 }
 
-/** A look-up that found something. */
+/** Success of a look-up. */
 export interface InstanceInfoFound {
   readonly kind: "ok";
   readonly info: InstanceInfo;
 }
 
-/** What a look-up found. */
+/** Result of a look-up. */
 export type InstanceInfoResult = InstanceInfoFound | FailedOutcome;
 
-/** An APNs token that has its registration token now. */
+/** Success for one APNs token. */
 export interface ApnsImported {
   readonly kind: "ok";
   readonly recipient: string;
   readonly registrationToken: string;
 }
 
-/** What became of one APNs token. */
+/** Result for one APNs token. */
 export type ApnsImportOutcome = ApnsImported | FailedOutcome;
 
-/** Which app the APNs tokens belong to. */
+/** APNs tokens to import, and their app. */
 export interface ApnsImport {
   /** Bundle ID. */
   readonly application: string;
-  /** The tokens are of the sandbox environment. */
+  /** True for tokens of the sandbox environment. */
   readonly sandbox: boolean;
   /** Any number; sent 100 at a time. */
   readonly apnsTokens: readonly string[];
 }
 
-/** Subscribes app instances to topics, whichever of Google's two services does it. */
+/** Topic subscriptions of app instances, over either of Google's two services. */
 export interface Topics extends AsyncDisposable {
   /**
    * Subscribes any number of tokens: one outcome per position, `accepted` when it is subscribed (or was already). A malformed token is
-   * `rejected` at its position and disturbs no other; an empty list gives an empty report. Hand the report to
-   * core's `applyReport` to take dead tokens out of a registration store.
+   * `rejected` at its position and affects no other; an empty list gives an empty report. Pass the report to
+   * `applyReport` of core/transport to remove unregistered tokens from a store.
    *
-   * Subscribing again does no harm, so what is `ambiguous` or `retryable` is tried again as the option `retry` says, and can be given to
-   * it again after that.
+   * Subscribing is idempotent: `ambiguous` and `retryable` outcomes are retried under the option `retry`, and may be repeated by the caller.
    *
    * @throws {InvalidOptionsError} the topic is malformed, or there is no list.
    */
   subscribe(topic: string, tokens: readonly string[], options?: CallOptions): Promise<SendReport>;
   /** Unsubscribes likewise; a token that was not subscribed is `accepted`. */
   unsubscribe(topic: string, tokens: readonly string[], options?: CallOptions): Promise<SendReport>;
-  /** What the service knows of one app instance. */
+  /** Looks up the topics and data of one app instance. */
   info(token: string, options?: CallOptions): Promise<InstanceInfoResult>;
-  /** Lets calls under way settle, frees the sockets. Every call returns the same promise. */
+  /** Waits for calls in flight and frees the sockets. Every call returns the same promise. */
   close(): Promise<void>;
 }
 
-/** What Instance ID can do beside topics. */
+/** Topics and APNs imports over Instance ID. */
 export interface InstanceIdTopics extends Topics {
   /** Gets registration tokens for APNs tokens. One outcome per position; malformed ones and an empty list as with `subscribe`. */
   importApns(request: ApnsImport, options?: CallOptions): Promise<readonly ApnsImportOutcome[]>;
 }
 
 /**
- * Topic management over the Instance ID service or the topic-subscription service of 2026, behind one interface. What failed for a
- * reason that passes, or was written and not answered, is tried again; what is left of it is `retryable` or `ambiguous`.
+ * Creates a client of topic management over the Instance ID service or the topic-subscription service of 2026. Transient failures and
+ * requests without an answer are retried; the rest of them is `retryable` or `ambiguous`.
+ *
+ * @example
+ * ```ts
+ * import { createTopics } from "@cloud-messaging/http-sender";
+ *
+ * await using topics = createTopics({ backend: "topic-subscriptions", credential: "service-account.json" });
+ * const { outcomes } = await topics.subscribe("news", ["token-of-a-phone"]);
+ * ```
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  */
