@@ -11,8 +11,8 @@ const phones = ["Ada", "Grace", "Edsger"].map((name) => ({ name, device: emulato
 const client = createCcsClient({
   ...emulator.ccsOptions(),
   async onUpstream({ from, data, messageId }) {
-    const { outcomes } = await client.send({ target: { token: from }, data: { echo: data.text, to: messageId } });
-    if (outcomes[0].kind !== "accepted") throw new Error(`the answer was not accepted: ${outcomes[0].kind}`);
+    const { outcome } = await client.send({ target: { token: from }, data: { echo: data.text, to: messageId } });
+    if (outcome.kind !== "accepted") throw new Error(`the answer was not accepted: ${outcome.kind}`);
   },
 });
 try {

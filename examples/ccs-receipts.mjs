@@ -21,17 +21,17 @@ const client = createCcsClient({
 try {
   // 1. wait for it with the send: for a device that is expected to be there
   const report = await client.send({ target: { token: here.token }, data: { n: "1" } }, { receipt: true });
-  const receipt = await report.receipts[0]; // undefined when none came in time, which proves nothing
-  console.log(`${here.name}: ${report.outcomes[0].kind}, ${receipt.status}`);
+  const receipt = await report.receipt; // undefined when none came in time, which proves nothing
+  console.log(`${here.name}: ${report.outcome.kind}, ${receipt.status}`);
 
   // 2. ask for it, remember the ID, and let the handler find out
-  const { outcomes } = await client.send({
+  const { outcome } = await client.send({
     target: { token: away.token },
     data: { n: "2" },
     deliveryReceiptRequested: true,
   });
-  const confirmed = new Promise((resolve) => later.set(outcomes[0].messageId, resolve));
-  console.log(`${away.name}: ${outcomes[0].kind}, no receipt yet`);
+  const confirmed = new Promise((resolve) => later.set(outcome.messageId, resolve));
+  console.log(`${away.name}: ${outcome.kind}, no receipt yet`);
   away.connect();
   await confirmed;
   console.log(`${away.name}: confirmed`);

@@ -19,8 +19,8 @@ try {
   if (added.kind !== "ok") throw new Error(added.code);
   const { notificationKey } = added; // always the newest one
 
-  const { outcomes } = await sender.send({ target: { notificationKey }, data: { mail: "3 new" } });
-  const [{ kind, group }] = outcomes;
+  const { outcome } = await sender.send({ target: { notificationKey }, data: { mail: "3 new" } });
+  const { kind, group } = outcome;
   console.log("sent to the group:", kind, `${group.success} devices, ${group.failure} failed`);
 
   console.log("removed:", (await groups.remove("user-7", [phone.token, tablet.token, watch.token])).kind);

@@ -43,7 +43,7 @@ try {
 
   phone.subscribe("news");
   const topic = await sender.send({ target: { topic: "news" }, data: { headline: "Hello" } });
-  console.log("topic:", topic.outcomes[0].kind, "message", topic.outcomes[0].messageId);
+  console.log("topic:", topic.outcome.kind, "message", topic.outcome.messageId);
   console.log("the phone has", phone.received.length, "messages");
 } finally {
   await sender.close();

@@ -63,15 +63,10 @@ export async function multicast({ emulator, narrator, tally }) {
 
     emulator.faults.nextRequest({ status: 503, retryAfter: "1" });
     const later = await sender.send({ target: { token: devices[0].token }, data: { mark: "503" } });
-    narrator.say(
-      "good",
-      names[0],
-      `accepted at attempt ${later.outcomes[0].attempts}, after a 503 with Retry-After: 1`,
-      {
-        event: "outcome",
-        kind: later.outcomes[0].kind,
-      },
-    );
+    narrator.say("good", names[0], `accepted at attempt ${later.outcome.attempts}, after a 503 with Retry-After: 1`, {
+      event: "outcome",
+      kind: later.outcome.kind,
+    });
     tally.report(later, (token) => deviceOf.get(token), "503");
   } finally {
     stop();

@@ -54,7 +54,7 @@ export async function flowControl({ emulator, narrator, tally }) {
       emulator.faults.next({ token, door: "ccs", error, ...(detail === undefined ? {} : { detail }) });
       const report = await client.send({ target: { token }, data: { mark: error } });
       tally.report(report, (t) => deviceOf.get(t), error, { acked: true });
-      const [outcome] = report.outcomes;
+      const { outcome } = report;
       const mark = outcome.kind !== becomes ? "bad" : becomes === "accepted" ? "good" : "change";
       narrator.say(mark, error, `${action}: ${outcome.kind}`, {
         event: "nack",
@@ -66,12 +66,12 @@ export async function flowControl({ emulator, narrator, tally }) {
     const [device] = devices;
     const report = await client.send({ target: { token: device.token }, data: { mark: "receipt" } }, { receipt: true });
     tally.report(report, (t) => deviceOf.get(t), "receipt", { acked: true });
-    const [receipt] = await Promise.all(report.receipts);
-    if (receipt?.originalMessageId === report.outcomes[0].messageId) tally.count("receipts");
+    const receipt = await report.receipt;
+    if (receipt?.originalMessageId === report.outcome.messageId) tally.count("receipts");
     narrator.say(
       "good",
       "delivery receipt",
-      `${receipt.messageId} belongs to message ${report.outcomes[0].messageId}, and was acked`,
+      `${receipt.messageId} belongs to message ${report.outcome.messageId}, and was acked`,
       {
         event: "receipt",
       },

@@ -6,6 +6,8 @@ import {
   type SenderOptions,
   type SendOptions,
   type SendReport,
+  type SingleMessageInput,
+  type SingleSendReport,
 } from "@cloud-messaging/core";
 import { createSender } from "@cloud-messaging/core/transport";
 import type { CcsPeer } from "./connection/peer.ts";
@@ -32,6 +34,12 @@ export interface ReceiptedSendReport extends SendReport {
   readonly receipts: readonly Promise<DeliveryReceipt | undefined>[];
 }
 
+/** The report of a send to one recipient that asked for a receipt. */
+export interface SingleReceiptedSendReport extends ReceiptedSendReport, SingleSendReport {
+  /** The one receipt; the same as `receipts[0]`. */
+  readonly receipt: Promise<DeliveryReceipt | undefined>;
+}
+
 /** Sender over CCS that also receives upstream messages and delivery receipts. */
 export interface CcsClient extends Sender, CcsPeer {
   /**
@@ -39,9 +47,14 @@ export interface CcsClient extends Sender, CcsPeer {
    * them.
    */
   send(
+    message: SingleMessageInput,
+    options: CcsSendOptions & { readonly receipt: true },
+  ): Promise<SingleReceiptedSendReport>;
+  send(
     message: DownstreamMessageInput,
     options: CcsSendOptions & { readonly receipt: true },
   ): Promise<ReceiptedSendReport>;
+  send(message: SingleMessageInput, options?: CcsSendOptions): Promise<SingleSendReport>;
   send(message: DownstreamMessageInput, options?: CcsSendOptions): Promise<SendReport>;
 }
 
@@ -130,11 +143,16 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     }
   }
 
-  function send(message: DownstreamMessageInput, sendOptions?: CcsSendOptions): Promise<SendReport>;
+  function send(
+    message: SingleMessageInput,
+    sendOptions: CcsSendOptions & { readonly receipt: true },
+  ): Promise<SingleReceiptedSendReport>;
   function send(
     message: DownstreamMessageInput,
     sendOptions: CcsSendOptions & { readonly receipt: true },
   ): Promise<ReceiptedSendReport>;
+  function send(message: SingleMessageInput, sendOptions?: CcsSendOptions): Promise<SingleSendReport>;
+  function send(message: DownstreamMessageInput, sendOptions?: CcsSendOptions): Promise<SendReport>;
   function send(message: DownstreamMessageInput, sendOptions?: CcsSendOptions): Promise<SendReport> {
     const messageId = message?.messageId;
     // anything else is for the sender to check
@@ -158,7 +176,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
           ? transport.receiptFor(outcome.messageId, receiptOptions)
           : Promise.resolve(undefined),
       );
-      return { ...report, receipts };
+      return "outcome" in report ? { ...report, receipts, receipt: receipts[0] } : { ...report, receipts };
     });
   }
 

@@ -9,6 +9,7 @@ export {
   type CcsSendOptions,
   createCcsClient,
   type ReceiptedSendReport,
+  type SingleReceiptedSendReport,
 } from "./client.ts";
 export type { CcsConnectionInfo, CcsPeer, CcsTransport } from "./connection/peer.ts";
 export { CCS_RETRY_POLICY, type CcsTransportOptions, type ReconnectPolicy } from "./options.ts";

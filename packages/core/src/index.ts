@@ -18,12 +18,13 @@ export type { BackoffPolicy } from "./retry/backoff.ts";
 // Messages
 export {
   type DownstreamMessageInput,
+  type SingleMessageInput,
   type MessageContent,
   parseDownstreamMessage,
   parseMessageContent,
   type DownstreamMessage,
 } from "./message/downstream.ts";
-export type { TargetInput, Target } from "./message/target.ts";
+export type { TargetInput, SingleTargetInput, Target } from "./message/target.ts";
 export { type RegistrationToken, redactToken } from "./message/token.ts";
 export type { Notification } from "./message/notification.ts";
 export type { Android, AndroidNotification, AndroidLightSettings } from "./message/android.ts";
@@ -36,6 +37,7 @@ export { type DataValue, toData } from "./message/data.ts";
 // Outcomes
 export {
   type SendReport,
+  type SingleSendReport,
   type RecipientOutcome,
   type AcceptedOutcome,
   type UnregisteredOutcome,

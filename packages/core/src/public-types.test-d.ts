@@ -10,6 +10,8 @@ import {
   type SendAllOutcome,
   type SendEachOutcome,
   type SendReport,
+  type SingleSendReport,
+  type TargetInput,
   toData,
 } from "./index.ts";
 import { createSender, type DownstreamTransport } from "./transport.ts";
@@ -22,10 +24,31 @@ const sender = createSender({ transport });
 describe("what must compile, and what must not", () => {
   it("takes a plain string for a token and gives back a checked one", async () => {
     const report = await sender.send({ target: { token: "tok-a" }, data: { score: "5x1" } });
-    expectTypeOf(report).toEqualTypeOf<SendReport>();
+    expectTypeOf(report).toEqualTypeOf<SingleSendReport>();
     for (const { canonicalRegistrationId } of report.outcomes.filter((o) => o.kind === "accepted")) {
       expectTypeOf(canonicalRegistrationId).toEqualTypeOf<RegistrationToken | undefined>();
     }
+  });
+
+  it("knows the one outcome of a send to one recipient, and only of that", async () => {
+    for (const target of [
+      { token: "t" },
+      { topic: "news" },
+      { condition: "c" },
+      { fid: "f" },
+      { notificationKey: "k" },
+    ]) {
+      expectTypeOf(target).toExtend<TargetInput>();
+    }
+    const { outcome: one } = await sender.send({ target: { topic: "news" } });
+    expectTypeOf(one).toEqualTypeOf<RecipientOutcome>();
+    const listed = await sender.send({ target: { tokens: ["tok-a"] } });
+    // @ts-expect-error as many outcomes as tokens
+    listed.outcome;
+    const message: DownstreamMessageInput = { target: { token: "tok-a" } };
+    expectTypeOf(sender.send(message)).resolves.toEqualTypeOf<SendReport>();
+    // @ts-expect-error misspelt
+    void sender.send({ target: { notificationKey: "k", notificationKeyname: "user-7" } });
   });
 
   it("refuses data that is no string, two targets and options that do not exist", () => {

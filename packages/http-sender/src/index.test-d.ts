@@ -1,4 +1,4 @@
-import type { RecipientOutcome, SendReport } from "@cloud-messaging/core";
+import type { RecipientOutcome, SingleSendReport } from "@cloud-messaging/core";
 import { describe, expectTypeOf, it } from "vitest";
 import { createDeviceGroups, createGcmHttpTransport, createGcmSender, createTopics } from "./index.ts";
 
@@ -15,7 +15,7 @@ describe("what callers write", () => {
 
   it("tells outcomes apart by their kind", () => {
     const sender = createGcmSender({ apiKey: "AIza" });
-    expectTypeOf(sender.send({ target: { token: "t" } })).resolves.toEqualTypeOf<SendReport>();
+    expectTypeOf(sender.send({ target: { token: "t" } })).resolves.toEqualTypeOf<SingleSendReport>();
     const read = (outcome: RecipientOutcome) => {
       if (outcome.kind === "accepted") expectTypeOf(outcome.messageId).toEqualTypeOf<string | undefined>();
       // @ts-expect-error only an accepted message has an ID

@@ -10,7 +10,7 @@ import { type Notification, NotificationSchema } from "./notification.ts";
 import { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
 import { readPlainMessage } from "./plain-message.ts";
 import { sizeProblems } from "./size.ts";
-import { type Target, type TargetInput, TargetSchema } from "./target.ts";
+import { type SingleTargetInput, type Target, type TargetInput, TargetSchema } from "./target.ts";
 import { NonEmptyTextSchema } from "./text.ts";
 import { type Webpush, WebpushSchema } from "./webpush.ts";
 
@@ -64,6 +64,12 @@ export interface MessageContent {
 export interface DownstreamMessageInput extends MessageContent {
   /** Where it goes: one token, many tokens, a topic, a condition, a device group, or an installation ID. */
   readonly target: TargetInput;
+}
+
+/** A message to one token, topic, condition, device group or installation ID: a send has one outcome. */
+export interface SingleMessageInput extends MessageContent {
+  /** The one recipient. */
+  readonly target: SingleTargetInput;
 }
 
 /** A message from the app server to client apps, after validation. */

@@ -29,6 +29,9 @@ export type TargetInput =
   | Only<{ readonly condition: string }>
   | Only<{ readonly notificationKey: string; readonly notificationKeyName?: string | undefined }>;
 
+/** A target with one outcome: anything but a list of tokens. */
+export type SingleTargetInput = Exclude<TargetInput, { readonly tokens: readonly string[] }>;
+
 /** A kind of target with nothing of another beside it: two at once do not compile. */
 type Only<Kind> = Kind & { readonly [Other in Exclude<(typeof KNOWN_KEYS)[number], keyof Kind>]?: undefined };
 

@@ -129,6 +129,12 @@ export interface SendReport {
   readonly storeError?: unknown;
 }
 
+/** Report of a send to one recipient. */
+export interface SingleSendReport extends SendReport {
+  /** The one outcome; the same as `outcomes[0]`. */
+  readonly outcome: RecipientOutcome;
+}
+
 /** How many outcomes of each kind a report holds. */
 export type OutcomeCounts = Readonly<Record<OutcomeKind, number>>;
 

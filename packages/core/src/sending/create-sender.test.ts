@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidMessageError } from "../errors.ts";
-import { refuseV1Only } from "../message/downstream.ts";
+import { refuseV1Only, type SingleMessageInput } from "../message/downstream.ts";
 import { failureOutcome } from "../outcome/outcome.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
 import { withRetry } from "../retry/with-retry.ts";
@@ -688,5 +688,22 @@ describe("the option maxResends of a sender", () => {
     const sender = createSender({ transport, retry: { maxResends: 3 } });
     await sender.send({ target: { token: "tok-a" } });
     expect(transport.attempts[0]?.options.maxResends).toBe(3);
+  });
+});
+
+describe("the report of a send to one recipient", () => {
+  it.each([[{ token: "tok-a" }], [{ topic: "/topics/news" }], [{ condition: "'a' in topics" }]])(
+    "to %j has its one outcome",
+    async (target) => {
+      const sender = createSender({ transport: scriptedTransport({}) });
+      const report = await sender.send({ target } as SingleMessageInput);
+      expect(report.outcome).toBe(report.outcomes[0]);
+      expect(report.outcome.recipient).toBe(Object.values(target)[0]);
+    },
+  );
+
+  it("to a list of one token has outcomes only", async () => {
+    const sender = createSender({ transport: scriptedTransport({}) });
+    expect(await sender.send({ target: { tokens: ["tok-a"] } })).not.toHaveProperty("outcome");
   });
 });

@@ -1,8 +1,13 @@
 import { AbortedError, ClosedError } from "../errors.ts";
 import { eventChannel, publish } from "../events.ts";
-import { type DownstreamMessage, parseMessageContent } from "../message/downstream.ts";
+import {
+  type DownstreamMessage,
+  type DownstreamMessageInput,
+  parseMessageContent,
+  type SingleMessageInput,
+} from "../message/downstream.ts";
 import type { RegistrationToken } from "../message/token.ts";
-import { countOutcomes, type RecipientOutcome, type SendReport } from "../outcome/outcome.ts";
+import { countOutcomes, type RecipientOutcome, type SendReport, type SingleSendReport } from "../outcome/outcome.ts";
 import { tellOnce } from "../outcome/outcome-listener.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
 import { withRegistrations } from "../registrations/with-registrations.ts";
@@ -93,7 +98,7 @@ export function createSender(options: CreateSenderOptions): Sender {
         if (sendChannel.hasSubscribers) publishSend(sent, begunAt);
         const report = restoreReport(addressed, sent);
         if (onOutcome !== undefined) tellAll(report, onOutcome);
-        return report;
+        return "tokens" in message.target ? report : withOutcome(report);
       },
       (error: unknown) => {
         gate.leave();
@@ -129,27 +134,31 @@ export function createSender(options: CreateSenderOptions): Sender {
     };
   }
 
+  function send(input: SingleMessageInput, sendOptions?: SendOptions): Promise<SingleSendReport>;
+  function send(input: DownstreamMessageInput, sendOptions?: SendOptions): Promise<SendReport>;
+  function send(input: DownstreamMessageInput, sendOptions: SendOptions = {}): Promise<SendReport> {
+    let addressed: AddressedMessage;
+    try {
+      checkSendOptions(sendOptions);
+      assertCanStart(sendOptions.signal);
+      addressed = readAddressedMessage(input);
+      transport.check?.(addressed.message);
+      if (hasNoRecipients(addressed.message)) {
+        const report = restoreReport(addressed, { outcomes: [] });
+        const { onOutcome } = listenerOf(sendOptions);
+        if (onOutcome !== undefined) tellAll(report, onOutcome);
+        return Promise.resolve(report);
+      }
+      gate.enter();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return deliver(addressed, sendOptions, clock.monotonic(), listenerOf(sendOptions));
+  }
+
   let closing: Promise<void> | undefined;
   const sender: Sender = {
-    send(input, sendOptions = {}) {
-      let addressed: AddressedMessage;
-      try {
-        checkSendOptions(sendOptions);
-        assertCanStart(sendOptions.signal);
-        addressed = readAddressedMessage(input);
-        transport.check?.(addressed.message);
-        if (hasNoRecipients(addressed.message)) {
-          const report = restoreReport(addressed, { outcomes: [] });
-          const { onOutcome } = listenerOf(sendOptions);
-          if (onOutcome !== undefined) tellAll(report, onOutcome);
-          return Promise.resolve(report);
-        }
-        gate.enter();
-      } catch (error) {
-        return Promise.reject(error);
-      }
-      return deliver(addressed, sendOptions, clock.monotonic(), listenerOf(sendOptions));
-    },
+    send,
 
     async sendToUser(userId, input, sendOptions = {}) {
       checkSendOptions(sendOptions);
@@ -213,6 +222,12 @@ export function createSender(options: CreateSenderOptions): Sender {
     [Symbol.asyncDispose]: () => sender.close(),
   };
   return sender;
+}
+
+/** Adds the one outcome to the report of a send to one recipient. */
+function withOutcome(report: SendReport): SendReport | SingleSendReport {
+  const [outcome] = report.outcomes;
+  return outcome === undefined ? report : { ...report, outcome };
 }
 
 function tellAll({ outcomes }: SendReport, listener: OutcomeListener): void {

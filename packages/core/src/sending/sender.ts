@@ -1,5 +1,5 @@
-import type { DownstreamMessageInput, MessageContent } from "../message/downstream.ts";
-import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
+import type { DownstreamMessageInput, MessageContent, SingleMessageInput } from "../message/downstream.ts";
+import type { RecipientOutcome, SendReport, SingleSendReport } from "../outcome/outcome.ts";
 import type { RegistrationStore } from "../registrations/registration-store.ts";
 import type { BackoffPolicy } from "../retry/backoff.ts";
 import type { Clock, Random } from "../time/clock.ts";
@@ -92,7 +92,7 @@ export type SendEachOutcome = RecipientOutcome & { readonly position: number; re
 export interface Sender extends AsyncDisposable {
   /**
    * Checks the message, sends it, tries again what can be, and tells the registration store what became known.
-   * Settles exactly once, with one outcome per recipient in the order given. A malformed token in a list becomes a `rejected` outcome and
+   * Settles exactly once, with one outcome per recipient in the order given; `outcome` of the report to a single recipient is the one. A malformed token in a list becomes a `rejected` outcome and
    * disturbs no other; an empty list gives an empty report.
    *
    * @throws {InvalidMessageError} the message breaks a rule. Nothing was sent.
@@ -102,6 +102,7 @@ export interface Sender extends AsyncDisposable {
    * @throws {RegistrationStoreError} the registration store could not be asked for canonical IDs, answered with something else, or did
    * not answer within the send's own time. Nothing was sent.
    */
+  send(message: SingleMessageInput, options?: SendOptions): Promise<SingleSendReport>;
   send(message: DownstreamMessageInput, options?: SendOptions): Promise<SendReport>;
   /** Sends to every registration of a user; an empty report when there is none. Throws as `send` does. */
   sendToUser(userId: string, message: MessageContent, options?: SendOptions): Promise<SendReport>;
