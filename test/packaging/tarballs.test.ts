@@ -166,4 +166,14 @@ describe("what would be published", () => {
       warnings: 1,
     });
   });
+
+  it("refuses what the sources refuse: the bundler leaves out no call that is made because it may throw", () => {
+    const program = `
+      import { createRequire } from "node:module";
+      const name = "@cloud-messaging/core/transport";
+      const copies = [await import(name), createRequire(import.meta.url)(name)];
+      console.log(copies.map(({ proxyProblem }) => proxyProblem("http://us%er@127.0.0.1:1") !== undefined).join());`;
+    const args = ["--input-type=module", "-e", program];
+    expect(execFileSync(process.execPath, args, { cwd: folder, encoding: "utf8" }).trim()).toBe("true,true");
+  });
 });

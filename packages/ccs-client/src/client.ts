@@ -9,7 +9,7 @@ import {
   type SingleMessageInput,
   type SingleSendReport,
 } from "@cloud-messaging/core";
-import { createSender } from "@cloud-messaging/core/transport";
+import { createSender, divideOptions } from "@cloud-messaging/core/transport";
 import type { CcsPeer } from "./connection/peer.ts";
 import type { CcsTransportOptions } from "./options.ts";
 import { createCcsTransport, messageIdInUse } from "./transport.ts";
@@ -83,20 +83,11 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionsError([{ path: "", problem: "must be an object with senderId and apiKey" }]);
   }
-  const { registrations, retry, maxWaiting, ambiguous, timeoutMs, ...transportOptions } = options;
-  const transport = createCcsTransport(transportOptions);
+  const { ofSender, ofTransport } = divideOptions(options);
+  const transport = createCcsTransport(ofTransport);
   let sender: Sender;
   try {
-    sender = createSender({
-      transport,
-      ...(registrations === undefined ? {} : { registrations }),
-      ...(retry === undefined ? {} : { retry }),
-      ...(maxWaiting === undefined ? {} : { maxWaiting }),
-      ...(ambiguous === undefined ? {} : { ambiguous }),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(options.clock === undefined ? {} : { clock: options.clock }),
-      ...(options.random === undefined ? {} : { random: options.random }),
-    });
+    sender = createSender({ ...ofSender, transport });
   } catch (error) {
     // never rejects
     void transport.close();

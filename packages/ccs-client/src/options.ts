@@ -9,7 +9,7 @@ import {
 } from "@cloud-messaging/core";
 import {
   ClockSchema,
-  environmentProxies,
+  environmentProxy,
   proxyProblem,
   readOptions,
   SENDER_OPTION_NAMES,
@@ -267,7 +267,7 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
     throw new InvalidOptionsError([{ path: "reconnect.maxMs", problem: "must be initialMs or more" }]);
   }
   const login = rest.login ?? `${rest.senderId}@gcm.googleapis.com`;
-  const proxy = rest.proxy === undefined ? proxyOfEnvironment(rest.host, rest.port) : rest.proxy || undefined;
+  const proxy = rest.proxy === undefined ? proxyOfEnvironment(rest) : rest.proxy || undefined;
   return {
     ...rest,
     reconnect,
@@ -284,7 +284,6 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
 }
 
 /** @throws {InvalidOptionsError} The environment has an invalid proxy URL. */
-function proxyOfEnvironment(host: string, port: number): string | undefined {
-  const { https, bypass } = environmentProxies(process.env);
-  return https === undefined || bypass(isIPv6(host) ? `[${host}]` : host, port) ? undefined : https;
+function proxyOfEnvironment({ host, port }: { readonly host: string; readonly port: number }): string | undefined {
+  return environmentProxy(process.env, { host: isIPv6(host) ? `[${host}]` : host, port, secure: true });
 }

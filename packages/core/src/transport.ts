@@ -6,7 +6,7 @@ export type { DownstreamTransport, AttemptOptions, OutcomeListener } from "./sen
 // Senders over a transport
 export { createSender } from "./sending/create-sender.ts";
 export type { CreateSenderOptions } from "./sending/sender.ts";
-export { SENDER_OPTION_NAMES } from "./sending/sender-options.ts";
+export { divideOptions, type DividedOptions, SENDER_OPTION_NAMES } from "./sending/sender-options.ts";
 export { createMessageIds } from "./sending/message-id.ts";
 export { refusedRecipient } from "./sending/addressed-message.ts";
 
@@ -68,7 +68,7 @@ export {
   type EmulatorProcess,
   readEmulatorCa,
 } from "./environment/emulator-environment.ts";
-export { environmentProxies, type EnvironmentProxies, type Environment, proxyProblem } from "./environment/proxy.ts";
+export { environmentProxy, type ProxiedConnection, type Environment, proxyProblem } from "./environment/proxy.ts";
 export { TlsSchema, verifiedTls } from "./environment/tls.ts";
 export { processWide } from "./environment/process-wide.ts";
 export { isLoopback } from "./environment/loopback.ts";

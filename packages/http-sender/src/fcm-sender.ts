@@ -1,5 +1,5 @@
 import type { Sender, SenderOptions } from "@cloud-messaging/core";
-import { createSender } from "@cloud-messaging/core/transport";
+import { createSender, divideOptions } from "@cloud-messaging/core/transport";
 import type { CredentialCheck } from "./auth/credential-check.ts";
 import type { FcmV1TransportOptions } from "./fcm-v1/options.ts";
 import { createFcmV1Transport } from "./fcm-v1/transport.ts";
@@ -34,17 +34,9 @@ export interface FcmSender extends Sender {
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createFcmSender(options: FcmSenderOptions = {}): FcmSender {
-  const { registrations, retry, maxWaiting, ambiguous, timeoutMs, random, ...rest } = options;
+  const { ofSender, ofTransport } = divideOptions(options);
+  const { random: _, ...rest } = ofTransport ?? {};
   const transport = createFcmV1Transport(rest);
-  const sender = createSender({
-    transport,
-    ...(registrations === undefined ? {} : { registrations }),
-    ...(retry === undefined ? {} : { retry }),
-    ...(maxWaiting === undefined ? {} : { maxWaiting }),
-    ...(ambiguous === undefined ? {} : { ambiguous }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(random === undefined ? {} : { random }),
-    ...(rest.clock === undefined ? {} : { clock: rest.clock }),
-  });
+  const sender = createSender({ ...ofSender, transport });
   return Object.assign(sender, { verifyCredentials: transport.verifyCredentials.bind(transport) });
 }

@@ -1,5 +1,5 @@
 import type { Sender, SenderOptions } from "@cloud-messaging/core";
-import { createSender } from "@cloud-messaging/core/transport";
+import { createSender, divideOptions } from "@cloud-messaging/core/transport";
 import type { CredentialCheck } from "./auth/credential-check.ts";
 import type { GcmHttpTransportOptions } from "./gcm/options.ts";
 import { createGcmHttpTransport } from "./gcm/transport.ts";
@@ -34,17 +34,9 @@ export interface GcmSender extends Sender {
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createGcmSender(options: GcmSenderOptions): GcmSender {
-  const { registrations, retry, maxWaiting, ambiguous, timeoutMs, random, ...rest } = options ?? {};
+  const { ofSender, ofTransport } = divideOptions(options);
+  const { random: _, ...rest } = ofTransport ?? {};
   const transport = createGcmHttpTransport(rest);
-  const sender = createSender({
-    transport,
-    ...(registrations === undefined ? {} : { registrations }),
-    ...(retry === undefined ? {} : { retry }),
-    ...(maxWaiting === undefined ? {} : { maxWaiting }),
-    ...(ambiguous === undefined ? {} : { ambiguous }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(random === undefined ? {} : { random }),
-    ...(rest.clock === undefined ? {} : { clock: rest.clock }),
-  });
+  const sender = createSender({ ...ofSender, transport });
   return Object.assign(sender, { verifyCredentials: transport.verifyCredentials.bind(transport) });
 }

@@ -14,7 +14,7 @@ const nack = (error: string, description?: string): NackFrame => ({
 describe("a downstream message on the wire", () => {
   it.each<[string, object, object]>([
     ["to a token", { target: { token: "t" } }, { to: "R", message_id: "m" }],
-    ["to a topic", { target: { topic: "news" } }, { to: "R", message_id: "m" }],
+    ["to a topic", { target: { topic: "news" } }, { to: "/topics/news", message_id: "m" }],
     ["to a group", { target: { notificationKey: "k" } }, { to: "R", message_id: "m" }],
     ["to a condition", { target: { condition: "'a' in topics" } }, { condition: "R", message_id: "m" }],
     [

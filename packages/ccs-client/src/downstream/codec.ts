@@ -1,4 +1,4 @@
-import type { DownstreamMessage, ErrorCode, RecipientOutcome, ServiceAnswer } from "@cloud-messaging/core";
+import type { DownstreamMessage, ErrorCode, RecipientOutcome, ServiceAnswer, Target } from "@cloud-messaging/core";
 import { failureOutcome, serviceText } from "@cloud-messaging/core/transport";
 import {
   type AckFrame,
@@ -17,13 +17,19 @@ export function downstreamJsonWriter(message: DownstreamMessage): (recipient: st
     ...(message.deliveryReceiptRequested ? { delivery_receipt_requested: true } : {}),
   };
   const { target } = message;
-  const field = "condition" in target ? "condition" : "to";
   if (!("tokens" in target) || target.tokens.length === 1) {
-    return (recipient, messageId) => xmlSafeJson({ [field]: recipient, message_id: messageId, ...options });
+    return (recipient, messageId) =>
+      xmlSafeJson({ ...addressOf(target, recipient), message_id: messageId, ...options });
   }
   const shared = xmlSafeJson(options);
   const rest = shared === "{}" ? "}" : `,${shared.slice(1)}`;
   return (recipient, messageId) => `{"to":${xmlSafeString(recipient)},"message_id":${xmlSafeString(messageId)}${rest}`;
+}
+
+/** The address of a message as CCS writes it. */
+function addressOf(target: Target, recipient: string): { readonly to: string } | { readonly condition: string } {
+  if ("condition" in target) return { condition: recipient };
+  return { to: "topic" in target ? `/topics/${target.topic}` : recipient };
 }
 
 /** Facts about the answered write. */

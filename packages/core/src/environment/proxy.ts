@@ -3,19 +3,13 @@ import { InvalidOptionsError } from "../errors.ts";
 /** Variables of a process, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Rules by which an environment sends connections through proxies. */
-export interface EnvironmentProxies {
-  /** URL of the proxy for TLS connections; absent for none. */
-  readonly https?: string;
-  /** URL of the proxy for connections in clear text; absent for none. */
-  readonly http?: string;
-  /**
-   * Tells connections that go directly: to this machine itself, and as `NO_PROXY` says: `*` for all, names with the names below them, each
-   * with or without a port.
-   *
-   * @param host Name or address; an IPv6 address with its brackets.
-   */
-  bypass(host: string, port: number): boolean;
+/** The far end of a connection. */
+export interface ProxiedConnection {
+  /** Name or address; an IPv6 address with its brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** It carries TLS. */
+  readonly secure: boolean;
 }
 
 /** The problem with the address of a proxy; `undefined` for a usable one. Never says the address: it may hold a password. */
@@ -23,30 +17,36 @@ export function proxyProblem(address: string): string | undefined {
   if (!URL.canParse(address)) return "must be the http: or https: URL of a proxy";
   const { protocol, username, password } = new URL(address);
   if (protocol !== "http:" && protocol !== "https:") return "must be the http: or https: URL of a proxy";
-  try {
-    decodeURIComponent(username);
-    decodeURIComponent(password);
-  } catch {
+  if (!isDecodable(username) || !isDecodable(password)) {
     return "has a user name or password that cannot be decoded: write a % in it as %25";
   }
   return undefined;
 }
 
+// a call whose value is not used would be left out by the bundler, which takes it for one that cannot throw
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text).length > 0 || text === "";
+  } catch {
+    return false;
+  }
+}
+
 /**
- * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Lower-case names go first, and an empty value of theirs unsets the other; TLS
- * connections take the proxy of `HTTP_PROXY` where `HTTPS_PROXY` names none.
+ * Reads the proxy for a connection from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Lower-case names go first, and an empty value of theirs
+ * unsets the other; a TLS connection takes the proxy of `HTTP_PROXY` where `HTTPS_PROXY` names none. `ALL_PROXY` is not read. Connections
+ * to this machine itself go directly, and so do those that `NO_PROXY` names: `*` for all, names with the names below them, each with or
+ * without a port.
  *
- * @throws {InvalidOptionsError} a proxy cannot be used; the variable is named, and not its value.
+ * @returns the URL of the proxy; `undefined` for none.
+ * @throws {InvalidOptionsError} the proxy would be taken and cannot be used; the variable is named, and not its value.
  */
-export function environmentProxies(env: Environment): EnvironmentProxies {
-  const http = proxyOf(env, ["http_proxy", "HTTP_PROXY"]);
-  const https = proxyOf(env, ["https_proxy", "HTTPS_PROXY"]) ?? http;
+export function environmentProxy(env: Environment, { host, port, secure }: ProxiedConnection): string | undefined {
+  if (LOOPBACK.test(host)) return undefined;
   const entries = (env["no_proxy"] ?? env["NO_PROXY"] ?? "").split(/[,\s]+/).filter((entry) => entry !== "");
-  return {
-    ...(https === undefined ? {} : { https }),
-    ...(http === undefined ? {} : { http }),
-    bypass: (host, port) => LOOPBACK.test(host) || entries.some((entry) => covers(entry, host.toLowerCase(), port)),
-  };
+  if (entries.some((entry) => covers(entry, host.toLowerCase(), port))) return undefined;
+  const secured = secure ? proxyOf(env, ["https_proxy", "HTTPS_PROXY"]) : undefined;
+  return secured ?? proxyOf(env, ["http_proxy", "HTTP_PROXY"]);
 }
 
 const LOOPBACK = /^(?:(?:.+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/i;

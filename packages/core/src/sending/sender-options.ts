@@ -36,6 +36,29 @@ const senderShape = {
 /** Names of the options that every sender has, whatever its transport: candidates for "did you mean". */
 export const SENDER_OPTION_NAMES: readonly string[] = Object.keys(senderShape);
 
+/** Options of a ready-made sender, divided. */
+export interface DividedOptions<T> {
+  readonly ofSender: SenderOptions;
+  readonly ofTransport: Omit<T, Exclude<keyof SenderOptions, "clock" | "random">>;
+}
+
+/**
+ * Divides the options of a ready-made sender into those of every sender and those of its transport; `clock` and `random` are both's.
+ * What is no object is left for the transport to refuse.
+ */
+export function divideOptions<T extends SenderOptions>(options: T): DividedOptions<T> {
+  const ofSender: Record<string, unknown> = {};
+  if (typeof options !== "object" || options === null) return { ofSender, ofTransport: options };
+  const ofTransport: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    const isShared = name === "clock" || name === "random";
+    const isOfSender = SENDER_OPTION_NAMES.includes(name);
+    if (isOfSender && value !== undefined) ofSender[name] = value;
+    if (!isOfSender || isShared) Object.defineProperty(ofTransport, name, { value, enumerable: true });
+  }
+  return { ofSender, ofTransport: ofTransport as typeof options };
+}
+
 const CreateSenderOptionsSchema = z.strictObject({
   ...senderShape,
   transport: z.custom().superRefine((transport, context) => {

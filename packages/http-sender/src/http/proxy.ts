@@ -1,4 +1,4 @@
-import { environmentProxies, isLoopback } from "@cloud-messaging/core/transport";
+import { environmentProxy } from "@cloud-messaging/core/transport";
 
 /**
  * The proxy for an origin: the one that is given, else the one that the environment names for it, never one for this machine.
@@ -10,12 +10,13 @@ export function proxyFor(origin: string, given: string | false | undefined): URL
   if (given === false) return undefined;
   if (given !== undefined) return new URL(given);
   const { protocol, hostname, port } = new URL(origin);
-  if (isLoopback(hostname)) return undefined;
   const secure = protocol === "https:";
-  const proxies = environmentProxies(process.env);
-  const address = secure ? proxies.https : proxies.http;
-  if (address === undefined || proxies.bypass(hostname, Number(port || (secure ? 443 : 80)))) return undefined;
-  return new URL(address);
+  const address = environmentProxy(process.env, {
+    host: hostname,
+    port: Number(port || (secure ? 443 : 80)),
+    secure,
+  });
+  return address === undefined ? undefined : new URL(address);
 }
 
 /** Address of an origin as CONNECT names it: `host:port`. */
