@@ -1,4 +1,4 @@
-// @peculiar/x509 asks for this to be there before it
+// required before @peculiar/x509
 import "reflect-metadata";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
@@ -18,9 +18,9 @@ import {
 } from "@peculiar/x509";
 import { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
 
-/** A private CA and a server certificate that it signed. PEM. */
+/** Private CA and a server certificate signed by it. PEM. */
 export interface Certificates {
-  /** What a client has to trust. */
+  /** CA certificate for clients to trust. */
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
@@ -28,17 +28,17 @@ export interface Certificates {
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;
-/** Some clients refuse server certificates that live longer than 398 days. Unit: milliseconds. */
+/** Maximum lifetime: some clients refuse server certificates valid for more than 398 days. Unit: milliseconds. */
 const LIFETIME_MS = 397 * DAY_MS;
-/** Part of the lifetime that lies before the start, for clocks that are behind. Unit: milliseconds. */
+/** Part of the lifetime before the start, for clocks that are behind. Unit: milliseconds. */
 const BACKDATED_MS = 30 * DAY_MS;
-/** Certificates with less time left are not kept. Unit: milliseconds. */
+/** Minimum remaining lifetime of a certificate that is reused. Unit: milliseconds. */
 const LEFT_AT_LEAST_MS = 30 * DAY_MS;
 
-/** Start of this process by the machine's wall clock, which a test that replaces `Date` does not reach. Milliseconds since the epoch. */
+/** Start of this process by the system clock, independent of a replaced `Date`. Unit: milliseconds since the epoch. */
 const processStart = (): number => performance.timeOrigin;
 
-/** Checks a certificate of the user's. @throws {InvalidOptionsError} naming the field; the key is in no message. */
+/** Checks a certificate of the user. @throws {InvalidOptionsError} Names the field; never contains the key. */
 export function ownCertificates({
   cert,
   key,
@@ -69,7 +69,7 @@ export function ownCertificates({
   return { ca, cert, key };
 }
 
-/** Names and addresses that a server certificate is good for, and whether it is good for long enough. */
+/** Names and addresses of a server certificate, and whether its remaining lifetime suffices. */
 function isGoodFor({ cert, key }: Certificates, names: readonly string[]): boolean {
   try {
     const certificate = new X509Certificate(cert);
@@ -88,11 +88,11 @@ function isGoodFor({ cert, key }: Certificates, names: readonly string[]): boole
 }
 
 /**
- * Makes a CA and a server certificate for the Google hosts, localhost, 127.0.0.1, ::1 and the names given. Takes milliseconds, needs no
- * program and leaves nothing on disk; the CA's own key is thrown away.
+ * Creates a CA and a server certificate for the Google hosts, localhost, 127.0.0.1, ::1 and the given names. Takes milliseconds and writes
+ * nothing to disk; the private key of the CA is discarded.
  *
- * @param addresses Further names, which may change from one start to the next.
- * @param kept Certificates of an earlier start: they are given back while they are good for all names and for 30 more days.
+ * @param addresses Additional names, which may differ from one start to the next.
+ * @param kept Certificates of an earlier start, returned if they cover all names and remain valid for 30 days.
  */
 export async function createCertificates(
   names: readonly string[],
@@ -107,7 +107,7 @@ export async function createCertificates(
     subtle.generateKey(ALGORITHM, false, ["sign", "verify"]),
     subtle.generateKey(ALGORITHM, true, ["sign", "verify"]),
   ]);
-  // clients compare with the machine's clock, not with a Date that a test has frozen
+  // clients use the system clock, not a `Date` that a test has replaced
   const notBefore = new Date(processStart() - BACKDATED_MS);
   const notAfter = new Date(notBefore.getTime() + LIFETIME_MS);
   const serial = (): string => Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(15))).toString("hex");

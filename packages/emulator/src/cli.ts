@@ -12,13 +12,13 @@ import { type Emulator, startEmulator } from "./start-emulator.ts";
 
 type Start = Extract<Command, { kind: "start" }>;
 
-/** Exit status for a command line that cannot be understood, as is usual. */
+/** Exit status for invalid command-line options. */
 const USAGE = 2;
-/** Closing takes milliseconds; what is still there after this long is left behind. Unit: milliseconds. */
+/** Maximum time for closing, after which the process exits. Unit: milliseconds. */
 const CLOSE_AT_MOST_MS = 900;
 
 const command = parseCommandLine(process.argv.slice(2));
-// whoever read what is written may have gone
+// the reader of the output may have exited
 process.stdout.on("error", () => {});
 process.stderr.on("error", () => {});
 switch (command.kind) {
@@ -81,7 +81,7 @@ async function start(asked: Start): Promise<void> {
     if (closing) leave(); // asked again: at once
     closing = true;
     parent.stop();
-    // a large state takes its time
+    // writing a large state takes time
     if (options.stateFile === undefined) setTimeout(leave, CLOSE_AT_MOST_MS).unref();
     void close();
   };
@@ -92,12 +92,12 @@ async function start(asked: Start): Promise<void> {
   );
 }
 
-/** All options; `undefined` when a file cannot be used, which is said. */
+/** Reads all options; `undefined` if a file cannot be used, which is reported. */
 function optionsOf({ options, configFile, tlsFiles, program }: Start): EmulatorOptions | undefined {
   let text = "{}";
   try {
     if (configFile !== undefined) text = readFileSync(configFile, "utf8");
-    // whoever waits for a command waits at no fixed port
+    // free ports for a command that is run under the emulator
     options = withConfig(options, text, program === undefined ? DEFAULT_PORTS : { http: 0, https: 0, ccs: 0 });
   } catch (error) {
     fail(`--config: ${configFile} cannot be used: ${(error as Error).message}`, USAGE);
@@ -116,14 +116,14 @@ function optionsOf({ options, configFile, tlsFiles, program }: Start): EmulatorO
   return { ...options, tls: pems as unknown as NonNullable<EmulatorOptions["tls"]> };
 }
 
-/** Says when an unknown token could not become a device: its sender is told that it is unavailable. */
+/** Reports that no device could be registered for an unknown token, whose sender is answered that it is unavailable. */
 function tellOfFullness({ events }: Emulator): void {
   events.subscribe((event) => {
     if (event.type === "full") process.stderr.write(`${event.detail}\n`);
   });
 }
 
-/** Says when the state cannot be saved, once per reason, and when it can again. */
+/** Reports that the state cannot be saved, once per reason, and that it can again. */
 function tellOfUnsavedState({ events }: Emulator): void {
   let told: string | undefined;
   events.subscribe((event) => {
@@ -135,7 +135,7 @@ function tellOfUnsavedState({ events }: Emulator): void {
   });
 }
 
-/** Writes the CA where it was asked for, or where nobody else can write. */
+/** Writes the CA to the requested file, or to a private folder. */
 function writeCa(pem: string, wanted: string | undefined): { file: string; remove(): void } | { problem: string } {
   try {
     if (wanted !== undefined) {

@@ -16,12 +16,12 @@ import type { DoorContext } from "./servers/door.ts";
 import { FcmAccounts } from "./servers/fcm-accounts.ts";
 import { createCounters } from "./stats.ts";
 
-/** The service and all it is made of, without any server. */
+/** The service model with all its parts, without servers. */
 export interface Model extends DoorContext {
   readonly upstream: UpstreamQueues;
 }
 
-/** Makes the service, empty. */
+/** Creates an empty service model. */
 export function createModel(settings: ResolvedOptions): Model {
   const { clock: networkClock, random } = settings;
   const clock: EmulatorClock = createEmulatorClock(networkClock);
@@ -89,7 +89,7 @@ export function createModel(settings: ResolvedOptions): Model {
   };
 }
 
-/** Forgets devices, groups and messages. */
+/** Removes devices, groups and messages. */
 export function clearModel({ registry, groups, service, inbox, upstream }: Model): void {
   upstream.reset();
   for (const app of [...registry.apps()]) {

@@ -13,122 +13,122 @@ import type { ServiceIds } from "./model/ids.ts";
 import { type CloudService, MAX_TOPICS } from "./model/service.ts";
 import { isMalformed } from "./model/token-rules.ts";
 
-/** A device to make, and the app on it. */
+/** Options of a device and the app on it. */
 export interface DeviceOptions {
-  /** What the inbox calls it. @defaultValue `device-1`, `device-2`, … */
+  /** Name shown in the inbox. @defaultValue `device-1`, `device-2`, … */
   readonly name?: string;
-  /** The app's package. @defaultValue `com.example.app` */
+  /** Package name of the app. @defaultValue `com.example.app` */
   readonly packageName?: string;
-  /** The sender that the app registers with. @defaultValue the emulator's */
+  /** Sender ID that the app registers with. @defaultValue that of the emulator */
   readonly senderId?: string;
-  /** Or several: up to 100. */
+  /** Several sender IDs, up to 100. */
   readonly senderIds?: readonly string[];
-  /** Its first token. 4 to 4096 characters, no white space. @defaultValue made up */
+  /** First registration token. Range: 4 to 4096 characters without white space. @defaultValue generated */
   readonly token?: string;
-  /** @defaultValue `true` */
+  /** Connected to the service. @defaultValue `true` */
   readonly connected?: boolean;
-  /** @defaultValue `false` */
+  /** Idle (asleep). @defaultValue `false` */
   readonly idle?: boolean;
-  /** What kind of device it is: how FCM v1 treats a message goes by it. @defaultValue `android` */
+  /** Platform, which decides how FCM v1 treats a message. @defaultValue `android` */
   readonly platform?: Platform;
-  /** Whether the app confirms messages that ask for a receipt by itself. @defaultValue `auto` */
+  /** Confirmation of messages that request a receipt: by the app itself, or by `confirmReceipt()`. @defaultValue `auto` */
   readonly confirmReceipts?: "auto" | "manual";
 }
 
-/** An upstream message to send. */
+/** Upstream message to send. */
 export interface SendUpstreamOptions {
-  /** Whom to. @defaultValue the app's first sender */
+  /** Sender ID of the addressee. @defaultValue the first sender of the app */
   readonly senderId?: string;
-  /** Or the other members of a device group, by its key. */
+  /** Key of a device group whose other members are the addressees. */
   readonly notificationKey?: string;
-  /** @defaultValue made up */
+  /** Message ID. @defaultValue generated */
   readonly messageId?: string;
-  /** Unit: seconds. Range: 0 to 2419200. @defaultValue 86400 */
+  /** Time to live. Unit: seconds. Range: 0 to 2419200. @defaultValue 86400 */
   readonly timeToLiveSec?: number;
 }
 
-/** An app on a device that exists only here: everything a phone would do, by call. */
+/** An app on an emulated device. Methods stand for what app and phone do. */
 export interface EmulatedDevice {
-  /** Names this app on this device in the control API. */
+  /** ID of the app on this device, for the control API. */
   readonly id: string;
-  /** Names the device; apps on the same one share it. */
+  /** ID of the device, shared by its apps. */
   readonly deviceId: string;
-  /** What the inbox calls the device. */
+  /** Name of the device in the inbox. */
   readonly name: string;
   readonly platform: Platform;
-  /** The app's package. */
+  /** Package name of the app. */
   readonly packageName: string;
-  /** Senders that may send to it. Empty: every one (it registered by itself). */
+  /** Sender IDs that may send to the app. Empty: all (the device was registered for an unknown token). */
   readonly senderIds: readonly string[];
-  /** The token of the latest registration: the canonical one. */
+  /** Token of the latest registration: the canonical one. */
   readonly token: string;
-  /** The same, by its other name. */
+  /** Alias of `token`. */
   readonly canonicalToken: string;
-  /** Whether the device is connected; what is sent meanwhile waits on the service. */
+  /** True if connected. Messages to a disconnected device are stored by the service. */
   readonly connected: boolean;
-  /** Whether the device sleeps; only `delay_while_idle` messages wait for its end. */
+  /** True if idle. Only `delay_while_idle` messages wait for activity. */
   readonly idle: boolean;
-  /** Whether the app is on the device. The service finds out later. */
+  /** True if the app is installed. The service notices an uninstall at a later delivery. */
   readonly installed: boolean;
-  /** What the app received, the oldest first. */
+  /** Messages that the app has received, oldest first. */
   readonly received: readonly DeviceMessage[];
-  /** Topics it is subscribed to, without `/topics/`. */
+  /** Subscribed topics, without `/topics/`. */
   readonly topics: readonly string[];
-  /** Messages that wait on the service. */
+  /** Number of messages stored for the app by the service. */
   readonly stored: number;
-  /** Whether messages that ask for a receipt are confirmed by themselves. May be changed at any time. */
+  /** Confirmation of messages that request a receipt; can be changed at any time. */
   confirmReceipts: "auto" | "manual";
-  /** The device is connected again: everything that waits is delivered. */
+  /** Connects the device: stored messages are delivered. */
   connect(): void;
-  /** The device is away. */
+  /** Disconnects the device. */
   disconnect(): void;
-  /** Sends the device to sleep, or wakes it. */
+  /** Makes the device idle, or active again. */
   setIdle(idle: boolean): void;
-  /** Registers again. The token before goes on working, and answers to it name the new one. Returns the new one. */
+  /** Registers the app again and returns the new token. The previous token keeps working; answers to it name the new one as canonical. */
   reregister(token?: string): string;
-  /** Removes the app: the next message is accepted and finds nobody, then it is `NotRegistered`. */
+  /** Uninstalls the app: the next message is accepted, later ones are answered `NotRegistered`. */
   uninstall(): void;
-  /** The app tells the service that it wants no more: `NotRegistered` at once. */
+  /** Unregisters the app: `NotRegistered` from now on. */
   unregister(): void;
-  /** @throws {InvalidOptionsError} for a name that no topic can have, or beyond 2000 topics. */
+  /** Subscribes to a topic. @throws {InvalidOptionsError} The topic name is invalid, or the app has 2000 topics. */
   subscribe(topic: string): void;
-  /** Ends a subscription; of one that is not there nothing happens. */
+  /** Unsubscribes from a topic; without effect if not subscribed. */
   unsubscribe(topic: string): void;
   /**
-   * Sends an upstream message. It reaches the app server's connection, is written again while unacked, and `acked` resolves with the
-   * ack; it rejects when the message expires or the emulator closes (nobody has to listen).
+   * Sends an upstream message. It is delivered to a connection of the app server and redelivered until acknowledged. `acked` resolves with
+   * the ack; it rejects when the message expires or the emulator closes (without an unhandled rejection).
    *
-   * @throws {DeviceQueueFullError} when the device is not connected and 20 wait.
+   * @throws {DeviceQueueFullError} The device is disconnected and has 20 messages queued.
    */
   sendUpstream(data: Readonly<Record<string, string>>, options?: SendUpstreamOptions): UpstreamSend;
-  /** Confirms a received message that asked for a receipt; with `confirmReceipts: "manual"`. `false`: nothing to confirm. */
+  /** Confirms a received message that requested a receipt, with `confirmReceipts: "manual"`. Returns `false` if there is none to confirm. */
   confirmReceipt(message: DeviceMessage | string): boolean;
   /**
-   * Resolves with the first received message that matches, now or later.
+   * Resolves with the first received message that matches, present or future.
    *
-   * @throws {AbortedError} when the signal aborts. @throws {ClosedError} when the emulator closes.
+   * @throws {AbortedError} The signal aborted. @throws {ClosedError} The emulator closed.
    */
   waitFor(
     predicate: (message: DeviceMessage) => boolean,
     options?: { readonly signal?: AbortSignal },
   ): Promise<DeviceMessage>;
-  /** Puts another app on the same device. */
+  /** Installs another app on the same device. */
   installApp(options?: Omit<DeviceOptions, "name" | "connected" | "idle" | "platform">): EmulatedDevice;
-  /** Takes the device out of the emulator. */
+  /** Removes the device from the emulator. */
   remove(): void;
-  /** All of it as plain data. */
+  /** Returns device and app as plain data. */
   toJSON(): DeviceView;
 }
 
-/** An upstream message under way. */
+/** An upstream message in flight. */
 export interface UpstreamSend {
-  /** What the app server sees, and acks. */
+  /** Message ID, as the app server receives and acknowledges it. */
   readonly messageId: string;
-  /** Resolves when the app server has acked it. */
+  /** Resolves when the app server has acknowledged the message. */
   readonly acked: Promise<void>;
 }
 
-/** What devices need of the emulator. */
+/** Dependencies of devices. */
 export interface DeviceWorld {
   readonly service: CloudService;
   readonly registry: DeviceRegistry;
@@ -136,11 +136,11 @@ export interface DeviceWorld {
   readonly events: EventHub;
   readonly now: () => number;
   readonly defaultSenderId: string;
-  /** Calls back when the emulator closes. */
+  /** Registers a listener that is called when the emulator closes. */
   readonly onClose: (run: () => void) => () => void;
 }
 
-/** Makes a device with one app. */
+/** Registers a device with one app. */
 export function createDevice(world: DeviceWorld, number: number, options: DeviceOptions = {}): EmulatedDevice {
   check(world, options);
   const id = `d${number}-${world.ids.hex(6)}`;
@@ -161,7 +161,7 @@ function addApp(world: DeviceWorld, device: AppInstance["device"], id: string, o
   return handleOf(world, app);
 }
 
-/** @param owner May have had the token before. */
+/** @param owner App that may have had the token before. */
 function checkToken(world: DeviceWorld, token: string, owner?: AppInstance): void {
   if (typeof token !== "string" || isMalformed(token)) {
     throw wrong("token", "must have 4 to 4096 characters, without white space or control characters");
@@ -191,7 +191,7 @@ function wrong(path: string, problem: string): InvalidOptionsError {
   return new InvalidOptionsError([{ path, problem }]);
 }
 
-/** The handle of an app that exists. */
+/** Creates the handle of an existing app. */
 export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
   const { service, registry, ids, events } = world;
   const isThere = (): boolean => registry.app(app.id) === app;
@@ -353,11 +353,11 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
   };
 }
 
-/** An upstream message will never be acked. */
+/** An upstream message that will never be acknowledged. */
 export class UpstreamLostError extends Error {
   override readonly name = "UpstreamLostError";
   readonly messageId: string;
-  /** It expired after its time to live, or was discarded: too many waited, or the emulator was closed. */
+  /** Reason: its time to live passed, or it was discarded because too many were queued or the emulator closed. */
   readonly result: "expired" | "discarded";
 
   constructor(messageId: string, result: "expired" | "discarded") {

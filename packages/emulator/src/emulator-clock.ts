@@ -7,31 +7,31 @@ interface Timer {
   run: (() => void) | undefined;
 }
 
-/** Cancelled timers are swept out once there are this many and they are the larger half. */
+/** Number of cancelled timers above which they are removed, if they are the larger half. */
 const SWEEP_AT = 1024;
 
-/** The service's own time: both its readings follow another clock's and can be moved ahead of them. */
+/** Clock of the service: both readings follow another clock and can be advanced. */
 export interface EmulatorClock extends Clock {
-  /** How far it is ahead of the clock it follows. Unit: milliseconds. */
+  /** Offset to the clock that it follows. Unit: milliseconds. */
   readonly offsetMs: number;
-  /** How many calls are scheduled. */
+  /** Number of scheduled calls. */
   readonly scheduled: number;
   /**
-   * Moves time forward, making every call that falls due on the way in order of its time. Weeks cost microseconds.
+   * Advances the time and runs every call that falls due, in order. Skipping weeks takes microseconds.
    *
-   * @param byMs Unit: milliseconds. Range: 0 or more, up to the last time that a `Date` can hold.
-   * @throws {InvalidOptionsError} when it is no number, or leads past that.
+   * @param byMs Unit: milliseconds. Range: 0 or more, up to the maximum of `Date`.
+   * @throws {InvalidOptionsError} Not a number, or beyond that maximum.
    */
   advance(byMs: number): void;
-  /** Goes ahead of the clock it follows by so much, as a saved state was; moves forward only. */
+  /** Sets the offset of a saved state; the time never moves backwards. */
   setOffset(offsetMs: number): void;
-  /** Drops everything scheduled. */
+  /** Cancels every scheduled call. */
   close(): void;
 }
 
 /**
- * A clock for the service model. However much is scheduled on it (a stored message per device, four weeks ahead), the clock it follows
- * holds one timer.
+ * Creates the clock of the service model. However many calls are scheduled (one per stored message, up to four weeks ahead), the clock it follows
+ * has one timer.
  */
 export function createEmulatorClock(base: Clock): EmulatorClock {
   const heap: Timer[] = [];
@@ -67,7 +67,7 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
       const { at, run } = timer;
       timer.run = undefined; // from now on, cancelling it changes nothing
       live--;
-      // while a due call runs, it is the time it was due at, however far the jump goes
+      // while a due call runs, the time is the instant at which it was due
       offsetMs += Math.max(0, msBetween(monotonic(), at));
       run?.();
     }
@@ -125,7 +125,7 @@ export function createEmulatorClock(base: Clock): EmulatorClock {
   };
 }
 
-/** What a `Date` can still hold. Unit: milliseconds since the epoch. */
+/** Maximum time value of `Date`. Unit: milliseconds since the epoch. */
 const LAST_TIME = 8.64e15;
 
 function requireTime(path: string, forwardMs: number, from: number): void {

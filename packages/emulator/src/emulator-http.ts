@@ -10,37 +10,37 @@ import { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
 import { type KnownNames, refuseForeignPage } from "./servers/request-guard.ts";
 import { type Spoiling, spoil } from "./servers/spoil.ts";
 
-/** An answer that a fault may spoil. */
+/** Answer that a fault may spoil. */
 export interface EmulatorAnswer extends HttpAnswer {
-  /** Damage done to it on the way. */
+  /** Damage in transit. */
   readonly spoil?: Spoiling;
 }
 
 type Result = EmulatorAnswer | HttpStream;
 
-/** One method of one path of the emulator: of the service that it emulates, or of its own. */
+/** One method of one path, of the emulated service or of the emulator itself. */
 export interface EmulatorRoute extends Pick<HttpRoute, "method" | "path" | "maxBodyBytes"> {
   /**
-   * Google hosts that the route stands for. A request that names another Google host does not reach it; any other name does. Empty: a
-   * route of the emulator itself, whose answers are not reported.
+   * Google hosts of the route: requests that name another Google host do not match, any other name does. Empty: a route of the emulator
+   * itself, whose answers are not reported.
    */
   readonly hosts: readonly string[];
-  /** File without secrets, which any page may load: a browser names an origin even for the page's own modules. */
+  /** Static file without secrets, which any page may load: browsers send an origin also for a page's own modules. */
   readonly publicFile?: true;
   readonly before?: HttpRoute["before"];
   readonly handle: (request: HttpRequest) => Result | Promise<Result>;
 }
 
-/** Options shared by all ports of the emulator. */
+/** Options shared by all HTTP ports of the emulator. */
 export interface EmulatorHttpOptions {
   /** Unit: milliseconds. */
   readonly patienceMs: number;
   readonly onAnswer: (method: string, path: string, status: number) => void;
-  /** Names by which the emulator may be asked. */
+  /** Host names that requests may use. */
   readonly names: KnownNames;
 }
 
-/** Creates the HTTP side of the emulator: guarded routes, spoiled answers, streams of events. */
+/** Creates the HTTP side of the emulator: guarded routes, spoiled answers, event streams. */
 export function createEmulatorHttp(
   routes: readonly EmulatorRoute[],
   { patienceMs, onAnswer, names }: EmulatorHttpOptions,

@@ -9,7 +9,7 @@ import type { EmulatedCcs } from "./servers/ccs.ts";
 import type { EmulatedFcm } from "./servers/fcm-accounts.ts";
 import type { EmulatorStats } from "./stats.ts";
 
-/** A client broke rules of the protocol, and the emulator was told to be strict about it. */
+/** A client violated the protocol, and the emulator was started with `strict`. */
 export class ProtocolViolationError extends Error {
   override readonly name = "ProtocolViolationError";
   readonly violations: readonly string[];
@@ -22,33 +22,33 @@ export class ProtocolViolationError extends Error {
 
 /** A running emulator. */
 export interface Emulator extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`: sending, device groups, Instance ID, the control API and the inbox. */
+  /** Base URL of HTTP, `http://127.0.0.1:PORT`: sending, device groups, Instance ID, control API and inbox. */
   readonly httpUrl: string;
-  /** The same over TLS, HTTP/1.1 and HTTP/2; `undefined` when there is none. */
+  /** Base URL of HTTPS, with HTTP/1.1 and HTTP/2; `undefined` without an HTTPS port. */
   readonly httpsUrl: string | undefined;
-  /** The CA to trust. PEM. */
+  /** CA certificate to trust. PEM. */
   readonly caCertificate: string;
-  /** The CCS side: connections, acks by hand, draining. */
+  /** CCS: connections, manual acks, draining. */
   readonly ccs: EmulatedCcs;
-  /** What arrived. */
+  /** Captured messages. */
   readonly inbox: Inbox;
-  /** What should go wrong. */
+  /** Fault injection. */
   readonly faults: Faults;
-  /** What a project may do, and how fast; set a field, and it holds from then on. `Infinity`: no limit. */
+  /** Quotas and rate limits; assigned values apply at once. `Infinity`: no limit. */
   readonly quotas: QuotaLimits;
   /** Service accounts and access tokens of FCM HTTP v1. */
   readonly fcm: EmulatedFcm;
-  /** Everything that happens, as it happens. */
+  /** Events of the emulator. */
   readonly events: EmulatorEvents;
-  /** What was done so far. */
+  /** Counters since the start or the last reset. */
   readonly stats: EmulatorStats;
-  /** Rules of the protocol that clients broke, in words; the first hundred. */
+  /** Protocol violations by clients, as text; the first hundred. */
   readonly violations: readonly string[];
-  /** Every app on every device. */
+  /** Apps on all devices. */
   readonly devices: readonly EmulatedDevice[];
-  /** Spread into `createGcmSender`: where to send, and with which key. */
+  /** Options for `createGcmSender`: endpoint and API key. */
   httpOptions(): { endpoint: string; apiKey: string; allowInsecure?: boolean };
-  /** Spread into `createFcmSender`: where to send, whom to trust, and a throw-away service account. */
+  /** Options for `createFcmSender`: endpoint, CA and a generated service account. */
   fcmOptions(): {
     endpoint: string;
     tls?: { ca: string };
@@ -56,40 +56,40 @@ export interface Emulator extends AsyncDisposable {
     credential: ServiceAccountKey;
     projectId: string;
   };
-  /** Spread into `createCcsClient`: where to connect, whom to trust, who to be. */
+  /** Options for `createCcsClient`: host, port, CA, sender ID and API key. */
   ccsOptions(): { host: string; port: number; tls: { ca: string }; senderId: string; apiKey: string };
   /**
-   * Makes a device with an app on it.
+   * Registers a device with an app.
    *
-   * @throws {InvalidOptionsError} naming the option.
+   * @throws {InvalidOptionsError} An option is invalid.
    */
   createDevice(options?: DeviceOptions): EmulatedDevice;
-  /** A device by its ID. */
+  /** Returns a device by its ID. */
   device(id: string): EmulatedDevice | undefined;
-  /** The device that a token belongs to. */
+  /** Returns the device that a token belongs to. */
   deviceOf(token: string): EmulatedDevice | undefined;
-  /** The service's time. Milliseconds since the epoch. */
+  /** Time of the service. Unit: milliseconds since the epoch. */
   now(): number;
-  /** Moves the service's time forward, at once: messages expire, throttled ones leave. Unit: milliseconds. */
+  /** Advances the time of the service at once: messages expire, throttled ones are delivered. Unit: milliseconds. */
   advance(byMs: number): void;
-  /** Devices, groups, messages that wait and captured ones, as plain data. */
+  /** Returns devices, groups, stored and captured messages as plain data. */
   saveState(): EmulatorState;
   /**
-   * Replaces everything by a saved state. Connections stay.
+   * Replaces the state by a saved one. Connections stay open.
    *
-   * @throws {InvalidOptionsError} when it is not one: nothing is changed.
+   * @throws {InvalidOptionsError} The value is not a saved state; nothing is changed.
    */
   loadState(state: EmulatorState): void;
   /**
-   * Forgets devices, messages, groups and faults, and sets quotas to what they were at the start. Connections stay, and so does the time:
-   * the clock is as far ahead as `advance()` has moved it.
+   * Removes devices, messages, groups and faults, and resets quotas to their initial values. Connections stay open, and the clock remains
+   * as far ahead as `advance()` has moved it.
    */
   reset(): void;
   /**
-   * Ends every connection and frees the ports; writes the state file, if there is one. Every call returns the same promise.
+   * Closes every connection and port, and writes the state file if there is one. Every call returns the same promise.
    *
-   * @throws {StateNotSavedError} when the state file could not be written; everything is closed all the same.
-   * @throws {ProtocolViolationError} with `strict`, when a client broke a rule of the protocol; everything is closed all the same.
+   * @throws {StateNotSavedError} The state file could not be written; everything is closed nevertheless.
+   * @throws {ProtocolViolationError} With `strict`: a client violated the protocol; everything is closed nevertheless.
    */
   close(): Promise<void>;
 }

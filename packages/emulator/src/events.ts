@@ -2,18 +2,18 @@ import { setImmediate } from "node:timers";
 import type { DeviceView } from "./model/devices.ts";
 import type { CapturedMessage, TimelineEntry } from "./model/message.ts";
 
-/** Everything that happens in the emulator, for tests, for the inbox and for server-sent events. */
+/** Events of the emulator, for tests, the inbox and server-sent events. */
 export type EmulatorEvent =
-  /** A message was captured, or something happened to it. */
+  /** A message was captured, or its state changed. */
   | { readonly type: "message"; readonly message: CapturedMessage; readonly entry: TimelineEntry }
-  /** The oldest captured messages made room. */
+  /** The oldest captured messages were dropped at the limit. */
   | { readonly type: "pruned"; readonly messages: number }
-  /** The captured messages up to this ID were forgotten on request. */
+  /** The captured messages up to this ID were deleted on request. */
   | { readonly type: "cleared"; readonly upTo: number }
   /** These captured messages were deleted. */
   | { readonly type: "removed"; readonly messages: readonly number[] }
   | { readonly type: "device"; readonly change: string; readonly device: DeviceView }
-  /** A device group was made, changed or looked up; with no members it is gone. */
+  /** A device group was created, changed or looked up; one without members has been deleted. */
   | { readonly type: "group"; readonly name: string; readonly senderId: string; readonly members: number }
   | {
       readonly type: "connection";
@@ -30,13 +30,13 @@ export type EmulatorEvent =
       readonly messageId: string;
       readonly connectionId?: number;
     }
-  /** A fault was asked for, or has struck. */
+  /** A fault was armed, or was applied. */
   | { readonly type: "fault"; readonly change: "armed" | "struck" | "cleared"; readonly fault: string }
-  /** A client broke a rule of the protocol. */
+  /** A client violated the protocol. */
   | { readonly type: "violation"; readonly connectionId?: number; readonly detail: string }
-  /** One HTTP request was answered; `status` 0 when a fault left it unanswered. */
+  /** An HTTP request was answered; `status` is 0 if a fault left it unanswered. */
   | { readonly type: "request"; readonly method: string; readonly path: string; readonly status: number }
-  /** An unknown token could not become a device, since there are as many as there may be. Told once, until there is room again. */
+  /** No device could be registered for an unknown token, since `maxDevices` is reached. Published once until there is capacity again. */
   | { readonly type: "full"; readonly detail: string }
   | { readonly type: "clock"; readonly now: number }
   /** The state file was written, or could not be. */
@@ -44,29 +44,29 @@ export type EmulatorEvent =
   | { readonly type: "state"; readonly change: "not-saved"; readonly problem: string }
   | { readonly type: "reset" };
 
-/** Called with each event, in order, while it happens: it must return soon, and what it throws is thrown apart. */
+/** Listener, called synchronously with each event in order. Errors that it throws surface as uncaught exceptions. */
 export type EmulatorListener = (event: EmulatorEvent) => void;
 
-/** Where the parts say what happens, and others listen. */
+/** Source of the emulator's events. */
 export interface EmulatorEvents {
-  /** Listens until the function it returns is called. */
+  /** Adds a listener; returns a function that removes it. */
   subscribe(listener: EmulatorListener): () => void;
 }
 
-/** The emulator's own side of the events. */
+/** Publisher of the events. */
 export interface EventHub extends EmulatorEvents {
-  /** Whether anybody listens: for events that cost something to make. */
+  /** True if there is a listener, for events that are expensive to create. */
   readonly listening: boolean;
-  /** The first hundred violations in words, kept for the end. */
+  /** The first hundred protocol violations, as text. */
   readonly violations: string[];
   emit(event: EmulatorEvent): void;
   close(): void;
 }
 
-/** Broken rules listed at most. Ours. */
+/** Maximum number of violations listed. Implementation limit. */
 const MAX_VIOLATIONS = 100;
 
-/** A hub. A listener that throws does not disturb the service: the error surfaces as an uncaught one. */
+/** Creates an event hub. An error of a listener does not affect the emulator; it surfaces as an uncaught exception. */
 export function createEventHub(): EventHub {
   const listeners = new Set<EmulatorListener>();
   const violations: string[] = [];

@@ -1,4 +1,4 @@
-// The public list, name by name.
+// Public names.
 
 export type { Address, Platform, Protocol, ValidationStyle } from "@cloud-messaging/connection-server";
 export {

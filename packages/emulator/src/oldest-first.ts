@@ -1,6 +1,6 @@
 /**
- * Gives the smallest key of a map whose keys are numbers that count up, while the map goes on changing. It remembers a number and no
- * iterator: one that rests holds on to all that the map held before, and a new one each time walks over all that was deleted.
+ * Returns the smallest key of a changing map with ascending numeric keys. Keeps a number instead of an iterator: an idle iterator retains
+ * every earlier table of the map, and a new one steps over all deleted entries.
  */
 export class OldestFirst {
   readonly #map: ReadonlyMap<number, unknown>;
@@ -10,15 +10,15 @@ export class OldestFirst {
     this.#map = map;
   }
 
-  /** The smallest key; `undefined` of an empty map. */
+  /** Smallest key; `undefined` for an empty map. */
   next(): number | undefined {
     if (this.#map.size === 0) return undefined;
-    // each number is passed once
+    // amortized: each number is passed once
     while (!this.#map.has(this.#from)) this.#from++;
     return this.#from;
   }
 
-  /** From now on no key is smaller than this one. */
+  /** Sets a lower bound of the keys. */
   startAt(key: number): void {
     this.#from = key;
   }

@@ -7,128 +7,128 @@ import type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
 import type { ElementStyle } from "./servers/ccs-stanzas.ts";
 import type { ApiKey } from "./servers/credentials.ts";
 
-/** How CCS behaves. */
+/** CCS options. */
 export interface CcsOptions {
-  /** Whether messages are answered by themselves. Otherwise `emulator.ccs.ack()` and `nack()` decide. @defaultValue `true` */
+  /** Acknowledges messages automatically. If false, `emulator.ccs.ack()` and `nack()` decide. @defaultValue `true` */
   readonly autoAck?: boolean;
-  /** Unanswered downstream messages that a connection may have; more are nacked. Range: 1 to 1000. @defaultValue 100 */
+  /** Maximum number of downstream messages in flight per connection; those beyond it are nacked. Range: 1 to 1000. @defaultValue 100 */
   readonly maxPending?: number;
-  /** Unacked upstream messages that a connection is given. Range: 1 to 1000. @defaultValue 100 */
+  /** Maximum number of unacknowledged upstream messages per connection. Range: 1 to 1000. @defaultValue 100 */
   readonly upstreamWindow?: number;
-  /** An unacked upstream message or receipt is written again after so long. Unit: milliseconds. @defaultValue 10000 */
+  /** Time after which an unacknowledged upstream message or receipt is redelivered. Unit: milliseconds. @defaultValue 10000 */
   readonly upstreamResendMs?: number;
-  /** How long an ack takes. Unit: milliseconds. @defaultValue 0 */
+  /** Delay of acks. Unit: milliseconds. @defaultValue 0 */
   readonly ackDelayMs?: number;
-  /** A space is sent this often. Unit: milliseconds; `Infinity`: never. @defaultValue 60000 */
+  /** Interval of whitespace keep-alives. Unit: milliseconds; `Infinity`: none. @defaultValue 60000 */
   readonly keepAliveMs?: number;
-  /** A draining connection ends after so long, whatever is pending. Unit: milliseconds. @defaultValue 10000 */
+  /** Maximum time that a draining connection stays open. Unit: milliseconds. @defaultValue 10000 */
   readonly drainTimeoutMs?: number;
-  /** A draining connection with nothing pending ends after so long without traffic. Unit: milliseconds. @defaultValue 250 */
+  /** Idle time-out of a draining connection without pending messages. Unit: milliseconds. @defaultValue 250 */
   readonly drainQuietMs?: number;
-  /** Connections that a sender may have; one more is refused when it binds. GCM allowed 1000, FCM 2500. @defaultValue `Infinity` */
+  /** Maximum number of connections per sender; further ones are refused when they bind. GCM allowed 1000, FCM 2500. @defaultValue `Infinity` */
   readonly maxConnectionsPerSender?: number;
-  /** New connections a minute per sender; more are refused likewise. FCM allowed 400. @defaultValue `Infinity` */
+  /** Maximum number of new connections per minute and sender; further ones are refused when they bind. FCM allowed 400. @defaultValue `Infinity` */
   readonly newConnectionsPerMinute?: number;
-  /** Login has to be done in so long. Unit: milliseconds. @defaultValue 10000 */
+  /** Time-out of the login. Unit: milliseconds. @defaultValue 10000 */
   readonly loginTimeoutMs?: number;
-  /** The element of acks, nacks and control messages. @defaultValue `data:gcm`, as seen live */
+  /** Element of acks, nacks and control messages. @defaultValue `data:gcm`, as observed on the live service */
   readonly elementStyle?: ElementStyle;
-  /** Whether characters are appended to the resource that was asked for, as seen live. @defaultValue `true` */
+  /** Appends characters to the requested resource, as observed on the live service. @defaultValue `true` */
   readonly resourceSuffix?: boolean;
 }
 
-/** How deliveries are throttled. */
+/** Throttling of deliveries. */
 export interface ThrottlingOptions {
-  /** Per app and collapse key. `false`: not at all. @defaultValue 20 at once, one more every 3 minutes, as FCM published */
+  /** Limit per app and collapse key. `false`: none. @defaultValue bursts of 20, one more every 3 minutes, as FCM published */
   readonly collapsible?: BucketRules | false;
-  /** All non-collapsible messages of an app. The grant was never published. @defaultValue `false` */
+  /** Limit of all non-collapsible messages of an app; the service never published one. @defaultValue `false` */
   readonly nonCollapsible?: BucketRules | false;
-  /** Messages to one device, refused beyond; FCM published 240 a minute and 5000 an hour. @defaultValue `false` */
+  /** Limit of messages to one device, beyond which they are refused; FCM published 240 a minute and 5000 an hour. @defaultValue `false` */
   readonly perDevice?: DeviceRateRules | false;
 }
 
 /**
- * What a project may do, and how fast. FCM published figures for most of it; nothing is limited unless it is asked for, so that a load
- * test is possible. All of them can be changed while the emulator runs: `emulator.quotas`.
+ * Quotas and rate limits of a project. FCM published figures for most of them; all are off by default, so that load tests are
+ * possible. They can be changed while the emulator runs: `emulator.quotas`.
  */
 export type QuotaOptions = { readonly [Name in keyof QuotaLimits]?: QuotaLimits[Name] };
 
-/** Certificate of one's own. */
+/** Server certificate of your own. */
 export interface TlsOptions {
-  /** Certificate, followed by those between it and the CA. PEM. It has to name the hosts that clients connect to. */
+  /** Certificate, followed by intermediate certificates. PEM. It has to name the hosts that clients connect to. */
   readonly cert: string;
-  /** Its private key, without a passphrase. PEM. */
+  /** Private key without a passphrase. PEM. */
   readonly key: string;
-  /** CA that clients have to trust, as `caCertificate` and the CA file give it. PEM. @defaultValue `cert`, good for a self-signed one */
+  /** CA that clients have to trust, as `caCertificate` and the CA file return it. PEM. @defaultValue `cert`, for a self-signed certificate */
   readonly ca?: string;
 }
 
-/** What to listen on and how to behave. Everything has a default. */
+/** Options of `startEmulator`. All are optional. */
 export interface EmulatorOptions {
-  /** Address to listen on. Anything but loopback lets others in. @defaultValue `127.0.0.1` */
+  /** Address to listen on. Other than loopback, it is reachable by other machines. @defaultValue `127.0.0.1` */
   readonly host?: string;
-  /** HTTP, control API and inbox. 0: any free port. @defaultValue 0 */
+  /** Port of HTTP, control API and inbox. 0: any free port. @defaultValue 0 */
   readonly httpPort?: number;
-  /** HTTPS, with HTTP/1.1 and HTTP/2. 0: any free port; `false`: none. @defaultValue 0 */
+  /** Port of HTTPS, for HTTP/1.1 and HTTP/2. 0: any free port; `false`: none. @defaultValue 0 */
   readonly httpsPort?: number | false;
-  /** CCS. 0: any free port; `false`: none. @defaultValue 0 */
+  /** Port of CCS. 0: any free port; `false`: none. @defaultValue 0 */
   readonly ccsPort?: number | false;
-  /** Time for the service and the network. @defaultValue the machine's */
+  /** Clock of service and network. @defaultValue the system clock */
   readonly clock?: Clock;
-  /** Chance, for tokens, IDs and random faults. @defaultValue `Math.random` */
+  /** Source of random numbers, for tokens, IDs and random faults. @defaultValue `Math.random` */
   readonly random?: Random;
-  /** Which years' service to be. @defaultValue `fcm-legacy` */
+  /** Profile: the years of the service to emulate. @defaultValue `fcm-legacy` */
   readonly profile?: Profile;
-  /** How failures of a whole HTTP request are answered. @defaultValue `live` */
+  /** Form of the answer when a whole HTTP request fails. @defaultValue `live` */
   readonly validationStyle?: ValidationStyle;
-  /** API keys that are good; with a `senderId`, only for that sender. Empty: any key. @defaultValue empty */
+  /** Valid API keys; with a `senderId`, valid for that sender only. Empty: any key. @defaultValue empty */
   readonly apiKeys?: readonly (string | ApiKey)[];
-  /** Whether an unknown token becomes a new device. @defaultValue `false` */
+  /** Registers a device for each unknown token. @defaultValue `false` */
   readonly autoRegister?: boolean;
-  /** The sender of devices made without one, and of `ccsOptions()`. Digits. @defaultValue `1234567890` */
+  /** Sender ID of devices without one, and of `ccsOptions()`. Digits. @defaultValue `1234567890` */
   readonly senderId?: string;
-  /** Whether `close()` rejects when a client broke a rule of the protocol: a test that ends with it fails. @defaultValue `false` */
+  /** Rejects `close()` if a client violated the protocol, so that a test fails. @defaultValue `false` */
   readonly strict?: boolean;
-  /** Whether multicast and topic message IDs lie above 2^53. @defaultValue `true` */
+  /** Uses multicast and topic message IDs above 2^53. @defaultValue `true` */
   readonly wideIds?: boolean;
-  /** Whether `time_to_live` may be digits in a string. @defaultValue `false` */
+  /** Accepts `time_to_live` as a string of digits. @defaultValue `false` */
   readonly lenientNumbers?: boolean;
-  /** Whether a group message that reached nobody is answered with counts rather than with 503. @defaultValue `false` */
+  /** Answers a group message that reached no device with counts instead of 503. @defaultValue `false` */
   readonly groupFailureCounts?: boolean;
-  /** Which collapse key goes when a fifth is stored. @defaultValue `oldest` */
+  /** Collapse key that is dropped when a fifth one is stored. @defaultValue `oldest` */
   readonly eviction?: EvictionRule;
-  /** Collapse keys stored per app. Range: 1 to 100. @defaultValue 4 */
+  /** Maximum number of collapse keys stored per app. Range: 1 to 100. @defaultValue 4 */
   readonly collapseKeyLimit?: number;
-  /** Non-collapsible messages stored per app. Range: 1 to 10000. @defaultValue 100 */
+  /** Maximum number of non-collapsible messages stored per app. Range: 1 to 10000. @defaultValue 100 */
   readonly storageLimit?: number;
-  /** How deliveries are throttled. @defaultValue collapsible messages as FCM published, nothing else */
+  /** Throttling of deliveries. @defaultValue collapsible messages as FCM published, no other */
   readonly throttling?: ThrottlingOptions;
-  /** What a project may do, and how fast. @defaultValue no limits */
+  /** Quotas and rate limits of projects. @defaultValue none */
   readonly quotas?: QuotaOptions;
-  /** How long an app found uninstalled still gets messages accepted. Unit: milliseconds. @defaultValue 0 */
+  /** Time for which messages to an uninstalled app are still accepted after the service has noticed. Unit: milliseconds. @defaultValue 0 */
   readonly uninstallDetectionDelayMs?: number;
-  /** How long superseded tokens work. Unit: milliseconds. @defaultValue `Infinity` */
+  /** Lifetime of superseded tokens. Unit: milliseconds. @defaultValue `Infinity` */
   readonly supersededLifetimeMs?: number;
-  /** Captured messages kept; the oldest make room. Range: 1 to 1000000. @defaultValue 10000 */
+  /** Maximum number of captured messages; the oldest are dropped. Range: 1 to 1000000. @defaultValue 10000 */
   readonly maxMessages?: number;
-  /** Devices that can be registered. Range: 1 to 1000000. @defaultValue 100000 */
+  /** Maximum number of devices. Range: 1 to 1000000. @defaultValue 100000 */
   readonly maxDevices?: number;
-  /** Further names and addresses for the server certificate. @defaultValue none */
+  /** Additional names and addresses of the server certificate. @defaultValue none */
   readonly certificateNames?: readonly string[];
-  /** Certificate of one's own for HTTPS and CCS, in place of a fresh one. @defaultValue a fresh one, or the one in the state file */
+  /** Certificate for HTTPS and CCS. @defaultValue a generated one, or the one in the state file */
   readonly tls?: TlsOptions;
   /**
-   * Origins whose pages may use the control API, such as `http://push.example.com:8080`: the address of the inbox behind a proxy that
-   * names another host to the emulator than the browser named to it. @defaultValue none
+   * Origins whose pages may use the control API, such as `http://push.example.com:8080`: needed for the inbox behind a proxy that forwards
+   * another host name than the browser requested. @defaultValue none
    */
   readonly allowedOrigins?: readonly string[];
-  /** How long a client may take over a handshake or a request's headers. Unit: milliseconds. @defaultValue 10000 */
+  /** Time-out of a client's TLS handshake and request headers. Unit: milliseconds. @defaultValue 10000 */
   readonly patienceMs?: number;
   /**
-   * File that devices, groups, messages and the certificates are read from at the start, when it exists, and written to within two seconds
-   * of every change and at the end. One emulator at a time may use it: `FILE.lock` beside it says which. @defaultValue none
+   * File for devices, groups, messages and certificates: read at start if it exists, written within two seconds of every change and at
+   * close. `FILE.lock` beside it locks it for one emulator. @defaultValue none
    */
   readonly stateFile?: string;
-  /** How CCS behaves. */
+  /** CCS options. */
   readonly ccs?: CcsOptions;
 }

@@ -1,9 +1,9 @@
 /**
- * For `node --import @cloud-messaging/emulator/redirect app.js` (or `--require`): sends the program's TLS traffic for Google's
- * messaging hosts to the emulator that `CLOUD_MESSAGING_EMULATOR_HOST` names, without a change to the program.
+ * For `node --import @cloud-messaging/emulator/redirect app.js` (or `--require`): redirects TLS connections to Google's
+ * messaging hosts to the emulator named by `CLOUD_MESSAGING_EMULATOR_HOST`, without a change to the program.
  *
- * It needs `CLOUD_MESSAGING_EMULATOR_CA_FILE` too, and honours `CLOUD_MESSAGING_EMULATOR_HTTPS` and `CLOUD_MESSAGING_EMULATOR_CCS`; the
- * emulator prints all four. Importing it is all: it has no exports, and throws when it does not know where the emulator is.
+ * Requires `CLOUD_MESSAGING_EMULATOR_CA_FILE`, and uses `CLOUD_MESSAGING_EMULATOR_HTTPS` and `CLOUD_MESSAGING_EMULATOR_CCS` if set; the
+ * emulator prints all four. Import it for its side effect: it has no exports, and throws if a variable is missing.
  *
  * @module
  */

@@ -104,13 +104,13 @@ const EmulatorOptionsSchema = z.strictObject({
   ccs: CcsOptionsSchema.prefault({}),
 });
 
-/** The options with every default in its place. */
+/** Options with defaults applied. */
 export type ResolvedOptions = Omit<z.output<typeof EmulatorOptionsSchema>, "apiKeys" | "tls"> & {
   readonly apiKeys: readonly ApiKey[];
   readonly tls: Certificates | undefined;
 };
 
-/** @throws {InvalidOptionsError} naming every option that is wrong, and what to write instead. */
+/** @throws {InvalidOptionsError} One problem per invalid option. */
 export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
   const { apiKeys, tls, ...rest } = readOptions(EmulatorOptionsSchema, options, "an option of the emulator");
   return {
@@ -120,7 +120,7 @@ export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
   };
 }
 
-// what the control API takes
+// bodies of the control API
 
 const text = z.string().min(1);
 const wireText = z.record(z.string(), z.string());
@@ -133,10 +133,10 @@ const after = z.int().min(0).describe("Requests that pass before the first one i
 const faultDoor = z.enum(["gcm-http", "ccs", "fcm-v1", "instance-id"]);
 const httpFaultDoor = z.enum(["gcm-http", "fcm-v1", "instance-id", "device-groups"]);
 
-/** `null`: no limit. JSON has no infinity. */
+/** `null`: no limit, since JSON has no infinity. */
 const limit = z.int().min(1).nullable().optional();
 
-/** Bodies of the control API, by what they are for. */
+/** Bodies of the control API, by purpose. */
 export const ControlBodies = {
   createDevice: z.strictObject({
     name: text.optional(),
@@ -249,9 +249,9 @@ export const ControlBodies = {
   }),
 } as const;
 
-/** What a body of the control API is for. */
+/** Purpose of a control API body. */
 export type BodyKind = keyof typeof ControlBodies;
-/** A body of the control API, read; a field is there or it is not, and is never `undefined`. */
+/** Parsed body of the control API; an absent field is not present as `undefined`. */
 export type ControlBody<K extends BodyKind> = Defined<z.output<(typeof ControlBodies)[K]>>;
 type Defined<T> = T extends object ? { [K in keyof T]: Exclude<T[K], undefined> } : T;
 
@@ -268,17 +268,17 @@ function withoutUndefined(value: object): unknown {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined));
 }
 
-/** A body's JSON Schema, for the OpenAPI document. */
+/** JSON Schema of a body, for the OpenAPI document. */
 export function jsonSchemaOf(kind: BodyKind): unknown {
   const { $schema: _dialect, ...schema } = z.toJSONSchema(ControlBodies[kind], { io: "input" });
   return schema;
 }
 
-// a saved state
+// saved states
 
-/** The form of the states written now. */
+/** Version of the states written at present. */
 export const STATE_VERSION = 2;
-/** Milliseconds since the epoch, within what a `Date` can hold. */
+/** Milliseconds since the epoch, within the range of `Date`. */
 const time = z.number().min(-8.64e15).max(8.64e15);
 const timelineEntry = z.strictObject({
   at: time,
@@ -307,7 +307,7 @@ const savedMessage = z.strictObject({
   code: z.string().optional(),
   devices: z.int().min(0),
   delivered: z.int().min(0),
-  /** Where its text is in `wires`. */
+  /** Index of its text in `wires`. */
   wire: z.int().min(0),
   timeline: z.array(timelineEntry),
 });
@@ -319,7 +319,7 @@ const deliveredContent = z.strictObject({
   timeToLiveSec: z.number(),
 });
 
-/** A saved state, each field as it was written. */
+/** Saved state, each field as written. */
 export const EmulatorStateSchema = z.strictObject({
   version: z.literal(STATE_VERSION),
   clockOffsetMs: z.number().min(0),
@@ -327,7 +327,7 @@ export const EmulatorStateSchema = z.strictObject({
     z.strictObject({
       id: text,
       name: z.string(),
-      /** Absent from states of before there were others. */
+      /** Absent in states from before there were platforms. */
       platform: z.enum(PLATFORMS).default("android"),
       connected: z.boolean(),
       idle: z.boolean(),
@@ -338,24 +338,24 @@ export const EmulatorStateSchema = z.strictObject({
           packageName: z.string(),
           senderIds: z.array(z.string()),
           tokens: z.array(text),
-          /** When superseded ones stop working. Milliseconds since the epoch. */
+          /** Expiry of superseded tokens. Unit: milliseconds since the epoch. */
           tokenExpiries: z.record(z.string(), time),
           canonicalToken: text,
           installed: z.boolean(),
           confirmReceipts: z.enum(["auto", "manual"]),
           topics: z.record(z.string(), time),
           deletedMessages: z.int().min(0),
-          /** Until when the app would be told of them, where there is an end. Milliseconds since the epoch. */
+          /** End of the period in which the app is told of them, if any. Unit: milliseconds since the epoch. */
           markerUntil: time.optional(),
           stored: z.array(
             z.strictObject({
-              /** The ID of a captured message, or all of one that is not listed any more. */
+              /** ID of a captured message, or the whole message if it is no longer listed. */
               message: z.union([z.int().min(1), savedMessage]),
               token: text,
               from: z.string(),
               expiresAt: time,
               waitingFor: z.enum(["connection", "activity", "throttle"]),
-              /** What it is on this device, where that is not what was captured. */
+              /** Message as it is on this device, if different from the captured one. */
               content: deliveredContent.optional(),
             }),
           ),
@@ -367,12 +367,12 @@ export const EmulatorStateSchema = z.strictObject({
     z.strictObject({ name: text, senderId: z.string(), keys: z.array(text).min(1), members: z.array(text) }),
   ),
   total: z.int().min(0),
-  /** What came over the wire: once for all messages of a request. */
+  /** Wire text, once for all messages of a request. */
   wires: z.array(z.string()),
   messages: z.array(savedMessage),
-  /** In a state file alone: what clients trust from one start to the next. PEM. */
+  /** Only in state files: certificates that clients trust across restarts. PEM. */
   certificates: z.strictObject({ ca: text, cert: text, key: text }).optional(),
 });
 
-/** A saved state: devices, groups, messages that wait, captured messages. Connections and upstream messages are not part of it. */
+/** Saved state: devices, groups, stored and captured messages. Connections and upstream messages are not part of it. */
 export type EmulatorState = z.output<typeof EmulatorStateSchema>;

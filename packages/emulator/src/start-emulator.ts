@@ -20,14 +20,26 @@ import { createCounters } from "./stats.ts";
 
 export type { Emulator } from "./emulator.ts";
 
-/** The key that the ready-made options carry when any key is good. */
+/** API key of the ready-made options if any key is valid. */
 const DEFAULT_KEY = "AIza-EMULATOR";
 
 /**
  * Starts an emulator: HTTP, HTTPS and CCS over one device model, by default on free loopback ports.
  *
- * @throws {InvalidOptionsError} naming every option that is wrong.
- * @throws {ConnectionError} when a port cannot be had; it says which, and what to do.
+ * @example
+ * ```ts
+ * import { createGcmSender } from "@cloud-messaging/http-sender";
+ * import { startEmulator } from "@cloud-messaging/emulator";
+ *
+ * await using emulator = await startEmulator();
+ * const device = emulator.createDevice();
+ * await using sender = createGcmSender(emulator.httpOptions());
+ * await sender.send({ target: { token: device.token }, data: { n: "3" } });
+ * const message = await device.waitFor(({ data }) => data["n"] === "3");
+ * ```
+ *
+ * @throws {InvalidOptionsError} One problem per invalid option.
+ * @throws {ConnectionError} A port is not available; the message names it.
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const settings = resolveOptions(options);
@@ -75,7 +87,7 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
   let deviceCount = 0;
   let closing: Promise<void> | undefined;
   const authority = urlHost(host);
-  // a sender does not give its key over plain HTTP to another machine unless it is told to
+  // senders refuse to send their key over plain HTTP to another machine unless allowed
   const plain = isLoopback(host) ? {} : { allowInsecure: true };
   const firstKey = settings.apiKeys[0]?.key ?? DEFAULT_KEY;
   const keyFor = (senderId: string): string =>
@@ -162,7 +174,7 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
     },
     [Symbol.asyncDispose]: () => emulator.close(),
   };
-  // with the certificates, unless they are the caller's own: clients that trust them go on after a restart
+  // with the certificates, unless the caller provides them: clients that trust them keep working after a restart
   const kept = settings.tls === undefined ? { certificates } : {};
   const keeper: StateKeeper | undefined =
     stateFile && keepState(stateFile, events, networkClock, () => ({ ...takeState(stateParts), ...kept }));
@@ -176,7 +188,7 @@ interface Servers {
   readonly ccs: CcsServer | undefined;
 }
 
-/** Starts the servers; when one cannot be, those that were started end again. */
+/** Starts the servers; if one fails, those started before are closed. */
 async function listen(
   settings: ResolvedOptions,
   model: Model,
@@ -231,7 +243,7 @@ async function listen(
   return { app, http, https, ccs };
 }
 
-/** What to say when a port cannot be had. */
+/** Creates the error for a port that is not available. */
 function portError(error: unknown, what: string, option: string, host: string, port: number): unknown {
   const { code } = error as { code?: string };
   const advice: Record<string, string> = {
@@ -246,13 +258,13 @@ function portError(error: unknown, what: string, option: string, host: string, p
     : new ConnectionError(`The emulator cannot listen for ${what}: port ${port} of ${host} ${why}`, { cause: error });
 }
 
-/** The address that clients connect to is this machine's own, whatever the resolver says. */
+/** Local address of a connection, independent of the resolver. */
 function isLoopback(host: string): boolean {
   const name = connectHost(host).toLowerCase();
   return name === "localhost" || name.endsWith(".localhost") || name === "::1" || /^127(\.\d+){3}$/.test(name);
 }
 
-/** The address to connect to for one that was listened on. */
+/** Returns the address to connect to for a listening address. */
 function connectHost(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return host === "::" ? "::1" : host;
@@ -263,14 +275,14 @@ function urlHost(host: string): string {
   return name.includes(":") ? `[${name}]` : name;
 }
 
-/** Names that the certificate must have so that the address listened on can be verified, and those it has besides. */
+/** Names of the server certificate: those required to verify the listening address, and additional ones. */
 function namesOf({ host, certificateNames }: ResolvedOptions): [needed: string[], besides: string[]] {
   if (host !== "0.0.0.0" && host !== "::") return [[...certificateNames, host], []];
   const addresses = Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address));
   return [[...certificateNames], addresses.filter((address) => !address.startsWith("fe80:"))];
 }
 
-/** What `emulator.ccs` is without a CCS port. */
+/** Value of `emulator.ccs` without a CCS port. */
 function noCcs(host: string): EmulatedCcs {
   return {
     host,

@@ -1,27 +1,27 @@
-/** What the emulator has done since it started or was reset. */
+/** Counters of the emulator since its start or the last reset. */
 export interface EmulatorStats {
-  /** Send requests over HTTP that were read as such, whatever was answered. */
+  /** HTTP send requests read, whatever the answer. */
   readonly requests: number;
-  /** HTTP answers by status; `0` counts those that a fault left unanswered. */
+  /** HTTP answers by status; `0` counts those left unanswered by a fault. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Messages captured: one per recipient of a request. */
+  /** Messages captured, one per recipient of a request. */
   readonly messages: number;
   /** Messages accepted, one per recipient. */
   readonly accepted: number;
   readonly rejected: number;
-  /** Answers that named a canonical ID. */
+  /** Answers with a canonical ID. */
   readonly canonical: number;
-  /** Messages handed to a device, one per device. */
+  /** Messages delivered, one per device. */
   readonly delivered: number;
-  /** Messages that a newer one with the same collapse key took the place of, one per device. */
+  /** Messages replaced by a newer one with the same collapse key, one per device. */
   readonly collapsed: number;
-  /** Messages that wait for their devices now, one per device. */
+  /** Messages stored for their devices at present, one per device. */
   readonly waiting: number;
-  /** Messages that were dropped before their device had them, whatever the reason, one per device. */
+  /** Messages dropped before delivery, for any reason, one per device. */
   readonly discarded: number;
-  /** Messages whose time to live passed before their device had them, one per device. */
+  /** Messages whose time to live passed before delivery, one per device. */
   readonly expired: number;
-  /** Messages no longer listed as received by their devices: newer ones needed the room. */
+  /** Received messages that devices no longer list, since newer ones replaced them. */
   readonly receivedPruned: number;
   /** CCS acks and nacks written. */
   readonly acks: number;
@@ -30,26 +30,26 @@ export interface EmulatorStats {
   readonly receiptsSent: number;
   readonly receiptsAcked: number;
   readonly upstreamSent: number;
-  /** Upstream messages and receipts that were written again. */
+  /** Upstream messages and receipts redelivered. */
   readonly upstreamResent: number;
   readonly upstreamAcked: number;
   readonly connections: number;
   readonly drains: number;
-  /** Connections that a fault or `cut()` ended. */
+  /** Connections ended by a fault or `cut()`. */
   readonly cuts: number;
   readonly failedLogins: number;
-  /** CCS messages whose `message_id` the same sender had used before: resent ones. */
+  /** CCS messages with a `message_id` that the sender had used before: resends. */
   readonly repeatedMessageIds: number;
-  /** Rules of the protocol that a client broke. */
+  /** Protocol violations by clients. */
   readonly violations: number;
 }
 
-/** The counts as the parts raise them. */
+/** Counters as incremented by the parts of the emulator. */
 export type Counters = { -readonly [Name in keyof EmulatorStats]: EmulatorStats[Name] } & {
   statuses: Record<string, number>;
 };
 
-/** All at zero. */
+/** Creates counters at zero. */
 export function createCounters(): Counters {
   return {
     requests: 0,

@@ -2,39 +2,39 @@ import { StringDecoder } from "node:string_decoder";
 import { describeError } from "@cloud-messaging/core/transport";
 import { SaxesParser, type SaxesTagNS } from "saxes";
 
-/** An element, read. */
+/** Parsed element. */
 export interface XmlElement {
-  /** Local name, without a prefix. */
+  /** Local name, without prefix. */
   readonly name: string;
   readonly namespace: string;
-  /** By local name. */
+  /** Attributes by local name. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly children: readonly (XmlElement | string)[];
 }
 
-/** Why a stream cannot be read on: the name of an XMPP stream error. */
+/** Name of an XMPP stream error. */
 export type XmlProblem = "invalid-xml" | "restricted-xml" | "policy-violation";
 
-/** What a stream of stanzas brings. */
+/** Receiver of stream events. */
 export interface XmlStreamHandlers {
-  /** The root was opened. */
+  /** The root element was opened. */
   onOpen(root: Pick<XmlElement, "name" | "namespace" | "attributes">): void;
   /** A child of the root is complete. */
   onStanza(stanza: XmlElement): void;
-  /** The root was closed. */
+  /** The root element was closed. */
   onClose(): void;
-  /** It cannot be read on; nothing follows. */
+  /** The stream is invalid; no further event follows. */
   onProblem(problem: XmlProblem, detail: string): void;
 }
 
-/** Reads one XML stream, however its bytes are cut. */
+/** Parser of one XML stream; chunks may be split anywhere. */
 export interface XmlStream {
   write(chunk: Buffer): void;
-  /** Reads no more. */
+  /** Stops reading. */
   stop(): void;
 }
 
-/** Deepest nesting read. Ours: a message has three levels. */
+/** Maximum depth of elements; a message has three levels. Implementation limit, not part of the protocol. */
 const MAX_DEPTH = 32;
 
 interface Open {
@@ -45,7 +45,7 @@ interface Open {
 }
 
 /**
- * @param maxStanzaBytes A stanza longer than this ends the stream. Counted by arriving chunks, so it may be up to one chunk more.
+ * @param maxStanzaBytes Maximum size of a stanza; a longer one ends the stream. Counted by chunks, so up to one chunk more may be read.
  */
 export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: number): XmlStream {
   const parser = new SaxesParser({ xmlns: true, position: false });
@@ -55,11 +55,11 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
   let stopped = false;
   let pendingBytes = 0;
   let stanzaEnded = false;
-  /** Whether the next character stands between stanzas: only white space may, and it is not given to the parser, which would collect it. */
+  /** True between stanzas: only white space is allowed, and it is kept from the parser, which would accumulate it. */
   let betweenStanzas = false;
   let thrown: { readonly error: unknown } | undefined;
 
-  /** What a handler throws is its own trouble, and is not taken for bad XML. */
+  /** Error of a handler, which is not a syntax error of the stream. */
   function tell(call: () => void): void {
     try {
       call();
@@ -118,7 +118,7 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
     }
   });
 
-  /** Gives the parser what belongs to stanzas, in pieces that end where the space between two of them may begin. */
+  /** Passes stanza text to the parser, in pieces that end where white space between two stanzas may begin. */
   function parse(text: string): void {
     let at = 0;
     while (at < text.length && !stopped) {
@@ -131,7 +131,7 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
         }
         betweenStanzas = false;
       }
-      // deeper down no tag can end a stanza, and the rest is given as it is
+      // no tag at a greater depth can end a stanza: the rest is passed unchanged
       const end = depth > 2 ? text.indexOf("</", at) + 1 : text.indexOf(">", at) + 1;
       const next = end === 0 ? text.length : end;
       parser.write(text.slice(at, next));
@@ -162,7 +162,7 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
   };
 }
 
-/** The first child element of that name. */
+/** Returns the first child element with the name. */
 export function childOf(element: XmlElement, name: string, namespace: string): XmlElement | undefined {
   for (const child of element.children) {
     if (typeof child !== "string" && child.name === name && child.namespace === namespace) return child;
@@ -170,19 +170,19 @@ export function childOf(element: XmlElement, name: string, namespace: string): X
   return undefined;
 }
 
-/** An element's own text. */
+/** Returns the text of an element, without that of its children. */
 export function textOf(element: XmlElement): string {
   const { children } = element;
   if (children.length === 1 && typeof children[0] === "string") return children[0];
   return children.filter((child) => typeof child === "string").join("");
 }
 
-/** Text as XML: what is markup in text or in an attribute is escaped. */
+/** Escapes text for an XML text node or attribute. */
 export function escapeXml(text: string): string {
   return /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, (character) => ESCAPES[character] as string) : text;
 }
 
-/** Text between tags: quotes stay as they are, as the live service left them. */
+/** Escapes text between tags; quotes stay unescaped, as observed on the live service. */
 export function escapeXmlText(text: string): string {
   return /[&<>]/.test(text) ? text.replace(/[&<>]/g, (character) => ESCAPES[character] as string) : text;
 }

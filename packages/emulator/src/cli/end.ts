@@ -1,15 +1,15 @@
 import { fstatSync, readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
-/** Signals that ask a program to end; nodemon restarts with the last. */
+/** Signals that request termination; nodemon restarts with the last one. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"] as const;
 /**
- * Signals within so long of the first are one wish: of one Ctrl-C, the terminal's comes to every program of the group, and run-p,
- * concurrently and nodemon pass theirs on as well. Unit: milliseconds.
+ * Interval within which signals count as one request: for one Ctrl-C, the terminal signals every process of the group, and run-p,
+ * concurrently and nodemon forward their signal as well. Unit: milliseconds.
  */
 const ONE_WISH_MS = 2000;
 
-/** Calls `run` for each wish to end, with the signal that told it. */
+/** Calls `run` with the signal for each request to terminate. */
 export function onSignals(run: (signal: NodeJS.Signals) => void): void {
   let wishedAt = Number.NEGATIVE_INFINITY;
   for (const signal of SIGNALS) {
@@ -22,18 +22,18 @@ export function onSignals(run: (signal: NodeJS.Signals) => void): void {
   }
 }
 
-/** Interval at which the parent is looked for. Unit: milliseconds. */
+/** Polling interval of the parent process. Unit: milliseconds. */
 const LOOK_MS = 1000;
-/** Ancestors, the parent first, as they were when the program began: they may be gone by the time that the emulator listens. */
+/** Ancestor processes, parent first, read at start: they may have exited by the time the emulator listens. */
 const lineage = [process.ppid, ...ancestorsOf(process.ppid)];
 
 /**
- * Calls `onGone` once when the program that started this one has ended without ending it: a test runner that was killed. Only one that holds
- * the other end of the standard streams, as `child_process.spawn()` makes them, is watched; a shell's background job, a service or a
- * container's first process has none.
+ * Calls `onGone` once if the parent process has exited without terminating this one, such as a killed test runner. Only a parent that holds
+ * the other end of the standard streams, as `child_process.spawn()` creates them, is watched; shell background jobs, services and the
+ * first process of a container are not.
  *
- * @param readsInput Standard input is nobody else's: when it ends and an ancestor is gone, that counts too. It tells of a runner that
- * started `npx`, which lives on. The end of the input alone means nothing: many programs end it at once.
+ * @param readsInput True if nothing else reads standard input: its end, together with an exited ancestor, then counts too. Detects the exit of a
+ * runner that started `npx`, which survives. The end of the input alone means nothing: many programs close it at once.
  */
 export function watchParent(readsInput: boolean, onGone: () => void): { stop(): void } {
   const gone = (): void => {
@@ -46,7 +46,7 @@ export function watchParent(readsInput: boolean, onGone: () => void): { stop(): 
   const watchesInput = readsInput && (input?.isSocket() === true || input?.isFIFO() === true);
   let later: NodeJS.Timeout | undefined;
   const onEnd = (): void => {
-    // whoever has just ended may still be on its way out
+    // the process may still be exiting
     later = setTimeout(() => hasLostAncestor() && gone(), LOOK_MS).unref();
   };
   if (watchesInput)
@@ -71,7 +71,7 @@ function kindOf(fd: number): ReturnType<typeof fstatSync> | undefined {
   }
 }
 
-/** Whether the parent is there: an orphan gets another one, or on Windows keeps the number of one that is not there. */
+/** True if the parent is alive: an orphan gets another parent, or on Windows keeps the ID of a process that no longer exists. */
 function hasParent(): boolean {
   if (process.ppid !== lineage[0]) return false;
   try {
@@ -82,16 +82,16 @@ function hasParent(): boolean {
   }
 }
 
-/** Whether any ancestor has gone, and left its children to another. */
+/** True if an ancestor has exited and its children were reparented. */
 function hasLostAncestor(): boolean {
   return !hasParent() || ancestorsOf(process.ppid).some((pid, i) => pid !== lineage[i + 1]);
 }
 
-/** Parents of a process, up to the first; none where there is no `/proc`. */
+/** Ancestors of a process, up to the first process; empty without `/proc`. */
 function ancestorsOf(pid: number): number[] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // behind the name, in parentheses, and the state
+    // after the name in parentheses and the state
     const parent = Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[1]);
     return parent === 0 ? [] : [parent, ...ancestorsOf(parent)];
   } catch {

@@ -2,17 +2,17 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { onSignals, watchParent } from "./end.ts";
 
-/** End of a program. */
+/** Result of a program. */
 export interface ProgramEnd {
-  /** Its exit status, in a shell's way: 128 and the signal's number when a signal ended it, 126 or 127 when it could not be started. */
+  /** Exit status as in a shell: 128 plus the signal number after a signal, 126 or 127 if the program could not be started. */
   readonly status: number;
-  /** Reason why it could not be started. */
+  /** Reason for a failed start. */
   readonly problem?: string;
 }
 
 /**
- * Runs a program with further variables, on this process's standard streams. Signals are passed on: but not what the terminal's Ctrl-C, which
- * the program gets itself, sends to both.
+ * Runs a program with additional environment variables on the standard streams of this process. Forwards signals, except those of Ctrl-C in a terminal, which
+ * reach the program directly.
  */
 export function runProgram(
   [name, ...args]: readonly [string, ...string[]],
@@ -22,7 +22,7 @@ export function runProgram(
     const child = spawn(name, args, {
       stdio: "inherit",
       env: { ...process.env, ...variables },
-      // npm and its like are scripts of the shell there
+      // npm and similar commands are shell scripts on Windows
       shell: process.platform === "win32",
     });
     const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;

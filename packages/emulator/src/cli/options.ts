@@ -1,32 +1,32 @@
 import { parseArgs } from "node:util";
 import type { EmulatorOptions } from "../schemas.ts";
 
-/** Ports of the command, so that programs can be pointed at it once and for all. `startEmulator()` takes free ones instead. */
+/** Default ports of the command, fixed so that clients can be configured once. `startEmulator()` uses free ports instead. */
 export const DEFAULT_PORTS = { http: 8095, https: 8096, ccs: 5235 } as const;
 
-/** What the command line asks for. */
+/** Parsed command line. */
 export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
-  /** The command line cannot be understood; what is wrong with it, and what to write. */
+  /** Error: the invalid option, and the fix. */
   | { readonly kind: "wrong"; readonly problem: string }
   | {
       readonly kind: "start";
-      /** Command to run while the emulator runs, with its arguments; `undefined` to run until a signal. */
+      /** Command to run under the emulator, with its arguments; `undefined` to run until a signal. */
       readonly program: readonly [name: string, ...args: string[]] | undefined;
-      /** What the command line says; it goes before what the file says. */
+      /** Command-line options, which take precedence over the file. */
       readonly options: EmulatorOptions;
-      /** A file with further options. */
+      /** File with further options. */
       readonly configFile: string | undefined;
-      /** One line of JSON instead of words. */
+      /** Prints one line of JSON instead of text. */
       readonly json: boolean;
-      /** Files with a certificate of the user's. */
+      /** Files of the user's certificate. */
       readonly tlsFiles: { readonly cert: string; readonly key: string; readonly ca?: string } | undefined;
-      /** Where to write the CA; a file in a folder of its own under the system's temporary one otherwise. */
+      /** File to write the CA to. Default: a file in a private folder under the system's temporary folder. */
       readonly caFile: string | undefined;
     };
 
-/** What `--help` prints. */
+/** Text of `--help`. */
 export const HELP = `Usage: npx @cloud-messaging/emulator [options]
        npx @cloud-messaging/emulator exec [options] -- COMMAND [ARGUMENTS]
 
@@ -57,7 +57,7 @@ Output
   --help, --version
 `;
 
-/** Reads the command line. The values themselves are checked by `startEmulator()`. */
+/** Parses the command line. Values are checked by `startEmulator()`. */
 export function parseCommandLine(args: readonly string[]): Command {
   const [program, own] = args[0] === "exec" ? split(args.slice(1)) : [undefined, args];
   let values: ReturnType<typeof read>;
@@ -104,7 +104,7 @@ export function parseCommandLine(args: readonly string[]): Command {
       ...(values["auto-register"] === undefined ? {} : { autoRegister: values["auto-register"] }),
       ...(values["allowed-origin"] === undefined ? {} : { allowedOrigins: values["allowed-origin"] }),
       ...(values["certificate-name"] === undefined ? {} : { certificateNames: values["certificate-name"] }),
-      // what these may be is for startEmulator() to say
+      // values are checked by startEmulator()
       ...(values.profile === undefined ? {} : { profile: values.profile as NonNullable<EmulatorOptions["profile"]> }),
       ...(values.validation === undefined
         ? {}
@@ -114,7 +114,7 @@ export function parseCommandLine(args: readonly string[]): Command {
   };
 }
 
-/** The command behind `--`, and the options before it. */
+/** Splits the arguments into options and the command after `--`. */
 function split(args: readonly string[]): [program: [string, ...string[]] | undefined, own: readonly string[]] {
   const mark = args.indexOf("--");
   const [name, ...rest] = mark === -1 ? [] : args.slice(mark + 1);
@@ -151,10 +151,10 @@ function read(args: readonly string[]) {
 }
 
 /**
- * All options: those of the command line, those of the file's text, the command's own ports.
+ * Merges the options of the command line, of the file's text, and the default ports.
  *
- * @param ports Ports where neither says any.
- * @throws {Error} when the text is no JSON object, saying so.
+ * @param ports Default ports.
+ * @throws {Error} The text is not a JSON object.
  */
 export function withConfig(
   options: EmulatorOptions,
@@ -164,11 +164,11 @@ export function withConfig(
   const value: unknown = JSON.parse(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is no JSON object");
   const { http: httpPort, https: httpsPort, ccs: ccsPort } = ports;
-  // what is in it is for startEmulator() to check
+  // contents are checked by startEmulator()
   return { httpPort, httpsPort, ccsPort, ...(value as EmulatorOptions), ...options };
 }
 
-/** The option of `startEmulator()` and the one of the command line. */
+/** Name of the option in `startEmulator()` and on the command line. */
 const FLAGS: readonly (readonly [option: RegExp, flag: string])[] = [
   [/\bhttpPort\b/g, "--http-port"],
   [/\bhttpsPort\b/g, "--https-port"],
@@ -181,7 +181,7 @@ const FLAGS: readonly (readonly [option: RegExp, flag: string])[] = [
   [/\bstateFile\b/g, "--state"],
 ];
 
-/** What went wrong, in the words of the command line instead of those of the API. */
+/** Rewrites a problem with command-line option names instead of API names. */
 export function inCommandLineWords(message: string): string {
   return FLAGS.reduce((text, [option, flag]) => text.replace(option, flag), message);
 }

@@ -1,21 +1,21 @@
 import { styleText } from "node:util";
 import type { Emulator } from "../start-emulator.ts";
 
-/** Where everything is; the line that `--json` prints. */
+/** Addresses of the emulator: the line that `--json` prints. */
 export interface ReadyLine {
   readonly http: string;
-  /** `null` when there is none. */
+  /** `null` without HTTPS. */
   readonly https: string | null;
-  /** `null` when there is none. */
+  /** `null` without CCS. */
   readonly ccs: { readonly host: string; readonly port: number } | null;
   readonly inbox: string;
-  /** The CA that clients have to trust. */
+  /** CA certificate for clients to trust. */
   readonly caFile: string;
-  /** Variables to export: the redirect and this SDK's senders read them. */
+  /** Variables to export, read by the redirect and the senders of this SDK. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Gathers where everything is. */
+/** Collects the addresses of the emulator. */
 export function readyLine(emulator: Emulator, caFile: string): ReadyLine {
   const { host, port } = emulator.ccsOptions();
   const https = emulator.httpsUrl ?? null;
@@ -39,7 +39,7 @@ const authority = (url: string): string => url.slice(url.indexOf("//") + 2);
 
 type Style = Parameters<typeof styleText>[0];
 
-/** The same for people. */
+/** Formats the addresses as text. */
 export function readyText({ http, https, ccs, inbox, caFile, env }: ReadyLine, colours: boolean): string {
   const paint = (style: Style, text: string): string => (colours ? styleText(style, text) : text);
   const addresses: readonly (readonly [name: string, where: string, what: string])[] = [
@@ -68,7 +68,7 @@ export function readyText({ http, https, ccs, inbox, caFile, env }: ReadyLine, c
   ].join("\n");
 }
 
-/** Fit for a POSIX shell. */
+/** Quotes a value for a POSIX shell. */
 function quoted(value: string): string {
   return /^[\w./:@%+=,[\]-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }

@@ -6,7 +6,7 @@ import type { HttpStream } from "../inbox/live-streams.ts";
 import type { BodyKind, ControlBody } from "../schemas.ts";
 import type { MessageQuery, QueryKind } from "./query.ts";
 
-/** What a call is made of when it is made. */
+/** Input of a call. */
 export interface CallInput<Body = undefined> {
   readonly request: HttpRequest;
   readonly body: Body;
@@ -14,22 +14,22 @@ export interface CallInput<Body = undefined> {
   readonly emulator: Emulator;
 }
 
-/** One call of the control API, as the router and the OpenAPI document see it. */
+/** One call of the control API, for the router and the OpenAPI document. */
 export interface ControlCall {
   readonly method: EmulatorRoute["method"];
-  /** Below `/emulator/v1`. */
+  /** Path below `/emulator/v1`. */
   readonly path: string;
   readonly summary: string;
-  /** The schema that its body is read with; the body comes to `run` as that schema gives it. */
+  /** Schema of the body; `run` receives the parsed body. */
   readonly body?: BodyKind;
-  /** Body that `run` reads itself. */
+  /** Body that `run` parses itself. */
   readonly rawBody?: true;
-  /** Query that it takes. @defaultValue `none` */
+  /** Query parameters accepted. @defaultValue `none` */
   readonly query?: QueryKind;
   run(input: CallInput<unknown>): HttpAnswer | HttpStream;
 }
 
-/** A call with a body: gives `run` the body's type. */
+/** Defines a call with a body, with the type of the body inferred. */
 export function withBody<K extends BodyKind>(
   call: Omit<ControlCall, "body" | "run"> & {
     readonly body: K;
@@ -39,7 +39,7 @@ export function withBody<K extends BodyKind>(
   return { ...call, run: (input) => call.run(input as CallInput<ControlBody<K>>) };
 }
 
-/** A call that ends in an answer other than success. */
+/** Error of a call, with its HTTP status. */
 export class CallProblem extends Error {
   readonly status: number;
 
@@ -49,7 +49,7 @@ export class CallProblem extends Error {
   }
 }
 
-/** 200 with JSON. */
+/** Answers 200 with JSON. */
 export const ok = (value: unknown): HttpAnswer => jsonAnswer(200, value);
-/** 204. */
+/** Answers 204. */
 export const done = (): HttpAnswer => ({ status: 204, body: "" });

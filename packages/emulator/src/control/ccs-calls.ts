@@ -1,7 +1,7 @@
 import type { EmulatedConnection } from "../servers/ccs.ts";
 import { type CallInput, CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
-/** CCS connections and the messages held on them. */
+/** Calls for CCS connections and messages held on them. */
 export const CCS_CALLS: readonly ControlCall[] = [
   {
     method: "GET",

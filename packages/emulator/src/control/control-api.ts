@@ -13,16 +13,16 @@ import { MESSAGE_CALLS } from "./message-calls.ts";
 import { openApiDocument } from "./openapi.ts";
 import { readQuery } from "./query.ts";
 
-/** What the control API steers. */
+/** Subject of the control API. */
 export interface ControlTarget {
-  /** Asked for at each call: the servers start before the emulator is whole. */
+  /** Returns the emulator; called per request, since the servers start before the emulator is complete. */
   readonly emulator: () => Emulator;
 }
 
-/** Largest body of a call that brings a saved state. Ours. Unit: bytes. */
+/** Maximum body size of a call with a saved state. Implementation limit. Unit: bytes. */
 const MAX_STATE_BYTES = 256 * 1_048_576;
 
-/** Every call of the control API. */
+/** Calls of the control API. */
 export const CONTROL_CALLS: readonly ControlCall[] = [
   {
     method: "GET",
@@ -37,7 +37,7 @@ export const CONTROL_CALLS: readonly ControlCall[] = [
   ...CCS_CALLS,
 ];
 
-/** The control API's routes, below `/emulator/v1`. They answer on no Google host, and not to pages of other sites. */
+/** Routes of the control API, below `/emulator/v1`. Not served under Google hosts, nor to pages of other sites. */
 export function controlRoutes(target: ControlTarget): EmulatorRoute[] {
   const below = (path: string): string[] =>
     path === "/" ? ["/emulator/v1", "/emulator/v1/"] : [`/emulator/v1${path}`];
@@ -65,7 +65,7 @@ function run(call: ControlCall, request: HttpRequest, target: ControlTarget): Re
   if ("problems" in asked) return jsonAnswer(400, { error: "the query is not valid", problems: asked.problems });
   const input = { request, emulator: target.emulator(), query: asked.value };
   if (call.body === undefined) {
-    // what would narrow the call down, if it took it
+    // query parameters that the call does not accept
     if (call.rawBody === undefined && !/^\s*(\{\s*\})?\s*$/.test(request.body)) {
       throw new CallProblem(400, "this call takes no body");
     }

@@ -2,7 +2,7 @@ import { jsonAnswer } from "@cloud-messaging/connection-server";
 import type { EmulatedDevice } from "../emulated-device.ts";
 import { type CallInput, CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
-/** Devices and the apps on them. */
+/** Calls for devices and their apps. */
 export const DEVICE_CALLS: readonly ControlCall[] = [
   {
     method: "GET",

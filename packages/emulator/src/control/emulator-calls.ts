@@ -5,7 +5,7 @@ import { readState } from "../state/read-state.ts";
 import { addressesFor } from "./asked-host.ts";
 import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
-/** The emulator as a whole: where it is, what it did, its time and its state. */
+/** Calls for the emulator as a whole: addresses, counters, time and state. */
 export const EMULATOR_CALLS: readonly ControlCall[] = [
   {
     method: "GET",
@@ -116,13 +116,13 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
   },
 ];
 
-/** What can be changed while it runs; no limit is `null`. */
+/** Settings that can be changed at run time; `null` means no limit. */
 function settingsOf({ quotas, fcm }: Emulator): unknown {
   const { tokenLifetimeSec, acceptForeignTokens } = fcm;
   return { quotas, fcm: { tokenLifetimeSec, acceptForeignTokens } };
 }
 
-/** A saved state as it came. */
+/** Saved state as received. */
 function parseState(text: string): unknown {
   try {
     return parseBoundedJson(text);

@@ -3,7 +3,7 @@ import type { Emulator } from "../emulator.ts";
 import type { ControlBody } from "../schemas.ts";
 import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
-/** Scripted faults. */
+/** Calls for fault injection. */
 export const FAULT_CALLS: readonly ControlCall[] = [
   {
     method: "GET",

@@ -4,7 +4,7 @@ import type { CapturedMessage } from "../model/message.ts";
 import { type CallInput, CallProblem, type ControlCall, done, ok } from "./call.ts";
 import type { MessageQuery } from "./query.ts";
 
-/** Captured messages. */
+/** Calls for captured messages. */
 export const MESSAGE_CALLS: readonly ControlCall[] = [
   {
     method: "GET",
@@ -63,7 +63,7 @@ function listMessages(call: CallInput<unknown>): HttpAnswer {
   return ok({ messages, total: inbox.total, pruned: inbox.pruned });
 }
 
-/** The newest messages that match the query. */
+/** Returns the newest messages that match the query. */
 function newest({ emulator, query }: CallInput<unknown>, limit: number): CapturedMessage[] {
   const found: CapturedMessage[] = [];
   const { messages } = emulator.inbox;
@@ -75,7 +75,7 @@ function newest({ emulator, query }: CallInput<unknown>, limit: number): Capture
   return found;
 }
 
-/** The messages that a query asks for. */
+/** Filters messages by a query. */
 function matches({ before, state, door, to, search }: MessageQuery): (message: CapturedMessage) => boolean {
   const word = search?.toLowerCase();
   return (message) =>

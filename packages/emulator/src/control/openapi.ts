@@ -2,7 +2,7 @@ import { jsonSchemaOf } from "../schemas.ts";
 import type { ControlCall } from "./call.ts";
 import { parametersIn } from "./query.ts";
 
-/** The control API as an OpenAPI 3.1 document, made from the calls themselves. */
+/** Creates the OpenAPI 3.1 document of the control API from its calls. */
 export function openApiDocument(calls: readonly ControlCall[], url: string): unknown {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const call of calls) {

@@ -9,10 +9,10 @@ const wholeNumber = (max: number) =>
     .regex(/^\d{1,16}$/, `must be a whole number from 1 to ${max}`)
     .transform(Number)
     .pipe(z.int().min(1).max(max, `must be a whole number from 1 to ${max}`));
-// an empty one is a variable that was not set: taken for "all", it would delete everything
+// an empty value is usually an unset variable: treated as "all", it would delete everything
 const text = z.string().min(1, "is empty: leave it out to ask for all");
 
-/** Messages listed per call at most. */
+/** Maximum number of messages listed per call. */
 const MAX_LISTED = 1000;
 
 const narrowing = {
@@ -25,7 +25,7 @@ const narrowing = {
 };
 const before = wholeNumber(Number.MAX_SAFE_INTEGER).describe("Only those with a smaller ID").optional();
 
-/** Queries of the control API. */
+/** Query parameters of the control API. */
 const QUERIES = {
   none: z.strictObject({}),
   narrow: z.strictObject({ ...narrowing }),
@@ -37,12 +37,12 @@ const QUERIES = {
   }),
 } as const;
 
-/** Kind of a query of the control API. */
+/** Kind of query of the control API. */
 export type QueryKind = keyof typeof QUERIES;
-/** Query that narrows messages down, read. */
+/** Parsed query for messages. */
 export type MessageQuery = z.output<(typeof QUERIES)["list"]>;
 
-/** Reads a query: a name that the call does not have, one given twice and an empty value are problems. */
+/** Parses a query. Unknown or repeated parameters and empty values are problems. */
 export function readQuery(
   kind: QueryKind,
   query: URLSearchParams,
@@ -51,7 +51,7 @@ export function readQuery(
   const names = [...query.keys()];
   const unread = names.filter((name, i) => names.indexOf(name) !== i);
   if (unread.length > 0) return { problems: unread.map((path) => ({ path, problem: "is given more than once" })) };
-  // own fields, whatever they are called
+  // own properties, whatever their names
   const value = Object.fromEntries(query);
   if (Object.hasOwn(value, "__proto__")) {
     return { problems: [{ path: "__proto__", problem: "is not a parameter of this call" }] };
@@ -59,7 +59,7 @@ export function readQuery(
   return readInput(schema, value, { name: "a parameter of this call" });
 }
 
-/** Parameters of a query, for the OpenAPI document. */
+/** Query parameters for the OpenAPI document. */
 export function parametersIn(kind: QueryKind): unknown[] {
   const { properties = {} } = z.toJSONSchema(QUERIES[kind], { io: "input" });
   return Object.entries(properties).map(([name, property]) => {

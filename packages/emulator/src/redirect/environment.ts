@@ -1,42 +1,42 @@
 import { readFileSync } from "node:fs";
 
-/** `host:port` of the emulator's HTTP port; the other two are on the same host unless they are named. */
+/** `host:port` of the emulator's HTTP port; the other ports are on the same host by default. */
 export const HOST_VARIABLE = "CLOUD_MESSAGING_EMULATOR_HOST";
 /** `host:port` of the emulator's HTTPS port. Default: the host of `CLOUD_MESSAGING_EMULATOR_HOST`, port 8096. */
 export const HTTPS_VARIABLE = "CLOUD_MESSAGING_EMULATOR_HTTPS";
 /** `host:port` of the emulator's CCS port. Default: the host of `CLOUD_MESSAGING_EMULATOR_HOST`, port 5235. */
 export const CCS_VARIABLE = "CLOUD_MESSAGING_EMULATOR_CCS";
-/** The file that holds the emulator's CA certificate, PEM. */
+/** File with the emulator's CA certificate, PEM. */
 export const CA_FILE_VARIABLE = "CLOUD_MESSAGING_EMULATOR_CA_FILE";
 
 const DEFAULT_HTTPS_PORT = 8096;
 const DEFAULT_CCS_PORT = 5235;
 
-/** One end of a TCP connection. */
+/** Endpoint of a TCP connection. */
 export interface HostAndPort {
   readonly host: string;
   readonly port: number;
 }
 
-/** Where the emulator is. */
+/** Addresses of the emulator. */
 export interface RedirectTargets {
   readonly https: HostAndPort;
   readonly ccs: HostAndPort;
-  /** The emulator's CA, PEM. Read anew for each connection, since an emulator that was started again has a new one. */
+  /** CA of the emulator, PEM. Read for each connection, since a restarted emulator may have a new one. */
   ca(): string;
 }
 
-/** A variable is missing or cannot be used. Its message says which, and what to do; the program under it is not started. */
+/** A variable is missing or invalid. The message names it and the fix; the program is not started. */
 export class RedirectSetupError extends Error {
   override readonly name = "RedirectSetupError";
   readonly code = "ERR_REDIRECT_SETUP";
 }
 
 /**
- * Reads where the emulator is.
+ * Reads the addresses of the emulator from the environment.
  *
- * @throws {RedirectSetupError} when a variable is missing or no `host:port`, or the CA file cannot be read: a program that was to be
- * redirected must not reach the real service instead.
+ * @throws {RedirectSetupError} A variable is missing or not `host:port`, or the CA file cannot be read: a program that is meant to be
+ * redirected must not reach the real service.
  */
 export function readRedirectTargets(environment: Readonly<Record<string, string | undefined>>): RedirectTargets {
   const host = environment[HOST_VARIABLE];
@@ -56,7 +56,7 @@ export function readRedirectTargets(environment: Readonly<Record<string, string 
       try {
         ca = readCa(caFile);
       } catch {
-        // an emulator that is stopped takes its file along: the connection will be refused, which says more than a missing file
+        // a stopped emulator removes its file: the refused connection is the clearer error
       }
       return ca;
     },

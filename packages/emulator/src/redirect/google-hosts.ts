@@ -1,6 +1,6 @@
 /**
- * Google's host names that messaging programs connect to. One list for the redirect, the server certificate, the request routing and the
- * compose recipe of docs/emulator.md: a name that is missing from one of them would let a program out to the real service.
+ * Google host names that messaging programs connect to. One list for the redirect, the server certificate, the request routing and the
+ * compose recipe of docs/emulator.md: with a missing name a program would reach the real service.
  *
  * Source: protocol reference, sections 1.1, 1.2, 6 and 7.7.
  */
@@ -28,5 +28,5 @@ export const GOOGLE_HOSTS: readonly string[] = [
   "iamcredentials.googleapis.com",
 ];
 
-/** The hosts that exchange a grant for an access token. */
+/** Hosts of the token endpoint. */
 export const OAUTH_HOSTS: readonly string[] = ["oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com"];

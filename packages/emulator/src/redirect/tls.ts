@@ -8,7 +8,7 @@ import { CCS_PORTS, HTTPS_PORT, isRedirectedHost } from "./hosts.ts";
 type TlsOptions = tls.ConnectionOptions;
 type SecureListener = () => void;
 
-/** What the HTTP agents leave in the options, and Node's types do not know. */
+/** Options set by HTTP agents that are missing in Node's types. */
 interface AgentOptions {
   readonly hostname?: unknown;
   readonly localAddress?: unknown;
@@ -17,20 +17,20 @@ interface AgentOptions {
   readonly hints?: unknown;
 }
 
-/** Where an application's connection would go. */
+/** Target of a connection of the application. */
 interface Wanted {
   readonly options: TlsOptions & AgentOptions;
   readonly listener: SecureListener | undefined;
 }
 
 /**
- * Sends what this process would send to Google's messaging hosts over TLS to the emulator, and verifies it against the emulator's CA.
+ * Redirects TLS connections of this process to Google's messaging hosts to the emulator, and verifies its certificate against its CA.
  *
- * One seam is enough: node:https, node:http2, undici in every copy, the built-in `fetch` and XMPP libraries all end in `tls.connect`.
- * The name in the handshake and in the request stays Google's, so that the emulator can tell the hosts apart. A connection to any
- * other host, or to another port of these hosts, is made as it was asked for.
+ * Replaces `tls.connect` only: node:https, node:http2, every copy of undici, the built-in `fetch` and XMPP libraries use it.
+ * SNI and host names of requests stay Google's, so that the emulator can route by them. Connections to other hosts, or to other ports
+ * of these hosts, are unchanged.
  *
- * @returns A function that puts everything back.
+ * @returns a function that restores `tls.connect`.
  */
 export function redirectTls(targets: RedirectTargets): () => void {
   const { connect: tlsConnect } = tls;
@@ -59,15 +59,15 @@ export function redirectTls(targets: RedirectTargets): () => void {
   };
 }
 
-/** The options for the emulator, or nothing when the connection is none of ours. */
+/** Returns options for the emulator, or `undefined` if the connection is not redirected. */
 function redirectedOptions(options: Wanted["options"], targets: RedirectTargets): TlsOptions | undefined {
-  // the handshake's name first: a resolver of the application's own may have replaced the host by an address
+  // servername first: a custom resolver may have replaced the host by an address
   const name = [options.servername, options.host, options.hostname].find(isRedirectedHost);
   if (name === undefined) return undefined;
   const port = wantedPort(options);
   const target = port === HTTPS_PORT ? targets.https : CCS_PORTS.has(port) ? targets.ccs : undefined;
   if (target === undefined) return undefined;
-  // a tunnel through a proxy, or a socket on its way to Google: the emulator is reached directly instead
+  // a proxy tunnel or a socket to Google: the emulator is reached directly instead
   options.socket?.destroy();
   const {
     socket: _socket,
@@ -87,13 +87,13 @@ function redirectedOptions(options: Wanted["options"], targets: RedirectTargets)
     port: target.port,
     servername: name.toLowerCase().replace(/\.$/, ""),
     ca: targets.ca(),
-    // verified whatever the application says: its pinned certificates are Google's, and its laxity is not needed
+    // always verified: pinned certificates and disabled verification of the application do not apply
     rejectUnauthorized: true,
     checkServerIdentity: tls.checkServerIdentity,
   };
 }
 
-/** Reads the forms of `tls.connect`: (options, listener?), (port, host?, options?, listener?). A path is not for us. */
+/** Reads the signatures of `tls.connect`: (options, listener?), (port, host?, options?, listener?). A path is not redirected. */
 function readArguments(args: readonly unknown[]): Wanted | undefined {
   const last = args.at(-1);
   const listener = typeof last === "function" ? (last as SecureListener) : undefined;
@@ -106,8 +106,8 @@ function readArguments(args: readonly unknown[]): Wanted | undefined {
 }
 
 /**
- * The port at Google's end. A socket that was opened beforehand may lead to a proxy, whose port says nothing, and agents for proxies
- * leave the port out: that is HTTPS then.
+ * Returns the port at Google. A socket opened beforehand may lead to a proxy, whose port is irrelevant, and proxy agents
+ * omit the port: HTTPS in that case.
  */
 function wantedPort({ port, socket }: TlsOptions): number {
   if (port !== undefined) return Number(port);
@@ -120,7 +120,7 @@ function isObject(value: unknown): value is Wanted["options"] {
 }
 
 function authorityHost(authority: unknown): unknown {
-  // node:http2 takes any object that looks like an address
+  // node:http2 accepts any object with these fields
   if (isObject(authority) && !(authority instanceof URL)) return authority.hostname ?? authority.host;
   try {
     return new URL(String(authority)).hostname;
@@ -130,7 +130,7 @@ function authorityHost(authority: unknown): unknown {
 }
 
 /**
- * firebase-admin writes the pseudo-header `:scheme` as `https:`, colon included. Google's servers take it; every server on nghttp2
+ * firebase-admin writes the pseudo-header `:scheme` as `https:`, with a colon. Google's servers accept it; every server based on nghttp2
  * resets the stream (RFC 9113 section 8.3.1).
  */
 function repairScheme(session: http2.ClientHttp2Session): void {
