@@ -135,7 +135,7 @@ describe("CCS through a proxy", () => {
     const failure = nextFailure();
     await using client = createCcsClient({ ...account, proxy: `http://user:hunter22@${proxy.address}` });
     expect(await failure).toBe(
-      "The connection to gcm.googleapis.com:5235 failed: the proxy refused the connection: HTTP 407 Who is …, …",
+      "no connection to gcm.googleapis.com:5235: the proxy refused the connection: HTTP 407 Who is …, …",
     );
     expect(client.lastError?.message).not.toContain("hunter22");
   });

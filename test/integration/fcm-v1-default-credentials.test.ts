@@ -194,7 +194,7 @@ describe("default credentials that cannot work", () => {
       NODE_TLS_REJECT_UNAUTHORIZED: "0",
     });
     const outcome = await sendOnce(aSender({ retry: false }));
-    expect(outcome).toMatchObject({ kind: "retryable", code: "unavailable" });
+    expect(outcome).toMatchObject({ kind: "rejected", code: "untrusted-certificate" });
     expect(server.tokenRequests).toEqual([]);
   }, 30_000);
 

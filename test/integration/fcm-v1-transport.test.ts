@@ -335,11 +335,11 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
       expect(server.requests).toHaveLength(4);
     });
 
-    it("nobody listens: retryable, and a certificate nobody vouches for likewise", async () => {
+    it("nobody listens: retryable; a certificate that nobody vouches for: rejected", async () => {
       const server = await aServer();
       const { transport: distrustful } = aTransport(server, httpVersion, { tls: {} });
       const { outcomes } = await distrustful.send(toOne);
-      expect(kinds(outcomes)).toEqual(["retryable connection-failed"]);
+      expect(kinds(outcomes)).toEqual(["rejected untrusted-certificate"]);
       expect(JSON.stringify(outcomes)).toContain("certificate");
       await server.close();
       const { transport } = aTransport(server, httpVersion);
@@ -682,7 +682,7 @@ describe("FCM v1 over HTTP/2, to a server that does not speak it", () => {
       httpVersion: "2",
     });
     const { outcomes } = await transport.send(toOne);
-    expect(kinds(outcomes)).toEqual(["retryable connection-failed"]);
+    expect(kinds(outcomes)).toEqual(["rejected wrong-protocol"]);
     expect(outcomes[0]).toMatchObject({
       detail: expect.stringContaining('127.0.0.1 does not speak HTTP/2: set httpVersion: "1.1"'),
     });

@@ -88,7 +88,6 @@ describe("a request that was written and not answered is ambiguous, and is sent 
     ["the connection is reset within the headers", rawThenReset("HTTP/1.1 200 OK\r\nContent-"), "connection-lost"],
     ["the far end half-closes without a word", rawThenEnd(""), "connection-lost"],
     ["the far end half-closes within the headers", rawThenEnd("HTTP/1.1 200 OK\r\nContent-Le"), "connection-lost"],
-    ["the answer is not HTTP", rawThenEnd("SSH-2.0-OpenSSH_9.2\r\n"), "invalid-response"],
     ["the headers are endless", raw(`HTTP/1.1 200 OK\r\nx: ${"x".repeat(70_000)}\r\n`), "invalid-response"],
   ])("%s", async (_, step, code) => {
     const { outcome, requests } = await against(step);
@@ -540,7 +539,7 @@ describe("kept connections", () => {
 });
 
 describe("TLS", () => {
-  it("with a private CA works once the CA is named, and is refused otherwise, retryable and unwritten", async () => {
+  it("with a private CA works once the CA is named, and is rejected at once otherwise, unwritten", async () => {
     const { ca, server: certificate } = await createTestCertificates();
     await using server = await startFaultServer({ tls: certificate });
     const trusting = setup(server.origin, { tls: { ca } });
@@ -549,9 +548,9 @@ describe("TLS", () => {
     const wary = setup(server.origin);
     const { outcomes } = await wary.transport.send(toTwo);
     expect(outcomes[0]).toMatchObject({
-      kind: "retryable",
-      code: "connection-failed",
-      detail: expect.stringMatching(/certificate|CERT/i),
+      kind: "rejected",
+      code: "untrusted-certificate",
+      detail: expect.stringMatching(/DEPTH_ZERO|SELF_SIGNED|UNABLE_TO.* tls\.ca/),
     });
     await wary.transport.close();
     expect(server.requests).toHaveLength(1);
@@ -563,8 +562,8 @@ describe("TLS", () => {
     const { transport } = setup(server.origin, { tls: { ca } });
     const { outcomes } = await transport.send(toTwo);
     expect(outcomes[0]).toMatchObject({
-      kind: "retryable",
-      code: "connection-failed",
+      kind: "rejected",
+      code: "untrusted-certificate",
       detail: expect.stringMatching(/ALTNAME/),
     });
     await transport.close();
@@ -609,13 +608,13 @@ describe("TLS", () => {
     await other.transport.close();
   });
 
-  it("that is no TLS at all fails the connection", async () => {
+  it("that is no TLS at all is rejected at once", async () => {
     await using server = await startFaultServer({
       onConnection: (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"),
     });
     const { transport } = setup(server.origin.replace("http:", "https:"));
     const { outcomes } = await transport.send(toTwo);
-    expect(outcomes[0]).toMatchObject({ kind: "retryable", code: "connection-failed" });
+    expect(outcomes[0]).toMatchObject({ kind: "rejected", code: "wrong-protocol" });
     await transport.close();
   });
 });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import * as core from "@cloud-messaging/core";
@@ -50,16 +51,68 @@ describe("the guide", () => {
     await using emulator = await startEmulator();
     const phone = emulator.createDevice();
     await using server = await startServer(new URL(emulator.httpUrl).host);
-    const get = async (path: string) => {
-      const response = await fetch(server.url + path);
+    const post = async (path: string, body: unknown) => {
+      const response = await fetch(server.url + path, { method: "POST", body: JSON.stringify(body) });
       return `${response.status} ${await response.text()}`;
     };
-    expect(await get(`/register/ada/${encodeURIComponent(phone.token)}`)).toBe("200 registered\n");
-    expect(await get("/send/ada")).toBe("200 accepted\n");
+    expect(await post("/register", { user: "ada", token: phone.token })).toBe("200 registered\n");
+    expect(await post("/send", { user: "ada" })).toBe("200 accepted\n");
     expect(phone.received).toMatchObject([{ data: { hello: "there" } }]);
-    expect(await get("/register/ada/not%20a%20token")).toMatch(/^400 .*white space/);
+    expect(await post("/register", { user: "ada", token: "not a token" })).toMatch(/^400 .*white space/);
     expect(await server.terminate()).toBe(0);
     expect(server.printed.at(-1)).toBe("closed");
+  });
+
+  it("has a server that no request brings down, and that ends cleanly afterwards", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice();
+    await using server = await startServer(new URL(emulator.httpUrl).host);
+    const { port } = new URL(server.url);
+    /** The status of the answer to bytes as they are; `none` where the connection ends without one. */
+    const raw = (request: string, then: "hang up" | "listen" = "listen") =>
+      new Promise<string>((resolve) => {
+        let answer = "";
+        const socket = connect(Number(port), "127.0.0.1", () => {
+          socket.write(request);
+          if (then === "hang up") socket.end();
+        });
+        socket.setEncoding("latin1").on("data", (text: string) => {
+          answer += text;
+        });
+        socket.on("error", () => undefined);
+        socket.on("close", () => resolve(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? "none"));
+      });
+    const request = (line: string, body = "") =>
+      raw(`${line} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    expect(await request("GET /%ZZ")).toBe("404");
+    expect(await request("GET /register/%E0%A4%A")).toBe("404");
+    expect(await request("GET //[")).toBe("404");
+    expect(await request("GET /send")).toBe("405");
+    for (const body of [
+      "",
+      "{",
+      "null",
+      "[]",
+      "1",
+      '"x"',
+      '{"user":1}',
+      '{"user":{"toString":1}}',
+      `"${"x".repeat(99_999)}"`,
+    ]) {
+      expect(await request("POST /send", body), body.slice(0, 30)).toBe("400");
+    }
+    for (const token of [null, 1, {}, [], "", " ", "\u0000", "x".repeat(9_000)]) {
+      expect(await request("POST /register", JSON.stringify({ user: "ada", token })), JSON.stringify(token)).toBe(
+        "400",
+      );
+    }
+    expect(await request("POST /register", '{"user":"__proto__"}')).toBe("400");
+    expect(await raw("POST /send HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{", "hang up")).not.toBe("200");
+    expect(await raw("NONSENSE\r\n\r\n")).toBe("400");
+    const body = JSON.stringify({ user: "ada", token: phone.token });
+    expect(await request("POST /register?x=%ZZ", body)).toBe("200");
+    expect(await request("POST /send", body)).toBe("200");
+    expect(await server.terminate()).toBe(0);
   });
 
   it("lists the code of every error there is", () => {

@@ -1,6 +1,5 @@
 import {
   AbortedError,
-  type AuthenticationError,
   ClosedError,
   type CloudMessagingError,
   type DownstreamMessage,
@@ -17,6 +16,7 @@ import {
   refuseV1Only,
   wait,
 } from "@cloud-messaging/core/transport";
+import type { Refusal } from "./connection/connection-state.ts";
 import type { CcsConnectionInfo, CcsTransport } from "./connection/peer.ts";
 import { ConnectionPool } from "./connection/pool.ts";
 import { Downstream } from "./downstream/downstream.ts";
@@ -63,7 +63,7 @@ class Ccs implements CcsTransport {
   readonly #readyWaiters = new Set<(error?: Error) => void>();
   readonly #iterable: ReturnType<typeof createUpstreamIterable>;
   #resolveClosed: (error: CloudMessagingError | undefined) => void = () => undefined;
-  #refused: AuthenticationError | undefined;
+  #refused: Refusal | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: CcsTransportOptions) {
@@ -103,7 +103,7 @@ class Ccs implements CcsTransport {
       upstream: this.#upstream,
       receipts: this.#receipts,
       online: () => this.#tellReady(),
-      refused: (error) => this.#refuse(error),
+      refused: (refusal) => this.#refuse(refusal),
     });
   }
 
@@ -146,10 +146,9 @@ class Ccs implements CcsTransport {
   }
 
   send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
-    const ended =
-      this.#refused !== undefined ? "authentication-failed" : this.#closing !== undefined ? "closed" : undefined;
+    const ended = this.#refused?.code ?? (this.#closing === undefined ? undefined : "closed");
     if (ended !== undefined) {
-      const detail = this.#refused?.message ?? "the transport is closed";
+      const detail = this.#refused?.error.message ?? "the transport is closed";
       const outcomes = recipientsOf(message.target).map((recipient) => failureOutcome(ended, { recipient, detail }));
       return Promise.resolve({ outcomes });
     }
@@ -165,7 +164,7 @@ class Ccs implements CcsTransport {
 
   ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options;
-    if (this.#refused !== undefined) return Promise.reject(this.#refused);
+    if (this.#refused !== undefined) return Promise.reject(this.#refused.error);
     if (this.#closing !== undefined) return Promise.reject(new ClosedError("The CCS transport"));
     if (this.connections.some(({ phase }) => phase === "open")) return Promise.resolve();
     // the message names the reason why no connection came up
@@ -246,7 +245,7 @@ class Ccs implements CcsTransport {
     this.#upstream.abort(error);
     this.#receipts.abort(error);
     await this.#pool.close();
-    this.#resolveClosed(this.#refused);
+    this.#resolveClosed(this.#refused?.error);
   }
 
   #isPending(id: string): boolean {
@@ -266,12 +265,12 @@ class Ccs implements CcsTransport {
     for (const done of [...this.#readyWaiters]) done();
   }
 
-  #refuse(error: AuthenticationError): void {
-    this.#refused = error;
+  #refuse(refusal: Refusal): void {
+    this.#refused = refusal;
     // written messages may still be answered: close() waits for them
-    this.#downstream.refuse(error.message);
-    for (const done of [...this.#readyWaiters]) done(error);
-    // no connection can log in any more; `closed` resolves with the error
+    this.#downstream.refuse(refusal.code, refusal.error.message);
+    for (const done of [...this.#readyWaiters]) done(refusal.error);
+    // no connection can come about any more; `closed` resolves with the error
     void this.close();
   }
 }

@@ -44,6 +44,15 @@ export interface CloudMessagingEvents {
     /** What the pace is now. Unit: messages per minute. */
     readonly perMinute: number;
   };
+  /** The first connection of a sender to an endpoint that has never answered has failed. Told once per sender and endpoint. */
+  "cloud-messaging:unreachable": {
+    readonly transport: string;
+    /** Origin or `host:port`. */
+    readonly address: string;
+    readonly code: ErrorCode;
+    /** Address and cause, and the cure where waiting does not help. */
+    readonly detail: string;
+  };
   /** A CCS connection has changed its state. */
   "cloud-messaging:ccs-connection": {
     /** In phase `backing-off` the connection that is going to be followed by another; 0 before there was any. */

@@ -37,6 +37,13 @@ export {
   isSuspectCode,
 } from "./outcome/error-code.ts";
 export { codeOfError, describeError, isErrorLike, nameOfError } from "./outcome/describe-error.ts";
+export {
+  type ConnectionFailure,
+  type ConnectionFailureCode,
+  connectionFailure,
+  connectionFailureCode,
+} from "./outcome/connection-failure.ts";
+export { Reachability } from "./outcome/reachability.ts";
 export { serviceText, withoutSecrets } from "./outcome/service-text.ts";
 
 // Registrations

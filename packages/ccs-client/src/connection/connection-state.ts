@@ -12,6 +12,12 @@ export type DrainReason =
 /** Error that ended a connection. */
 export type ConnectionEnd = ConnectionError | AuthenticationError;
 
+/** Reason for which no connection can come about until somebody mends it. */
+export interface Refusal {
+  readonly code: "authentication-failed" | "untrusted-certificate" | "wrong-protocol";
+  readonly error: ConnectionEnd;
+}
+
 /** State of one connection. An ended connection does not come back. */
 export type ConnectionState =
   /** Before login; nothing can be written. */

@@ -1,17 +1,18 @@
-import { AuthenticationError, type CancelTimer } from "@cloud-messaging/core";
-import { plusMs, publish } from "@cloud-messaging/core/transport";
+import { isIPv6 } from "node:net";
+import { AuthenticationError, type CancelTimer, ConnectionError } from "@cloud-messaging/core";
+import { connectionFailure, plusMs, publish, Reachability } from "@cloud-messaging/core/transport";
 import type { Outgoing, Outlet } from "../downstream/outgoing.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { Connection, type ConnectionReceivers } from "./connection.ts";
-import type { ConnectionState } from "./connection-state.ts";
+import type { ConnectionEnd, ConnectionState, Refusal } from "./connection-state.ts";
 import { ConnectRate, reconnectDelayMs } from "./reconnect.ts";
 
 /** Receivers of what the connections read, and listener of the pool itself. */
 export interface PoolReceivers extends ConnectionReceivers<Outgoing> {
   /** A connection is online. */
   online(): void;
-  /** The credentials were refused: the pool makes no further attempt. */
-  refused(error: AuthenticationError): void;
+  /** No connection can come about: the pool makes no further attempt. */
+  refused(refusal: Refusal): void;
 }
 
 /** Place for one connection at a time: the current one, or the wait for its successor. */
@@ -33,6 +34,8 @@ export class ConnectionPool implements Outlet {
   readonly #connections = new Set<Connection<Outgoing>>();
   readonly #rate: ConnectRate;
   readonly #emptyWaiters: (() => void)[] = [];
+  readonly #address: string;
+  readonly #reachability: Reachability;
   /** Set by `start`, before the first connection. */
   #receivers!: PoolReceivers;
   #lastError: Error | undefined;
@@ -41,6 +44,8 @@ export class ConnectionPool implements Outlet {
 
   constructor(options: ResolvedCcsOptions) {
     this.#options = options;
+    this.#address = `${isIPv6(options.host) ? `[${options.host}]` : options.host}:${options.port}`;
+    this.#reachability = new Reachability("ccs", this.#address);
     this.#rate = new ConnectRate(options.maxConnectsPerMinute);
     this.#lanes = Array.from({ length: options.connections }, () => ({
       current: undefined,
@@ -133,11 +138,13 @@ export class ConnectionPool implements Outlet {
     switch (state.phase) {
       case "open":
         this.#lastError = undefined;
+        this.#reachability.answered();
         this.#receivers.online();
         this.#receivers.downstream.pump();
         break;
       case "draining":
         this.#lastError = undefined;
+        this.#reachability.answered();
         // make before break: the successor is opened while this one still receives answers
         this.#succeed(lane, connection, { wasOnline: true, drained: state.reason !== "ack-timeout" });
         break;
@@ -154,15 +161,29 @@ export class ConnectionPool implements Outlet {
 
   #ended(lane: Lane, connection: Connection<Outgoing>, wasOnline: boolean): void {
     const cause = connection.state.phase === "closed" ? connection.state.cause : undefined;
-    const refused = cause instanceof AuthenticationError ? cause : undefined;
-    if (cause !== undefined && (refused !== undefined || !wasOnline)) this.#lastError = cause;
-    if (refused !== undefined) this.stop();
+    const refusal = cause === undefined || wasOnline ? undefined : this.#refusalOf(cause);
+    if (cause !== undefined && !wasOnline) this.#lastError = this.#withAddress(cause);
+    if (refusal !== undefined) this.stop();
     else this.#succeed(lane, connection, { wasOnline, drained: false });
     const { upstream, receipts, downstream } = this.#receivers;
     upstream.connectionEnded();
     receipts.connectionEnded();
     downstream.lost(connection, cause?.message ?? "the connection was closed");
-    if (refused !== undefined) this.#receivers.refused(refused);
+    if (refusal !== undefined) this.#receivers.refused(refusal);
+  }
+
+  /** Reports a first failure. Returns a refusal where waiting cannot heal; an endpoint that has worked before is tried again. */
+  #refusalOf(cause: ConnectionEnd): Refusal | undefined {
+    if (cause instanceof AuthenticationError) return { code: "authentication-failed", error: cause };
+    const { code } = connectionFailure(this.#address, cause.cause ?? cause);
+    const error = this.#withAddress(cause);
+    this.#reachability.failed(code, error.message);
+    return code === "connection-failed" || this.#reachability.reached ? undefined : { code, error };
+  }
+
+  #withAddress(cause: ConnectionEnd): ConnectionEnd {
+    if (cause instanceof AuthenticationError || cause.message.includes(this.#address)) return cause;
+    return new ConnectionError(`no connection to ${this.#address}: ${cause.message}`, { cause });
   }
 
   /** Schedules the successor of a connection, once. `drained`: CCS asked for it, so it is no failure. */

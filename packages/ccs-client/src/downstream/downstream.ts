@@ -20,6 +20,7 @@ import {
 import type { AckFrame, NackFrame } from "@cloud-messaging/core/wire";
 import { ChurningMap } from "../churning-map.ts";
 import type { AnswerReceiver, Connection } from "../connection/connection.ts";
+import type { Refusal } from "../connection/connection-state.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { Waiters } from "../waiters.ts";
 import { messageStanza, type StanzaError } from "../xmpp/stanza.ts";
@@ -54,8 +55,8 @@ export class Downstream implements AnswerReceiver<Outgoing> {
   /** Unanswered copies of messages that are between two attempts. */
   readonly #doubts = new Doubts();
   readonly #deadlines: DeadlineTimer;
-  /** Error text of the refused login; nothing is written once it is set. */
-  #refusal: string | undefined;
+  /** Reason for which no connection can come about; nothing is written once it is set. */
+  #refusal: { readonly code: Refusal["code"]; readonly detail: string } | undefined;
   #sequence = 0;
 
   constructor(options: ResolvedCcsOptions, outlet: Outlet) {
@@ -112,7 +113,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
       // read before the entry leaves the line, which clears it
       next = entry.next;
       if (this.#refusal !== undefined) {
-        this.#giveUp(entry, "authentication-failed", this.#refusal);
+        this.#giveUp(entry, this.#refusal.code, this.#refusal.detail);
         continue;
       }
       const connection = this.#outlet.pick(entry.id);
@@ -198,9 +199,9 @@ export class Downstream implements AnswerReceiver<Outgoing> {
     this.#unanswered(connection, connection.window.failAll(), "connection-lost", reason);
   }
 
-  /** Ends unwritten messages, present and future, since the login was refused. Written ones may still be answered. */
-  refuse(detail: string): void {
-    this.#refusal = detail;
+  /** Ends unwritten messages, present and future, since no connection can come about. Written ones may still be answered. */
+  refuse(code: Refusal["code"], detail: string): void {
+    this.#refusal = { code, detail };
     this.pump();
   }
 
@@ -329,8 +330,8 @@ export class Downstream implements AnswerReceiver<Outgoing> {
     // the outcome is about the latest copy
     const earlierCopies = entry.doubts + (entry.connection === undefined ? 0 : 1) - 1;
     const written = earlierCopies >= 0;
-    // a refused login says nothing about copies that were written before
-    const fate = written && code === "authentication-failed" ? "connection-lost" : code;
+    // a refusal says nothing about copies that were written before
+    const fate = written && code === this.#refusal?.code ? "connection-lost" : code;
     const outcome = written ? ambiguousOutcome(fate, facts) : failureOutcome(fate, facts);
     this.#settle(entry, withUnansweredCopies(outcome, earlierCopies));
   }

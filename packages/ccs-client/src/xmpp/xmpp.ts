@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
 import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
-import { codeOfError, describeError, nameOfError } from "@cloud-messaging/core/transport";
+import { codeOfError, connectionFailure, describeError, nameOfError } from "@cloud-messaging/core/transport";
 import { client, type Element, type Entity, xml } from "@xmpp/client";
 import { LibrarySocket } from "./library-socket.ts";
 import {
@@ -85,6 +85,8 @@ export class XmppStream {
   #jid = "";
   #phase: "negotiating" | "session" | "online" | "ended" = "negotiating";
   #cause: ConnectionError | AuthenticationError | undefined;
+  /** The far end has opened an XMPP stream. */
+  #opened = false;
 
   constructor(options: XmppOptions, events: XmppEvents) {
     this.#options = options;
@@ -202,6 +204,7 @@ export class XmppStream {
     this.#scanner?.stop();
     const sink: StanzaSink = {
       streamOpened: (attributes) => {
+        this.#opened = true;
         this.#events.progress("login");
         parser.emit("start", xml("stream:stream", { ...attributes }));
       },
@@ -234,7 +237,12 @@ export class XmppStream {
       );
       this.#text.flush();
     }
-    this.destroy(new ConnectionError(`The server sent ${this.#options.redact(error.message)}`, { cause: error }));
+    const said = `The server sent ${this.#options.redact(error.message)}`;
+    const { host, port } = this.#options;
+    // XML that breaks later is a fault of one connection; this is another service
+    const cause = this.#opened ? error : Object.assign(new Error(said, { cause: error }), { code: "wrong-protocol" });
+    const text = this.#opened ? said : connectionFailure(`${host}:${port}`, cause).detail;
+    this.destroy(new ConnectionError(text, { cause }));
   }
 
   #message(stanza: MessageStanza): void {
@@ -361,7 +369,7 @@ export class XmppStream {
       this.#cause ??
       (reason === undefined
         ? new ConnectionError("The server closed the connection")
-        : new ConnectionError(`The connection to ${host}:${port} failed: ${reason.message}`, { cause: reason }));
+        : new ConnectionError(connectionFailure(`${host}:${port}`, reason).detail, { cause: reason }));
     // ends pending requests of the library, and its timers
     for (const request of this.#entity.iqCaller.handlers.values()) request.reject(cause);
     this.#entity.emit("error", cause);

@@ -296,9 +296,19 @@ export const ERROR_CODES = {
     ccs: ["CONNECTION_DRAINING"],
   },
   "connection-failed": {
-    meaning: "No connection could be made: refused, unknown host, TLS refused",
+    meaning: "No connection could be made: refused, unknown host, no answer",
     verdict: "retry",
-    action: "Check the endpoint, the network and the certificate authority.",
+    action: "Check the endpoint and the network.",
+  },
+  "untrusted-certificate": {
+    meaning: "The far end's certificate is signed by nobody who is trusted, has expired or belongs to another host",
+    verdict: "reject",
+    action: "Check the endpoint's host, or name the authority that signed the certificate (option tls.ca).",
+  },
+  "wrong-protocol": {
+    meaning: "The far end speaks another protocol: no TLS, no HTTP, no XMPP, or no version of it that both sides know",
+    verdict: "reject",
+    action: "Check scheme, host and port of the endpoint, and any proxy on the way.",
   },
   "connection-lost": {
     meaning: "The connection ended before the answer came",

@@ -1,6 +1,13 @@
 import { stat } from "node:fs/promises";
 import { AuthenticationError, InvalidOptionsError } from "@cloud-messaging/core";
-import { isErrorLike, nameOfError, serviceText } from "@cloud-messaging/core/transport";
+import {
+  connectionFailureCode,
+  errorRow,
+  isErrorLike,
+  nameOfError,
+  Reachability,
+  serviceText,
+} from "@cloud-messaging/core/transport";
 import { MESSAGING_SCOPE } from "@cloud-messaging/core/wire";
 import type { GoogleAuth } from "google-auth-library";
 import { createVerifiedFetch } from "../http/verified-fetch.ts";
@@ -69,6 +76,7 @@ export function createLibraryProvider(
   what: string,
   options: ServiceAccountOptions,
 ): AccessTokenProvider {
+  const reachability = new Reachability("access-token", what);
   return {
     async fetchAccessToken() {
       try {
@@ -77,6 +85,7 @@ export function createLibraryProvider(
         // it does not look for one, for which it would ask Cloud Resource Manager or run gcloud
         const client = await (await createGoogleAuth(json, options, "unused")).getClient();
         const { token } = await client.getAccessToken();
+        reachability.answered();
         if (!token) throw new AuthenticationError(`there is no access token in ${what}`);
         const expiresAt = client.credentials.expiry_date;
         const quotaProjectId = quotaProjectOf(client.quotaProjectId);
@@ -86,7 +95,9 @@ export function createLibraryProvider(
           ...(quotaProjectId === undefined ? {} : { quotaProjectId }),
         };
       } catch (error) {
-        throw asTokenError(error, what);
+        const explained = asTokenError(error, what);
+        if (explained instanceof AccessTokenUnavailableError) reachability.failed(explained.code, explained.message);
+        throw explained;
       }
     },
     async findProjectId() {
@@ -199,7 +210,10 @@ function asTokenError(error: unknown, what: string): Error {
   }
   if (config !== undefined || typeof code === "string" || OF_A_REQUEST.has(name)) {
     const reason = message === "" ? name : serviceText(message);
-    return new AccessTokenUnavailableError("unavailable", `${what} gave no access token: ${reason}`);
+    const failure = connectionFailureCode(error);
+    const lasting = failure === "connection-failed" ? undefined : failure;
+    const cure = lasting === undefined ? "" : ` – ${errorRow(lasting).action}`;
+    return new AccessTokenUnavailableError(lasting ?? "unavailable", `${what} gave no access token: ${reason}${cure}`);
   }
   // a parser's words quote what it could not read, which may be a token
   const reason = name === "SyntaxError" ? "a file or an answer they need is not JSON" : serviceText(message);

@@ -46,6 +46,7 @@ export function createServiceAccountProvider(
   const endpoint = parseEndpoint(tokenUri, options.allowInsecure ?? false, "credential.token_uri");
   const http = createHttpClient({
     origin: endpoint.origin,
+    transport: "access-token",
     maxConnections: 1,
     timeoutMs,
     // the next token is an hour away
@@ -81,7 +82,7 @@ export function createServiceAccountProvider(
     });
     if (result.kind === "answer") return result;
     // whatever became of this request, the message itself has not been sent
-    throw new AccessTokenUnavailableError(result.code, `no access token from ${endpoint.host}: ${result.detail}`);
+    throw new AccessTokenUnavailableError(result.code, `no access token from ${tokenUri}: ${result.detail}`);
   }
 
   /** Our clock may be why a grant was refused: the answer tells the far end's time. */

@@ -109,6 +109,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1
   const maxRequests = settings.maxRequests ?? DEFAULT_REQUESTS[httpVersion];
   const http = createClient(httpVersion, {
     origin: endpoint.origin,
+    transport: NAME,
     maxRequests,
     maxConnections: settings.maxConnections,
     timeoutMs: settings.requestTimeoutMs,
@@ -142,10 +143,7 @@ function createClient(
     maxRequests,
     maxConnections,
     ...common
-  }: Pick<
-    Parameters<typeof createHttpClient>[0],
-    "origin" | "timeoutMs" | "idleTimeoutMs" | "maxResponseBytes" | "tls" | "proxy" | "isOverload" | "clock"
-  > & {
+  }: Omit<Parameters<typeof createHttpClient>[0], "maxConnections" | "closeTimeoutMs"> & {
     readonly maxRequests: number;
     readonly maxConnections: number | undefined;
   },

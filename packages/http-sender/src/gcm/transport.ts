@@ -40,6 +40,8 @@ import { PROBE_TOKEN, probeBody, readProbe } from "./credential-probe.ts";
 import { type GcmHttpTransport, type GcmHttpTransportOptions, gcmHttpOptionsSchema } from "./options.ts";
 import { GCM_HTTP_RETRY_POLICY } from "./retry-policy.ts";
 
+const NAME = "gcm-http";
+
 /**
  * Creates a transport over the GCM HTTP connection server, JSON or plain text. It makes one attempt per call; wrap it with `withRetry` or
  * pass it to `createSender`. More than `maxTokensPerRequest` tokens are split; the report has one outcome per position.
@@ -63,14 +65,19 @@ export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHtt
     ...settings
   } = readOptions(
     gcmHttpOptionsSchema,
-    atEmulator(options, "/fcm/send", "gcm-http") ?? options ?? {},
+    atEmulator(options, "/fcm/send", NAME) ?? options ?? {},
     "an option of the GCM sender",
     SENDER_OPTION_NAMES,
   );
   const named = typeof address === "string" ? GCM_ENDPOINTS[address as GcmEndpointName] : undefined;
   const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
   const clock = settings.clock ?? systemClock;
-  const http = createHttpClient({ ...settings, timeoutMs: settings.requestTimeoutMs, origin: endpoint.origin });
+  const http = createHttpClient({
+    ...settings,
+    transport: NAME,
+    timeoutMs: settings.requestTimeoutMs,
+    origin: endpoint.origin,
+  });
   return new GcmHttp(http, endpoint, format, apiKey, clock, {
     maxTokens: format === "json" ? settings.maxTokensPerRequest : 1,
     maxBytes: settings.maxRequestBytes,
@@ -98,7 +105,7 @@ interface Send {
 type Writer = () => Buffer | undefined;
 
 class GcmHttp implements GcmHttpTransport {
-  readonly name = "gcm-http";
+  readonly name = NAME;
   readonly retryPolicy = GCM_HTTP_RETRY_POLICY;
   readonly preferredBatchSize: number;
   readonly preferredConcurrency: number;

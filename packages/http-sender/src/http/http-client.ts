@@ -1,9 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock, ErrorCode, MonotonicInstant, TlsOptions } from "@cloud-messaging/core";
+import type { ConnectionFailureCode } from "@cloud-messaging/core/transport";
 
 /** Options of an HTTP client of one origin. */
 export interface HttpClientOptions {
   readonly origin: string;
+  /** Name of the transport, for events and warnings. */
+  readonly transport: string;
   /** Maximum number of connections, and of requests in flight. */
   readonly maxConnections: number;
   /** Time limit from being assigned to a connection, open or still opening, to the end of the answer. Unit: milliseconds. */
@@ -49,7 +52,7 @@ export interface HttpRequest {
 /** Reason for a missing or incomplete answer. */
 export type HttpFailureCode = Extract<
   ErrorCode,
-  "connection-failed" | "connection-lost" | "timeout" | "aborted" | "closed" | "expired" | "invalid-response"
+  ConnectionFailureCode | "connection-lost" | "timeout" | "aborted" | "closed" | "expired" | "invalid-response"
 >;
 
 /** The service answered. */
@@ -71,7 +74,7 @@ export interface HttpFailure {
   readonly code: HttpFailureCode;
   /** Text for people. Holds no header and no body. */
   readonly detail: string;
-  /** `false` proves that no byte of the request was sent. */
+  /** `false` proves that no byte of the request was sent, or that the far end does not speak HTTP. */
   readonly written: boolean;
   /** Absent when it was never handed to a connection. */
   readonly sentAt?: number;

@@ -2,9 +2,19 @@ import type { ClientRequest, IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 
 import { type Clock, type MonotonicInstant, systemClock } from "@cloud-messaging/core";
-import { describeError, earlier, NEVER, onAbort, plusMs, verifiedTls } from "@cloud-messaging/core/transport";
+import {
+  connectionFailure,
+  describeError,
+  earlier,
+  NEVER,
+  onAbort,
+  plusMs,
+  Reachability,
+  verifiedTls,
+} from "@cloud-messaging/core/transport";
 import { buildConnector, type Dispatcher, Pool } from "undici";
 
+import { answerErrorCode, isNotHttp } from "./answer-error.ts";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { hasFakeImmediate } from "./fake-timers.ts";
@@ -53,6 +63,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     createDispatcher: () => createDispatcher(options, owned),
     pending,
     origin: options.origin,
+    reachability: new Reachability(options.transport, options.origin),
     slots: createSlots(options.maxConnections),
     deadlines: createDeadlines(clock),
     maxResponseBytes: options.maxResponseBytes,
@@ -169,6 +180,7 @@ interface Shared {
   readonly createDispatcher: () => Dispatcher;
   readonly pending: ChurningSet<Exchange>;
   readonly origin: string;
+  readonly reachability: Reachability;
   readonly slots: Slots;
   readonly deadlines: Deadlines;
   readonly maxResponseBytes: number;
@@ -253,7 +265,10 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   }
 
   expire(): void {
-    this.end("timeout", this.#written ? "no answer in time" : "no connection in time");
+    const { origin, reachability } = this.#shared;
+    const detail = this.#written ? "no answer in time" : `no connection to ${origin} in time`;
+    if (this.#phase === "dispatched" && !this.#written) reachability.failed("timeout", detail);
+    this.end("timeout", detail);
   }
 
   /** Ends it from this side. */
@@ -281,6 +296,7 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    this.#shared.reachability.answered();
     if (status < 200) return;
     this.#status = status;
     this.#headers = headers;
@@ -316,7 +332,17 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
       this.#dispatch();
       return;
     }
-    this.#finishWithout(codeOf(error, this.#written), describeError(error));
+    const { origin, reachability } = this.#shared;
+    const otherProtocol = this.#written && !reachability.reached && isNotHttp(error);
+    if (this.#written && !otherProtocol) {
+      this.#finishWithout(answerErrorCode(error), describeError(error));
+      return;
+    }
+    // what does not speak HTTP has not understood the request
+    this.#written = false;
+    const { code, detail } = connectionFailure(origin, error, otherProtocol ? "wrong-protocol" : undefined);
+    reachability.failed(code, detail);
+    this.#finishWithout(code, detail);
   }
 
   /** Ends with an incomplete answer, or with none. */
@@ -362,18 +388,4 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   #text(): string {
     return textOf(this.#more === undefined ? this.#body : Buffer.concat(this.#more));
   }
-}
-
-/** Error codes of undici for an answer that is no valid HTTP. */
-const BROKEN_ANSWER: ReadonlySet<string> = new Set([
-  "UND_ERR_HEADERS_OVERFLOW",
-  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
-  "UND_ERR_RES_EXCEEDED_MAX_SIZE",
-]);
-
-function codeOf(error: Error, written: boolean): HttpFailureCode {
-  if (!written) return "connection-failed";
-  const { code } = error as NodeJS.ErrnoException;
-  if (error.name === "HTTPParserError" || (code !== undefined && BROKEN_ANSWER.has(code))) return "invalid-response";
-  return "connection-lost";
 }

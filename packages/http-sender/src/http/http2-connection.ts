@@ -4,7 +4,15 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { CancelTimer, Clock, MonotonicInstant, TlsOptions } from "@cloud-messaging/core";
-import { describeError, elapsedMs, verifiedTls } from "@cloud-messaging/core/transport";
+import {
+  type ConnectionFailure,
+  type ConnectionFailureCode,
+  connectionFailure,
+  connectionFailureCode,
+  describeError,
+  elapsedMs,
+  verifiedTls,
+} from "@cloud-messaging/core/transport";
 import {
   type Cancellable,
   type Http2Request,
@@ -53,8 +61,8 @@ export interface Http2ConnectionEvents {
   onSilent(): void;
   /** It accepts no new streams; open ones may still complete. */
   onRetired(): void;
-  /** It is closed. The reason is absent after an orderly end; `used`: it has carried a request. */
-  onClosed(reason: string | undefined, used: boolean): void;
+  /** It is closed. The failure is absent after an orderly end; `used`: it has carried a request. */
+  onClosed(failure: ConnectionFailure | undefined, used: boolean): void;
 }
 
 /**
@@ -78,6 +86,7 @@ export class Http2Connection implements StreamHost {
   #lastStreamId = Number.POSITIVE_INFINITY;
   #heardAt: MonotonicInstant;
   #reason: string | undefined;
+  #code: ConnectionFailureCode = "connection-failed";
   /** State of the ping; while one is unanswered no new stream is opened. */
   #ping: "none" | "out" | "silent" = "none";
   #cancelTimer: CancelTimer | undefined;
@@ -89,7 +98,7 @@ export class Http2Connection implements StreamHost {
     if (options.proxy === undefined) this.#begin(openSocket(options));
     else this.#openThrough(options.proxy);
     this.#cancelTimer = options.clock.schedule(options.connectTimeoutMs, () =>
-      this.destroy(`no connection to ${options.origin} within ${options.connectTimeoutMs} ms`),
+      this.destroy(`no answer within ${options.connectTimeoutMs} ms`),
     );
   }
 
@@ -100,7 +109,7 @@ export class Http2Connection implements StreamHost {
       if (this.#phase === "closed") socket?.destroy();
       else if (socket !== null) this.#begin(openSocket(this.#options, socket));
       else {
-        this.#reason ??= error?.message;
+        this.#fail(describeError(error), connectionFailureCode(error));
         this.#onClose();
       }
     });
@@ -115,11 +124,12 @@ export class Http2Connection implements StreamHost {
     session.on("goaway", (code, lastStreamId) => this.#onGoaway(code, lastStreamId));
     session.on("error", (error: NodeJS.ErrnoException) => {
       const other = error.code === NO_COMMON_PROTOCOL || (this.connecting && PROTOCOL_ERRORS.has(error.code ?? ""));
-      this.#reason ??= other ? noHttp2(origin) : describeError(error);
+      if (other) this.#fail(noHttp2(origin), "wrong-protocol");
+      else this.#fail(describeError(error), connectionFailureCode(error));
     });
     // a server that ignores ALPN does not speak HTTP/2
     socket.once("secureConnect", () => {
-      if ((socket as TLSSocket).alpnProtocol !== "h2") this.destroy(noHttp2(origin));
+      if ((socket as TLSSocket).alpnProtocol !== "h2") this.destroy(noHttp2(origin), "wrong-protocol");
     });
     session.on("close", () => this.#onClose());
   }
@@ -196,13 +206,20 @@ export class Http2Connection implements StreamHost {
   }
 
   /** Closes it with all its streams. */
-  destroy(reason: string): void {
-    this.#reason ??= reason;
+  destroy(reason: string, code: ConnectionFailureCode = "connection-failed"): void {
+    this.#fail(reason, code);
     this.#tunnel?.destroy();
     this.#session?.destroy();
     // a session that closes in order would wait for the server to close the socket
     this.#socket?.destroy();
     if (this.#session === undefined) this.#onClose();
+  }
+
+  /** Notes why it ends; the first reason counts. */
+  #fail(reason: string, code: ConnectionFailureCode): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#code = code;
   }
 
   #onSettings(maxConcurrentStreams: number | undefined): void {
@@ -230,7 +247,9 @@ export class Http2Connection implements StreamHost {
     this.#phase = "closed";
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#events.onClosed(this.#reason, this.#used);
+    const failure =
+      this.#reason === undefined ? undefined : connectionFailure(this.#options.origin, this.#reason, this.#code);
+    this.#events.onClosed(failure, this.#used);
   }
 
   /** True if the server says, by RST_STREAM or GOAWAY, that it has not processed the stream. */

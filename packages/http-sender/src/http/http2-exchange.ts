@@ -89,7 +89,10 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
   }
 
   expire(): void {
-    this.end("timeout", this.#phase === "started" ? "no answer in time" : "no connection in time");
+    const { reachability, options } = this.#pool;
+    const detail = this.#phase === "started" ? "no answer in time" : `no connection to ${options.origin} in time`;
+    if (this.#phase === "dispatched") reachability.failed("timeout", detail);
+    this.end("timeout", detail);
   }
 
   /** Ends it from our side. */

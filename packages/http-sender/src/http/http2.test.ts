@@ -90,6 +90,7 @@ async function aRelay(origin: string): Promise<{ readonly origin: string; forget
 function aClient(origin: string, options: Partial<Http2ClientOptions> = {}): HttpClient {
   const client = createHttp2Client({
     origin,
+    transport: "test",
     maxConnections: 2,
     maxRequests: 200,
     timeoutMs: 15_000,
@@ -431,7 +432,7 @@ describe("HTTP/2: what never left is said to be so", () => {
     cleanups.push(() => void server.close());
     const { port } = server.address() as AddressInfo;
     const result = await post(aClient(`http://127.0.0.1:${port}`), "a");
-    expect(result).toMatchObject({ kind: "failure", code: "connection-failed", written: false });
+    expect(result).toMatchObject({ kind: "failure", code: "wrong-protocol", written: false });
     expect(JSON.stringify(result)).toContain("127.0.0.1 does not speak HTTP/2");
   });
 

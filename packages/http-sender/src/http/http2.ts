@@ -1,6 +1,12 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import { type Clock, type MonotonicInstant, systemClock } from "@cloud-messaging/core";
-import { LONG_AGO, plusMs } from "@cloud-messaging/core/transport";
+import {
+  type ConnectionFailure,
+  connectionFailure,
+  LONG_AGO,
+  plusMs,
+  Reachability,
+} from "@cloud-messaging/core/transport";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import type { HttpClient, HttpClientOptions, HttpRequest, HttpResult } from "./http-client.ts";
@@ -15,6 +21,7 @@ export interface Http2ClientOptions
   extends Pick<
     HttpClientOptions,
     | "origin"
+    | "transport"
     | "timeoutMs"
     | "idleTimeoutMs"
     | "maxResponseBytes"
@@ -69,6 +76,7 @@ export class Http2Pool {
   readonly clock: Clock;
   readonly slots: Slots;
   readonly deadlines: Deadlines;
+  readonly reachability: Reachability;
   readonly slowdown: SlowdownDetector = createSlowdownDetector();
   readonly #proxy: URL | undefined;
   readonly #authority: string;
@@ -96,6 +104,7 @@ export class Http2Pool {
   constructor(options: Http2ClientOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    this.reachability = new Reachability(options.transport, options.origin);
     this.slots = createSlots(options.maxRequests);
     this.deadlines = createDeadlines(this.clock);
     this.#proxy = proxyFor(options.origin, options.proxy);
@@ -225,6 +234,7 @@ export class Http2Pool {
       },
       {
         onCapacity: () => {
+          this.reachability.answered();
           if (connection.room > 0 && !connection.used) this.#failedOpens = 0;
           this.#serve(connection);
         },
@@ -237,7 +247,7 @@ export class Http2Pool {
           this.#active.delete(connection);
           if (this.#waiting.size > 0) this.#openIfNeeded();
         },
-        onClosed: (reason, used) => this.#onClosed(connection, reason, used),
+        onClosed: (failure, used) => this.#onClosed(connection, failure, used),
       },
     );
     this.#active.add(connection);
@@ -253,7 +263,7 @@ export class Http2Pool {
     if (this.#waiting.size > 0) this.#openIfNeeded();
   }
 
-  #onClosed(connection: Http2Connection, reason: string | undefined, used: boolean): void {
+  #onClosed(connection: Http2Connection, failure: ConnectionFailure | undefined, used: boolean): void {
     this.#active.delete(connection);
     this.#all.delete(connection);
     if (!used) {
@@ -261,13 +271,14 @@ export class Http2Pool {
       this.#noOpenBefore = plusMs(this.clock.monotonic(), delayMs);
     }
     if (this.#all.size === 0) this.#onGone?.();
+    if (failure !== undefined && this.#closing === undefined) this.reachability.failed(failure.code, failure.detail);
     if (this.#waiting.size === 0) return;
     if (used || this.#active.size > 0) {
       this.#openIfNeeded();
     } else {
       // one that was never of use is not followed by another at once: that would go on without end
-      const detail = reason ?? `the connection to ${this.options.origin} ended before it was of use`;
-      for (const exchange of [...this.#waiting]) exchange.end("connection-failed", detail);
+      const { code, detail } = failure ?? connectionFailure(this.options.origin, "it ended before it was of use");
+      for (const exchange of [...this.#waiting]) exchange.end(code, detail);
     }
   }
 }

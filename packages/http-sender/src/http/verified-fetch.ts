@@ -18,6 +18,7 @@ export function createVerifiedFetch(
     const http = createHttpClient({
       ...options,
       origin: url.origin,
+      transport: "access-token",
       maxConnections: 1,
       idleTimeoutMs: 1,
       maxResponseBytes: MAX_RESPONSE_BYTES,
@@ -35,7 +36,10 @@ export function createVerifiedFetch(
         body: init.body === undefined || init.body === null ? undefined : String(init.body),
         signal: init.signal ?? undefined,
       });
-      if (result.kind === "failure") throw new TypeError(`no answer from ${url.host}: ${result.detail}`);
+      if (result.kind === "failure") {
+        const error = new TypeError(`no answer from ${url.host}: ${result.detail}`);
+        throw Object.assign(error, { code: result.code });
+      }
       const headers = Object.entries(result.headers).flatMap(([name, values]) =>
         [values ?? []].flat().map((value): [string, string] => [name, value]),
       );

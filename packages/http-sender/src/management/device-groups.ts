@@ -110,7 +110,12 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
     clock,
     origin: endpoint.origin,
     host: endpoint.host,
-    http: createHttpClient({ ...settings, timeoutMs: settings.requestTimeoutMs, origin: endpoint.origin }),
+    http: createHttpClient({
+      ...settings,
+      transport: name,
+      timeoutMs: settings.requestTimeoutMs,
+      origin: endpoint.origin,
+    }),
     authorization: createAuthorization({
       ...settings,
       timeoutMs: settings.requestTimeoutMs,

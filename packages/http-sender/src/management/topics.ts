@@ -157,7 +157,12 @@ function connect(settings: Settings, bearerHeaders: readonly string[]) {
     clock,
     origin: endpoint.origin,
     host: endpoint.host,
-    http: createHttpClient({ ...settings, timeoutMs: settings.requestTimeoutMs, origin: endpoint.origin }),
+    http: createHttpClient({
+      ...settings,
+      transport: name,
+      timeoutMs: settings.requestTimeoutMs,
+      origin: endpoint.origin,
+    }),
     authorization,
     headers: [],
     retry: settings.retry,

@@ -61,7 +61,7 @@ export async function* runners({ plain, folder }) {
       const { type, ...rest } = files;
       const at = project(
         name.replaceAll(/\W+/g, "-"),
-        { ...(type ? { type } : {}), jest: { testEnvironment: "node", ...options } },
+        { ...(type ? { type } : {}), jest: { testEnvironment: "node", testTimeout: 60_000, ...options } },
         rest,
       );
       return run(bin("jest"), ["--ci", "--forceExit=false", "--rootDir", at], { cwd: at, env });

@@ -1,0 +1,57 @@
+import { publish } from "../events.ts";
+import type { ErrorCode } from "./error-code.ts";
+import { outcomeKindFor } from "./outcome.ts";
+
+/** Warned of already, by transport and address: shared by every loaded copy of this package. */
+const WARNED = Symbol.for("@cloud-messaging/unreachable");
+/** Addresses remembered. A process that talks to more is not warned of any further one. */
+const MAX_WARNED = 1_000;
+
+/**
+ * Tells of an endpoint that has never answered, at its first failure: the event `cloud-messaging:unreachable`, and once per transport and
+ * address a process warning with the code `CLOUD_MESSAGING_UNREACHABLE`. Silent from the first answer on.
+ */
+export class Reachability {
+  readonly #transport: string;
+  readonly #address: string;
+  #state: "unknown" | "told" | "reached" = "unknown";
+
+  /** @param address Origin or `host:port`. */
+  constructor(transport: string, address: string) {
+    this.#transport = transport;
+    this.#address = address;
+  }
+
+  /** True once the endpoint has answered in its protocol. */
+  get reached(): boolean {
+    return this.#state === "reached";
+  }
+
+  /** Notes an answer. */
+  answered(): void {
+    this.#state = "reached";
+  }
+
+  /** Notes a connection that did not come about. */
+  failed(code: ErrorCode, detail: string): void {
+    if (this.#state !== "unknown") return;
+    this.#state = "told";
+    const transport = this.#transport;
+    const address = this.#address;
+    publish("cloud-messaging:unreachable", () => ({ transport, address, code, detail }));
+    const shared = globalThis as { [WARNED]?: Set<string> };
+    shared[WARNED] ??= new Set();
+    const warned = shared[WARNED];
+    const name = `${transport} ${address}`;
+    if (warned.has(name) || warned.size >= MAX_WARNED) return;
+    warned.add(name);
+    const lasts = outcomeKindFor(code) === "rejected";
+    const then = lasts
+      ? "Sends to it are rejected."
+      : "Sends to it are tried again for as long as timeoutMs and the retry policy allow.";
+    process.emitWarning(
+      `${transport}: ${detail}${detail.endsWith(".") ? "" : "."} This endpoint has never answered. ${then}`,
+      { type: "CloudMessagingWarning", code: "CLOUD_MESSAGING_UNREACHABLE" },
+    );
+  }
+}
