@@ -30,7 +30,7 @@ type AnyFault =
   | { readonly kind: "login"; readonly spec: LoginFault };
 type Armed = AnyFault & { readonly id: number; left: number };
 
-/** What strikes one HTTP request: an answer in place of the right one, or a spoiled one. */
+/** Fault of one HTTP request: another answer, or a spoiled one. */
 export type HttpStrike =
   | { readonly kind: "request"; readonly spec: RequestFault; readonly retryAfterText: string | undefined }
   | { readonly kind: "http"; readonly spec: HttpFault };
@@ -42,10 +42,10 @@ const HTTP2_KINDS: ReadonlySet<string> = new Set<Http2FaultKind>([
   "close-session",
 ]);
 
-/** Faults that wait at most. Ours: a script that arms more has a mistake in it. */
+/** Maximum number of armed faults. Implementation limit: a test script that arms more is likely wrong. */
 const MAX_ARMED = 10_000;
 
-/** The emulator's own side of the faults: each `take…` asks whether one strikes here and counts it. */
+/** Faults as seen by the emulator: each `take…` call counts one occasion and returns the fault that applies to it. */
 export class FaultScript implements Faults {
   readonly #events: EventHub;
   readonly #random: Random;
@@ -123,7 +123,7 @@ export class FaultScript implements Faults {
     return this.#armed.length < before;
   }
 
-  /** The refusal for a recipient, if one is due. */
+  /** Returns the refusal that applies to a recipient, if any. */
   takeRefusal(door: FaultDoor, recipients: readonly string[]): Refusal | undefined {
     if (this.#armed.length === 0) return undefined;
     for (const fault of this.#armed) {
@@ -134,7 +134,7 @@ export class FaultScript implements Faults {
       this.#strike(fault);
       return this.#refusal(spec.error, spec.detail, spec.retryAfter);
     }
-    // by chance only what no script asked for
+    // random refusals only where no scripted one applies
     for (const fault of this.#armed) {
       if (fault.kind !== "random") continue;
       const { spec } = fault;
@@ -145,7 +145,7 @@ export class FaultScript implements Faults {
     return undefined;
   }
 
-  /** Counts an HTTP request; what strikes it, if something is due. */
+  /** Counts an HTTP request; returns the fault that applies, if any. */
   takeHttp(door: HttpFaultDoor, http2: boolean): HttpStrike | undefined {
     let due: Extract<Armed, { kind: "request" | "http" }> | undefined;
     for (const fault of this.#armed) {
@@ -159,19 +159,19 @@ export class FaultScript implements Faults {
     return { kind: "request", spec: due.spec, retryAfterText: this.#retryAfter(due.spec.retryAfter) };
   }
 
-  /** Counts a downstream message of CCS; says whether its connection is cut now. */
+  /** Counts a CCS downstream message; returns the cut that applies to its connection, if any. */
   takeCut(): CutFault | undefined {
     for (const fault of this.#armed) if (fault.kind === "cut") return this.#counted(fault);
     return undefined;
   }
 
-  /** Counts a downstream message of CCS; says whether its connection drains now. */
+  /** Counts a CCS downstream message; returns the drain that applies to its connection, if any. */
   takeDrain(): DrainFault | undefined {
     for (const fault of this.#armed) if (fault.kind === "drain") return this.#counted(fault);
     return undefined;
   }
 
-  /** Resolves after so long, or when the emulator closes. */
+  /** Resolves after the delay, or when the emulator closes. */
   async delay(delayMs: number): Promise<void> {
     await wait(this.#clock, delayMs, this.#closing.signal);
   }
@@ -181,7 +181,7 @@ export class FaultScript implements Faults {
     this.#closing.abort();
   }
 
-  /** What goes wrong with a login, if something is due; `before` TLS, only `refuse` is asked for. */
+  /** Returns the fault that applies to a login, if any; `before` TLS only `refuse` applies. */
   takeLogin(kinds: readonly LoginFaultKind[]): LoginFaultKind | undefined {
     for (const fault of this.#armed) {
       if (fault.kind !== "login" || !kinds.includes(fault.spec.kind)) continue;
@@ -230,13 +230,13 @@ export class FaultScript implements Faults {
   #retryAfter(value: NextFault["retryAfter"]): string | undefined {
     if (value === undefined || typeof value === "string") return value;
     const { date } = value;
-    // a number below a year is a distance, as tests like to say it; anything larger is a time
+    // a number below one year is a duration, any larger one a date
     const at = typeof date === "number" ? (date < 31_536_000_000 ? this.#clock.now() + date : date) : date.getTime();
     return new Date(at).toUTCString();
   }
 }
 
-/** A fault without a door is about sending. */
+/** A fault without a protocol applies to sending. */
 const meets = (wanted: FaultDoor | undefined, door: FaultDoor): boolean =>
   wanted === undefined ? door !== "instance-id" : wanted === door;
 
@@ -255,7 +255,7 @@ function requireWord(error: string): void {
   }
 }
 
-/** It goes into a header: what cannot stand there would spoil the answer in another way than was asked for. */
+/** Value of a header: invalid characters would break the answer in an unintended way. */
 function requireHeader(path: string, value: unknown): void {
   if (typeof value !== "string" || !/^[\x20-\x7e]*$/.test(value)) {
     throw badFault(path, "must be text of printable ASCII characters, since it goes into a header");

@@ -1,68 +1,68 @@
 import type { Protocol } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
 
-/** A door that recipients can be refused at: those for sending, and the topic calls of Instance ID. */
+/** Protocol whose recipients can be refused: those for sending, and the topic calls of Instance ID. */
 export type FaultDoor = Protocol | "instance-id";
-/** A door whose HTTP answers can be spoiled. */
+/** Protocol whose HTTP answers can be spoiled. */
 export type HttpFaultDoor = Exclude<Protocol, "ccs"> | "instance-id" | "device-groups";
 
-/** A refusal for the next recipients. */
+/** Refusal of the next recipients. */
 export interface NextFault {
-  /** Only to this recipient: a token, `/topics/name`, a group's key. Default: to any. */
+  /** Recipient that it applies to: a token, `/topics/name` or a group key. Default: any. */
   readonly to?: string;
-  /** The same, as most tests name it. */
+  /** Alias of `to`. */
   readonly token?: string;
-  /** Only through this door. Default: any for sending. */
+  /** Protocol that it applies to. Default: any for sending. */
   readonly door?: FaultDoor;
-  /** A name of the error-code table (`unavailable`), or the wire's own word (`QuotaExceeded`), which is then answered as it is. */
+  /** Name in the error-code table (`unavailable`), or a word of the wire (`QuotaExceeded`), which is answered unchanged. */
   readonly error: ErrorCode | (string & {});
-  /** How many recipients it meets. Default 1; `Infinity` until cleared. */
+  /** Number of recipients that it applies to. Default 1; `Infinity` until cleared. */
   readonly times?: number;
-  /** Retry-After that goes with it: seconds as text, or when. */
+  /** Retry-After: seconds as text, or a date. */
   readonly retryAfter?: string | { readonly date: Date | number };
-  /** Words for a nack's `error_description`. */
+  /** `error_description` of the nack. */
   readonly detail?: string;
 }
 
-/** A refusal of recipients at random, from the emulator's own `random`, so that a seed repeats it. */
+/** Refusal of random recipients. Uses the emulator's `random`, so that a seed reproduces it. */
 export interface RandomFault {
-  /** The share of recipients it meets. Range: 0 to 1. */
+  /** Proportion of recipients. Range: 0 to 1. */
   readonly rate: number;
-  /** A name of the error-code table, or the wire's own word. */
+  /** Name in the error-code table, or a word of the wire. */
   readonly error: ErrorCode | (string & {});
-  /** Only through this door. Default: any for sending. */
+  /** Protocol that it applies to. Default: any for sending. */
   readonly door?: FaultDoor;
 }
 
-/** An HTTP answer for a whole request, whatever is in it. Nothing of the request is accepted. */
+/** Answer to a whole HTTP request, of which nothing is accepted. */
 export interface RequestFault {
-  /** Range: 200 to 599. */
+  /** HTTP status. Range: 200 to 599. */
   readonly status: number;
-  /** Seconds as text, or when. */
+  /** Retry-After: seconds as text, or a date. */
   readonly retryAfter?: string | { readonly date: Date | number };
-  /** Default: a short page. */
+  /** Body. Default: a short page. */
   readonly body?: string;
-  /** Default `text/html; charset=UTF-8`. */
+  /** Content type. Default `text/html; charset=UTF-8`. */
   readonly contentType?: string;
-  /** How many requests it meets. Default 1. */
+  /** Number of requests that it applies to. Default 1. */
   readonly times?: number;
-  /** Requests that pass before the first one it meets. Range: 0 or more. Default 0. */
+  /** Number of requests skipped before the first one. Range: 0 or more. Default 0. */
   readonly after?: number;
-  /** Only at this door. Default: any HTTP door. */
+  /** Protocol that it applies to. Default: any HTTP protocol. */
   readonly door?: HttpFaultDoor;
 }
 
 /**
- * What can go wrong with an HTTP answer.
- * `reset-before-headers`, `reset-after-headers`, `reset-in-body`: the connection is reset there. `close-before-headers`: it is ended
- * in good order, unanswered. `hang`: no answer, ever. `truncate`: the body ends before its announced length. `html`: 200 with a page.
- * `empty`: 200 with nothing. `not-json`: 200 and JSON in name only. `wrong-length`: one result too few. `wrong-type`: the right body, as
- * `text/plain`. `oversized`: 200 with 64 MiB. `garbage`: bytes that are not HTTP. `slow`: the right answer, `delayMs` late.
- * `reset-after-body`: the whole body arrives, and a reset (RST_STREAM) in the place of its end.
+ * Kinds of spoiled HTTP answers.
+ * `reset-before-headers`, `reset-after-headers`, `reset-in-body`: connection reset at that point. `close-before-headers`: orderly end without
+ * an answer. `hang`: no answer. `truncate`: the body ends before its content length. `html`: 200 with a page.
+ * `empty`: 200 without a body. `not-json`: 200 with invalid JSON. `wrong-length`: one result too few. `wrong-type`: the correct body as
+ * `text/plain`. `oversized`: 200 with 64 MiB. `garbage`: bytes that are not HTTP. `slow`: the correct answer, delayed by `delayMs`.
+ * `reset-after-body`: the whole body, then a reset (RST_STREAM) instead of its end.
  *
- * Of HTTP/2 alone, for requests over HTTP/2 alone: `goaway`: GOAWAY; with `accept` the request is still answered, without it and the
- * later ones are not. `refuse-stream`: RST_STREAM with REFUSED_STREAM. `lower-streams`: SETTINGS allow `streams` concurrent streams
- * from then on, and the request is answered. `close-session`: the session ends at once, and every stream of it unanswered.
+ * HTTP/2 only: `goaway`: GOAWAY; with `accept` the request is answered, without it neither it nor
+ * later ones are. `refuse-stream`: RST_STREAM with REFUSED_STREAM. `lower-streams`: SETTINGS with `streams` concurrent streams
+ * from then on; the request is answered. `close-session`: the session ends at once with every stream unanswered.
  */
 export type HttpFaultKind =
   | "reset-before-headers"
@@ -81,10 +81,10 @@ export type HttpFaultKind =
   | "slow"
   | "reset-after-body"
   | Http2FaultKind;
-/** Kinds of {@link HttpFaultKind} that there are over HTTP/2 alone. */
+/** Kinds of {@link HttpFaultKind} that exist only over HTTP/2. */
 export type Http2FaultKind = "goaway" | "refuse-stream" | "lower-streams" | "close-session";
 
-/** Every kind of {@link HttpFaultKind}. */
+/** All kinds of {@link HttpFaultKind}. */
 export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
   "reset-before-headers",
   "close-before-headers",
@@ -107,91 +107,91 @@ export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
   "close-session",
 ];
 
-/** A spoiled HTTP answer. */
+/** Spoiled HTTP answer. */
 export interface HttpFault {
-  /** What is wrong with it. */
+  /** Kind of fault. */
   readonly kind: HttpFaultKind;
   /**
-   * Whether the service has taken the messages all the same. Default `false`: nothing of the request is accepted; of `slow`,
-   * `goaway` and `lower-streams` `true`.
+   * Accepts the messages of the request nevertheless. Default `false`; for `slow`, `goaway` and `lower-streams` `true`.
+   * Without it nothing of the request is accepted.
    */
   readonly accept?: boolean;
-  /** How late a `slow` answer is. Unit: milliseconds. Default 1000. */
+  /** Delay of a `slow` answer. Unit: milliseconds. Default 1000. */
   readonly delayMs?: number;
-  /** Concurrent streams that `lower-streams` allows. Range: 0 or more. Default 1. */
+  /** Concurrent streams of `lower-streams`. Range: 0 or more. Default 1. */
   readonly streams?: number;
-  /** How many requests it meets. Default 1. */
+  /** Number of requests that it applies to. Default 1. */
   readonly times?: number;
-  /** Requests that pass before the first one it meets, over all connections. Range: 0 or more. Default 0. */
+  /** Number of requests skipped before the first one, over all connections. Range: 0 or more. Default 0. */
   readonly after?: number;
-  /** Only at this door. Default: any HTTP door. */
+  /** Protocol that it applies to. Default: any HTTP protocol. */
   readonly door?: HttpFaultDoor;
 }
 
-/** A CCS connection that ends in the middle of the traffic. */
+/** CCS connection that is cut during traffic. */
 export interface CutFault {
-  /** After how many more downstream messages, over all connections. Range: 1 or more. */
+  /** Number of downstream messages until the cut, over all connections. Range: 1 or more. */
   readonly messages: number;
-  /** Whether that message's own ack is lost with the connection. Default `true`. */
+  /** Cuts before the ack of that message is written. Default `true`. */
   readonly beforeAck?: boolean;
-  /** With `beforeAck`: whether the service has taken that message all the same. Default `true`. */
+  /** With `beforeAck`: the service has accepted that message. Default `true`. */
   readonly accept?: boolean;
-  /** How many times, each after so many messages. Default 1. */
+  /** Number of cuts, each after as many messages. Default 1. */
   readonly times?: number;
 }
 
-/** A CCS connection that drains in the middle of the traffic. */
+/** CCS connection that drains during traffic. */
 export interface DrainFault {
-  /** After how many more downstream messages, over all connections. Range: 1 or more. */
+  /** Number of downstream messages until draining, over all connections. Range: 1 or more. */
   readonly messages: number;
-  /** Whether messages that come after it are nacked with `CONNECTION_DRAINING`. Default `false`. */
+  /** Nacks later messages with `CONNECTION_DRAINING`. Default `false`. */
   readonly nack?: boolean;
-  /** How many times, each after so many messages. Default 1. */
+  /** Number of drains, each after as many messages. Default 1. */
   readonly times?: number;
 }
 
 /**
- * What can go wrong while a CCS client logs in. `refuse`: the TCP connection is reset at once. `hang`: after TLS nothing is ever said.
+ * Faults of a CCS login. `refuse`: the TCP connection is reset at once. `hang`: nothing is sent after TLS.
  * The others are SASL failures.
  */
 export type LoginFaultKind = "refuse" | "hang" | "not-authorized" | "temporary-auth-failure";
 
-/** A CCS login that fails. */
+/** Failing CCS login. */
 export interface LoginFault {
-  /** What becomes of the login. */
+  /** Kind of failure. */
   readonly kind: LoginFaultKind;
-  /** How many logins it meets. Default 1. */
+  /** Number of logins that it applies to. Default 1. */
   readonly times?: number;
 }
 
-/** An armed fault as plain data. */
+/** Armed fault as plain data. */
 export interface FaultView {
-  /** Names it for `clear()`. */
+  /** ID, for `clear()`. */
   readonly id: number;
-  /** What it is, in a few words. */
+  /** Short description. */
   readonly fault: string;
-  /** How often it may still strike; -1 for ever. */
+  /** Remaining number of uses; -1 for unlimited. */
   readonly left: number;
 }
 
-/** Scripted faults: what should go wrong, how often, for whom. They strike in the order they were armed. */
+/** Fault injection. Faults apply in the order in which they were armed. */
 export interface Faults {
-  /** The next recipients are refused: `faults.next({ token, error: "unavailable", times: 2 })`. */
+  /** Refuses the next recipients: `faults.next({ token, error: "unavailable", times: 2 })`. */
   next(fault: NextFault): void;
-  /** Recipients are refused at random. */
+  /** Refuses random recipients. */
   random(fault: RandomFault): void;
-  /** The next HTTP requests are answered like this: `faults.nextRequest({ status: 503, retryAfter: "2" })`. */
+  /** Replaces the answers to the next HTTP requests: `faults.nextRequest({ status: 503, retryAfter: "2" })`. */
   nextRequest(fault: RequestFault): void;
-  /** The next HTTP answers are spoiled. */
+  /** Spoils the next HTTP answers. */
   http(fault: HttpFault): void;
-  /** A CCS connection is cut. */
+  /** Cuts a CCS connection. */
   cutAfter(fault: CutFault): void;
-  /** The CCS connection that brings a message drains. */
+  /** Drains the CCS connection that a message arrives on. */
   drainAfter(fault: DrainFault): void;
-  /** CCS logins fail. */
+  /** Fails CCS logins. */
   login(fault: LoginFault): void;
-  /** What is armed. */
+  /** Armed faults. */
   readonly armed: readonly FaultView[];
-  /** Disarms one, or all. `false`: there was none. */
+  /** Disarms one fault, or all. Returns `false` if there was none. */
   clear(id?: number): boolean;
 }

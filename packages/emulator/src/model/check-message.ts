@@ -4,7 +4,7 @@ import type { AppInstance } from "./devices.ts";
 
 import { admits } from "./token-rules.ts";
 
-/** Whether a message is too long for what it is sent to. @param limit Unit: bytes of payload. */
+/** Checks the payload size. @param limit Unit: bytes of payload. */
 export function checkSize(message: MessageContent, limit: number): Refusal | undefined {
   const bytes = message.payloadBytes ?? payloadBytes(message.data);
   if (bytes <= limit) return undefined;
@@ -15,7 +15,7 @@ export function checkSize(message: MessageContent, limit: number): Refusal | und
   };
 }
 
-/** Whether an app is one that the message's sender may send to, and the one that the message asks for. */
+/** Checks that the sender may send to the app, and that it is the app that the message requires. */
 export function checkApp(
   { senderId, restrictedPackageName }: Pick<IncomingMessage, "senderId" | "restrictedPackageName">,
   app: AppInstance,

@@ -11,28 +11,28 @@ import type { Stored, WaitingFor } from "./storage.ts";
 import { type BucketKey, NON_COLLAPSIBLE } from "./throttling.ts";
 import { WaitingMessages } from "./waiting.ts";
 
-/** After so long without its device, FCM takes messages and discards them. Source: docs/emulator-fidelity.md#storage */
+/** Time without a connection after which FCM accepts messages for a device and discards them. Source: docs/emulator-fidelity.md#storage */
 export const MAX_AWAY_MS = 30 * 86_400_000;
-/** The device is told of what was discarded so when it comes back in so long after the last of it. Source: docs/emulator-fidelity.md#storage */
+/** Time after the last discarded message within which a reconnected device is told of it. Source: docs/emulator-fidelity.md#storage */
 const MARKER_LIFETIME_MS = 28 * 86_400_000;
-/** Receipts that wait to be confirmed by hand at most. Ours. */
+/** Maximum number of receipts waiting for manual confirmation. Implementation limit. */
 const MAX_UNCONFIRMED = 10_000;
 
-/** What the engine needs of the emulator. */
+/** Dependencies of the delivery. */
 export interface DeliveryRules {
   readonly clock: Clock;
   readonly profile: ProfileRules;
-  /** How long the service goes on taking messages for an app it has found uninstalled. Unit: milliseconds. */
+  /** Time for which messages to an uninstalled app are still accepted after the service has noticed. Unit: milliseconds. */
   readonly uninstallDetectionDelayMs: number;
   readonly registry: DeviceRegistry;
   readonly inbox: InboxStore;
   readonly events: EventHub;
   readonly counters: Counters;
-  /** A device has confirmed a message that asked for a receipt. */
+  /** Called when a device has confirmed a message that requested a receipt. */
   readonly onReceipt: (delivery: Delivery) => void;
 }
 
-/** Takes accepted messages to their devices: now, later, or never. */
+/** Delivery of accepted messages to devices: at once, later, or never. */
 export class DeliveryEngine {
   readonly #rules: DeliveryRules;
 
@@ -45,17 +45,17 @@ export class DeliveryEngine {
     this.#waiting = new WaitingMessages(rules.counters);
   }
 
-  /** All devices are gone. */
+  /** Removes everything, with all devices. */
   reset(): void {
     this.#received.reset();
     this.#waiting.reset();
   }
 
-  /** Delivers, stores or discards a message that the service has accepted. */
+  /** Delivers, stores or discards an accepted message. */
   deliver(delivery: Delivery): void {
     const { app, captured } = delivery;
     const nowOrNever = contentOf(delivery).timeToLiveSec === 0;
-    // on its way to many it may have taken its time
+    // a fan-out may have delayed it
     if (this.#rules.registry.app(app.id) !== app) {
       this.discard(delivery, "the device was removed");
       return;
@@ -85,13 +85,13 @@ export class DeliveryEngine {
       this.#store(delivery, "activity");
       return;
     }
-    // now or never is never throttled
+    // messages with time to live 0 are never throttled
     if (!nowOrNever && !app.throttle.take(this.#bucketOf(delivery), this.#rules.clock.monotonic())) {
       this.#store(delivery, "throttle");
       return;
     }
     this.#handOver(delivery);
-    // what was throttled leaves with a delivery that was not
+    // throttled messages are delivered along with one that was not
     this.#release(app, ({ waitingFor }) => waitingFor === "throttle");
   }
 
@@ -105,7 +105,7 @@ export class DeliveryEngine {
     }
     device.awaySince = undefined;
     this.#changed(device, "connected");
-    // everything that waits is delivered, what was to wait for activity included
+    // delivers every stored message, including those waiting for activity
     for (const app of [...device.apps]) {
       this.#release(app, () => true);
       this.#deliverMarker(app);
@@ -120,7 +120,7 @@ export class DeliveryEngine {
     for (const app of [...device.apps]) this.#release(app, ({ waitingFor }) => waitingFor === "activity");
   }
 
-  /** What waits for the app will never be delivered. */
+  /** Drops everything stored for an app. */
   discardStored(app: AppInstance, why: string): void {
     app.cancelGrant?.();
     app.cancelGrant = undefined;
@@ -128,14 +128,14 @@ export class DeliveryEngine {
     for (const { message } of app.storage.take()) this.discard(message, why);
   }
 
-  /** The app is removed from the phone; the service learns of it at the next delivery. */
+  /** Uninstalls an app from its device; the service notices at the next delivery. */
   uninstall(app: AppInstance): void {
     if (!app.installed) return;
     app.installed = false;
     this.#rules.events.emit({ type: "device", change: "uninstalled", device: viewOf(app) });
   }
 
-  /** The app confirms a message that asked for a receipt. `false`: no such message waits. */
+  /** Confirms a message that requested a receipt. Returns `false` if none waits for confirmation. */
   confirm(app: AppInstance, inboxId: number): boolean {
     const delivery = app.unconfirmed.get(inboxId);
     if (delivery === undefined) return false;
@@ -144,14 +144,14 @@ export class DeliveryEngine {
     return true;
   }
 
-  /** A message to a group was handled on one device: the other members that have not had it yet do not get it any more. */
+  /** Cancels a group message on the other members after one device has handled it. */
   withdraw(app: AppInstance, matches: (delivery: Delivery) => boolean): void {
     for (const { message } of app.storage.take((stored) => matches(stored.message))) {
       this.discard(message, "handled on another device of the group");
     }
   }
 
-  /** Puts a saved message back into storage. */
+  /** Restores a stored message of a saved state. */
   restore(delivery: Delivery, waitingFor: WaitingFor): void {
     this.#store(delivery, waitingFor);
   }
@@ -307,7 +307,7 @@ export class DeliveryEngine {
     else clock.schedule(uninstallDetectionDelayMs, learn);
   }
 
-  /** The message will never be delivered. */
+  /** Drops a message. */
   discard(delivery: Delivery, why: string): void {
     this.#end(delivery, "discarded", why);
   }
@@ -321,7 +321,7 @@ export class DeliveryEngine {
       deviceId: delivery.app.device.id,
       detail,
     });
-    // what is stored for the app has changed
+    // the number of stored messages of the app has changed
     this.#rules.events.emit({ type: "device", change: state, device: viewOf(delivery.app) });
   }
 
@@ -330,7 +330,7 @@ export class DeliveryEngine {
   }
 }
 
-/** What a message is on its device. */
+/** Content of a message on its device. */
 function contentOf({ content, captured }: Delivery): DeliveredContent {
   return content ?? captured;
 }

@@ -1,23 +1,23 @@
-/** Members a device group may have. Source: docs/emulator-fidelity.md#device-groups */
+/** Maximum number of members of a device group. Source: docs/emulator-fidelity.md#device-groups */
 export const MAX_GROUP_MEMBERS = 20;
 
-/** Keys given out per group at most. Ours. */
+/** Maximum number of keys issued per group. Implementation limit. */
 const MAX_KEYS = 50;
 
-/** A device group. */
+/** Device group. */
 export interface DeviceGroup {
   readonly name: string;
-  /** The project it belongs to; its name is unique there. */
+  /** Project of the group, within which its name is unique. */
   readonly senderId: string;
-  /** Every key ever given out for it; each goes on working. The last is the newest. */
+  /** Keys issued for the group, newest last; all of them are valid. */
   readonly keys: string[];
   readonly members: Set<string>;
 }
 
-/** What a management call came to: the group, or the service's words. */
+/** Result of a management call: the group, or the error text of the service. */
 export type GroupAnswer = { readonly group: DeviceGroup } | { readonly error: string };
 
-/** Device groups: by name within a project, and by every key that was given out. */
+/** Device groups by project and name, and by key. */
 export class DeviceGroups {
   readonly #byName = new Map<string, DeviceGroup>();
   readonly #byKey = new Map<string, DeviceGroup>();
@@ -25,7 +25,7 @@ export class DeviceGroups {
   readonly #isValidToken: (token: string, senderId: string) => boolean;
   readonly #maxGroups: number;
 
-  /** @param isValidToken Whether the service knows a token of that sender: others are left out of a new group silently. */
+  /** @param isValidToken True if the service knows the token for that sender; other tokens are left out of a new group silently. */
   constructor(newKey: () => string, isValidToken: (token: string, senderId: string) => boolean, maxGroups: number) {
     this.#newKey = newKey;
     this.#isValidToken = isValidToken;
@@ -50,7 +50,7 @@ export class DeviceGroups {
       return { error: `a group has at most ${MAX_GROUP_MEMBERS} members` };
     }
     for (const token of valid) found.group.members.add(token);
-    // the key that comes back need not look like the one before; every one goes on working
+    // the returned key may differ from the previous one; all remain valid
     if (found.group.keys.length < MAX_KEYS) {
       const next = this.#newKey();
       found.group.keys.push(next);
@@ -59,7 +59,7 @@ export class DeviceGroups {
     return found;
   }
 
-  /** Removing the last member removes the group. */
+  /** Removes members; a group without members is deleted. */
   remove(senderId: string, key: string, name: string | undefined, tokens: readonly string[]): GroupAnswer {
     const found = this.#checked(senderId, key, name);
     if ("error" in found) return found;

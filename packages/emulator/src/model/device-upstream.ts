@@ -7,45 +7,45 @@ import type { Delivery, ModelMessage } from "./message.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { UpstreamQueues } from "./upstream.ts";
 
-/** How long upstream messages are kept. Source: docs/emulator-fidelity.md#upstream */
+/** Default time to live of upstream messages. Source: docs/emulator-fidelity.md#upstream */
 const UPSTREAM_TTL_SEC = 86_400;
-/** Upstream messages a device without a connection may hold. Source: docs/emulator-fidelity.md#upstream */
+/** Maximum number of upstream messages queued on a disconnected device. Source: docs/emulator-fidelity.md#upstream */
 export const MAX_DEVICE_UPSTREAM = 20;
 
-/** An upstream message as a device sends it. */
+/** Upstream message as sent by a device. */
 export interface UpstreamRequest {
   readonly data: Readonly<Record<string, string>>;
-  /** Whom to; a sender ID. Default: the app's first sender. */
+  /** Sender ID of the addressee. Default: the first sender of the app. */
   readonly senderId?: string;
-  /** Or a device group's key: its other members get it. */
+  /** Key of a device group whose other members are the addressees. */
   readonly notificationKey?: string;
   readonly messageId: string;
-  /** Unit: seconds. Default: a day. */
+  /** Time to live. Unit: seconds. Default: one day. */
   readonly timeToLiveSec?: number;
   readonly settle: (result: "acked" | "expired" | "discarded") => void;
 }
 
-/** The device has as many unsent upstream messages as it may have. */
+/** The upstream queue of a disconnected device is full. */
 export class DeviceQueueFullError extends Error {
   override readonly name = "DeviceQueueFullError";
 }
 
-/** What devices need to send something. */
+/** Dependencies of upstream messages. */
 export interface DeviceUpstreamParts {
   readonly clock: Clock;
   readonly profile: ProfileRules;
-  /** The sender of an app that names none. */
+  /** Sender of an app without one. */
   readonly defaultSenderId: string;
   readonly registry: DeviceRegistry;
   readonly groups: DeviceGroups;
   readonly upstream: UpstreamQueues;
   readonly inbox: InboxStore;
   readonly delivery: () => DeliveryEngine;
-  /** Captures what a device sends to others. */
+  /** Captures a message from a device to its group. */
   readonly receive: (message: ModelMessage) => Delivery["captured"];
 }
 
-/** What devices send: messages to app servers and to their groups, and receipts. */
+/** Upstream messages of devices, to app servers and groups, and receipts. */
 export class DeviceUpstream {
   readonly #parts: DeviceUpstreamParts;
   readonly #unsent = new Map<AppInstance, UpstreamRequest[]>();
@@ -54,7 +54,7 @@ export class DeviceUpstream {
     this.#parts = parts;
   }
 
-  /** @throws {DeviceQueueFullError} when the device is not connected and has 20 waiting. */
+  /** Sends an upstream message. @throws {DeviceQueueFullError} The device is disconnected and has 20 messages queued. */
   send(app: AppInstance, request: UpstreamRequest): void {
     if (app.device.connected) {
       this.#forward(app, request);
@@ -70,7 +70,7 @@ export class DeviceUpstream {
     this.#unsent.set(app, unsent);
   }
 
-  /** The device is connected: what waited on it leaves. */
+  /** Sends the messages queued on a device that has connected. */
   flush(device: Device): void {
     for (const app of device.apps) {
       const unsent = this.#unsent.get(app) ?? [];
@@ -79,7 +79,7 @@ export class DeviceUpstream {
     }
   }
 
-  /** A device has confirmed a message that asked for a receipt. */
+  /** Sends the receipt of a confirmed message. */
   sendReceipt({ captured, app, token }: Delivery): void {
     const { clock, inbox, profile, upstream } = this.#parts;
     const { domain } = profile;
@@ -109,14 +109,14 @@ export class DeviceUpstream {
     });
   }
 
-  /** The app is gone: what waits on it will never leave. */
+  /** Drops the queued messages of a removed app. */
   discardUnsent(app: AppInstance): void {
     const unsent = this.#unsent.get(app) ?? [];
     this.#unsent.delete(app);
     for (const { settle } of unsent) settle("discarded");
   }
 
-  /** Forgets what waits on devices. */
+  /** Drops every message queued on devices. */
   reset(): void {
     for (const unsent of this.#unsent.values()) for (const { settle } of unsent) settle("discarded");
     this.#unsent.clear();
@@ -150,7 +150,7 @@ export class DeviceUpstream {
     });
   }
 
-  /** To a group: its other members get it, and have no need any more of what this device has handled. */
+  /** Delivers a message to the other members of a group, and cancels there what this device has handled. */
   #toGroup(app: AppInstance, request: UpstreamRequest, key: string, timeToLiveSec: number): void {
     const { groups, registry, clock, inbox, receive } = this.#parts;
     const delivery = this.#parts.delivery();

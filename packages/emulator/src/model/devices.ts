@@ -4,78 +4,78 @@ import type { Delivery } from "./message.ts";
 import { type EvictionRule, MessageStorage } from "./storage.ts";
 import { type BucketRules, DeviceRate, type DeviceRateRules, Throttle } from "./throttling.ts";
 
-/** Sender IDs one token may admit. Source: docs/emulator-fidelity.md#senders */
+/** Maximum number of sender IDs of one token. Source: docs/emulator-fidelity.md#senders */
 export const MAX_SENDERS = 100;
-/** Superseded tokens remembered per app; older ones are gone, and answer as unknown ones do. Ours. */
+/** Maximum number of superseded tokens per app; older ones become unknown. Implementation limit. */
 const MAX_SUPERSEDED = 100;
 
-/** Dead tokens remembered, to tell them from tokens that never were; the oldest are forgotten. Implementation limit. */
+/** Maximum number of unregistered tokens remembered, which distinguishes them from unknown ones. Implementation limit. */
 const MAX_DEAD = 100_000;
 
-/** A message as an app sees it. */
+/** Message as received by an app. */
 export interface DeviceMessage {
-  /** The captured message it came from; absent on the marker. */
+  /** ID of the captured message; absent on the marker. */
   readonly inboxId?: number;
-  /** The ID that a receipt would name: the sender's own on CCS, else the service's. */
+  /** Message ID that a receipt would name: the sender's over CCS, otherwise that of the service. */
   readonly messageId?: string;
-  /** The sender ID, `/topics/name`, or the group's key. */
+  /** Sender ID, `/topics/name`, or key of the group. */
   readonly from: string;
-  /** The token it was sent to. */
+  /** Token that it was sent to. */
   readonly token: string;
   readonly collapseKey?: string;
   readonly data: Readonly<Record<string, string>>;
   readonly notification?: Readonly<Record<string, unknown>>;
-  /** `deleted_messages`: the marker for messages that the service discarded unread. */
+  /** `deleted_messages`: marker for messages that the service discarded. */
   readonly messageType?: "deleted_messages";
-  /** On the marker: how many. */
+  /** Number of discarded messages, on the marker. */
   readonly totalDeleted?: number;
-  /** The service's time. Milliseconds since the epoch. */
+  /** Time of the service. Unit: milliseconds since the epoch. */
   readonly receivedAt: number;
 }
 
-/** A phone or a browser. */
+/** Phone or browser. */
 export interface Device {
   readonly id: string;
   readonly name: string;
   readonly platform: Platform;
   connected: boolean;
   idle: boolean;
-  /** Since when it is not connected. The service's time, milliseconds since the epoch. */
+  /** Time of the disconnect, by the service. Unit: milliseconds since the epoch. */
   awaySince: number | undefined;
   readonly apps: Set<AppInstance>;
   readonly rate: DeviceRate | undefined;
 }
 
-/** One app on one device. */
+/** App on a device. */
 export interface AppInstance {
   readonly id: string;
   readonly device: Device;
   readonly packageName: string;
   readonly senderIds: ReadonlySet<string>;
-  /** The latest registration's token. */
+  /** Token of the latest registration. */
   canonicalToken: string;
-  /** All tokens that work, the oldest first. Empty once the service knows that the app is gone. */
+  /** Valid tokens, oldest first. Empty once the service has noticed an uninstall. */
   readonly tokens: Set<string>;
-  /** When superseded tokens stop working, where they do. */
+  /** Expiry of superseded tokens, if any. */
   readonly tokenExpiries: Map<string, { readonly at: number; readonly cancel: CancelTimer }>;
-  /** What is true on the phone; the service finds out at the next delivery. */
+  /** True if installed on the phone; the service notices a change at the next delivery. */
   installed: boolean;
   readonly topics: Map<string, number>;
   readonly storage: MessageStorage<Delivery>;
   readonly throttle: Throttle;
-  /** Ends the wait for the next grant. */
+  /** Cancels the timer of the next grant. */
   cancelGrant: (() => void) | undefined;
   confirmReceipts: "auto" | "manual";
   readonly received: DeviceMessage[];
-  /** The number of each among all that devices received. */
+  /** Numbers of the received messages, counted over all devices. */
   readonly receivedAs: number[];
-  /** All it ever received, those no longer listed included. */
+  /** Number of messages ever received, including those no longer listed. */
   receivedTotal: number;
-  /** Messages that it got and that asked for a receipt not yet confirmed, by inbox ID. */
+  /** Received messages that requested a receipt and are not confirmed, by captured ID. */
   readonly unconfirmed: Map<number, Delivery>;
 }
 
-/** A device and one app on it, as plain data. */
+/** Device and one of its apps, as plain data. */
 export interface DeviceView {
   readonly id: string;
   readonly deviceId: string;
@@ -88,7 +88,7 @@ export interface DeviceView {
   readonly connected: boolean;
   readonly idle: boolean;
   readonly installed: boolean;
-  /** Whether the service still takes messages for it. */
+  /** True if the service accepts messages for the app. */
   readonly registered: boolean;
   readonly topics: readonly string[];
   readonly stored: number;
@@ -96,9 +96,9 @@ export interface DeviceView {
   readonly confirmReceipts: "auto" | "manual";
 }
 
-/** What the registry needs to know of the emulator. */
+/** Dependencies of the registry. */
 export interface DeviceRules {
-  /** The service's time. */
+  /** Clock of the service. */
   readonly clock: Clock;
   readonly random: Random;
   readonly eviction: EvictionRule;
@@ -110,38 +110,38 @@ export interface DeviceRules {
   readonly maxDevices: number;
 }
 
-/** A new device. */
+/** Options of a new device. */
 export interface NewDevice {
   readonly id: string;
   readonly name: string;
-  /** Default `android`. */
+  /** Platform. Default `android`. */
   readonly platform?: Platform | undefined;
-  /** Default `true`. */
+  /** Connected. Default `true`. */
   readonly connected?: boolean;
-  /** Default `false`. */
+  /** Idle. Default `false`. */
   readonly idle?: boolean;
-  /** Of a device that is not connected: since when. Default: now. */
+  /** Time of the disconnect, if not connected. Default: now. */
   readonly awaySince?: number | undefined;
 }
 
-/** A new app on a new or known device. */
+/** Options of a new app on a new or existing device. */
 export interface NewApp {
   readonly id: string;
   readonly token: string;
   readonly packageName: string;
   readonly senderIds: readonly string[];
-  /** Whether the service knows that the app is gone, so that the token does not work. Default `false`. */
+  /** True if the service has noticed the uninstall, so that the token is invalid. Default `false`. */
   readonly unregistered?: boolean;
 }
 
-/** All devices, their apps and tokens. */
+/** Registry of devices, apps and tokens. */
 export class DeviceRegistry {
   readonly #rules: DeviceRules;
   readonly #devices = new Map<string, Device>();
   readonly #apps = new Map<string, AppInstance>();
   readonly #tokens = new Map<string, AppInstance>();
   readonly #subscribers = new Map<string, Set<AppInstance>>();
-  /** Tokens that worked once, the oldest first. */
+  /** Tokens that were valid once, oldest first. */
   readonly #dead = new Set<string>();
 
   constructor(rules: DeviceRules) {
@@ -200,10 +200,10 @@ export class DeviceRegistry {
     return app;
   }
 
-  /** Registers again: the new token is the canonical one, the old ones go on working and are answered with it. */
+  /** Registers an app again: the new token is canonical, earlier ones stay valid and are answered with it. */
   reregister(app: AppInstance, token: string): void {
     app.installed = true;
-    // one that it had before becomes the newest, and works on
+    // an earlier token becomes the newest again
     app.tokens.delete(token);
     forgetExpiry(app, token);
     app.tokens.add(token);
@@ -215,9 +215,9 @@ export class DeviceRegistry {
     }
   }
 
-  /** A token that works beside the canonical one. */
+  /** Adds a valid token beside the canonical one. */
   adoptToken(app: AppInstance, token: string): void {
-    // the canonical one stays the newest
+    // the canonical token stays last
     app.tokens.delete(app.canonicalToken);
     app.tokens.add(token).add(app.canonicalToken);
     this.#tokens.set(token, app);
@@ -232,7 +232,7 @@ export class DeviceRegistry {
     this.#bury(token);
   }
 
-  /** Whether a token worked once and does not any more. */
+  /** True if a token was valid once and is not any more. */
   isDead(token: string): boolean {
     return this.#dead.has(token) && !this.#tokens.has(token);
   }
@@ -241,7 +241,7 @@ export class DeviceRegistry {
     this.#dead.delete(token);
     this.#dead.add(token);
     if (this.#dead.size <= MAX_DEAD) return;
-    // half of them at once: dropping the oldest one by one makes a set slow
+    // half at once: removing the oldest entries one by one is slow in a set
     let left = MAX_DEAD / 2;
     for (const oldest of this.#dead) {
       if (left-- === 0) break;
@@ -249,7 +249,7 @@ export class DeviceRegistry {
     }
   }
 
-  /** The service has learned that the app is gone: none of its tokens works any more. */
+  /** Invalidates every token of an app. */
   unregister(app: AppInstance): void {
     for (const token of app.tokens) {
       this.#tokens.delete(token);
@@ -284,7 +284,7 @@ export class DeviceRegistry {
     return this.#apps.values();
   }
 
-  /** @returns `false` when the app has as many topics as it may have. */
+  /** Subscribes to a topic. @returns `false` if the app has the maximum number of topics. */
   subscribe(app: AppInstance, topic: string, at: number, maxTopics: number): boolean {
     if (app.topics.has(topic)) return true;
     if (app.topics.size >= maxTopics) return false;
@@ -315,7 +315,7 @@ function forgetExpiry({ tokenExpiries }: AppInstance, token: string): void {
   tokenExpiries.delete(token);
 }
 
-/** An app and its device as plain data. */
+/** Returns an app and its device as plain data. */
 export function viewOf(app: AppInstance): DeviceView {
   return {
     id: app.id,

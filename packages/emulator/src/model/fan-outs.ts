@@ -1,10 +1,10 @@
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
 import type { QuotaLimits } from "./quotas.ts";
 
-/** Deliveries leave in portions this far apart. Ours. Unit: milliseconds. */
+/** Interval of the portions of a delivery. Implementation limit. Unit: milliseconds. */
 const PORTION_EVERY_MS = 100;
 
-/** A message on its way to many, and who has not had it yet. */
+/** Message in delivery to many recipients, and those remaining. */
 interface FanOut<T> {
   readonly recipients: readonly T[];
   next: number;
@@ -12,7 +12,7 @@ interface FanOut<T> {
 }
 
 /**
- * Takes messages to the subscribers of topics: at once, or, where a project's speed is limited, in portions that its messages share.
+ * Fan-out of topic messages: at once, or in portions shared by the messages of a project if its rate is limited.
  *
  * Source: docs/emulator-fidelity.md#topics
  */
@@ -21,7 +21,7 @@ export class FanOuts<T> {
   readonly #limits: Readonly<QuotaLimits>;
   readonly #running = new Map<string, Set<FanOut<T>>>();
   readonly #timers = new Map<string, CancelTimer>();
-  /** Parts of a delivery that the last portion left over, by project. */
+  /** Fractional deliveries left over by the last portion, by project. */
   readonly #left = new Map<string, number>();
 
   constructor(clock: Clock, limits: Readonly<QuotaLimits>) {
@@ -29,7 +29,7 @@ export class FanOuts<T> {
     this.#limits = limits;
   }
 
-  /** Whether a project has as many messages under way as it may have. */
+  /** True if a project has the maximum number of messages in delivery. */
   isFull(project: string): boolean {
     return (this.#running.get(project)?.size ?? 0) >= this.#limits.concurrentFanOuts;
   }
@@ -48,7 +48,7 @@ export class FanOuts<T> {
     if (!this.#timers.has(project)) this.#portion(project);
   }
 
-  /** What is under way goes nowhere. */
+  /** Cancels every fan-out. */
   reset(): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
@@ -61,14 +61,14 @@ export class FanOuts<T> {
     const running = this.#running.get(project);
     if (running === undefined) return;
     let due = (this.#limits.fanOutPerSecond * PORTION_EVERY_MS) / 1000 + (this.#left.get(project) ?? 0);
-    // one after the other, so that a short one does not wait for a long one's end
+    // round robin, so that a short one does not wait for a long one
     while (due >= 1 && running.size > 0) {
       for (const fanOut of [...running]) {
         if (due < 1) break;
         due--;
         fanOut.deliver(fanOut.recipients[fanOut.next++] as T);
         running.delete(fanOut);
-        // behind the others, for the next portion
+        // to the end of the queue, for the next portion
         if (fanOut.next < fanOut.recipients.length) running.add(fanOut);
       }
     }
@@ -76,7 +76,7 @@ export class FanOuts<T> {
     if (running.size === 0) {
       this.#running.delete(project);
       this.#left.delete(project);
-      // the next message waits for the next portion all the same
+      // the next message waits for the next portion as well
     } else this.#left.set(project, due);
     const timer = this.#clock.schedule(PORTION_EVERY_MS, () => this.#portion(project));
     this.#timers.set(project, timer);

@@ -2,21 +2,21 @@ import type { Clock, Random } from "@cloud-messaging/core";
 
 const TOKEN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** Makes the identifiers that the service gives out. */
+/** Generator of the identifiers that the service issues. */
 export interface ServiceIds {
-  /** The ID of an accepted message, for example `0:1767225600000000%4f0c0e2bf9fd7ecd`. */
+  /** ID of an accepted message, for example `0:1767225600000000%4f0c0e2bf9fd7ecd`. */
   message(): string;
-  /** A multicast or topic message ID: a signed 64-bit integer, positive. Above 2^53 unless the emulator was told otherwise. */
+  /** Multicast or topic message ID: a positive signed 64-bit integer, above 2^53 unless configured otherwise. */
   wide(): bigint;
-  /** A registration token of the usual look: an instance ID, a colon, `APA91b` and 134 more characters. */
+  /** Registration token of the usual form: an instance ID, a colon, `APA91b` and 134 more characters. */
   token(): string;
-  /** The key of a device group. */
+  /** Key of a device group. */
   notificationKey(): string;
-  /** So many hexadecimal digits, at random. */
+  /** Random hexadecimal digits. */
   hex(digits: number): string;
 }
 
-/** @param wideIds Whether multicast IDs lie above 2^53, where a reader that goes through a JavaScript number corrupts them. */
+/** Creates a generator. @param wideIds Multicast IDs above 2^53, which JavaScript numbers cannot represent. */
 export function createServiceIds(clock: Clock, random: Random, wideIds: boolean): ServiceIds {
   const pick = (count: number): string => {
     let text = "";

@@ -10,7 +10,7 @@ export interface ModelMessage extends IncomingMessage {
   readonly address: ResolvedAddress;
 }
 
-/** Every {@link MessageState}. */
+/** All values of {@link MessageState}. */
 export const MESSAGE_STATES = [
   "held",
   "accepted",
@@ -26,75 +26,75 @@ export const MESSAGE_STATES = [
 ] as const;
 
 /**
- * Where a captured message stands.
- * `held`: read, and not decided on yet (CCS without automatic acks). `accepted`: taken, no device is meant. `validated`: a dry run.
- * `stored`: waits for its device. `throttled`: waits for the next grant. `collapsed`: a newer one took its place.
- * `expired`, `discarded`, `rejected`: gone; the timeline says why. `unanswered`: its connection ended before the answer.
+ * State of a captured message.
+ * `held`: not decided yet (CCS without automatic acks). `accepted`: accepted without a device. `validated`: dry run.
+ * `stored`: waits for its device. `throttled`: waits for the next grant. `collapsed`: replaced by a newer message.
+ * `expired`, `discarded`, `rejected`: not delivered; the timeline has the reason. `unanswered`: the connection ended before the answer.
  */
 export type MessageState = (typeof MESSAGE_STATES)[number];
 
-/** One thing that happened to a message. */
+/** Event in the timeline of a message. */
 export interface TimelineEntry {
-  /** The service's time. Milliseconds since the epoch. */
+  /** Time of the service. Unit: milliseconds since the epoch. */
   readonly at: number;
   readonly event: MessageState | "receipt-sent" | "receipt-acked";
-  /** The device it happened on or for. */
+  /** Device of the event. */
   readonly deviceId?: string;
   readonly detail?: string;
 }
 
-/** The part of a message's content that reaches an app or decides how. */
+/** Content of a message that reaches an app or affects delivery. */
 export type DeliveredContent = Pick<MessageContent, "data" | "notification" | "collapseKey" | "timeToLiveSec">;
 
-/** One message on its way to one app on one device. */
+/** One message in delivery to one app on one device. */
 export interface Delivery {
   readonly captured: CapturedMessage;
   readonly app: AppInstance;
-  /** The token it was sent to. */
+  /** Token that it was sent to. */
   readonly token: string;
-  /** `from` as the app sees it: the sender ID, the topic, the group's key. */
+  /** `from` as received by the app: sender ID, topic, or key of the group. */
   readonly from: string;
-  /** Milliseconds since the epoch, in the service's time. */
+  /** Expiry, in the service's time. Unit: milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** What it is on the app's device, where that is not what was captured. */
+  /** Content on the app's device, if different from the captured one. */
   readonly content?: DeliveredContent | undefined;
   cancelExpiry?: (() => void) | undefined;
-  /** Its number among the messages that wait, while it does. */
+  /** Number among the stored messages, while it is stored. */
   waitingAs?: number | undefined;
 }
 
-/** A message as the service captured it: what came, what was answered, and what became of it. */
+/** Captured message: request, answer and timeline. */
 export interface CapturedMessage {
-  /** Counts up from 1 in the order of arrival. */
+  /** ID, counted from 1 in order of arrival. */
   readonly id: number;
-  /** The service's time of arrival. Milliseconds since the epoch. */
+  /** Time of arrival, by the service. Unit: milliseconds since the epoch. */
   readonly at: number;
   readonly door: Protocol;
   readonly kind: ResolvedAddress["kind"];
   readonly to: string;
   readonly senderId?: string;
-  /** CCS: the sender's own ID. Otherwise the ID the service gave, once it has. */
+  /** Message ID: over CCS that of the sender, otherwise that of the service once issued. */
   readonly messageId?: string;
   readonly data: Readonly<Record<string, string>>;
   readonly notification?: Readonly<Record<string, unknown>>;
   readonly collapseKey?: string;
-  /** Unit: seconds. */
+  /** Time to live. Unit: seconds. */
   readonly timeToLiveSec: number;
   readonly priority?: string;
   readonly delayWhileIdle: boolean;
   readonly dryRun: boolean;
   readonly receiptRequested: boolean;
-  /** As it came over the wire. */
+  /** Text as received. */
   readonly wire: string;
   readonly state: MessageState;
-  /** Why, for a state that needs a reason. */
+  /** Reason, for states that have one. */
   readonly reason?: string;
-  /** The failure's name in the error-code table, when it was rejected. */
+  /** Name in the error-code table, if rejected. */
   readonly code?: ErrorCode;
-  /** How many devices it was meant for. */
+  /** Number of devices addressed. */
   readonly devices: number;
-  /** How many of them have it. */
+  /** Number of devices reached. */
   readonly delivered: number;
-  /** What happened, the oldest first. Of a message to many devices only the first hundred entries are kept. */
+  /** Events, oldest first. For a message to many devices only the first hundred are kept. */
   readonly timeline: readonly TimelineEntry[];
 }

@@ -1,18 +1,18 @@
 import type { ProtocolRules } from "@cloud-messaging/connection-server";
 
 /**
- * Which years' service to be.
- * `gcm-2013`: HTTP and the first CCS, no `to` over HTTP, no topics. `gcm-2015`: Instance ID, topics, notifications.
- * `fcm-legacy`: FCM as it began, everything of the above and conditions. `fcm-v1`: late FCM, `delay_while_idle` without effect.
+ * Profile: the years of the service to emulate.
+ * `gcm-2013`: HTTP without `to`, the first CCS, no topics. `gcm-2015`: Instance ID, topics, notifications.
+ * `fcm-legacy`: early FCM, all of the above and conditions. `fcm-v1`: late FCM, `delay_while_idle` without effect.
  */
 export type Profile = "gcm-2013" | "gcm-2015" | "fcm-legacy" | "fcm-v1";
 
 /** Rules that differ between the years, those of the protocols included. */
 export interface ProfileRules extends ProtocolRules {
   readonly delayWhileIdle: boolean;
-  /** A notification message is always collapsible, whatever its collapse key: one per package is kept. */
+  /** Notification messages are always collapsible, whatever their collapse key: one per package is kept. */
   readonly notificationsCollapse: boolean;
-  /** Messages for a device that has been away for more than a month are taken and discarded. */
+  /** Messages for a device that was disconnected for more than a month are accepted and discarded. */
   readonly discardsAfterMonthAway: boolean;
   readonly receiptPrefix: "dr:" | "dr2:";
 }
@@ -44,7 +44,7 @@ const FCM_LEGACY: ProfileRules = {
   discardsAfterMonthAway: true,
 };
 
-/** The rules of each profile. */
+/** Rules of each profile. */
 export const PROFILES: Readonly<Record<Profile, ProfileRules>> = {
   "gcm-2013": GCM_2013,
   "gcm-2015": GCM_2015,

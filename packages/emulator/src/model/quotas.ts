@@ -1,29 +1,29 @@
 import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
 import { msBetween } from "@cloud-messaging/core/transport";
 
-/** How a 429 says when to come back: seconds, a date, or not at all. */
+/** Form of Retry-After with a 429: seconds, a date, or none. */
 export type RetryAfterForm = "seconds" | "date" | "absent";
 
-/** What a project may do, and how fast. `Infinity`: no limit. */
+/** Quotas and rate limits of a project. `Infinity`: no limit. */
 export interface QuotaLimits {
-  /** Messages per project over v1; more are answered 429 `QUOTA_EXCEEDED`. FCM published 600,000. */
+  /** Messages per project over v1; those beyond it are answered 429 `QUOTA_EXCEEDED`. FCM published 600,000. */
   messagesPerMinute: number;
-  /** Whether that 429 has a Retry-After, and in which form. */
+  /** Form of Retry-After with that 429. */
   retryAfter: RetryAfterForm;
-  /** Messages to one topic; more are `TopicsMessageRateExceeded`. No figure was published. */
+  /** Messages per topic; those beyond it are answered `TopicsMessageRateExceeded`. No figure was published. */
   messagesPerTopicPerMinute: number;
-  /** Changes of topic subscriptions per project; more are `RESOURCE_EXHAUSTED`. FCM published 3000. */
+  /** Topic subscription changes per project; those beyond it are answered `RESOURCE_EXHAUSTED`. FCM published 3000. */
   topicChangesPerSecond: number;
-  /** Deliveries of topic messages per project, shared by its fan-outs; beyond it they take their time. FCM published about 10,000. */
+  /** Deliveries of topic messages per project, shared by its fan-outs; further ones are delayed. FCM published about 10,000. */
   fanOutPerSecond: number;
   /**
-   * Topic messages of a project that may be under way at the same time; one more is `TopicsMessageRateExceeded`. It matters where
-   * `fanOutPerSecond` makes them take time. FCM published 1000.
+   * Maximum number of topic messages of a project in delivery; further ones are answered `TopicsMessageRateExceeded`. Relevant where
+   * `fanOutPerSecond` delays them. FCM published 1000.
    */
   concurrentFanOuts: number;
 }
 
-/** Nothing is limited. */
+/** Quotas without limits. */
 export const NO_QUOTAS: Readonly<QuotaLimits> = {
   messagesPerMinute: Number.POSITIVE_INFINITY,
   retryAfter: "seconds",
@@ -33,12 +33,12 @@ export const NO_QUOTAS: Readonly<QuotaLimits> = {
   concurrentFanOuts: 1000,
 };
 
-/** Projects and topics that are counted at the same time; beyond this all start afresh. Ours. */
+/** Maximum number of projects and topics counted at once; beyond it all counts start again. Implementation limit. */
 const MAX_COUNTED = 10_000;
 const MINUTE_MS = 60_000;
 const SECOND_MS = 1000;
 
-/** Counts what was done per name, each from the first of its period; the period is not aligned to the clock. */
+/** Fixed-window counter per name. The window starts with the first use, not at a multiple of the clock. */
 class Windows {
   readonly #periodMs: number;
   readonly #spent = new Map<string, { readonly since: MonotonicInstant; count: number }>();
@@ -47,7 +47,7 @@ class Windows {
     this.#periodMs = periodMs;
   }
 
-  /** Counts one more. @returns `undefined` when it may be, else how long until the next may. */
+  /** Counts one use. @returns `undefined` if it is allowed, otherwise the time until the next is. */
   spend(name: string, limit: number, now: MonotonicInstant): number | undefined {
     if (limit === Number.POSITIVE_INFINITY) return undefined;
     let spent = this.#spent.get(name);
@@ -66,9 +66,9 @@ class Windows {
   }
 }
 
-/** What projects have used up of their quotas. The limits may be changed at any time. */
+/** Consumption of the quotas of all projects. Limits can be changed at any time. */
 export class Quotas {
-  /** What holds now. */
+  /** Current limits. */
   readonly limits: QuotaLimits;
   readonly #initial: Readonly<QuotaLimits>;
   readonly #clock: Clock;
@@ -77,7 +77,7 @@ export class Quotas {
   readonly #topics = new Windows(MINUTE_MS);
   readonly #topicChanges = new Windows(SECOND_MS);
 
-  /** @param networkClock What clients go by: a date in an answer is theirs. */
+  /** @param networkClock Clock of the clients, for dates in answers. */
   constructor(limits: Readonly<QuotaLimits>, clock: Clock, networkClock: Clock) {
     this.#initial = limits;
     this.limits = { ...limits };
@@ -85,7 +85,7 @@ export class Quotas {
     this.#networkClock = networkClock;
   }
 
-  /** Takes a message from a project's quota. @returns `undefined` when there was one left; else what to say of the time to come. */
+  /** Counts a message of a project. @returns `undefined` if it is allowed, otherwise the value of Retry-After. */
   spendMessage(project: string): { readonly retryAfter: string | undefined } | undefined {
     const waitMs = this.#messages.spend(project, this.limits.messagesPerMinute, this.#clock.monotonic());
     if (waitMs === undefined) return undefined;
@@ -100,18 +100,18 @@ export class Quotas {
     }
   }
 
-  /** Takes a message to a topic; `false` when there are too many this minute. */
+  /** Counts a message to a topic; returns `false` beyond the limit per minute. */
   spendTopicMessage(project: string, topic: string): boolean {
     const { messagesPerTopicPerMinute } = this.limits;
     return this.#topics.spend(`${project}\n${topic}`, messagesPerTopicPerMinute, this.#clock.monotonic()) === undefined;
   }
 
-  /** Takes a change of a subscription; `false` when there are too many this second. */
+  /** Counts a subscription change; returns `false` beyond the limit per second. */
   spendTopicChange(project: string): boolean {
     return this.#topicChanges.spend(project, this.limits.topicChangesPerSecond, this.#clock.monotonic()) === undefined;
   }
 
-  /** As at the start. */
+  /** Resets every count and limit. */
   reset(): void {
     Object.assign(this.limits, this.#initial);
     for (const windows of [this.#messages, this.#topics, this.#topicChanges]) windows.clear();

@@ -3,14 +3,14 @@ import type { Counters } from "../stats.ts";
 import type { AppInstance, DeviceMessage } from "./devices.ts";
 import { weightOf } from "./weight.ts";
 
-/** Messages an app lists at most; older ones make room. Ours. */
+/** Maximum number of messages that an app lists; the oldest are dropped. Implementation limit. */
 const MAX_RECEIVED = 10_000;
-/** Text that all apps together list at most. Ours. Unit: characters. */
+/** Maximum text that all apps together list. Implementation limit. Unit: characters. */
 const MAX_WEIGHT = 64 * 1_048_576;
 
-/** What apps received, bounded for each app and for all of them together: the oldest make room. */
+/** Messages received by apps, bounded per app and in total: the oldest are dropped. */
 export class ReceivedMessages {
-  /** Beside an app's `received`, in the same order, stand their numbers: `receivedAs`. */
+  /** Listed messages by number. `receivedAs` of an app has the numbers of its `received`, in the same order. */
   readonly #listed = new Map<number, { readonly app: AppInstance; readonly message: DeviceMessage }>();
   readonly #oldest = new OldestFirst(this.#listed);
   readonly #counters: Counters;
@@ -27,7 +27,7 @@ export class ReceivedMessages {
     app.receivedAs.push(++this.#count);
     this.#listed.set(this.#count, { app, message });
     this.#weight += weigh(message);
-    // in one go, not one by one: moving ten thousand entries for every message would be quadratic
+    // dropped in bulk: shifting ten thousand entries per message would be quadratic
     if (app.received.length > MAX_RECEIVED * 1.1) {
       const tooMany = app.received.length - MAX_RECEIVED;
       app.received.splice(0, tooMany);
@@ -43,7 +43,7 @@ export class ReceivedMessages {
     }
   }
 
-  /** All apps are gone. */
+  /** Removes everything. */
   reset(): void {
     this.#listed.clear();
     this.#weight = 0;

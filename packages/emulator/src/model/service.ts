@@ -23,19 +23,19 @@ import type { Quotas } from "./quotas.ts";
 import { admits, isMalformed, looksGivenOut } from "./token-rules.ts";
 import type { UpstreamQueues } from "./upstream.ts";
 
-/** Topics one app instance may subscribe to. Source: docs/emulator-fidelity.md#topics */
+/** Maximum number of topics of an app. Source: docs/emulator-fidelity.md#topics */
 export const MAX_TOPICS = 2000;
 
-/** What the service is made of and told. */
+/** Parts and settings of the service. */
 export interface ServiceParts {
   readonly clock: Clock;
   readonly ids: ServiceIds;
   readonly profile: ProfileRules;
   readonly autoRegister: boolean;
   readonly uninstallDetectionDelayMs: number;
-  /** Unit: milliseconds. `Infinity`: superseded tokens work for ever. */
+  /** Lifetime of superseded tokens. Unit: milliseconds. `Infinity`: unlimited. */
   readonly supersededLifetimeMs: number;
-  /** The sender that a device without one belongs to. */
+  /** Sender ID of devices without one. */
   readonly defaultSenderId: string;
   readonly registry: DeviceRegistry;
   readonly groups: DeviceGroups;
@@ -47,21 +47,21 @@ export interface ServiceParts {
   readonly counters: Counters;
 }
 
-/** An app that a message is meant for, and the token by which. */
+/** App that a message is addressed to, and the token used. */
 interface Recipient {
   readonly app: AppInstance;
   readonly token: string;
 }
 
 /**
- * The messaging service without any wire: takes messages for an address, says what it thinks of them, and delivers them. Every door
- * talks to this and to nothing behind it.
+ * The messaging service without wire formats: decides on messages and delivers them. The servers of all protocols use this class and none of the
+ * parts behind it.
  */
 export class CloudService {
   readonly #parts: ServiceParts;
-  /** Takes accepted messages to devices. */
+  /** Delivery of accepted messages to devices. */
   readonly delivery: DeliveryEngine;
-  /** What devices send. */
+  /** Messages sent by devices. */
   readonly deviceUpstream: DeviceUpstream;
   readonly #fanOuts: FanOuts<Recipient>;
   #toldFull = false;
@@ -84,14 +84,14 @@ export class CloudService {
     return this.#parts.profile;
   }
 
-  /** What `to` names: a topic, a group whose key it is, or else a token. */
+  /** Resolves `to`: a topic, a group by its key, or a token. */
   addressOf(to: string): ResolvedAddress {
     if (to.startsWith("/topics/")) return { kind: "topic", topic: to.slice("/topics/".length) };
     if (this.#parts.groups.byKey(to) !== undefined) return { kind: "group", notificationKey: to };
     return { kind: "token", token: to };
   }
 
-  /** The app that a token belongs to; with `autoRegister` a well-formed one that nobody has becomes a new device's. */
+  /** Returns the app of a token. With `autoRegister`, registers a device for a well-formed unknown token. */
   appOf(token: string): AppInstance | undefined {
     return this.#parts.registry.byToken(token) ?? this.#autoRegistered(token);
   }
@@ -101,20 +101,20 @@ export class CloudService {
     return this.decide(this.receive(incoming), incoming);
   }
 
-  /** Captures a message; the decision comes later, or never. */
+  /** Captures a message whose decision comes later, or never. */
   receive(incoming: ModelMessage): CapturedMessage {
     const { inbox, clock, counters } = this.#parts;
     counters.messages++;
     return inbox.capture(incoming, clock.now());
   }
 
-  /** Decides on a captured message, and sets it on its way. */
+  /** Decides on a captured message, and delivers it if accepted. */
   decide(captured: CapturedMessage, incoming: ModelMessage): Decision {
     const decision = this.#decide(captured, incoming);
     return decision.kind === "refused" ? this.refuse(captured, decision) : this.#accepted(decision);
   }
 
-  /** Writes down that a captured message is refused. */
+  /** Records the refusal of a captured message. */
   refuse(captured: CapturedMessage, refusal: Refusal): Refusal {
     const { inbox, clock, counters } = this.#parts;
     counters.rejected++;
@@ -126,17 +126,17 @@ export class CloudService {
     return refusal;
   }
 
-  /** Writes down that a captured message waits for its decision. */
+  /** Records that a captured message waits for its decision. */
   hold(captured: CapturedMessage): void {
     this.#parts.inbox.note(captured, this.#parts.clock.now(), "held");
   }
 
-  /** Writes down that nobody will hear what became of a captured message. */
+  /** Records that the answer to a captured message was lost. */
   leaveUnanswered(captured: CapturedMessage, detail: string): void {
     this.#parts.inbox.note(captured, this.#parts.clock.now(), "unanswered", { detail });
   }
 
-  /** A device's app registers again: a new canonical token. */
+  /** Registers an app again, with a new canonical token. */
   reregister(app: AppInstance, token: string = this.#parts.ids.token()): string {
     const { registry, clock, supersededLifetimeMs, events } = this.#parts;
     const superseded = app.canonicalToken;
@@ -148,7 +148,7 @@ export class CloudService {
     return token;
   }
 
-  /** A superseded token stops working at that time. */
+  /** Sets the expiry of a superseded token. */
   expireToken(app: AppInstance, superseded: string, at: number): void {
     const { registry, clock } = this.#parts;
     if (!app.tokens.has(superseded)) return;
@@ -158,14 +158,14 @@ export class CloudService {
     app.tokenExpiries.set(superseded, { at, cancel });
   }
 
-  /** The app tells the service itself that it is gone: its tokens stop working at once. */
+  /** Unregisters an app: its tokens stop working at once. */
   unregister(app: AppInstance): void {
     this.#parts.registry.unregister(app);
     this.delivery.discardStored(app, "the app has unregistered");
     this.#parts.events.emit({ type: "device", change: "unregistered", device: viewOf(app) });
   }
 
-  /** The app is taken out of the emulator, and with it what waits for it and on it. */
+  /** Removes an app from the emulator, with everything queued for it and on it. */
   remove(app: AppInstance): void {
     this.#parts.registry.remove(app);
     this.delivery.discardStored(app, "the device was removed");
@@ -174,7 +174,7 @@ export class CloudService {
     this.#parts.events.emit({ type: "device", change: "removed", device: viewOf(app) });
   }
 
-  /** All devices are gone: nothing is under way to any of them. */
+  /** Removes every device, and every message in delivery. */
   reset(): void {
     this.#fanOuts.reset();
     this.deviceUpstream.reset();
@@ -201,7 +201,7 @@ export class CloudService {
 
   #toToken(captured: CapturedMessage, message: ModelMessage, token: string): Decision {
     if (message.dryRun && this.#wouldRegister(token)) {
-      // a token that would be registered by itself: a dry run leaves no trace
+      // a token that would be registered automatically: a dry run changes nothing
       const refusal =
         checkSize(message, MAX_PAYLOAD_BYTES) ?? this.#parts.faults.takeRefusal(message.protocol, [token]);
       if (refusal !== undefined) return refusal;
@@ -252,7 +252,7 @@ export class CloudService {
     if (message.senderId !== undefined && message.senderId !== group.senderId) {
       return { kind: "refused", code: "mismatch-sender-id" };
     }
-    // no member can be sent to, now or later
+    // no member can receive it, now or later
     const tooBig = checkSize(message, MAX_PAYLOAD_BYTES);
     if (tooBig !== undefined) return tooBig;
     const fault = this.#parts.faults.takeRefusal(message.protocol, [message.to]);
@@ -294,7 +294,7 @@ export class CloudService {
   }
 
   /**
-   * Refusal of a token that would be registered by itself if there was room for it: its sender must not take it for a dead one.
+   * Refusal of a token that would be registered automatically below `maxDevices`: its sender must not treat it as unregistered.
    * `undefined` for any other token.
    */
   refusalOfUnknown(token: string): Refusal | undefined {
@@ -303,7 +303,7 @@ export class CloudService {
     return this.refusalWhenFull();
   }
 
-  /** Refusal of a new device at `maxDevices`, told once as an event until there is room again. */
+  /** Refusal of a new device at `maxDevices`, published once as an event until there is capacity again. */
   refusalWhenFull(): Refusal | undefined {
     const { registry, events } = this.#parts;
     if (!registry.full) return undefined;
@@ -344,7 +344,7 @@ export class CloudService {
     this.#toldFull = false;
     const id = `auto-${ids.hex(12)}`;
     const device = registry.addDevice({ id, name: `registered by itself: ${token.slice(0, 12)}` });
-    // no sender is known: it admits every one
+    // without a known sender it admits all
     const app = registry.addApp(device, { id, token, packageName: "com.example.app", senderIds: [] });
     events.emit({ type: "device", change: "created", device: viewOf(app) });
     return app;
@@ -389,7 +389,7 @@ export class CloudService {
       const content = contentOf(message, app);
       const expiresAt = now + content.timeToLiveSec * 1000;
       const delivery: Delivery = { captured, app, token, from, expiresAt, ...(content === message ? {} : { content }) };
-      // a single recipient's were found before the answer
+      // those of a single recipient were found before the answer
       const refusal = toMany ? (content.refusal ?? checkSize(content, MAX_TOPIC_PAYLOAD_BYTES)) : undefined;
       if (refusal === undefined) this.delivery.deliver(delivery);
       else this.delivery.discard(delivery, refusal.detail ?? refusal.code);
@@ -398,7 +398,7 @@ export class CloudService {
     else for (const recipient of meant) deliver(recipient);
   }
 
-  /** Whose quota a message to a topic counts for. */
+  /** Project whose quota a message to a topic counts towards. */
   #projectOf({ project, senderId }: ModelMessage): string {
     return project ?? senderId ?? this.#parts.defaultSenderId;
   }
@@ -416,7 +416,7 @@ export class CloudService {
   }
 }
 
-/** What a message is on an app's device; the message itself where that is the same everywhere. */
+/** Content of a message for an app's platform; the message itself if it is the same on all. */
 function contentOf(message: ModelMessage, app: AppInstance): MessageContent {
   return message.contentFor?.(app.device.platform) ?? message;
 }

@@ -1,37 +1,37 @@
 import type { Random } from "@cloud-messaging/core";
 
-/** Distinct collapse keys stored per app on a device. Source: docs/emulator-fidelity.md#storage */
+/** Maximum number of collapse keys stored per app on a device. Source: docs/emulator-fidelity.md#storage */
 export const MAX_COLLAPSE_KEYS = 4;
-/** Non-collapsible messages stored per app on a device. Source: docs/emulator-fidelity.md#storage */
+/** Maximum number of non-collapsible messages stored per app on a device. Source: docs/emulator-fidelity.md#storage */
 export const MAX_STORED = 100;
 
-/** Why a message waits: the device is away, it sleeps and the message can wait, or the app had its share for now. */
+/** Reason for storing a message: device disconnected, device idle, or app throttled. */
 export type WaitingFor = "connection" | "activity" | "throttle";
 
-/** A message that waits on the service for its device. */
+/** Message stored for a device. */
 export interface Stored<T> {
   readonly message: T;
-  /** `undefined`: not collapsible. */
+  /** Collapse key; `undefined`: not collapsible. */
   readonly collapseKey: string | undefined;
   readonly waitingFor: WaitingFor;
 }
 
-/** What storing one message did to others, and perhaps to itself. */
+/** Effect of storing a message on others, and on itself. */
 export interface StoreEffect<T> {
-  /** The older message of the same collapse key that it took the place of. */
+  /** Older message of the same collapse key that it replaced. */
   readonly collapsed?: Stored<T>;
-  /** The message of another collapse key that had to go, since only so many keys are kept. */
+  /** Message of another collapse key that was dropped at the limit of keys. */
   readonly evicted?: Stored<T>;
-  /** The limit was hit: all stored non-collapsible messages and this one are gone, and a marker stands for them. */
+  /** The limit was exceeded: all stored non-collapsible messages and this one were discarded, and a marker replaces them. */
   readonly discarded?: readonly Stored<T>[];
 }
 
-/** Which collapse key goes when there is one too many: the documentation does not say. */
+/** Collapse key to drop at the limit; the documentation of the service does not specify it. */
 export type EvictionRule = "oldest" | "random";
 
 /**
- * What the service keeps for one app on one device: a slot per collapse key, a list of the rest, and the marker that says how many
- * messages were discarded.
+ * Messages stored for one app on one device: one per collapse key, a list of non-collapsible ones, and the marker with the number of
+ * discarded messages.
  */
 export class MessageStorage<T> {
   readonly #slots = new Map<string, Stored<T>>();
@@ -59,22 +59,22 @@ export class MessageStorage<T> {
     return this.#slots.size + this.#list.length;
   }
 
-  /** Messages without a collapse key that are stored at most. */
+  /** Maximum number of stored messages without a collapse key. */
   get limit(): number {
     return this.#limit;
   }
 
-  /** Collapse keys that are stored at most. */
+  /** Maximum number of stored collapse keys. */
   get maxCollapseKeys(): number {
     return this.#maxCollapseKeys;
   }
 
-  /** Until when the app would be told of the marker. The service's time, milliseconds since the epoch. */
+  /** Expiry of the marker, in the service's time. Unit: milliseconds since the epoch. */
   get markerUntil(): number {
     return this.#markerUntil;
   }
 
-  /** How many messages the marker stands for; 0 when there is none. */
+  /** Number of messages that the marker stands for; 0 without a marker. */
   get deleted(): number {
     return this.#deleted;
   }
@@ -86,7 +86,7 @@ export class MessageStorage<T> {
         this.#list.push(stored);
         return {};
       }
-      // the one over the limit is discarded with those it found
+      // the message that exceeds the limit is discarded with the stored ones
       const discarded = [...this.#list.splice(0), stored];
       this.#deleted += discarded.length;
       return { discarded };
@@ -102,7 +102,7 @@ export class MessageStorage<T> {
     return evicted === undefined ? {} : { evicted };
   }
 
-  /** Removes and returns what matches, in the order it was stored; slots before the list. */
+  /** Removes and returns matching messages in storage order; those with collapse keys first. */
   take(matches: (stored: Stored<T>) => boolean = () => true): Stored<T>[] {
     const taken: Stored<T>[] = [];
     for (const [key, stored] of this.#slots) {
@@ -116,13 +116,13 @@ export class MessageStorage<T> {
     return taken;
   }
 
-  /** A message was discarded without being stored; the marker counts it, and is not given to the app after that time. */
+  /** Counts a discarded message on the marker, which expires at the given time. */
   countDiscarded(markerUntil: number): void {
     this.#deleted++;
     this.#markerUntil = markerUntil;
   }
 
-  /** The marker's count, once, 0 when its time has passed; counting starts again from 0. */
+  /** Returns and resets the count of the marker; 0 if it has expired. */
   takeDeleted(now: number): number {
     const deleted = now <= this.#markerUntil ? this.#deleted : 0;
     this.#deleted = 0;
@@ -130,13 +130,13 @@ export class MessageStorage<T> {
     return deleted;
   }
 
-  /** Puts a saved marker back. */
+  /** Restores a saved marker. */
   restoreDeleted(count: number, markerUntil: number): void {
     this.#deleted = count;
     this.#markerUntil = markerUntil;
   }
 
-  /** What is stored, without taking it. */
+  /** Iterates over the stored messages. */
   *[Symbol.iterator](): IterableIterator<Stored<T>> {
     yield* this.#slots.values();
     yield* this.#list;

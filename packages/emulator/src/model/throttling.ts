@@ -1,20 +1,20 @@
 import type { MonotonicInstant } from "@cloud-messaging/core";
 import { LONG_AGO, msBetween, plusMs } from "@cloud-messaging/core/transport";
 
-/** A token bucket's size and pace. */
+/** Size and rate of a token bucket. */
 export interface BucketRules {
-  /** How many may go at once when nothing went for long. Range: 1 or more. */
+  /** Burst size. Range: 1 or more. */
   readonly capacity: number;
-  /** How long until one more may go. Unit: milliseconds. */
+  /** Interval between grants. Unit: milliseconds. */
   readonly refillEveryMs: number;
 }
 
-/** The share of all non-collapsible messages of an app; a collapse key cannot be this, since it is a symbol. */
+/** Bucket of all non-collapsible messages of an app; a symbol, so that it differs from every collapse key. */
 export const NON_COLLAPSIBLE = Symbol("non-collapsible");
-/** What a bucket belongs to: one collapse key, or everything non-collapsible. */
+/** Key of a bucket: one collapse key, or all non-collapsible messages. */
 export type BucketKey = string | typeof NON_COLLAPSIBLE;
 
-/** Full buckets are forgotten beyond this many: a full bucket and none at all behave alike. */
+/** Number of buckets above which full ones are removed: a full bucket is equivalent to none. */
 const MAX_BUCKETS = 256;
 
 interface Bucket {
@@ -23,7 +23,7 @@ interface Bucket {
 }
 
 /**
- * The throttling of one app on one device: a token bucket per collapse key, and one that all non-collapsible messages share.
+ * Throttling of one app on one device: a token bucket per collapse key, and one shared by all non-collapsible messages.
  *
  * Source: docs/emulator-fidelity.md#throttling
  */
@@ -32,13 +32,13 @@ export class Throttle {
   readonly #nonCollapsible: BucketRules | undefined;
   readonly #buckets = new Map<BucketKey, Bucket>();
 
-  /** `undefined`: such messages are not throttled. */
+  /** `undefined`: non-collapsible messages are not throttled. */
   constructor(collapsible: BucketRules | undefined, nonCollapsible: BucketRules | undefined) {
     this.#collapsible = collapsible;
     this.#nonCollapsible = nonCollapsible;
   }
 
-  /** Takes a token for one delivery; `false` when there is none and the message has to wait for the next grant. */
+  /** Takes a token for one delivery; returns `false` if there is none and the message has to wait for the next grant. */
   take(key: BucketKey, now: MonotonicInstant): boolean {
     const rules = this.#rulesOf(key);
     if (rules === undefined) return true;
@@ -48,7 +48,7 @@ export class Throttle {
     return true;
   }
 
-  /** When the next token of a bucket is granted; `now` when it has one. */
+  /** Time of the next token of a bucket; `now` if it has one. */
   nextGrantAt(key: BucketKey, now: MonotonicInstant): MonotonicInstant {
     const rules = this.#rulesOf(key);
     if (rules === undefined) return now;
@@ -84,7 +84,7 @@ export class Throttle {
       const tokens = bucket.tokens + msBetween(bucket.refilledAt, now) / rules.refillEveryMs;
       if (tokens >= rules.capacity) this.#buckets.delete(key);
     }
-    // still too many: the oldest goes, which at worst lets a few messages through early
+    // still above the limit: the oldest bucket is removed, which may let a few messages through early
     for (const key of this.#buckets.keys()) {
       if (this.#buckets.size < MAX_BUCKETS) break;
       this.#buckets.delete(key);
@@ -92,13 +92,13 @@ export class Throttle {
   }
 }
 
-/** How many messages one device may be sent. */
+/** Limits of messages to one device. */
 export interface DeviceRateRules {
   readonly perMinute: number;
   readonly perHour: number;
 }
 
-/** Counts the messages to one device per minute and per hour, each from the first message of that minute or hour. */
+/** Counts messages to one device per minute and hour, each window starting with its first message. */
 export class DeviceRate {
   readonly #rules: DeviceRateRules;
   #minuteFrom = LONG_AGO;
@@ -110,7 +110,7 @@ export class DeviceRate {
     this.#rules = rules;
   }
 
-  /** Counts one more message; `false` when it is one too many, which does not count. */
+  /** Counts one message; returns `false` if it exceeds a limit, and then does not count it. */
   take(now: MonotonicInstant): boolean {
     if (msBetween(this.#minuteFrom, now) >= 60_000) {
       this.#minuteFrom = now;

@@ -2,34 +2,34 @@ import type { CancelTimer, Clock } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
 import type { Counters } from "../stats.ts";
 
-/** Upstream messages kept for an app server that has no connection. Source: docs/emulator-fidelity.md#upstream */
+/** Maximum number of upstream messages queued for an app server without a connection. Source: docs/emulator-fidelity.md#upstream */
 const MAX_WHILE_DISCONNECTED = 100;
-/** Upstream messages kept for one that has. Ours. */
+/** Maximum number of upstream messages queued for an app server with a connection. Implementation limit. */
 const MAX_WAITING = 10_000;
-/** Text of all that waits or is unacked, whoever it is for; what would exceed it is discarded. Ours. Unit: characters. */
+/** Maximum text of all queued and unacknowledged messages; further ones are discarded. Implementation limit. Unit: characters. */
 const MAX_TEXT = 64 * 1_048_576;
-/** Acks of repeats remembered per connection, so that the second ack of a message sent twice is no error. Ours. */
+/** Maximum number of duplicate acks expected per connection: a second ack of a redelivered message is no violation. Implementation limit. */
 const MAX_LATE = 1000;
 
-/** A message from a device, or a receipt, on its way to the app server. */
+/** Message from a device, or receipt, in delivery to the app server. */
 export interface UpstreamItem {
   readonly kind: "upstream" | "receipt";
   readonly senderId: string;
-  /** Whom the app server acknowledges it to. */
+  /** Addressee of the ack. */
   readonly from: string;
   readonly messageId: string;
-  /** What `<gcm>` holds. */
+  /** Content of `<gcm>`. */
   readonly json: string;
-  /** The service's time. Milliseconds since the epoch. */
+  /** Expiry, in the service's time. Unit: milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** Called once: it was acked, or will never be sent again. */
+  /** Called once, when the item was acknowledged or dropped. */
   settle(result: "acked" | "expired" | "discarded"): void;
 }
 
-/** A connection that upstream messages can leave by. */
+/** Connection that upstream messages are delivered to. */
 export interface UpstreamPort {
   readonly id: number;
-  /** Whether new ones may be given to it. */
+  /** True if it accepts new messages. */
   readonly accepting: boolean;
   write(item: UpstreamItem): void;
 }
@@ -42,11 +42,11 @@ interface Flight {
 
 interface Attached {
   readonly port: UpstreamPort;
-  /** Unacked, by key, the oldest first: two messages may share one (two receipts for one message ID). */
+  /** Unacknowledged items by key, oldest first; several may share a key (receipts of one message ID). */
   readonly flights: Map<string, Flight[]>;
-  /** How many there are in `flights`. */
+  /** Number of items in `flights`. */
   unacked: number;
-  /** Acks still owed for repeats, by key. */
+  /** Duplicate acks still expected, by key. */
   readonly late: Map<string, number>;
 }
 
@@ -55,22 +55,22 @@ interface Sender {
   readonly attached: Map<UpstreamPort, Attached>;
 }
 
-/** What the queue needs of the emulator. */
+/** Dependencies of the queue. */
 export interface UpstreamRules {
-  /** The service's time, for expiry. */
+  /** Clock of the service, for expiry. */
   readonly clock: Clock;
-  /** The network's time, for sending again. */
+  /** Clock of the network, for redelivery. */
   readonly networkClock: Clock;
-  /** Unacked messages a connection may have. */
+  /** Maximum number of unacknowledged messages per connection. */
   readonly window: number;
-  /** An unacked one is written again after so long. Unit: milliseconds. */
+  /** Time after which an unacknowledged message is redelivered. Unit: milliseconds. */
   readonly resendMs: number;
   readonly events: EventHub;
   readonly counters: Counters;
 }
 
 /**
- * What devices have for app servers: each item goes to exactly one connection of its sender, is written again while unacked, and moves
+ * Queue of messages from devices to app servers: each item is delivered to one connection of its sender, redelivered until acknowledged, and moved
  * to another connection when its own ends.
  */
 export class UpstreamQueues {
@@ -83,7 +83,7 @@ export class UpstreamQueues {
     this.#rules = rules;
   }
 
-  /** Takes an item in; it is `discarded` at once when too many wait. */
+  /** Enqueues an item; `discarded` at once if the queue is full. */
   enqueue(item: UpstreamItem): void {
     const sender = this.#sender(item.senderId);
     this.#report("queued", item);
@@ -99,7 +99,7 @@ export class UpstreamQueues {
     if (sender.waiting.at(-1) !== item) return;
     if (item.expiresAt > this.#rules.clock.now()) this.#awaitExpiry(sender, item);
     else {
-      // now or never, and nobody can take it now
+      // time to live 0 without a connection
       sender.waiting.pop();
       this.#end(item, "expired");
       this.#forgetIdle(item.senderId);
@@ -112,7 +112,7 @@ export class UpstreamQueues {
     this.#pump(sender);
   }
 
-  /** The connection has ended: what it did not see acked goes to others, before what waits already. */
+  /** Removes an ended connection; its unacknowledged items move to others, ahead of queued ones. */
   detach(senderId: string, port: UpstreamPort): void {
     const sender = this.#senders.get(senderId);
     const attached = sender?.attached.get(port);
@@ -130,7 +130,7 @@ export class UpstreamQueues {
     this.#forgetIdle(senderId);
   }
 
-  /** An ack came in. `false`: nothing of that name was sent over this connection. */
+  /** Handles an ack. Returns `false` if nothing with that ID was sent on this connection. */
   acked(senderId: string, port: UpstreamPort, to: string, messageId: string): boolean {
     const sender = this.#senders.get(senderId);
     const attached = sender?.attached.get(port);
@@ -159,17 +159,17 @@ export class UpstreamQueues {
     return true;
   }
 
-  /** How many a connection has not acked. */
+  /** Number of unacknowledged items of a connection. */
   unacked(senderId: string, port: UpstreamPort): number {
     return this.#senders.get(senderId)?.attached.get(port)?.unacked ?? 0;
   }
 
-  /** How many wait for a connection or for room on one. */
+  /** Number of items that wait for a connection or for capacity on one. */
   waiting(senderId: string): number {
     return this.#senders.get(senderId)?.waiting.length ?? 0;
   }
 
-  /** Discards all that waits or is unacked; connections stay, and acks that they still bring are no error. */
+  /** Discards every item. Connections stay, and late acks on them are no violation. */
   reset(): void {
     for (const sender of this.#senders.values()) {
       for (const attached of sender.attached.values()) {
@@ -184,7 +184,7 @@ export class UpstreamQueues {
     for (const senderId of [...this.#senders.keys()]) this.#forgetIdle(senderId);
   }
 
-  /** A sender with no connection and nothing waiting is as good as one never heard of. */
+  /** Forgets a sender without connections and items. */
   #forgetIdle(senderId: string): void {
     const sender = this.#senders.get(senderId);
     if (sender?.attached.size === 0 && sender.waiting.length === 0) this.#senders.delete(senderId);
@@ -203,7 +203,7 @@ export class UpstreamQueues {
     this.#expiries.set(item, cancel);
   }
 
-  /** @param fresh Has just come in: it is tried once even if it may not wait at all. */
+  /** @param fresh True for a new item: it is tried once even with a time to live of 0. */
   #pump(sender: Sender, fresh?: UpstreamItem): void {
     if (sender.waiting.length === 0) return;
     let next = 0;
@@ -290,10 +290,10 @@ export class UpstreamQueues {
   }
 }
 
-/** Items that have been written at least once, on whatever connection. */
+/** Items that were written at least once, on any connection. */
 const written = new WeakSet<UpstreamItem>();
 
-/** Empties a connection of what it has not seen acked, in the order it was first sent. */
+/** Removes and returns the unacknowledged items of a connection, in the order of their first delivery. */
 function takeFlights(attached: Attached): Flight[] {
   const flights = [...attached.flights.values()].flat();
   attached.flights.clear();

@@ -3,18 +3,18 @@ import type { Counters } from "../stats.ts";
 import type { DeliveredContent, Delivery } from "./message.ts";
 import { weightOf } from "./weight.ts";
 
-/** Text of all messages that wait for their devices; the oldest make room. Ours. Unit: characters. */
+/** Maximum text of all stored messages; the oldest are dropped. Implementation limit. Unit: characters. */
 const MAX_TEXT = 64 * 1_048_576;
-/** What a waiting message costs beside its text. */
+/** Cost of a stored message besides its text. */
 const BASE = 500;
 
-/** Something that several waiting messages hold: one request to a thousand recipients is a thousand messages with one text. */
+/** Text shared by several stored messages: one request to a thousand recipients stores its text once. */
 interface Shared {
   readonly weight: number;
   holders: number;
 }
 
-/** Every message that waits for a device, whichever it is: each app has a limit of its own, and all of them together have this one. */
+/** Stored messages of all devices, bounded in total; each app has its own limit as well. */
 export class WaitingMessages {
   readonly #deliveries = new Map<number, Delivery>();
   readonly #oldest = new OldestFirst(this.#deliveries);
@@ -35,7 +35,7 @@ export class WaitingMessages {
     this.#counters.waiting++;
     const { wire } = captured;
     const shared = this.#texts.get(wire);
-    // two requests may say the same: what is equal is held once
+    // equal texts of different requests are stored once
     if (shared !== undefined) (captured as { wire: string }).wire = shared.text;
     this.#hold(this.#texts, wire, () => ({ text: wire, weight: wire.length }));
     const { data, notification } = contentOf(delivery);
@@ -43,7 +43,7 @@ export class WaitingMessages {
     this.#weight += BASE;
   }
 
-  /** It does not wait any more. */
+  /** Removes a message that is no longer stored. */
   forget(delivery: Delivery): void {
     if (delivery.waitingAs === undefined || !this.#deliveries.delete(delivery.waitingAs)) return;
     delivery.waitingAs = undefined;
@@ -54,7 +54,7 @@ export class WaitingMessages {
     this.#weight -= BASE;
   }
 
-  /** The one that has to go, if any: it is forgotten. */
+  /** Removes and returns the message to drop, if the limit is exceeded. */
   takeOverflow(): Delivery | undefined {
     if (this.#weight <= MAX_TEXT || this.#deliveries.size <= 1) return undefined;
     const oldest = this.#deliveries.get(this.#oldest.next() as number) as Delivery;
@@ -89,5 +89,5 @@ export class WaitingMessages {
   }
 }
 
-/** What was read from the text; recipients of one request share it. */
+/** Parsed content of the text, shared by the recipients of a request. */
 const contentOf = ({ content, captured }: Delivery): DeliveredContent => content ?? captured;

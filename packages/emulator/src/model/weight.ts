@@ -1,4 +1,4 @@
-/** About how much memory what a message holds takes: its names and values. Unit: characters. */
+/** Approximate memory of a message: its names and values. Unit: characters. */
 export function weightOf(fields: Readonly<Record<string, unknown>> | undefined): number {
   let weight = 0;
   for (const name in fields) {

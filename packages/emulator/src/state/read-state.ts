@@ -2,7 +2,7 @@ import { InvalidOptionsError } from "@cloud-messaging/core";
 import { readInput } from "@cloud-messaging/core/transport";
 import { type EmulatorState, EmulatorStateSchema, STATE_VERSION } from "../schemas.ts";
 
-/** Names are names of one thing only. */
+/** IDs and tokens have to be unique. */
 function requireDistinct({ devices, groups }: EmulatorState): void {
   const seen = new Set<string>();
   const once = (path: string, kind: string, name: string): void => {
@@ -28,7 +28,7 @@ function requireDistinct({ devices, groups }: EmulatorState): void {
   for (const { keys } of groups) for (const key of keys) once("groups", "key", key);
 }
 
-/** @throws {InvalidOptionsError} naming what is not as it was written. */
+/** @throws {InvalidOptionsError} The value is not a saved state; names the field. */
 export function readState(value: unknown): EmulatorState {
   const version = (value as { version?: unknown } | null)?.version;
   if (typeof version === "number" && version !== STATE_VERSION) {

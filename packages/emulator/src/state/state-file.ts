@@ -6,10 +6,10 @@ import type { EmulatorState } from "../schemas.ts";
 import { readState } from "./read-state.ts";
 import { type FileLock, LockedError, lockFile } from "./state-lock.ts";
 
-/** The state could not be written; the file is as it was before. */
+/** The state could not be written; the file is unchanged. */
 export class StateNotSavedError extends Error {
   override readonly name = "StateNotSavedError";
-  /** The file, as it was named. */
+  /** File, as named by the caller. */
   readonly file: string;
 
   constructor(file: string, options: ErrorOptions) {
@@ -19,25 +19,25 @@ export class StateNotSavedError extends Error {
   }
 }
 
-/** A state file that this emulator alone may write. */
+/** State file locked by this emulator. */
 export interface StateFile {
-  /** The state it held; `undefined` when there was no such file yet. */
+  /** State read from the file; `undefined` if it did not exist. */
   readonly saved: EmulatorState | undefined;
   /**
-   * Writes a state, whole or not at all. Only its owner may read it: it holds tokens.
+   * Writes a state atomically, readable by its owner only, since it holds tokens.
    *
-   * @throws {StateNotSavedError} naming the file and the reason.
+   * @throws {StateNotSavedError} Names the file and the reason.
    */
   save(state: EmulatorState): Promise<void>;
-  /** Lets others write it. */
+  /** Releases the lock. */
   release(): Promise<void>;
 }
 
 /**
- * Locks a state file and reads it. A path that is a link stands for its target, which keeps its place.
+ * Locks a state file and reads it. Symbolic links are followed and kept.
  *
- * @throws {InvalidOptionsError} when another emulator uses the file, when no state can be saved there, or when the file cannot be read or
- * holds something else: it is left as it is.
+ * @throws {InvalidOptionsError} Another emulator uses the file, no state can be saved there, or the file cannot be read or
+ * is not a state file, in which case it is left unchanged.
  */
 export async function openStateFile(path: string): Promise<StateFile> {
   let target: string;
@@ -83,10 +83,10 @@ async function load(path: string, target: string): Promise<EmulatorState | undef
   }
 }
 
-/** Links followed at most, as Linux does. */
+/** Maximum number of symbolic links followed, as on Linux. */
 const MAX_LINKS = 40;
 
-/** The file that a path leads to through all links, whether it exists or not. */
+/** Resolves a path through all symbolic links, whether the target exists or not. */
 async function targetOf(path: string, links = 0): Promise<string> {
   if (links > MAX_LINKS) throw new Error("too many links lead from one to the next");
   const place = join(await realpath(dirname(resolve(path))), basename(path));
@@ -94,7 +94,7 @@ async function targetOf(path: string, links = 0): Promise<string> {
   try {
     to = await readlink(place);
   } catch (error) {
-    // no link, or nothing there
+    // not a link, or nothing there
     const { code } = error as { code?: string };
     if (code === "EINVAL" || code === "ENOENT" || code === "UNKNOWN") return place;
     throw error;
@@ -103,7 +103,7 @@ async function targetOf(path: string, links = 0): Promise<string> {
 }
 
 async function write(target: string, state: EmulatorState): Promise<void> {
-  // a new file under a name that nobody can foresee: no link is followed, and no mode taken over
+  // a new file with an unpredictable name: follows no link and inherits no mode
   const draft = `${target}.${randomUUID()}.draft`;
   const file = await open(draft, "wx", 0o600);
   try {
@@ -120,7 +120,7 @@ async function write(target: string, state: EmulatorState): Promise<void> {
   }
 }
 
-/** Removes the drafts of emulators that were killed. */
+/** Removes temporary files of killed emulators. */
 async function removeDrafts(target: string): Promise<void> {
   const folder = dirname(target);
   const start = `${basename(target)}.`;
@@ -130,10 +130,10 @@ async function removeDrafts(target: string): Promise<void> {
   await Promise.all(left.map((name) => rm(join(folder, name), { force: true })));
 }
 
-/** Characters per piece. Implementation limit. */
+/** Characters per chunk. Implementation limit. */
 const PIECE = 262_144;
 
-/** A state as JSON, an entry of its lists per line: as one string it might be longer than a string can be. */
+/** Serializes a state with one list entry per line; as a single string it could exceed the maximum string length. */
 function* inPieces(state: EmulatorState): Generator<string> {
   let piece = "";
   let separator = "{";

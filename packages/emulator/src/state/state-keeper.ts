@@ -3,23 +3,23 @@ import type { EmulatorEvent, EventHub } from "../events.ts";
 import type { EmulatorState } from "../schemas.ts";
 import type { StateFile } from "./state-file.ts";
 
-/** Delay from a change to the file that holds it; changes meanwhile go with it. Implementation limit. Unit: milliseconds. */
+/** Delay between a change and the write; later changes are included. Implementation limit. Unit: milliseconds. */
 const SAVE_AFTER_MS = 2000;
 
 /** Events that change nothing that is saved. */
 const UNSAVED: ReadonlySet<EmulatorEvent["type"]> = new Set(["request", "connection", "fault", "violation", "state"]);
 
-/** Saves of the running emulator. */
+/** Saving of the state at run time. */
 export interface StateKeeper {
   /**
-   * Saves once more, and lets others write the file.
+   * Saves a last time and releases the lock.
    *
-   * @throws {StateNotSavedError} naming the file and the reason.
+   * @throws {StateNotSavedError} Names the file and the reason.
    */
   close(): Promise<void>;
 }
 
-/** Saves the state within two seconds of every change. A save that fails is told as an event and tried again. */
+/** Saves the state within two seconds of every change. A failed save is published as an event and retried. */
 export function keepState(file: StateFile, events: EventHub, clock: Clock, take: () => EmulatorState): StateKeeper {
   let cancel: CancelTimer | undefined;
   let running: Promise<void> | undefined;

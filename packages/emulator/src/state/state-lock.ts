@@ -5,39 +5,39 @@ import { hostname } from "node:os";
 import { clearInterval, setInterval } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Interval at which the holder rewrites its lock. Implementation limit. Unit: milliseconds. */
+/** Interval of renewals of the lock. Implementation limit. Unit: milliseconds. */
 const HEARTBEAT_MS = 2000;
-/** Age from which a lock of another machine or container counts as abandoned. Implementation limit. Unit: milliseconds. */
+/** Age above which a lock of another machine or container is stale. Implementation limit. Unit: milliseconds. */
 const ABANDONED_MS = 10_000;
-/** Interval at which such a lock is looked at again. Implementation limit. Unit: milliseconds. */
+/** Polling interval of such a lock. Implementation limit. Unit: milliseconds. */
 const LOOK_AGAIN_MS = 500;
 
-/** The process that holds a lock. */
+/** Process that holds a lock. */
 interface Holder {
   readonly pid: number;
-  /** Start of the process in clock ticks since boot, which tells it from a later one under the same number; Linux only. */
+  /** Start of the process in clock ticks since boot, which distinguishes it from a later one with the same ID; Linux only. */
   readonly start?: string;
   /** Scope in which `pid` names one process: a machine since its boot, or one container on it. */
   readonly scope: string;
   readonly host: string;
 }
 
-/** The lock of a file that one process at a time may write. */
+/** Lock of a file that one process at a time may write. */
 export interface FileLock {
   /** Removes the lock. */
   release(): Promise<void>;
 }
 
-/** Another process holds the lock. */
+/** The lock is held by another process. */
 export class LockedError extends Error {
   override readonly name = "LockedError";
 }
 
 /**
- * Locks a file by another one beside it, `FILE.lock`. The lock of a process that has ended is taken over at once; one of another machine or
- * container, whose processes cannot be seen from here, when it was not renewed for ten seconds.
+ * Locks a file by another one beside it, `FILE.lock`. The lock of an ended process is taken over at once; one of another machine or
+ * container, whose processes are not visible, after ten seconds without renewal.
  *
- * @throws {LockedError} naming the process that holds it. @throws {Error} of the system when no file can be made there.
+ * @throws {LockedError} Names the process that holds it. @throws {Error} System error if no file can be created there.
  */
 export async function lockFile(path: string): Promise<FileLock> {
   const lock = `${path}.lock`;
@@ -49,7 +49,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   } finally {
     await rm(draft, { force: true });
   }
-  // written, not touched: the file system's clock is nobody's to freeze
+  // written rather than touched: uses the clock of the file system
   const heartbeat = setInterval(() => void writeFile(lock, own, { flag: "r+" }).catch(() => {}), HEARTBEAT_MS).unref();
   return {
     async release() {
@@ -60,7 +60,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   };
 }
 
-/** Makes the lock, complete from its first moment; `false` when there is one. */
+/** Creates the lock atomically; returns `false` if there is one. */
 async function linked(draft: string, lock: string): Promise<boolean> {
   try {
     await link(draft, lock);
@@ -71,7 +71,7 @@ async function linked(draft: string, lock: string): Promise<boolean> {
     if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
   }
   try {
-    // a file system without links
+    // file system without hard links
     await writeFile(lock, await readFile(draft), { flag: "wx", mode: 0o600 });
     return true;
   } catch (error) {
@@ -80,14 +80,14 @@ async function linked(draft: string, lock: string): Promise<boolean> {
   }
 }
 
-/** Removes a lock that nobody holds. @throws {LockedError} when somebody does. */
+/** Removes a stale lock. @throws {LockedError} The lock is held. */
 async function removeAbandoned(lock: string, draft: string): Promise<void> {
   let found = await look(lock);
   if (found === undefined) return;
   let alive = found.holder === undefined ? undefined : isAlive(found.holder);
   const { modifiedMs } = found;
   while (alive === undefined) {
-    // the time of the file system, by a file written just now
+    // time of the file system, from a file written just now
     await writeFile(draft, await readFile(draft), { flag: "r+" });
     if ((await stat(draft)).mtimeMs - modifiedMs >= ABANDONED_MS) alive = false;
     else {
@@ -98,7 +98,7 @@ async function removeAbandoned(lock: string, draft: string): Promise<void> {
     }
   }
   if (alive) throw new LockedError(`is in use by another emulator (${nameOf(found.holder)})`);
-  // whoever else comes to the same conclusion may have made a new one meanwhile: that one goes back
+  // another process may have replaced the stale lock meanwhile: that one is restored
   const aside = `${lock}.${randomUUID()}.draft`;
   try {
     await rename(lock, aside);
@@ -120,7 +120,7 @@ interface Found {
 async function look(lock: string): Promise<Found | undefined> {
   try {
     const found = await lstat(lock);
-    // a link that leads nowhere would be neither there nor free
+    // a dangling link would count as neither present nor absent
     if (!found.isFile()) throw new Error(`${lock} is not a regular file`);
     const text = await readFile(lock, "utf8");
     return { text, holder: readHolder(text), modifiedMs: found.mtimeMs };
@@ -143,7 +143,7 @@ function readHolder(text: string): Holder | undefined {
 const nameOf = (holder: Holder | undefined): string =>
   holder === undefined ? "its lock cannot be read" : `process ${holder.pid} on ${holder.host.slice(0, 100)}`;
 
-/** `undefined`: cannot be told from here. */
+/** `undefined`: unknown from here. */
 function isAlive({ pid, start, scope }: Holder): boolean | undefined {
   if (scope !== scopeHere()) return undefined;
   if (start !== undefined) return startOf(pid) === start;
@@ -160,11 +160,11 @@ function thisProcess(): Holder {
   return { pid: process.pid, ...(start === undefined ? {} : { start }), scope: scopeHere(), host: hostname() };
 }
 
-/** Start of a process that has not ended, from `/proc`. */
+/** Start of a running process, from `/proc`. */
 function startOf(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // the name, in parentheses, may hold anything; 3rd field: state, 22nd: start
+    // the name in parentheses may contain anything; 3rd field: state, 22nd: start
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch {

@@ -7,7 +7,7 @@ import type { CapturedMessage, DeliveredContent } from "../model/message.ts";
 import type { CloudService } from "../model/service.ts";
 import type { EmulatorState } from "../schemas.ts";
 
-/** What a state is taken from and put back into. */
+/** Parts that a state is read from and restored to. */
 export interface StateParts {
   readonly clock: EmulatorClock;
   readonly networkClock: Clock;
@@ -17,9 +17,9 @@ export interface StateParts {
   readonly inbox: InboxStore;
 }
 
-/** The current state as plain data: devices, tokens, topics, groups, messages that wait, captured messages, the clock's lead. */
+/** Returns the state as plain data: devices, tokens, topics, groups, stored and captured messages, clock offset. */
 export function takeState({ clock, registry, groups, inbox }: StateParts): EmulatorState {
-  // one request to a thousand recipients is a thousand messages with one text
+  // one request to a thousand recipients has one text
   const wires = new Map<string, number>();
   const saved = (message: CapturedMessage): EmulatorState["messages"][number] => {
     let wire = wires.get(message.wire);
@@ -79,14 +79,14 @@ export function takeState({ clock, registry, groups, inbox }: StateParts): Emula
   };
 }
 
-/** Puts a state back. The emulator has to be empty: `reset()` it first. */
+/** Restores a state. The emulator has to be empty: call `reset()` first. */
 export function restoreState(state: EmulatorState, { clock, registry, groups, service, inbox }: StateParts): void {
   clock.setOffset(state.clockOffsetMs);
   const restored = (message: EmulatorState["messages"][number]): CapturedMessage =>
     ({ ...message, wire: state.wires[message.wire] ?? "" }) as unknown as CapturedMessage;
   const messages = inbox.restore(state.messages.map(restored), state.total);
   for (const { apps, ...saved } of state.devices) {
-    // connected only at the end: otherwise what waits for the connection would leave one by one
+    // connected last: otherwise messages would be delivered one by one during the restore
     const device = registry.addDevice(saved);
     for (const saved of apps) {
       const { canonicalToken: token, packageName, senderIds } = saved;
