@@ -91,7 +91,7 @@ function Overview({ message, state }: { message: CapturedMessage; state: InboxSt
         <p class="problem" role="status">
           <b>{message.state}</b>
           {reason === undefined || reason === code ? "" : `: ${reason}`}
-          {code === undefined ? undefined : <code>{code}</code>}
+          {code === undefined || reason?.startsWith(`${code}:`) ? undefined : <code>{code}</code>}
         </p>
       ) : undefined}
       <div class="halves">
