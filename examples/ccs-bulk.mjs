@@ -3,8 +3,7 @@
 //
 // sendAll() takes tokens as it goes and yields outcomes as they come. Messages that were unanswered when a connection went are sent
 // again on the next one under their old IDs: none is lost, and a device may get one twice.
-import { createCcsClient } from "@cloud-messaging/ccs-client";
-import { subscribe } from "@cloud-messaging/core";
+import { createCcsClient, subscribe } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
 
 const count = Number(process.argv[2] ?? 5_000);

@@ -2,9 +2,8 @@
 // up to date: one device was uninstalled, one has moved on to a Firebase Installation ID.
 //
 //   npm run setup && node examples/fcm-v1-send.mjs
-import { createMemoryRegistrationStore } from "@cloud-messaging/core";
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createFcmSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, createMemoryRegistrationStore } from "@cloud-messaging/http-sender";
 
 const emulator = await startEmulator();
 const fid = "cEXAMPLE90123456789abc";

@@ -1,8 +1,7 @@
 // Sends over the GCM HTTP connection server: a multicast, what becomes of every token, and a topic.
 // Runs against the emulator; for the real thing, give createGcmSender your own apiKey and endpoint.
-import { createMemoryRegistrationStore } from "@cloud-messaging/core";
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createGcmSender } from "@cloud-messaging/http-sender";
+import { createGcmSender, createMemoryRegistrationStore } from "@cloud-messaging/http-sender";
 
 const emulator = await startEmulator();
 const phone = emulator.createDevice();

@@ -1,6 +1,5 @@
 // HTTP multicast: canonical rewrite, removal, partial retry, Retry-After.
-import { createMemoryRegistrationStore, subscribe } from "@cloud-messaging/core";
-import { createGcmSender } from "@cloud-messaging/http-sender";
+import { createGcmSender, createMemoryRegistrationStore, subscribe } from "@cloud-messaging/http-sender";
 import { seconds, short } from "./narrator.mjs";
 
 export async function multicast({ emulator, narrator, tally }) {

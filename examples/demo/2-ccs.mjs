@@ -1,6 +1,5 @@
 // CCS: flow control, acks, a nack of each kind that has its own action, a delivery receipt.
-import { createCcsClient } from "@cloud-messaging/ccs-client";
-import { createMemoryRegistrationStore } from "@cloud-messaging/core";
+import { createCcsClient, createMemoryRegistrationStore } from "@cloud-messaging/ccs-client";
 
 // what the service answers first, and what has to become of the message
 const NACKS = [

@@ -1,6 +1,5 @@
 // CCS: draining in mid-traffic, then a connection that is cut with messages unacked.
-import { createCcsClient } from "@cloud-messaging/ccs-client";
-import { subscribe } from "@cloud-messaging/core";
+import { createCcsClient, subscribe } from "@cloud-messaging/ccs-client";
 
 export async function changingConnections({ emulator, narrator, tally }) {
   const device = emulator.createDevice();

@@ -1,7 +1,7 @@
 // The main job from end to end, against an emulator in this process. `npm run demo`, or `npm run demo -- --json`.
 import { parseArgs } from "node:util";
-import { subscribe } from "@cloud-messaging/core";
 import { startEmulator } from "@cloud-messaging/emulator";
+import { subscribe } from "@cloud-messaging/http-sender";
 import { multicast } from "./1-multicast.mjs";
 import { flowControl } from "./2-ccs.mjs";
 import { upstream } from "./3-upstream.mjs";

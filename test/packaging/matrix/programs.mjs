@@ -82,8 +82,13 @@ console.log("same");
 `;
 
 /** What an application writes in TypeScript, with everything strict. */
-export const typedProgram = `import { createMemoryRegistrationStore, isCloudMessagingError, type SendReport } from "@cloud-messaging/core";
-import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
+export const typedProgram = `import {
+  createFcmSender,
+  createGcmSender,
+  createMemoryRegistrationStore,
+  isCloudMessagingError,
+  type SendReport,
+} from "@cloud-messaging/http-sender";
 import { createCcsClient, type CcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
 import * as gcm from "@cloud-messaging/node-gcm";
