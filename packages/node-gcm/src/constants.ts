@@ -1,4 +1,4 @@
-/** The constants of node-gcm that programs read. */
+/** Constants of node-gcm. */
 export const Constants = {
   GCM_SEND_ENDPOINT: "fcm.googleapis.com",
   GCM_SEND_ENDPATH: "/fcm/send",

@@ -1,15 +1,15 @@
 import type { DownstreamMessageInput, MessageContent } from "@cloud-messaging/core";
 import { tokenProblem } from "@cloud-messaging/core/transport";
 
-/** Destination of a message in our model. */
+/** Target of a message in the model of core. */
 export type Target = DownstreamMessageInput["target"];
 
-/** One recipient of unknown kind, a list of tokens, or one of the other kinds. */
+/** Recipient as parsed: one of ambiguous kind, a list of tokens, or a target. */
 export type Address =
-  /** A token or a device group's key: which of them, nobody can tell. */
+  /** A token or a device group's key, which cannot be told apart. */
   { readonly to: string } | { readonly tokens: readonly string[] } | { readonly target: Target };
 
-/** Reads a recipient. What is none gives the error that node-gcm gave: text, or an `Error`. */
+/** Parses a recipient. An invalid one gives node-gcm's error: text, or an `Error`. */
 export function addressOf(recipient: unknown): Address | { readonly error: string | Error } {
   if (typeof recipient === "string" && recipient !== "") return textAddress(recipient);
   if (Array.isArray(recipient)) {
@@ -50,12 +50,12 @@ function tokensAddress(tokens: readonly string[]): Address | { readonly error: s
   return tokens.length === 0 ? { error: "No recipient provided!" } : { tokens };
 }
 
-/** Text that can be no token. What is no text at all makes the whole request unreadable, and is told so. */
+/** True for text that cannot be a token. A value of another type invalidates the whole request. */
 export function isMalformed(token: unknown): boolean {
   return typeof token === "string" && tokenProblem(token) !== undefined;
 }
 
-/** Content of a message, from its JSON. Values are made to fit as the service made them fit; nowhere else in this SDK are they. */
+/** Converts the JSON of a message to content. Values are coerced as the service did; nowhere else in this SDK. */
 export function contentOf(json: Readonly<Record<string, unknown>>): MessageContent {
   const content: Record<string, unknown> = {};
   const put = (name: string, value: unknown): void => {
@@ -78,12 +78,12 @@ export function contentOf(json: Readonly<Record<string, unknown>>): MessageConte
   return content as MessageContent;
 }
 
-/** Text of an option, numbers included; empty text is as good as none to the service. */
+/** Coerces an option to text, numbers included; empty text counts as absent, as for the service. */
 function optionText(value: unknown): unknown {
   return typeof value === "number" ? String(value) : value || undefined;
 }
 
-/** 1 and 0, and text, for `true` and `false`: the service read them so. What is none of these is left for the model to refuse. */
+/** Coerces 1, 0 and text to a boolean, as the service did. Other values are left for validation to refuse. */
 function flagOf(value: unknown): unknown {
   if (typeof value !== "number" && typeof value !== "string") return value;
   switch (String(value).trim().toLowerCase()) {
@@ -100,7 +100,7 @@ function flagOf(value: unknown): unknown {
   }
 }
 
-/** A number written as text. */
+/** Coerces numeric text to a number. */
 function numberOf(value: unknown): unknown {
   if (typeof value !== "string") return value;
   const text = value.trim();
@@ -108,7 +108,7 @@ function numberOf(value: unknown): unknown {
   return Number.isFinite(Number(text)) ? Number(text) : value;
 }
 
-/** A number or boolean becomes text, an object or array its JSON; nothing is sent for null. */
+/** Coerces data values to text: objects and arrays to JSON; `null` is omitted. */
 function stringData(data: Readonly<Record<string, unknown>>): Record<string, string> {
   const entries: [string, string][] = [];
   for (const [key, value] of Object.entries(data)) {
@@ -118,7 +118,7 @@ function stringData(data: Readonly<Record<string, unknown>>): Record<string, str
   return Object.fromEntries(entries);
 }
 
-/** Text that reached the app for a value that went through JSON: a date or an ID of a database is text there, a function nothing. */
+/** Text of a value after JSON serialisation: a date is text, a function is omitted. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "bigint") return String(value);
@@ -127,7 +127,7 @@ function textOf(value: unknown): string | undefined {
   return json.startsWith('"') ? (JSON.parse(json) as string) : json;
 }
 
-/** Name on the wire → name in our model. */
+/** Name on the wire → name in the model of core. */
 const NOTIFICATION_NAMES: Readonly<Record<string, string>> = {
   title: "title",
   body: "body",
@@ -153,9 +153,9 @@ function notificationOf(wire: Readonly<Record<string, unknown>>): Record<string,
   const notification: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(wire)) {
     const name = Object.hasOwn(NOTIFICATION_NAMES, key) ? NOTIFICATION_NAMES[key] : undefined;
-    // the service ignored what it did not know, and so did node-gcm
+    // unknown fields are ignored, as by the service and node-gcm
     if (name === undefined || value === undefined || value === null) continue;
-    // and empty text is as good as none where it has a form
+    // empty text counts as absent in a field with a format
     if (value === "" && WITH_A_FORM.has(name)) continue;
     if (name === "badge" || name === "notificationCount") notification[name] = numberOf(value);
     else if (name === "bodyLocArgs" || name === "titleLocArgs") notification[name] = locArgs(value);
@@ -164,7 +164,7 @@ function notificationOf(wire: Readonly<Record<string, unknown>>): Record<string,
   return notification;
 }
 
-/** A real array, or one written as JSON text: clients did both. Its elements are text in the end. */
+/** Reads an array, or one written as JSON text, as clients did both. Elements are coerced to text. */
 function locArgs(value: unknown): unknown {
   const args = typeof value === "string" ? readArray(value) : value;
   return Array.isArray(args) ? args.map((arg: unknown) => textOf(arg) ?? "") : args;

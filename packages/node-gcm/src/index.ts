@@ -1,4 +1,4 @@
-// The names that `require("node-gcm")` gave, and the types of @types/node-gcm by theirs.
+// Names of node-gcm, and types of @types/node-gcm.
 
 import { Constants } from "./constants.ts";
 import type * as names from "./index.ts";
@@ -39,5 +39,5 @@ declare namespace gcm {
   type ISenderSendOptions = names.ISenderSendOptions;
 }
 
-// an object of its own and no module namespace: programs replace what is in it, in tests above all
+// an object, not the module namespace: programs replace its properties, above all in tests
 export { gcm as default, gcm as "module.exports" };

@@ -1,11 +1,11 @@
-/** @deprecated Kept for programs that make one: no send gives it, here as in node-gcm. */
+/** @deprecated Kept for programs that construct one: no send returns it, as in node-gcm. */
 export interface Result {
   messageId: string | undefined;
   canonicalRegistrationId: string | undefined;
   errorCode: string | undefined;
 }
 
-/** Makes a `Result`. */
+/** Constructor of `Result`. */
 export interface ResultConstructor {
   new (): Result;
   readonly prototype: Result;
@@ -17,10 +17,10 @@ function ResultFunction(this: Result): void {
 }
 Object.defineProperty(ResultFunction, "name", { value: "Result" });
 
-/** @deprecated Kept for programs that make one. */
+/** @deprecated Kept for programs that construct one. */
 export const Result = ResultFunction as unknown as ResultConstructor;
 
-/** @deprecated Kept for programs that make one, in node-gcm's spelling: no send gives it, here as in node-gcm. */
+/** @deprecated Kept for programs that construct one, in node-gcm's spelling: no send returns it, as in node-gcm. */
 export interface MulitcastResult {
   success: number | undefined;
   failure: number | undefined;
@@ -34,7 +34,7 @@ export interface MulitcastResult {
   getTotal(): number;
 }
 
-/** Makes a `MulitcastResult`, with `new` and without. */
+/** Constructor of `MulitcastResult`, with `new` and without. */
 export interface MulitcastResultConstructor {
   new (): MulitcastResult;
   (): MulitcastResult;
@@ -64,7 +64,7 @@ Object.assign(MulitcastResultFunction.prototype as object, {
 });
 Object.defineProperty(MulitcastResultFunction, "name", { value: "MulitcastResult" });
 
-/** @deprecated Kept for programs that make one. */
+/** @deprecated Kept for programs that construct one. */
 export const MulitcastResult = MulitcastResultFunction as unknown as MulitcastResultConstructor;
 
 function warn(name: string): void {

@@ -1,8 +1,7 @@
 import type { IMessageOptions, INotificationOptions } from "./typings.ts";
 
 /**
- * Content of a message, under node-gcm's names; others are dropped, as there. Flags may be written as 1, 0 or text, seconds and counts as
- * text.
+ * Content of a message, under node-gcm's names; other names are dropped, as there. Flags may be 1, 0 or text, seconds and counts text.
  */
 export interface MessageParams {
   collapseKey?: string | undefined;
@@ -17,15 +16,15 @@ export interface MessageParams {
   dryRun?: Flag | undefined;
   /** Values of any kind: numbers and booleans reach the app as text, objects as JSON, and `null` not at all. */
   data?: Record<string, unknown> | undefined;
-  /** In the wire's own spelling: `title`, `body`, `click_action` … */
+  /** In the spelling of the wire: `title`, `body`, `click_action` … */
   notification?: Record<string, unknown> | INotificationOptions | undefined;
   fcm_options?: Record<string, unknown> | undefined;
 }
 
-/** Yes or no, as programs have written it: `true`, 1, `"1"`, `"true"` and their opposites. */
+/** Boolean in any of the accepted forms: `true`, 1, `"1"`, `"true"` and their opposites. */
 export type Flag = boolean | number | string;
 
-/** A message to be sent to any number of recipients. */
+/** Message for any number of recipients. */
 export interface Message {
   readonly params: MessageParams;
   /** @deprecated Declared by @types/node-gcm and without effect, as in node-gcm: give it to the constructor. */
@@ -42,7 +41,7 @@ export interface Message {
   /** Sets one field of the notification, or all of it. */
   addNotification(key: string, value: unknown): unknown;
   addNotification(notification: Record<string, unknown> | INotificationOptions): void;
-  /** The message as GCM writes it, without a recipient. */
+  /** JSON of the message for GCM, without a recipient. */
   toJson(): Record<string, unknown>;
   /** @deprecated Use `addData`. */
   addDataWithKeyValue(key: string, value: unknown): void;
@@ -50,7 +49,7 @@ export interface Message {
   addDataWithObject(data: Record<string, unknown>): void;
 }
 
-/** Makes a message, with `new` and without. */
+/** Constructor of `Message`, with `new` and without. */
 export interface MessageConstructor {
   new (params?: MessageParams | IMessageOptions): Message;
   (params?: MessageParams | IMessageOptions): Message;
@@ -72,7 +71,7 @@ const WIRE_NAMES: Readonly<Record<keyof MessageParams, string>> = {
   fcm_options: "fcm_options",
 };
 
-/** Methods only: a message is an object with `params`, so that clones, proxies and constructors of the old style have all there is. */
+/** Methods of a message. Its state is `params` only, so that clones, proxies and old-style constructors are complete. */
 class MessageMethods {
   declare readonly params: MessageParams;
 
@@ -87,7 +86,7 @@ class MessageMethods {
   toJson(): Record<string, unknown> {
     return Object.fromEntries(
       Object.entries(this.params)
-        // put there later, past the constructor
+        // set after construction
         .filter(([name]) => Object.hasOwn(WIRE_NAMES, name))
         .map(([name, value]) => [WIRE_NAMES[name as keyof MessageParams], value]),
     );
@@ -107,7 +106,7 @@ class MessageMethods {
 function setParam(params: MessageParams, what: "data" | "notification", args: readonly unknown[]): unknown {
   if (args.length === 1) {
     const [whole] = args;
-    // an empty object, and a value of another type, changes nothing
+    // an empty object or a value of another type changes nothing
     if (typeof whole === "object" && whole !== null && Object.keys(whole).length > 0) {
       params[what] = whole as Record<string, unknown>;
     }
@@ -117,12 +116,12 @@ function setParam(params: MessageParams, what: "data" | "notification", args: re
   const [key, value] = args;
   const fields = (params[what] ?? {}) as Record<string, unknown>;
   params[what] = fields;
-  // defines an own key, whatever it is called: an assignment to __proto__ would be lost
+  // defined as an own key: an assignment to __proto__ would be lost
   Object.defineProperty(fields, key as string, { value, enumerable: true, configurable: true, writable: true });
   return value;
 }
 
-// a function and no class: `Message()` and `Message.call(this, …)` are how programs of node-gcm's years make and extend one
+// a function, not a class: programs construct and extend it by `Message()` and `Message.call(this, …)`
 function MessageFunction(this: unknown, params?: MessageParams): unknown {
   if (!(this instanceof MessageFunction)) return new Message(params);
   const known = Object.entries(params ?? {}).filter(([name]) => Object.hasOwn(WIRE_NAMES, name));
@@ -133,5 +132,14 @@ MessageFunction.prototype = MessageMethods.prototype;
 Object.defineProperty(MessageFunction, "name", { value: "Message" });
 Object.defineProperty(MessageMethods.prototype, "constructor", { value: MessageFunction, writable: true });
 
-/** A message: `new Message({ data: { score: "5x1" } })`. */
+/**
+ * Creates a message.
+ *
+ * @example
+ * ```ts
+ * import { Message } from "@cloud-messaging/node-gcm";
+ *
+ * const message = new Message({ data: { score: "5x1" }, timeToLive: 3600 });
+ * ```
+ */
 export const Message = MessageFunction as unknown as MessageConstructor;

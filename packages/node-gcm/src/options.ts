@@ -15,7 +15,7 @@ export interface RetryOptions {
   backoff?: number | undefined;
 }
 
-/** Proxy as node-gcm's HTTP library took it. */
+/** Proxy in the form of node-gcm's HTTP library. */
 export interface ProxyParts {
   /** @defaultValue "http" */
   readonly protocol?: string;
@@ -26,9 +26,9 @@ export interface ProxyParts {
 
 type V1Options = Pick<FcmV1TransportOptions, "projectId" | "endpoint" | "tls" | "httpVersion" | "allowInsecure">;
 
-/** Options of a sender. Other options of node-gcm's HTTP library are ignored. Read at each send, as node-gcm did. */
+/** Options of a sender, read at each send, as in node-gcm. Other options of its HTTP library are ignored. */
 export interface SenderOptions extends V1Options {
-  /** Address of a server that speaks the legacy protocol: an emulator, a relay. */
+  /** Endpoint of a server of the legacy protocol: an emulator, a relay. */
   uri?: string | undefined;
   /** Longest time for one attempt. Unit: milliseconds; 0 for none. */
   timeout?: number | undefined;
@@ -38,38 +38,38 @@ export interface SenderOptions extends V1Options {
   maxSockets?: number | undefined;
 }
 
-/** Credential as a caller gives it: `undefined` means application default credentials. */
+/** Credential of a sender. `undefined`: application default credentials. */
 export type Credential = FcmCredential | string | undefined;
 
-/** The options that are understood, in a fixed order: two senders with equal ones are alike. */
+/** Supported options in a fixed order: senders with equal ones share a transport. */
 export function understoodOptions(options: SenderOptions): readonly unknown[] {
   const { uri, timeout, proxy, maxSockets, projectId, endpoint, tls, httpVersion, allowInsecure } = options;
   return [uri, timeout, proxy, maxSockets, projectId, endpoint, tls, httpVersion, allowInsecure];
 }
 
-/** The protocol of a sender: the legacy one takes a server key and an address. */
+/** True if a sender uses FCM HTTP v1; the legacy protocol needs a server key and an endpoint. */
 export function speaksV1(credential: unknown, { uri }: SenderOptions): boolean {
   return uri === undefined || typeof credential !== "string" || !isServerKey(credential);
 }
 
-/** A legacy server key, or nothing at all: neither the content nor the path of a key file. */
+/** True for a legacy server key, or none: neither the content nor the path of a key file. */
 export function isServerKey(credential: unknown): boolean {
   if (credential === undefined || credential === null) return true;
   if (typeof credential !== "string" || credential === "application-default") return false;
   return !isJsonText(credential) && !/[/\\]|\.json$/.test(credential);
 }
 
-/** JSON as it is, or in base64, as it is put into environments. */
+/** True for JSON, plain or in base64, as found in environment variables. */
 function isJsonText(text: string): boolean {
   const start = text.trimStart().slice(0, 64);
   return start.startsWith("{") || Buffer.from(start, "base64").toString("latin1").trimStart().startsWith("{");
 }
 
 /**
- * The transport for a credential and options.
+ * Creates the transport for a credential and options.
  *
  * @throws {InvalidOptionsError} an option is wrong.
- * @throws {SendError} code 401: an address of the legacy protocol without a server key.
+ * @throws {SendError} code 401: an endpoint of the legacy protocol without a server key.
  */
 export function connect(credential: Credential, options: SenderOptions): DownstreamTransport {
   const { uri, timeout, proxy, maxSockets, projectId, endpoint, tls, httpVersion, allowInsecure } = options;
@@ -98,7 +98,7 @@ export function connect(credential: Credential, options: SenderOptions): Downstr
   });
 }
 
-/** `timeout: 0` means no limit; this is the longest there is, 24 days. */
+/** Longest time limit, 24 days, for `timeout: 0` (none). */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 function proxyOf(proxy: string | false | ProxyParts): string | false {
@@ -108,7 +108,7 @@ function proxyOf(proxy: string | false | ProxyParts): string | false {
   return `${protocol.replace(/:$/, "")}://${user}${host}${port === undefined ? "" : `:${port}`}`;
 }
 
-/** Retry options in any of node-gcm's forms: an object, a number of retries, or nothing. */
+/** Reads retry options in any of node-gcm's forms: an object, a number of retries, or none. */
 export function retryOptions(options: unknown): { readonly retries: number; readonly backoff: number | undefined } {
   if (typeof options === "number") return { retries: options, backoff: undefined };
   const { retries, backoff } = (options ?? {}) as RetryOptions;

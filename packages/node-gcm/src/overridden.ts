@@ -6,10 +6,10 @@ import { addressOf } from "./convert.ts";
 import { type Response, SendError, type Settled } from "./response.ts";
 import type { Callback } from "./typings.ts";
 
-/** One attempt by a program's own `sendNoRetry`. */
+/** One attempt by an overridden `sendNoRetry`. */
 export type OverriddenAttempt = (recipient: unknown, callback: Callback) => unknown;
 
-/** Retries of a send whose attempts are a program's own. */
+/** Retries of a send with an overridden `sendNoRetry`. */
 export interface OverriddenRetries {
   readonly retries: number;
   /** First wait; it doubles, and is spread at random. Unit: milliseconds. */
@@ -17,9 +17,9 @@ export interface OverriddenRetries {
 }
 
 /**
- * Sends through a program's own `sendNoRetry` (a subclass, a stub of a test), and again as node-gcm did, by nothing but the words that it
- * called back: everybody after an error without a 4xx code, and those with `Unavailable` or `InternalServerError` after a response. The
- * first attempt is made within the call. A response that needed no second attempt is handed on as it is.
+ * Sends through an overridden `sendNoRetry` (of a subclass, of a stub in a test) and retries as node-gcm did, by the callback's arguments
+ * only: all recipients after an error without a 4xx code, and those with `Unavailable` or `InternalServerError` after a response. The
+ * first attempt is made synchronously. A response without retries is passed on unchanged.
  */
 export async function sendOverridden(
   attempt: OverriddenAttempt,
@@ -41,7 +41,7 @@ export async function sendOverridden(
   return "failure" in second ? first : { response: merged(response, second.response, unsent), tokens };
 }
 
-/** One attempt. An asynchronous function may give its response and call nobody back. */
+/** Makes one attempt. An asynchronous override may return its response without a callback. */
 function once(attempt: OverriddenAttempt, recipient: unknown): Promise<Settled> {
   return new Promise((resolve) => {
     const returned = attempt(recipient, (error, response, tokens) => {
@@ -49,7 +49,7 @@ function once(attempt: OverriddenAttempt, recipient: unknown): Promise<Settled> 
     });
     if (typeof (returned as PromiseLike<Response> | undefined)?.then !== "function") return;
     const tokens = (Array.isArray(recipient) ? recipient : [recipient]) as string[];
-    // after the callback, which tells more, where there is one as well
+    // after the callback, which takes precedence
     (returned as PromiseLike<Response>).then(
       (response) => setImmediate(resolve, { response, tokens }),
       (failure: unknown) => setImmediate(resolve, { failure }),
@@ -57,7 +57,7 @@ function once(attempt: OverriddenAttempt, recipient: unknown): Promise<Settled> 
   });
 }
 
-/** Nothing would change at another attempt. */
+/** True if a retry would change nothing. */
 function isFinal(failure: unknown, recipient: unknown): boolean {
   if (isCloudMessagingError(failure) || "error" in addressOf(recipient)) return true;
   const code: unknown = typeof failure === "number" ? failure : (failure as { code?: unknown } | null)?.code;
@@ -74,7 +74,7 @@ function unsentPositions(response: Response | null | undefined): number[] {
   );
 }
 
-/** The sums of both, and the later results in their places. */
+/** Merges two responses: sums of both, later results by position. */
 function merged(first: Response, second: Response | undefined, positions: readonly number[]): Response {
   const results = [...(first.results ?? [])];
   for (const [index, position] of positions.entries()) {

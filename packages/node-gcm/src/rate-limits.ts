@@ -1,14 +1,14 @@
 import type { ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
 import { type DownstreamTransport, errorRow } from "@cloud-messaging/core/transport";
 
-/** A refusal about one device or topic, which no wait of the sender's makes good. */
+/** Codes of a rate limit of one device or topic, which a wait of the sender does not resolve. */
 const OF_ONE: ReadonlySet<ErrorCode> = new Set(["device-message-rate-exceeded", "topics-message-rate-exceeded"]);
 
 /**
- * Reports recipients over their rate at once, where `withRetry` would wait for them, a minute over v1: the callback has the results of
- * all the others too, and node-gcm never waited. A quota that every recipient ran into is waited for.
+ * Reports recipients over their own rate limit at once, where `withRetry` would wait, a minute over v1: the callback has the results of
+ * the others as well, and node-gcm never waited. A quota that applies to every recipient is waited for.
  *
- * @param recipients Number of recipients of the whole send: an attempt to fewer has left others behind that are known already.
+ * @param recipients Number of recipients of the whole send: in an attempt to fewer, the others have their outcomes already.
  */
 export function reportRateLimits(transport: DownstreamTransport, recipients: number): DownstreamTransport {
   return {

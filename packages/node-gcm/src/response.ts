@@ -3,11 +3,11 @@ import type { ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
 import { wireStringFor } from "@cloud-messaging/core/wire";
 import type { IResponseBody } from "./typings.ts";
 
-/** One token's part of a response. */
+/** Result of one token in a response. */
 type TokenResult = NonNullable<IResponseBody["results"]>[number];
 
 /**
- * Response of a send. Which fields there are depends on the recipient: counts and `results` for tokens, `message_id` or `error` for a topic
+ * Response of a send. Its fields depend on the recipient: counts and `results` for tokens, `message_id` or `error` for a topic
  * or condition, counts and `failed_registration_ids` for a device group.
  */
 export interface Response {
@@ -25,15 +25,15 @@ export interface Response {
   readonly failed_registration_ids?: readonly string[] | undefined;
 }
 
-/** Failure of a whole send: the HTTP status, as node-gcm gave it, or an `Error` where there was no answer to read. */
+/** Failure of a whole send: the HTTP status, as in node-gcm, or an `Error` without an answer. */
 export type Failure = number | Error;
 
-/** End of a send, for the callback and the promise. */
+/** Result of a send, for the callback and the promise. */
 export type Settled =
   | { readonly failure: unknown }
   | { readonly response: Response; readonly tokens: readonly string[] };
 
-/** A failure in words. `code` is the HTTP status that node-gcm would have given, or this SDK's error code. */
+/** Failure of a send with a message. `code` is the HTTP status that node-gcm would have given, or this SDK's error code. */
 export class SendError extends Error {
   override readonly name = "SendError";
   readonly code: number | ErrorCode;
@@ -44,14 +44,14 @@ export class SendError extends Error {
   }
 }
 
-/** Refused whoever it was for. */
+/** Codes of refusals of the whole send. */
 const OF_THE_WHOLE: ReadonlySet<ErrorCode> = new Set(["authentication-failed", "permission-denied", "endpoint-gone"]);
 
 /**
- * The outcomes of a send in node-gcm's shape: the failure of the whole, or a response.
+ * Converts the outcomes of a send to node-gcm's form: a failure of the whole send, or a response.
  *
  * @param toTokens The response has one result per recipient.
- * @param perRecipient Each recipient had an HTTP answer of its own (v1), so that a status says nothing about the others.
+ * @param perRecipient Each recipient had an HTTP answer of its own (v1), so that a status does not apply to the others.
  */
 export function responseOf(
   outcomes: readonly RecipientOutcome[],
@@ -84,7 +84,7 @@ function failureOfWhole(
     return new SendError(code === "authentication-failed" ? 401 : code, said);
   }
   if (code === "invalid-response") {
-    // 400, as node-gcm has it for an empty answer: its own retries and those of programs around it leave it alone
+    // 400, as in node-gcm for an empty answer: neither its retries nor those of programs repeat it
     return new SendError(
       400,
       `The service's answer (status ${status}) cannot be read: ${detail ?? "it is none of its own"}. The message may have been accepted.`,
@@ -115,7 +115,7 @@ function resultOf(outcome: RecipientOutcome, perRecipient: boolean): TokenResult
   };
 }
 
-/** The service's own word, or the one that GCM had for it; where it had none, `InvalidParameters` for good and `Unavailable` for now. */
+/** Error word of the service, else GCM's equivalent, else `InvalidParameters` for permanent and `Unavailable` for transient failures. */
 function wordOf(
   { kind, code, service }: Exclude<RecipientOutcome, { kind: "accepted" }>,
   perRecipient: boolean,
@@ -128,7 +128,7 @@ function wordOf(
 
 const OTHER_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
   "bad-registration": "InvalidRegistration",
-  // programs delete what is called InvalidRegistration, and this token may be good
+  // programs delete tokens on InvalidRegistration, and this one may be valid
   "suspect-registration": "InvalidParameters",
   "request-too-big": "MessageTooBig",
   expired: "Unavailable",
@@ -138,7 +138,7 @@ const OTHER_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 function multicastIdOf(outcomes: readonly RecipientOutcome[]): number | string {
   const given = outcomes.find(({ service }) => service?.multicastId !== undefined)?.service?.multicastId;
-  // v1 has none; programs log it, and expect one
+  // absent in v1; programs expect one
   if (given === undefined) return randomInt(2 ** 47);
   return numberOrText(given);
 }
@@ -158,17 +158,17 @@ function singleResponse(outcome: RecipientOutcome | undefined, perRecipient: boo
   const { messageId } = outcome;
   if (messageId === undefined) return {};
   const id = bareId(messageId);
-  // a number, as the legacy protocol had it: of v1's `0:1500415314455276%31bd1c9631bd1c96` the part that is one
+  // numeric, as in the legacy protocol: of v1's `0:1500415314455276%31bd1c9631bd1c96` the part that is one
   const digits = (perRecipient ? /^(?:\d+:)?(\d+)(?:%[0-9a-f]*)?$/i : /^(\d+)$/).exec(id)?.[1];
   return { message_id: digits === undefined ? id : numberOrText(digits) };
 }
 
-/** A message's ID without the path that v1 puts before it. */
+/** Message ID without the path prefix of v1. */
 function bareId(messageId: string): string {
   return messageId.slice(messageId.lastIndexOf("/") + 1);
 }
 
-/** As node-gcm's JSON had it, but for the digits that it lost. */
+/** Number where it is exact, as in node-gcm; else text with every digit. */
 function numberOrText(digits: string): number | string {
   return String(Number(digits)) === digits && Number.isSafeInteger(Number(digits)) ? Number(digits) : digits;
 }

@@ -27,29 +27,29 @@ import { type Failure, type Response, responseOf, SendError, type Settled } from
 import { type SharedTransport, shareTransport } from "./shared-transport.ts";
 import type { Callback, IResponseBody, Recipient } from "./typings.ts";
 
-/** Sends messages, with node-gcm's calls. */
+/** Sender with the methods of node-gcm. */
 export interface Sender {
   /** Read at each send. */
   options: SenderOptions;
-  /** Credential of the sender: text, or the object or function that it was made with. Read at each send; may be set. */
+  /** Credential of the sender: text, an object or a function. Read at each send; may be set. */
   get key(): string;
   set key(credential: FcmCredential | string | undefined);
   /**
-   * Sends, and tries again what can be; calls `sendNoRetry` for it where that is a program's own. Calls back, and gives a promise of the
-   * response besides; a rejection nobody listens to is not reported, since programs written for callbacks do not listen.
+   * Sends with retries, through `sendNoRetry` if that is overridden. Calls the callback, and returns a promise of the response; its
+   * rejection is never reported as unhandled, since programs with callbacks ignore the promise.
    */
   send(message: Message, recipient: Recipient, callback?: Callback): Promise<Response>;
   send(message: Message, recipient: Recipient, options: RetryOptions | number, callback?: Callback): Promise<Response>;
   /** Makes one attempt. */
   sendNoRetry(message: Message, recipient: Recipient, callback?: Callback): Promise<Response>;
   /**
-   * Ends its connections, which it shares with senders made alike, once the last of those is closed. Programs written for node-gcm need
-   * not: unused connections keep no process alive.
+   * Closes its connections, shared with senders of equal options, once the last of those is closed. Optional: idle connections do not keep
+   * the process alive.
    */
   close(): Promise<void>;
 }
 
-/** Makes a sender, with `new` and without. */
+/** Constructor of `Sender`, with `new` and without. */
 export interface SenderConstructor {
   /**
    * @param credential A service account (the content of its key file, as an object or text, or its path, with a `/` or `\\` in it or
@@ -61,14 +61,14 @@ export interface SenderConstructor {
   readonly prototype: Sender;
 }
 
-/** Holder of the credential: a property, so that copies and proxies have it, and a function, so that no inspection shows it. */
+/** Holder of the credential: a property, for copies and proxies, and a function, hidden from inspection. */
 const CREDENTIAL = Symbol("credential");
 
 /** Connections of one sender. */
 interface Connections {
   closed: boolean;
-  /** Values that `shared` was made of. */
-  likeness: readonly unknown[];
+  /** Values that `shared` was created from. */
+  settings: readonly unknown[];
   shared: SharedTransport | undefined;
 }
 
@@ -132,13 +132,13 @@ async function sendOnce(sender: Sender, message: Message, recipient: unknown, re
     const tokens = tokensOf(address);
     const outcomes =
       tokens?.some(isMalformed) === true
-        ? await sendToGood(sender, content, tokens, retries)
+        ? await sendToWellFormed(sender, content, tokens, retries)
         : await sendTo(sender, content, targetOf(address, isV1), retries, tokens?.length ?? 1);
     const result = responseOf(outcomes, tokens !== undefined, isV1);
     if ("failure" in result) return { failure: explained(result.failure, credential) };
     return { response: result.response, tokens: outcomes.map(({ recipient }) => recipient) };
   } catch (error) {
-    // the callback is called whatever it is: data that cannot be written as JSON, a toJson() of the program's that throws …
+    // any error reaches the callback: data that is not serialisable, an overridden toJson() that throws …
     return { failure: isErrorLike(error) ? error : new Error(String(error)) };
   }
 }
@@ -148,7 +148,7 @@ function tokensOf(address: Address): readonly string[] | undefined {
   return "tokens" in address ? address.tokens : undefined;
 }
 
-/** One recipient goes out as `to` over the legacy protocol, which takes a token and a group's key there, and as `token` over v1, likewise. */
+/** Target of an address. One recipient is `to` over the legacy protocol and `token` over v1; both accept a token or a group's key. */
 function targetOf(address: Address, isV1: boolean): Target {
   if ("to" in address) return isV1 ? { token: address.to } : { notificationKey: address.to };
   return "tokens" in address ? { tokens: address.tokens } : address.target;
@@ -170,8 +170,8 @@ async function sendTo(
   });
 }
 
-/** One token that cannot be one is told by its position, as the service told it, and keeps the message from no other. */
-async function sendToGood(
+/** Sends to the well-formed tokens; a malformed one gets its error by position, as from the service, and affects no other. */
+async function sendToWellFormed(
   sender: Sender,
   content: MessageContent,
   tokens: readonly string[],
@@ -191,23 +191,23 @@ async function sendToGood(
 function connectionsFor(sender: Sender): Connections {
   const known = connectionsOf.get(sender);
   if (known !== undefined) return known;
-  const connections: Connections = { closed: false, likeness: [], shared: undefined };
+  const connections: Connections = { closed: false, settings: [], shared: undefined };
   connectionsOf.set(sender, connections);
   return connections;
 }
 
-/** The transport of a sender: another one after its key or an option was set. */
+/** Returns the transport of a sender, replaced after its key or an option was set. */
 function sharedFor(sender: Sender): SharedTransport {
   const connections = connectionsFor(sender);
   if (connections.closed) throw new SendError("closed", "the sender is closed");
   const options = sender.options ?? {};
-  const likeness = [sender.key, ...understoodOptions(options)];
+  const settings = [sender.key, ...understoodOptions(options)];
   const { shared } = connections;
-  if (shared !== undefined && likeness.every((value, index) => Object.is(value, connections.likeness[index]))) {
+  if (shared !== undefined && settings.every((value, index) => Object.is(value, connections.settings[index]))) {
     return shared;
   }
-  connections.shared = shareTransport(likeness, () => connect(sender.key as Credential, options));
-  connections.likeness = likeness;
+  connections.shared = shareTransport(settings, () => connect(sender.key as Credential, options));
+  connections.settings = settings;
   void shared?.release();
   return connections.shared;
 }
@@ -230,7 +230,7 @@ function policyOf(
   };
 }
 
-/** A server key without an address ends here when there are no default credentials: says what has happened to such keys. */
+/** Explains a failure with a server key without an endpoint, where there are no default credentials. */
 function explained(failure: Failure, credential: unknown): Failure {
   if (!(failure instanceof SendError) || failure.code !== 401 || !isServerKey(credential)) return failure;
   return new SendError(
@@ -245,7 +245,7 @@ function settle(attempt: Promise<Settled>, callback: Callback | undefined): Prom
     .then((settled) => {
       const failed = "failure" in settled;
       if (callback !== undefined) {
-        // on a turn of its own: what a callback throws is the program's, and must not come back here
+        // in a turn of its own: an error thrown by the callback is the program's
         setImmediate(() => {
           if (failed) (callback as (error: unknown) => void)(settled.failure);
           else callback(null, settled.response as IResponseBody, settled.tokens);
@@ -261,7 +261,7 @@ function settle(attempt: Promise<Settled>, callback: Callback | undefined): Prom
   return promise;
 }
 
-// a function and no class: `Sender()` and `Sender.call(this, …)` are how programs of node-gcm's years make and extend one
+// a function, not a class: programs construct and extend it by `Sender()` and `Sender.call(this, …)`
 function SenderFunction(this: unknown, credential?: FcmCredential | string, options?: SenderOptions): unknown {
   if (!(this instanceof SenderFunction)) return new Sender(credential, options);
   const sender = this as SenderMethods;
@@ -273,5 +273,17 @@ SenderFunction.prototype = SenderMethods.prototype;
 Object.defineProperty(SenderFunction, "name", { value: "Sender" });
 Object.defineProperty(SenderMethods.prototype, "constructor", { value: SenderFunction, writable: true });
 
-/** A sender: `new Sender(serviceAccount)`, or `new Sender(key, { uri })` for the legacy protocol. */
+/**
+ * Creates a sender over FCM HTTP v1, or, with a server key and `uri`, over the legacy protocol.
+ *
+ * @example
+ * ```ts
+ * import { Message, Sender } from "@cloud-messaging/node-gcm";
+ *
+ * const sender = new Sender("./service-account.json");
+ * sender.send(new Message({ data: { score: "5x1" } }), ["token-of-a-phone"], (error, response) => {
+ *   console.log(error ?? response.results);
+ * });
+ * ```
+ */
 export const Sender = SenderFunction as unknown as SenderConstructor;

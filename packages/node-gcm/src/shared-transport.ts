@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { type DownstreamTransport, processWide } from "@cloud-messaging/core/transport";
 
-/** Transports remembered; beyond, the oldest are no longer given to anybody new. */
+/** Maximum number of cached transports; beyond it the oldest is evicted from the cache. */
 const MAX_REMEMBERED = 100;
 
-/** Variables that decide where a sender has no option. */
+/** Environment variables that replace absent options. */
 const VARIABLES =
   /^(CLOUD_MESSAGING_EMULATOR_.*|GOOGLE_APPLICATION_CREDENTIALS|GOOGLE_CLOUD_PROJECT|GCLOUD_PROJECT|HTTPS?_PROXY|NO_PROXY)$/i;
 
@@ -22,35 +22,36 @@ const pool = processWide("node-gcm/shared-transports/1", () => ({
   lastNumber: 0,
 }));
 
-/** One sender's part in a transport that others may use too. */
+/** Reference of one sender to a shared transport. */
 export interface SharedTransport {
-  /** Runs something with the transport, which stays open until its end. */
+  /** Runs a function with the transport, which stays open until it settles. */
   use<T>(run: (transport: DownstreamTransport) => Promise<T>): Promise<T>;
-  /** Gives the part up. The transport is closed with the last of them. */
+  /** Releases the reference. The last release closes the transport. */
   release(): Promise<void>;
 }
 
 /**
- * The transport of all senders that are made alike. Programs written for node-gcm often make a sender per message and close none: each
- * with connections and an access token of its own, a busy one would run out of sockets.
+ * Acquires the transport shared by all senders of equal options. Programs written for node-gcm often create a sender per message and close
+ * none; with connections and an access token for each, a busy one would run out of sockets.
  *
- * @param likeness Values that it is made of. Kept as a digest only: there are secrets among them.
+ * @param settings Values that identify the transport. Stored as a digest only, since they include secrets.
+ * @param create Creates the transport if there is none.
  */
-export function shareTransport(likeness: readonly unknown[], make: () => DownstreamTransport): SharedTransport {
-  const key = digestOf(likeness);
+export function shareTransport(settings: readonly unknown[], create: () => DownstreamTransport): SharedTransport {
+  const key = digestOf(settings);
   let entry = pool.entries.get(key);
   if (entry === undefined) {
-    entry = { key, transport: make(), users: 0 };
+    entry = { key, transport: create(), users: 0 };
     pool.entries.set(key, entry);
     if (pool.entries.size > MAX_REMEMBERED)
       pool.entries.delete((pool.entries.keys().next() as { value: string }).value);
   }
-  const taken = entry;
-  return { use: (run) => use(taken, run), release: take(taken) };
+  const acquired = entry;
+  return { use: (run) => use(acquired, run), release: acquire(acquired) };
 }
 
 async function use<T>(entry: Entry, run: (transport: DownstreamTransport) => Promise<T>): Promise<T> {
-  const release = take(entry);
+  const release = acquire(entry);
   try {
     return await run(entry.transport);
   } finally {
@@ -58,8 +59,8 @@ async function use<T>(entry: Entry, run: (transport: DownstreamTransport) => Pro
   }
 }
 
-/** Takes part in a transport; the function returned gives the part up. */
-function take(entry: Entry): () => Promise<void> {
+/** Acquires a reference; the function returned releases it. */
+function acquire(entry: Entry): () => Promise<void> {
   entry.users++;
   let released: Promise<void> | undefined;
   return () => {
@@ -72,16 +73,16 @@ function take(entry: Entry): () => Promise<void> {
   };
 }
 
-function digestOf(likeness: readonly unknown[]): string {
+function digestOf(settings: readonly unknown[]): string {
   const environment = Object.entries(process.env)
     .filter(([name]) => VARIABLES.test(name))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256")
-    .update(JSON.stringify([likeness, environment], (_, value: unknown) => comparable(value)))
+    .update(JSON.stringify([settings, environment], (_, value: unknown) => comparable(value)))
     .digest("base64");
 }
 
-/** Code, such as a credential that gets tokens itself, is alike to itself only. */
+/** Replaces code, such as a credential that gets tokens itself, by its identity. */
 function comparable(value: unknown): unknown {
   const hasCode =
     typeof value === "function" ||

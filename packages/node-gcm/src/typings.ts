@@ -1,8 +1,8 @@
-// The types of @types/node-gcm by the same names, so that a program written for them compiles; beyond those, what the service added later.
+// Types of @types/node-gcm by the same names, extended by later fields of the service.
 
 import type { RetryOptions, SenderOptions } from "./options.ts";
 
-/** Fields of a notification, in the wire's own spelling. */
+/** Fields of a notification, in the spelling of the wire. */
 export interface INotificationOptions {
   title: string;
   body?: string | undefined;
@@ -88,7 +88,7 @@ export interface IResponseBody {
  * Receives the error or the response, exactly once and never from within the call.
  *
  * `error` is `null` or undefined after a success, else an HTTP status, an `Error` or a text; it is declared as @types/node-gcm declares it,
- * since programs read `error.code` and `error.message` without asking which. `tokens` are the recipients that were attempted.
+ * since programs read `error.code` and `error.message` without narrowing. `tokens` are the recipients that were attempted.
  */
 // biome-ignore lint/suspicious/noExplicitAny: as @types/node-gcm has it
 export type Callback = (error: any, response: IResponseBody, tokens: readonly string[]) => void;
