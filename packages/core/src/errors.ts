@@ -1,8 +1,8 @@
 /** One thing wrong with one field. */
 export interface FieldProblem {
-  /** Where, with dots: `data.score`, `target.tokens.3`; empty for the whole value. */
+  /** Path of the field, with dots: `data.score`, `target.tokens.3`; empty for the whole value. */
   readonly path: string;
-  /** What is wrong, the limit it broke and what to write instead. Never holds a whole token or a secret. */
+  /** Problem, limit and fix. Never holds a whole token or a secret. */
   readonly problem: string;
 }
 
@@ -10,7 +10,7 @@ export interface FieldProblem {
 const BRAND = Symbol.for("@cloud-messaging/error");
 
 /**
- * What every error of this SDK extends. `code` is stable and documented: switch on it, not on the message.
+ * Base class of every error of this SDK. `code` is stable and documented: switch on it, not on the message.
  * An error is thrown only while nothing of the call can have been accepted; what the service or the network did is an outcome.
  */
 export abstract class CloudMessagingError extends Error {
@@ -23,7 +23,7 @@ export abstract class CloudMessagingError extends Error {
   }
 }
 
-/** What the caller gave breaks rules that can be checked before anything happens; `problems` names each. */
+/** Input of the caller that breaks rules checked before anything is sent; `problems` names each. */
 abstract class InvalidInputError extends CloudMessagingError {
   /** Every bad field, in the order of the schema. */
   readonly problems: readonly FieldProblem[];
@@ -153,7 +153,7 @@ export type AnyCloudMessagingError =
   | StoreFullError;
 
 /**
- * Whether something caught is an error of this SDK. Then `switch (error.code)` names what it can be and narrows it.
+ * True if a caught value is an error of this SDK. Then `switch (error.code)` names what it can be and narrows it.
  *
  * ```ts
  * if (isCloudMessagingError(error) && error.code === "ERR_INVALID_MESSAGE") return reply(400, error.problems);

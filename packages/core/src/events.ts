@@ -3,7 +3,7 @@ import type { ErrorCode } from "./outcome/error-code.ts";
 import type { OutcomeCounts } from "./outcome/outcome.ts";
 
 /**
- * What the SDK tells whoever listens on `node:diagnostics_channel`, by channel name. Nobody listening costs next to nothing.
+ * Events published on `node:diagnostics_channel`, by channel name. An event without subscribers is not built.
  * Tokens are shortened, keys and access tokens never appear.
  */
 export interface CloudMessagingEvents {
@@ -24,7 +24,7 @@ export interface CloudMessagingEvents {
     /** Unit: milliseconds. */
     readonly delayMs: number;
     readonly codes: readonly ErrorCode[];
-    /** What the service asked for, where it asked. Unit: milliseconds. */
+    /** Retry-After of the service. Unit: milliseconds. */
     readonly retryAfterMs?: number;
   };
   /** One HTTP request has been answered or has failed. */
@@ -41,7 +41,7 @@ export interface CloudMessagingEvents {
     readonly transport: string;
     readonly project: string;
     readonly state: "waiting" | "flowing";
-    /** What the pace is now. Unit: messages per minute. */
+    /** Current rate. Unit: messages per minute. */
     readonly perMinute: number;
   };
   /** The first connection of a sender to an endpoint that has never answered has failed. Told once per sender and endpoint. */
@@ -96,7 +96,21 @@ export function publish<N extends EventName>(name: N, event: () => CloudMessagin
   if (target.hasSubscribers) target.publish(event());
 }
 
-/** Listens to a channel with the type of its events. Returns how to stop. */
+/**
+ * Subscribes to a channel, with the type of its events.
+ *
+ * @returns Function that unsubscribes.
+ *
+ * @example
+ * ```ts
+ * import { subscribe } from "@cloud-messaging/core";
+ *
+ * const unsubscribe = subscribe("cloud-messaging:retry", ({ transport, recipients, delayMs }) => {
+ *   console.log(`${transport}: ${recipients} recipients again in ${delayMs} ms`);
+ * });
+ * unsubscribe();
+ * ```
+ */
 export function subscribe<N extends EventName>(
   name: N,
   listener: (event: CloudMessagingEvents[N]) => void,

@@ -136,7 +136,7 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown, 
   return [{ path: at(), problem: issue.message }];
 }
 
-/** Whether an issue of a union's branch says that the value is not of the branch's type at all. */
+/** True if an issue of a union's branch says that the value is not of the branch's type at all. */
 function isOfAnotherType({ code, path }: z.core.$ZodIssue): boolean {
   return path.length === 0 && (code === "invalid_type" || code === "invalid_value" || code === "invalid_union");
 }

@@ -19,7 +19,7 @@ const CCS_PORT = 5_235;
 const PLACEHOLDER_KEY = "emulator";
 const WARNING_CODE = "CLOUD_MESSAGING_EMULATOR";
 
-/** What `process` offers of an environment and a warning. */
+/** Part of `process` that is read: environment and warnings. */
 export interface EmulatorProcess {
   readonly env: Environment;
   emitWarning(warning: string, options: { readonly type: string; readonly code: string }): void;

@@ -9,7 +9,7 @@ const TOPIC_NAME = /^[a-zA-Z0-9\-_.~%]{1,900}$/;
 const SPACE = /\s+/y;
 const IN_TOPICS = /\s+in\s+topics(?![a-zA-Z0-9_])/iy;
 
-/** Whether a bare topic name (without `/topics/`) is well formed. */
+/** True for a well-formed bare topic name (without `/topics/`). */
 export function isTopicName(name: string): boolean {
   return TOPIC_NAME.test(name);
 }
@@ -102,7 +102,7 @@ export function parseCondition(text: string): ConditionNode {
   return node;
 }
 
-/** Whether a device that subscribes to `topics` meets the condition. */
+/** True if a device that subscribes to `topics` meets the condition. */
 export function matchesCondition(node: ConditionNode, topics: { has(name: string): boolean }): boolean {
   switch (node.type) {
     case "topic":

@@ -56,8 +56,12 @@ export type DataValue = JsonValue | bigint | Date | undefined;
  *
  * @example
  * ```ts
- * await sender.send({ target: { token }, data: toData({ game: 42, won: true, players: ["ada", "grace"] }) });
+ * import { type DownstreamMessageInput, toData } from "@cloud-messaging/core";
+ *
+ * const data = toData({ game: 42, won: true, players: ["ada", "grace"] });
+ * const message: DownstreamMessageInput = { target: { topic: "games" }, data };
  * ```
+ *
  * @throws {InvalidMessageError} a value has no text of its own (a function, NaN, a class instance, an object that contains itself), or a
  * key is one that the service keeps for itself.
  */

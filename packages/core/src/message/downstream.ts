@@ -26,7 +26,7 @@ export interface MessageContent {
    * `google` or `gcm`. Keys and values have at most 4096 bytes in UTF-8, to a topic 2048.
    */
   readonly data?: Readonly<Record<string, string>> | undefined;
-  /** What the system shows by itself when the app is not in front. */
+  /** Notification that the system shows by itself when the app is in the background. */
   readonly notification?: Notification | undefined;
   /** The last stored message of a key replaces the earlier ones; at most 4 keys are kept per device. */
   readonly collapseKey?: string | undefined;
@@ -38,7 +38,7 @@ export interface MessageContent {
   readonly mutableContent?: boolean | undefined;
   /** Hold it until the device is active. Without effect since November 2016. */
   readonly delayWhileIdle?: boolean | undefined;
-  /** How long to keep it for a device that is away; 0 means now or never. Unit: seconds. Range: 0 to 2419200 (four weeks, the service's default). */
+  /** Time to live: time for which the service keeps the message for a device that is offline; 0 means now or never. Unit: seconds. Range: 0 to 2419200 (four weeks, the service's default). */
   readonly timeToLiveSec?: number | undefined;
   /** Deliver only where the token belongs to this package. Not over CCS. */
   readonly restrictedPackageName?: string | undefined;
@@ -62,7 +62,7 @@ export interface MessageContent {
 
 /** A message from the app server to client apps, as a caller writes it. */
 export interface DownstreamMessageInput extends MessageContent {
-  /** Where it goes: one token, many tokens, a topic, a condition, a device group, or an installation ID. */
+  /** Target of the message: one token, many tokens, a topic, a condition, a device group, or an installation ID. */
   readonly target: TargetInput;
 }
 
@@ -74,7 +74,7 @@ export interface SingleMessageInput extends MessageContent {
 
 /** A message from the app server to client apps, after validation. */
 export interface DownstreamMessage extends MessageContent {
-  /** Where it goes, checked. */
+  /** Target of the message, checked. */
   readonly target: Target;
 }
 
@@ -170,7 +170,7 @@ const WORDING: InputWording = {
   },
 };
 
-/** What rules between fields look at. */
+/** Fields that rules between fields read. */
 interface Readable {
   readonly target?: unknown;
   readonly data?: unknown;
@@ -180,7 +180,7 @@ interface Readable {
   readonly webpush?: { readonly data?: unknown } | undefined;
 }
 
-/** The parts of what could not be parsed, as far as they are what they should be. */
+/** The fields of an input that failed to parse, as far as their types are right. */
 function readable(input: unknown): Readable {
   if (!isPlainObject(input)) return {};
   const { android, androidV2, webpush } = input;
@@ -229,7 +229,7 @@ function checkBytes(path: string, data: unknown, toTopic: boolean, problems: Fie
 
 /**
  * Refuses what only FCM HTTP v1 can carry: a `fid` target and the `android`, `androidV2`, `apns` and `webpush` blocks.
- * What the transports of GCM HTTP and CCS check before they write anything.
+ * Check of the GCM HTTP and CCS transports before anything is written.
  *
  * @param service The service's name, for the message: `GCM HTTP`, `CCS`.
  * @throws {InvalidMessageError} naming every such field.

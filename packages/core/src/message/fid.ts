@@ -4,7 +4,7 @@ import { describeType } from "./token.ts";
 const FID = /^[cdef][A-Za-z0-9_-]{21}$/;
 
 /**
- * Whether a string is a Firebase Installation ID. No registration token is: tokens are longer than 22 characters.
+ * True for a Firebase Installation ID. No registration token is: tokens are longer than 22 characters.
  *
  * Source: docs/protocol/fcm-v1.md#fid
  */
@@ -12,7 +12,7 @@ export function isFid(value: string): boolean {
   return FID.test(value);
 }
 
-/** What is wrong with a Firebase Installation ID, or `undefined`. */
+/** Problem of a Firebase Installation ID; `undefined` for a valid one. */
 export function fidProblem(fid: unknown): string | undefined {
   if (typeof fid !== "string") return `must be a string, not ${describeType(fid)}`;
   if (isFid(fid)) return undefined;
@@ -22,7 +22,7 @@ export function fidProblem(fid: unknown): string | undefined {
 }
 
 /**
- * Whether a registration token belongs to the installation of this ID: it begins with the ID and a colon.
+ * True if a registration token belongs to the installation of this ID: it begins with the ID and a colon.
  * Good for finding the row to rewrite once the app has reported its ID; never for making up an ID to send to.
  *
  * Source: docs/protocol/fcm-v1.md#fid

@@ -3,7 +3,7 @@ import { JsonObjectSchema, type JsonValue } from "./json.ts";
 import { TextSchema } from "./text.ts";
 
 /**
- * What the system shows by itself when the app is not in front. Over FCM HTTP v1 it is written into the blocks of each platform.
+ * Notification that the system shows by itself when the app is in the background. Over FCM HTTP v1 it is written into the blocks of each platform.
  *
  * Source: docs/protocol/gcm-http.md#notification
  */
@@ -26,7 +26,7 @@ export interface Notification {
   readonly tag?: string | undefined;
   /** Android: colour of the icon, `#rrggbb`. */
   readonly color?: string | undefined;
-  /** What a tap does. Android: intent filter. iOS: category. Web: an HTTPS URL. */
+  /** Action of a tap. Android: intent filter. iOS: category. Web: an HTTPS URL. */
   readonly clickAction?: string | undefined;
   /** Android 8 and later: the notification channel. */
   readonly androidChannelId?: string | undefined;
@@ -34,11 +34,11 @@ export interface Notification {
   readonly notificationCount?: number | undefined;
   /** Key of a text in the app that takes the place of `body`, in the user's language. */
   readonly bodyLocKey?: string | undefined;
-  /** What is put into the places of the text that `bodyLocKey` names. */
+  /** Arguments of the text that `bodyLocKey` names. */
   readonly bodyLocArgs?: readonly string[] | undefined;
   /** Key of a text in the app that takes the place of `title`, in the user's language. */
   readonly titleLocKey?: string | undefined;
-  /** What is put into the places of the text that `titleLocKey` names. */
+  /** Arguments of the text that `titleLocKey` names. */
   readonly titleLocArgs?: readonly string[] | undefined;
 }
 

@@ -4,7 +4,7 @@ import { fidProblem } from "./fid.ts";
 import { LONE_SURROGATE } from "./text.ts";
 import { describeType, type RegistrationToken, tokenProblem } from "./token.ts";
 
-/** Where a message goes, checked: exactly one of these. */
+/** Target of a message, checked: exactly one of these. */
 export type Target =
   | { readonly token: RegistrationToken }
   | { readonly tokens: readonly RegistrationToken[] }
@@ -16,7 +16,7 @@ export type Target =
   /** A device group's key; `notificationKeyName` guards against using the wrong one where the service checks it. */
   | { readonly notificationKey: string; readonly notificationKeyName?: string };
 
-/** Where a message goes, as a caller writes it: exactly one of these. */
+/** Target of a message, as a caller writes it: exactly one of these. */
 export type TargetInput =
   | Only<{ readonly token: string }>
   /** 1 or more. The transports split and fan out as their service needs. Over FCM HTTP v1 installation IDs may be among them. */

@@ -6,7 +6,7 @@ export const MAX_TOKEN_LENGTH = 4096;
 // white space, control characters, and nothing outside ASCII: the wire, the URL paths and the logs it goes into are safe with the rest
 const TOKEN_CHARACTERS = /^[\x21-\x7e]+$/;
 
-/** What is wrong with a token, or `undefined`. */
+/** Problem of a token; `undefined` for a valid one. */
 export function tokenProblem(token: unknown): string | undefined {
   if (typeof token !== "string") return `must be a string, not ${describeType(token)}`;
   if (token === "") return "must not be empty";
@@ -31,7 +31,7 @@ export const RegistrationTokenSchema = z
 /** A checked registration token. */
 export type RegistrationToken = z.output<typeof RegistrationTokenSchema>;
 
-/** Enough of a token to find it in one's own data, and too little to send to it. For events and messages. */
+/** Redacts a token for events and messages: enough of it to find it in one's own data, too little to send to it. */
 export function redactToken(token: string): string {
   return token.length <= 12 ? `${token.slice(0, 2)}…` : `${token.slice(0, 6)}…${token.slice(-2)}`;
 }

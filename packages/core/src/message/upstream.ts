@@ -11,7 +11,7 @@ export interface UpstreamMessage {
   readonly category?: string | undefined;
   /** The app's own keys and values. */
   readonly data: Readonly<Record<string, string>>;
-  /** How long CCS keeps it for the app server. Unit: seconds. */
+  /** Time for which CCS keeps the message for the app server. Unit: seconds. */
   readonly timeToLiveSec?: number | undefined;
 }
 

@@ -5,7 +5,7 @@ import { JsonObjectSchema, type JsonValue, recordOf } from "./json.ts";
 import { TextSchema } from "./text.ts";
 
 /**
- * What only browsers are told, over FCM HTTP v1. What is set here wins over what is made from a general field.
+ * Options for browsers, over FCM HTTP v1. They take precedence over general fields.
  *
  * Source: docs/protocol/fcm-v1.md#message
  */
@@ -16,7 +16,7 @@ export interface Webpush {
   readonly data?: Readonly<Record<string, string>> | undefined;
   /** The options of the browser's `Notification`, in its own spelling: `title`, `body`, `icon`, `actions` … */
   readonly notification?: { readonly [key: string]: JsonValue } | undefined;
-  /** What a click opens: an https URL; http on loopback (`localhost`, 127.0.0.0/8, `[::1]`). */
+  /** URL that a click opens: https; http on loopback (`localhost`, 127.0.0.0/8, `[::1]`). */
   readonly link?: string | undefined;
   /** Label for the console's statistics. 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
   readonly analyticsLabel?: string | undefined;

@@ -1,5 +1,5 @@
 /**
- * What a failure asks of the app server.
+ * Action that a failure requires of the app server.
  * `retry`: the same again after a back-off. `back-off`: the same, but later and slower. `unregister`: the token is dead.
  * `replace`: accepted, use the canonical ID from now on. `reject`: the same again gives the same answer.
  * `fix-credentials`: refused until a key, a certificate or a permission is put right.
@@ -8,10 +8,10 @@ export type Verdict = "retry" | "back-off" | "unregister" | "replace" | "reject"
 
 /** One row of the error-code table: one meaning, each wire's words for it, and what follows. */
 export interface ErrorRow {
-  /** What it means, in words. */
+  /** Meaning, in words. */
   readonly meaning: string;
   readonly verdict: Verdict;
-  /** What the app server should do, in words. */
+  /** Action for the app server, in words. */
   readonly action: string;
   /** `results[].error` over HTTP JSON, and `Error=` in plain text. */
   readonly gcmHttp?: readonly string[];
@@ -26,7 +26,7 @@ export interface ErrorRow {
   /** Device-group management: `error` of a 400. */
   readonly deviceGroups?: readonly string[];
   /**
-   * What the service's explanation looks like where its word alone does not tell this meaning from a wider one: a 400 in plain text, an
+   * Pattern of the service's explanation where its word alone does not tell this meaning from a wider one: a 400 in plain text, an
    * `INVALID_JSON`, `BAD_REGISTRATION` or `INVALID_ARGUMENT`, a stanza error.
    */
   readonly text?: RegExp;
@@ -357,7 +357,7 @@ export type SuspectCode = {
   [Code in ErrorCode]: (typeof ERROR_CODES)[Code] extends { readonly suspect: true } ? Code : never;
 }[ErrorCode];
 
-/** Whether a code casts doubt on the token. */
+/** True for a code that casts doubt on the token. */
 export function isSuspectCode(code: ErrorCode): code is SuspectCode {
   return errorRow(code).suspect === true;
 }

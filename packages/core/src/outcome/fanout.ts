@@ -19,7 +19,7 @@ export interface FanoutItem<Unit> {
   readonly key?: string;
 }
 
-/** How a fanout reads its source, sends and reports. */
+/** Functions and limits of a fanout. */
 export interface FanoutOptions<Unit, Told> {
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
@@ -203,7 +203,7 @@ export class Fanout<Unit, Told> {
     else this.#cancelStall ??= this.#options.clock.schedule(MAX_STALL_MS, () => this.#flush());
   }
 
-  /** What was sent already, or will be: the position gets the same outcome. */
+  /** A repeat of a unit that was sent, or will be: the position gets the same outcome. */
   #repeat(known: Remembered, position: number): void {
     if (known.outcome === undefined) {
       known.waiting.push(position);

@@ -1,7 +1,7 @@
 import type { RegistrationToken } from "../message/token.ts";
 import { type ErrorCode, errorRow, type Verdict } from "./error-code.ts";
 
-/** What the service said, as far as it said anything. Kept for logs and support; decide by `kind` and `code`. */
+/** Answer of the service. For logs and support; decide by `kind` and `code`. */
 export interface ServiceAnswer {
   /** HTTP status, where there was one. */
   readonly status?: number;
@@ -17,17 +17,17 @@ export interface ServiceAnswer {
   readonly multicastId?: string;
 }
 
-/** Every kind of outcome has these. */
+/** Fields of every kind of outcome. */
 export interface OutcomeBase {
-  /** Who it is about, exactly as the caller gave it: a token, a topic or condition, a notification key. */
+  /** Recipient, exactly as the caller gave it: a token, a topic or condition, a notification key. */
   readonly recipient: string;
-  /** How many attempts were made for this recipient, those that never reached the service among them; 0 when none was. */
+  /** Number of attempts made for this recipient, those that never reached the service among them; 0 when none was. */
   readonly attempts: number;
-  /** When the last attempt was made. Milliseconds since the epoch; absent when that one never left: no connection, for example. */
+  /** Time of the last attempt. Milliseconds since the epoch; absent if nothing was written: no connection, for example. */
   readonly sentAt?: number;
   /** The token really sent to, where a canonical ID known from before took the place of `recipient`. */
   readonly sentTo?: RegistrationToken;
-  /** What the service said, as far as it said anything. */
+  /** Answer of the service, if there was one. */
   readonly service?: ServiceAnswer;
   /**
    * Number of earlier copies that were written and never answered: any of them may have been accepted, and so have duplicated the
@@ -57,30 +57,30 @@ export interface AcceptedOutcome extends OutcomeBase {
   readonly group?: GroupResult;
 }
 
-/** The token is no good and never will be: it was removed from the store. */
+/** The token is not registered any more: it was removed from the store. */
 export interface UnregisteredOutcome extends OutcomeBase {
   readonly kind: "unregistered";
-  /** How the service said so. */
+  /** Error code of the refusal. */
   readonly code: ErrorCode;
 }
 
 /** Not accepted, and worth another try: attempts, time or patience ran out first. Sending again cannot duplicate it. */
 export interface RetryableOutcome extends OutcomeBase {
   readonly kind: "retryable";
-  /** What stood in the way. */
+  /** Error code of the failure. */
   readonly code: ErrorCode;
-  /** How long the service asked to wait, from `sentAt`. Unit: milliseconds. */
+  /** Retry-After of the service, from `sentAt`. Unit: milliseconds. */
   readonly retryAfterMs?: number;
-  /** When another try makes sense. Milliseconds since the epoch. Every sender sets it; a bare transport does not. */
+  /** Earliest time of the next attempt. Milliseconds since the epoch. Every sender sets it; a bare transport does not. */
   readonly retryAt?: number;
-  /** What happened on our side of the wire, in words: why no connection could be made, for example. */
+  /** Description of the failure on this side of the wire: reason of a failed connection, for example. */
   readonly detail?: string;
 }
 
 /** It was written and nothing was heard: the service may have accepted it. Sending again may duplicate it. */
 export interface AmbiguousOutcome extends OutcomeBase {
   readonly kind: "ambiguous";
-  /** What kept the answer away. */
+  /** Error code of the missing answer. */
   readonly code: ErrorCode;
   /**
    * The latest copy was refused for now, as `code` says; an earlier one was not answered. CCS alone: `withRetry` tries it again as it
@@ -92,22 +92,22 @@ export interface AmbiguousOutcome extends OutcomeBase {
    * sends no further copy.
    */
   readonly answered?: true;
-  /** What happened on our side of the wire, in words: how the connection ended, for example. */
+  /** Description of the failure on this side of the wire: end of the connection, for example. */
   readonly detail?: string;
 }
 
 /** Refused for good: trying the same again gives the same answer. */
 export interface RejectedOutcome extends OutcomeBase {
   readonly kind: "rejected";
-  /** Why. */
+  /** Error code of the refusal. */
   readonly code: ErrorCode;
-  /** What was wrong, and what to do about it. */
+  /** Description of the problem, and its fix. */
   readonly detail?: string;
   /** A device group none of whose members could be sent to. */
   readonly group?: GroupResult;
 }
 
-/** What became of the message for one recipient. `switch (outcome.kind)` is exhaustive. */
+/** Outcome of a message for one recipient. `switch (outcome.kind)` is exhaustive. */
 export type RecipientOutcome =
   | AcceptedOutcome
   | UnregisteredOutcome
@@ -121,7 +121,7 @@ export type FailedOutcome = Exclude<RecipientOutcome, AcceptedOutcome>;
 /** The name of a kind of outcome. */
 export type OutcomeKind = RecipientOutcome["kind"];
 
-/** What became of one send: one outcome per recipient, in the order the caller gave them, duplicates included. */
+/** Report of one send: one outcome per recipient, in the order the caller gave them, duplicates included. */
 export interface SendReport {
   /** One per recipient, by position. */
   readonly outcomes: readonly RecipientOutcome[];
@@ -135,7 +135,7 @@ export interface SingleSendReport extends SendReport {
   readonly outcome: RecipientOutcome;
 }
 
-/** How many outcomes of each kind a report holds. */
+/** Number of outcomes of each kind in a report. */
 export type OutcomeCounts = Readonly<Record<OutcomeKind, number>>;
 
 /** Counts the outcomes of a report by kind. */
@@ -159,17 +159,17 @@ export function outcomeKindFor(code: ErrorCode): Exclude<OutcomeKind, "ambiguous
   return KIND_OF_VERDICT[errorRow(code).verdict];
 }
 
-/** What is known of a failure, beside its code. */
+/** Facts of a failure, beside its code. */
 export interface FailureFacts {
   /** As the caller named it. */
   readonly recipient: string;
   /** Milliseconds since the epoch; absent when nothing left. */
   readonly sentAt?: number | undefined;
-  /** What the service said. */
+  /** Answer of the service. */
   readonly service?: ServiceAnswer | undefined;
   /** In words, for people. */
   readonly detail?: string | undefined;
-  /** How long the service asked to wait. Unit: milliseconds. */
+  /** Retry-After of the service. Unit: milliseconds. */
   readonly retryAfterMs?: number | undefined;
   /** Default 1: what a transport makes. */
   readonly attempts?: number | undefined;

@@ -8,7 +8,7 @@ import { type Clock, clockProblem, systemClock } from "../time/clock.ts";
 import type { Registration, RegistrationChange, RegistrationStore, RemovalReason } from "./registration-store.ts";
 import { createRewrites } from "./rewrites.ts";
 
-/** What a store in memory can be told. */
+/** Options of `createMemoryRegistrationStore`. */
 export interface MemoryRegistrationStoreOptions {
   /**
    * Registrations it holds at most; one more is refused with `StoreFullError`. Range: 1 or more.
@@ -58,6 +58,15 @@ interface StoredToken {
  *   contrary rewrites (A to B, B to A) wins, in whatever order the answers arrive.
  *
  * @throws {InvalidOptionsError} a bound is not a whole number of at least 1.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryRegistrationStore } from "@cloud-messaging/core";
+ *
+ * const registrations = createMemoryRegistrationStore();
+ * registrations.onChange(({ type, token, userIds }) => console.log(type, token, userIds));
+ * registrations.register("ada", "a-token-that-her-phone-reported");
+ * ```
  */
 export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOptions = {}): MemoryRegistrationStore {
   const { maxRegistrations = 1_000_000, maxRewrites = 100_000, clock = systemClock } = options;

@@ -2,20 +2,20 @@ import type { RegistrationToken } from "../message/token.ts";
 import { isSuspectCode, type SuspectCode } from "../outcome/error-code.ts";
 import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
 
-/** Why a registration was removed: the service's verdict, or the app server's own wish. */
+/** Reason of a removal: a verdict of the service, or a call of the app server. */
 export type RemovalReason = "not-registered" | "invalid-registration" | "by-caller";
 
 /** One registration of one user. */
 export interface Registration {
-  /** Whose it is: a key of the app server's own. */
+  /** ID of the user: a key of the app server's own. */
   readonly userId: string;
-  /** What to send to. */
+  /** Token or installation ID to send to. */
   readonly token: RegistrationToken;
-  /** When the app last reported it, or the service last vouched for it as canonical. Milliseconds since the epoch. */
+  /** Time of the last report by the app, or of the last answer that named it as canonical. Milliseconds since the epoch. */
   readonly registeredAt: number;
 }
 
-/** What happened to the stored registrations. `sequence` counts up by one from change to change. */
+/** Change of the stored registrations. `sequence` counts up by one from change to change. */
 export type RegistrationChange =
   | {
       readonly type: "replaced";
@@ -34,7 +34,7 @@ export type RegistrationChange =
       readonly sequence: number;
       /** The one that is no more. */
       readonly token: RegistrationToken;
-      /** Who or what removed it. */
+      /** Reason of the removal. */
       readonly reason: RemovalReason;
       /** Users whose registration it was. */
       readonly userIds: readonly string[];
@@ -46,7 +46,7 @@ export type RegistrationChange =
       readonly sequence: number;
       /** The doubtful one. */
       readonly token: RegistrationToken;
-      /** How the service refused it. */
+      /** Code of the refusal. */
       readonly reason: SuspectCode;
       /** Users whose registration it is. */
       readonly userIds: readonly string[];
@@ -118,7 +118,7 @@ function applyOutcome(outcome: RecipientOutcome, store: RegistrationStore): Mayb
   }
 }
 
-/** Whether a store (or anybody) makes us wait: any thenable counts, not only the language's own promises. */
+/** True for a promise or any other thenable. */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

@@ -3,11 +3,11 @@ import { RecentMap } from "../recent-map.ts";
 
 interface Edge {
   readonly to: RegistrationToken;
-  /** When the attempt that learned of it was sent. */
+  /** Time at which the attempt that brought the rewrite was sent. */
   readonly at: number;
 }
 
-/** What is known of a token beside what supersedes it. */
+/** Rewrite or death of a token. */
 interface Standing {
   /** The service last named it as canonical, in an answer to an attempt sent then. */
   vouchedAt: number;
@@ -16,7 +16,7 @@ interface Standing {
 }
 
 /**
- * Which tokens were superseded by which. The service's answers are ordered by the time their attempts were sent, not by the time they
+ * Rewrites of superseded tokens to canonical ones. The service's answers are ordered by the time their attempts were sent, not by the time they
  * arrived: whatever the order of arrival, the same answers give the same state.
  */
 export interface Rewrites {
@@ -26,11 +26,11 @@ export interface Rewrites {
   bury(token: RegistrationToken, at: number): void;
   /** The app itself has reported the token: what was known of it before counts no more. */
   revive(token: RegistrationToken): void;
-  /** Whether the token is known to have died after that time. */
+  /** True if the token is known to have died after that time. */
   isDeadSince(token: RegistrationToken, at: number): boolean;
   /** The token at the end of the chain that begins here: itself where nothing supersedes it. */
   resolve(token: RegistrationToken): RegistrationToken;
-  /** Whether anything is remembered at all. */
+  /** True if anything is remembered. */
   readonly empty: boolean;
 }
 

@@ -1,14 +1,14 @@
 import type { Random } from "../time/clock.ts";
 
-/** How long to wait between attempts, and when to stop. Every transport states its own default. */
+/** Back-off between attempts, and limits of their number and time. Every transport has its own default. */
 export interface BackoffPolicy {
-  /** No wait is shorter. Unit: milliseconds. Range: 0 or more. */
+  /** Minimum wait. Unit: milliseconds. Range: 0 or more. */
   readonly minMs: number;
   /** Width of the random part of the first wait; it doubles from attempt to attempt. Unit: milliseconds. Range: 0 or more. */
   readonly initialMs: number;
-  /** The random part grows no wider. Unit: milliseconds. Range: `initialMs` or more. */
+  /** Maximum width of the random part. Unit: milliseconds. Range: `initialMs` or more. */
   readonly maxMs: number;
-  /** No wait after a rate-exceeded code without Retry-After is shorter. Unit: milliseconds. Range: 0 or more. */
+  /** Minimum wait after a rate-exceeded code without Retry-After. Unit: milliseconds. Range: 0 or more. */
   readonly rateLimitedMinMs: number;
   /** Attempts per recipient, the first included. Range: 1 or more; `Infinity` for no limit but time. */
   readonly maxAttempts: number;
@@ -17,18 +17,18 @@ export interface BackoffPolicy {
    * outcome, which cannot be one, do not count. Range: 0 or more; `Infinity` for no limit but attempts and time.
    */
   readonly maxResends: number;
-  /** From the call of `send()` until it gives up. Unit: milliseconds. Range: above 0; `Infinity` for no limit. */
+  /** Time limit of a send, from its call. Unit: milliseconds. Range: above 0; `Infinity` for no limit. */
   readonly totalMs: number;
 }
 
 /** The part of a policy that makes a wait. */
 export type BackoffDelays = Pick<BackoffPolicy, "minMs" | "initialMs" | "maxMs" | "rateLimitedMinMs">;
 
-/** What is known when the next wait is worked out. */
+/** State that the next wait is computed from. */
 export interface BackoffState {
   /** Attempts already made. Range: 1 or more. */
   readonly attempts: number;
-  /** What the service asked for. Unit: milliseconds. */
+  /** Retry-After of the service. Unit: milliseconds. */
   readonly retryAfterMs?: number | undefined;
   /** The last answer was a rate-exceeded code. */
   readonly rateLimited?: boolean | undefined;

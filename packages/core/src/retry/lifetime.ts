@@ -2,7 +2,7 @@ import type { DownstreamMessage } from "../message/downstream.ts";
 import type { AttemptOptions } from "../sending/downstream-transport.ts";
 import { type MonotonicInstant, msBetween, NEVER, plusMs } from "../time/monotonic.ts";
 
-/** How long a message with a time to live of 0, "now or never", may wait before it is written. Unit: milliseconds. */
+/** Longest wait before a message with a time to live of 0, "now or never", is written. Unit: milliseconds. */
 const NOW_MS = 1_000;
 
 /** The part of a message and of an attempt that a lifetime is reckoned from. */

@@ -62,7 +62,26 @@ export interface RetrierParts {
   readonly random: Random;
 }
 
-/** Creates a retrier: the one owner of second attempts. */
+/**
+ * Creates a retrier: the one owner of second attempts, for sends and any other call.
+ *
+ * @example
+ * ```ts
+ * import { type BackoffPolicy, systemClock } from "@cloud-messaging/core";
+ * import { type CallResult, createRetrier, plusMs } from "@cloud-messaging/core/transport";
+ *
+ * declare const policy: BackoffPolicy;
+ * declare function subscribeTo(topic: string): Promise<CallResult<{ readonly kind: "subscribed" }>>;
+ * const topics = ["news", "sports"];
+ * const retrier = createRetrier({ name: "topics", policy, clock: systemClock, random: Math.random });
+ * const results = await retrier.run<{ readonly kind: "subscribed" }>({
+ *   recipients: topics.length,
+ *   resend: true,
+ *   deadline: plusMs(systemClock.monotonic(), policy.totalMs),
+ *   attempt: (positions) => Promise.all(positions.map((position) => subscribeTo(topics[position] ?? ""))),
+ * });
+ * ```
+ */
 export function createRetrier(parts: RetrierParts): Retrier {
   const underWay = new Set<() => void>();
   let ended = false;

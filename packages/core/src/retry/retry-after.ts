@@ -6,7 +6,7 @@ const DATE_WITH_ZONE = /^[A-Za-z]{3,9}, \d{1,2}[ -][A-Za-z]{3}[ -]\d{2,4} \d{2}:
 const DATE_WITHOUT_ZONE = /^[A-Za-z]{3} [A-Za-z]{3} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
 
 /**
- * How long `Retry-After` asks to wait, in milliseconds; `undefined` where there is none or it cannot be read. Seconds and all three
+ * Parses the value of `Retry-After` as a wait in milliseconds; `undefined` where there is none or it cannot be read. Seconds and all three
  * date forms of HTTP are understood; a date in the past means 0.
  *
  * Source: docs/protocol/gcm-http.md#retry-after

@@ -4,7 +4,7 @@ import type { BackoffPolicy } from "../retry/backoff.ts";
 import type { MonotonicInstant } from "../time/monotonic.ts";
 
 /**
- * What to do with a message that was written and never answered.
+ * Policy for a message that was written and never answered.
  * `"resend"`: send it again, so that it arrives at least once and perhaps twice.
  * `"report"`: leave it, so that it arrives at most once, and say `ambiguous`.
  */
@@ -53,13 +53,13 @@ export interface AttemptOptions {
 }
 
 /**
- * One way to the service: makes exactly one attempt. Waiting and trying again belong to `withRetry`.
+ * Transport to the service: makes exactly one attempt per call. Waiting and trying again belong to `withRetry`.
  * A decorator wraps a transport and is one itself.
  */
 export interface DownstreamTransport extends AsyncDisposable {
   /** For logs and events: `gcm-http`, `fcm-v1`, `ccs`. */
   readonly name: string;
-  /** How this service wants to be retried. */
+  /** Retry policy of the service. */
   readonly retryPolicy: BackoffPolicy;
   /** Set on what `withRetry` returns, so that two owners of second attempts cannot be stacked. */
   readonly retries?: true;
@@ -70,9 +70,9 @@ export interface DownstreamTransport extends AsyncDisposable {
    * its `ambiguous` outcomes alone, but for those that are `refused`.
    */
   readonly settlesAmbiguous?: true;
-  /** How many tokens `sendAll` should hand over at once. Default 1. */
+  /** Number of tokens in a batch of `sendAll`. Default 1. */
   readonly preferredBatchSize?: number;
-  /** How many such batches should be under way at once. Default 16. */
+  /** Number of batches in flight at once. Default 16. */
   readonly preferredConcurrency?: number;
   /** Longest time that `close()` waits for what is pending. Unit: milliseconds. Default 30000. */
   readonly closeTimeoutMs?: number;

@@ -2,46 +2,46 @@ import { setImmediate } from "node:timers";
 import { AbortedError, ClosedError, InvalidOptionsError, TooManyWaitingError } from "../errors.ts";
 import { onAbort } from "../time/abort.ts";
 
-/** Counts what is unsettled, holds back who asks for room, and knows when nothing is left. */
+/** Semaphore that bounds the number of unsettled sends. */
 export interface Gate {
-  /** Takes a room now. @throws {TooManyWaitingError} no room. @throws {ClosedError} closed. */
+  /** Acquires a permit at once. @throws {TooManyWaitingError} none is free. @throws {ClosedError} closed. */
   enter(): void;
-  /** Takes a room as soon as there is one, and has it when it resolves. First come, first served. */
+  /** Acquires a permit as soon as one is free. First come, first served. */
   acquire(signal?: AbortSignal): Promise<void>;
-  /** Gives a room back. */
+  /** Releases a permit. */
   leave(): void;
   /**
-   * Resolves when there is room, first come, first served, and takes none: it is kept free of other waiters until the event loop turns,
-   * which is long enough for the code behind `await capacity()`. Who enters without waiting may still be faster.
+   * Resolves when a permit is free, first come, first served, without acquiring it. The permit is reserved until the end of the turn of
+   * the event loop, for the code behind `await capacity()`; `enter()` without waiting may still take it.
    */
   capacity(signal?: AbortSignal): Promise<void>;
-  /** Nobody enters any more; who waits for room is refused. */
+  /** Refuses further permits, and rejects the waiters. */
   close(): void;
-  /** Resolves when nothing is pending. */
+  /** Resolves when no permit is held. */
   idle(): Promise<void>;
   readonly pending: number;
   readonly closed: boolean;
 }
 
 interface Waiter {
-  readonly takesRoom: boolean;
+  readonly acquires: boolean;
   readonly grant: () => void;
   readonly refuse: (error: Error) => void;
 }
 
-/** @param limit How many may be inside at once. Range: 1 or more, or `Infinity`. */
+/** Creates a gate. @param limit Number of permits. Range: 1 or more, or `Infinity`. */
 export function createGate(limit: number, what: string): Gate {
   if (!(limit >= 1)) throw new InvalidOptionsError([{ path: "limit", problem: `must be at least 1, not ${limit}` }]);
   const waiters = new Set<Waiter>();
   const idleWaiters: (() => void)[] = [];
   let pending = 0;
   let closed = false;
-  // rooms that capacity() has named and nobody has entered. A promise ends when the event loop turns, so that nobody can keep a room
-  // by never entering it.
+  // permits that capacity() has reserved and nobody has acquired. A reservation ends with the turn of the event loop, so that none is
+  // kept by never being used.
   let promised = 0;
   let turning = false;
 
-  const hasRoom = (): boolean => pending + promised < limit;
+  const hasPermit = (): boolean => pending + promised < limit;
 
   function promise(): void {
     promised++;
@@ -54,30 +54,30 @@ export function createGate(limit: number, what: string): Gate {
     });
   }
 
-  function give(takesRoom: boolean): void {
-    if (takesRoom) pending++;
+  function give(acquires: boolean): void {
+    if (acquires) pending++;
     else promise();
   }
 
   function admit(): void {
     for (const waiter of waiters) {
-      if (!hasRoom()) return;
+      if (!hasPermit()) return;
       waiters.delete(waiter);
-      give(waiter.takesRoom);
+      give(waiter.acquires);
       waiter.grant();
     }
   }
 
-  function waitForRoom(takesRoom: boolean, signal: AbortSignal | undefined): Promise<void> {
+  function waitForPermit(acquires: boolean, signal: AbortSignal | undefined): Promise<void> {
     if (closed) return Promise.reject(new ClosedError(what));
     if (signal?.aborted) return Promise.reject(new AbortedError("Waiting for capacity", signal.reason));
-    if (waiters.size === 0 && hasRoom()) {
-      give(takesRoom);
+    if (waiters.size === 0 && hasPermit()) {
+      give(acquires);
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
-        takesRoom,
+        acquires,
         grant: () => {
           forget();
           resolve();
@@ -102,13 +102,13 @@ export function createGate(limit: number, what: string): Gate {
       pending++;
       if (promised > 0) promised--;
     },
-    acquire: (signal) => waitForRoom(true, signal),
+    acquire: (signal) => waitForPermit(true, signal),
     leave() {
       pending--;
       if (waiters.size > 0) admit();
       if (pending === 0) for (const resolve of idleWaiters.splice(0)) resolve();
     },
-    capacity: (signal) => waitForRoom(false, signal),
+    capacity: (signal) => waitForPermit(false, signal),
     close() {
       closed = true;
       const refused = [...waiters];

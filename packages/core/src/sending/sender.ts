@@ -5,7 +5,7 @@ import type { BackoffPolicy } from "../retry/backoff.ts";
 import type { Clock, Random } from "../time/clock.ts";
 import type { AmbiguousPolicy, DownstreamTransport, LifeStart } from "./downstream-transport.ts";
 
-/** What a caller can say about one send. */
+/** Options of one send. */
 export interface SendOptions {
   /** Ends the send. Before anything was written `send()` rejects with `AbortedError`; after that, every recipient gets its outcome. */
   readonly signal?: AbortSignal;
@@ -15,7 +15,7 @@ export interface SendOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * What to do with a message that was written and never answered.
+   * Policy for a message that was written and never answered.
    * @defaultValue `"resend"` for tokens; `"report"` for topics, conditions and groups, where a repeat reaches everybody
    */
   readonly ambiguous?: AmbiguousPolicy;
@@ -66,13 +66,13 @@ export interface SendEachOptions extends Omit<SendOptions, "onOutcome"> {
   readonly onProgress?: (progress: SendAllProgress) => void;
 }
 
-/** How far a `sendAll` has come. */
+/** Progress of a `sendAll` or `sendEach`. */
 export interface SendAllProgress {
   /** Outcomes so far. */
   readonly settled: number;
   /** Of them, by kind: taken by the service. */
   readonly accepted: number;
-  /** Tokens that were dead. */
+  /** Tokens that are not registered. */
   readonly unregistered: number;
   /** Not accepted, worth another try later. */
   readonly retryable: number;
@@ -88,7 +88,7 @@ export type SendAllOutcome = RecipientOutcome & { readonly position: number };
 /** One outcome of a `sendEach`, with the place of its message in what the caller gave and of the recipient within the message, from 0. */
 export type SendEachOutcome = RecipientOutcome & { readonly position: number; readonly index: number };
 
-/** What every ready-made sender is: one way in, whatever carries the message. */
+/** Interface of all senders, whatever the transport. */
 export interface Sender extends AsyncDisposable {
   /**
    * Checks the message, sends it, tries again what can be, and tells the registration store what became known.
@@ -114,9 +114,12 @@ export interface Sender extends AsyncDisposable {
    *
    * @example
    * ```ts
-   * const rows = database.devices(); // { token, unread }
-   * const personalize = ({ unread }) => ({ notification: { badge: unread } });
-   * for await (const outcome of sender.sendAll(content, rows, { personalize })) count(outcome.kind);
+   * import type { Sender } from "@cloud-messaging/core";
+   *
+   * declare const sender: Sender;
+   * declare const rows: AsyncIterable<{ token: string; unread: number }>;
+   * const personalize = ({ unread }: { unread: number }) => ({ notification: { badge: unread } });
+   * for await (const { kind } of sender.sendAll({}, rows, { personalize })) console.log(kind);
    * ```
    */
   sendAll<R extends SendAllRecipient = string>(
@@ -144,15 +147,15 @@ export interface Sender extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What every ready-made sender can be told. */
+/** Options shared by all senders. */
 export interface SenderOptions {
   /**
-   * Where registrations live. Known canonical IDs are applied before sending; rewrites, removals and suspicions are stored after.
+   * Registration store. Known canonical IDs are applied before sending; rewrites, removals and suspicions are stored after.
    * @defaultValue a store in memory that starts empty
    */
   readonly registrations?: RegistrationStore;
   /**
-   * How to try again; `false` makes one attempt only. What is left out is as the transport's service wants it.
+   * Parts of the retry policy, in place of the transport's; `false` makes one attempt only.
    * @defaultValue the transport's policy
    */
   readonly retry?: Partial<BackoffPolicy> | false;
@@ -171,14 +174,14 @@ export interface SenderOptions {
   readonly timeoutMs?: number;
   /** Default of the option of the same name of each send. */
   readonly lifeFrom?: LifeStart;
-  /** @defaultValue the machine's clock */
+  /** @defaultValue the system's clock */
   readonly clock?: Clock;
   /** @defaultValue `Math.random` */
   readonly random?: Random;
 }
 
-/** A transport, and the rest. */
+/** Options of `createSender`. */
 export interface CreateSenderOptions extends SenderOptions {
-  /** What makes the attempts. Without retries of its own: the sender adds them. */
+  /** Transport without retries: the sender adds them. */
   readonly transport: DownstreamTransport;
 }

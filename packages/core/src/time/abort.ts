@@ -8,7 +8,7 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   );
 }
 
-/** Who waits for a signal, and the one listener it carries for all of them. */
+/** Callbacks that wait for a signal, and its one listener for all of them. */
 interface Waiting {
   readonly runs: Set<() => void>;
   readonly listener: () => void;

@@ -14,7 +14,7 @@ export type CancelTimer = () => void;
 export interface Clock {
   /** Reads the wall clock, for dates only. Milliseconds since the epoch. */
   now(): number;
-  /** Reads the monotonic clock, which nobody sets: for durations and deadlines. */
+  /** Reads the monotonic clock: for durations and deadlines. */
   monotonic(): MonotonicInstant;
   /**
    * Calls `run` once, when `delayMs` have passed on the monotonic clock.
@@ -24,7 +24,7 @@ export interface Clock {
   schedule(delayMs: number, run: () => void): CancelTimer;
 }
 
-/** Source of chance: a number from 0 (included) to 1 (excluded), as `Math.random` gives. */
+/** Source of random numbers: a number from 0 (included) to 1 (excluded), as `Math.random` gives. */
 export type Random = () => number;
 
 const CLOCK_METHODS = ["now", "monotonic", "schedule"] as const;
@@ -70,7 +70,7 @@ export function elapsedMs(clock: Clock, since: MonotonicInstant): number {
   return msBetween(since, clock.monotonic());
 }
 
-/** A clock that stands still until it is told to move. Its two readings start apart and can be moved further apart. */
+/** Clock that stands still until it is advanced. Its two readings start apart and can be moved further apart. */
 export interface ManualClock extends Clock {
   /**
    * Moves both readings forward and makes every call that falls due on the way, in order of its time.
@@ -98,6 +98,15 @@ const MANUAL_START_MS = 7_654.25;
  * A clock for tests and for the emulator's virtual time.
  *
  * @param startMs First reading of the wall clock. Milliseconds since the epoch. Default: 2026-01-01T00:00:00Z.
+ *
+ * @example
+ * ```ts
+ * import { createManualClock } from "@cloud-messaging/core";
+ *
+ * const clock = createManualClock();
+ * clock.schedule(1_000, () => console.log("one second later"));
+ * await clock.advance(1_000);
+ * ```
  */
 export function createManualClock(startMs: number = Date.UTC(2026, 0, 1)): ManualClock {
   interface Timer {

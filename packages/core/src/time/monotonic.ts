@@ -15,7 +15,7 @@ const read = (instant: MonotonicInstant): number => instant as unknown as number
 /**
  * Makes an instant of a reading, for a `Clock` of one's own.
  *
- * @param readingMs Milliseconds since any fixed moment, from a clock that nobody sets: `performance.now()`.
+ * @param readingMs Milliseconds since any fixed moment, from a monotonic clock: `performance.now()`.
  */
 export function monotonicInstant(readingMs: number): MonotonicInstant {
   return readingMs as unknown as MonotonicInstant;

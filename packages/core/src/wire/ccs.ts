@@ -17,7 +17,7 @@ export const CcsDownstreamSchema = z.looseObject({
   message_id: z.string(),
   delivery_receipt_requested: z.boolean().optional(),
 });
-/** What `CcsDownstreamSchema` reads. */
+/** Type of `CcsDownstreamSchema`. */
 export type CcsDownstream = z.output<typeof CcsDownstreamSchema>;
 
 /** The app server's acknowledgement of an upstream message or receipt. */
@@ -26,7 +26,7 @@ export const CcsClientAckSchema = z.looseObject({
   message_id: z.string(),
   message_type: z.literal("ack"),
 });
-/** What `CcsClientAckSchema` reads. */
+/** Type of `CcsClientAckSchema`. */
 export type CcsClientAck = z.output<typeof CcsClientAckSchema>;
 
 /** CCS took the message named. Not delivery. */
@@ -43,7 +43,7 @@ export interface NackFrame {
   readonly error: string;
   readonly description?: string;
 }
-/** What CCS writes inside `<gcm>`, read. `unknown` is to be ignored, `malformed` to be reported: neither is ever acknowledged. */
+/** Frame of CCS: parsed content of `<gcm>`. `unknown` is to be ignored, `malformed` to be reported: neither is ever acknowledged. */
 export type CcsFrame =
   | AckFrame
   | NackFrame

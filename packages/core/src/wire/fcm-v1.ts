@@ -58,7 +58,7 @@ export const FcmV1AndroidNotificationSchema = z.strictObject({
   bypass_proxy_notification: z.boolean().optional(),
   proxy: upper(["PROXY_UNSPECIFIED", "ALLOW", "DENY", "IF_PRIORITY_LOWERED"]).optional(),
 });
-/** What `FcmV1AndroidNotificationSchema` reads. */
+/** Type of `FcmV1AndroidNotificationSchema`. */
 export type FcmV1AndroidNotification = z.output<typeof FcmV1AndroidNotificationSchema>;
 
 const LabelOptionsSchema = z.strictObject({ analytics_label: z.string().optional() });
@@ -76,12 +76,12 @@ export const FcmV1AndroidSchema = z.strictObject({
   bandwidth_constrained_ok: z.boolean().optional(),
   restricted_satellite_ok: z.boolean().optional(),
 });
-/** What `FcmV1AndroidSchema` reads. */
+/** Type of `FcmV1AndroidSchema`. */
 export type FcmV1Android = z.output<typeof FcmV1AndroidSchema>;
 
 /** `message.android_v2.remote_notification.notification`. Source: docs/protocol/fcm-v1.md#android-v2 */
 export const FcmV1AndroidV2NotificationSchema = FcmV1AndroidNotificationSchema.extend({ id: z.int32().optional() });
-/** What `FcmV1AndroidV2NotificationSchema` reads. */
+/** Type of `FcmV1AndroidV2NotificationSchema`. */
 export type FcmV1AndroidV2Notification = z.output<typeof FcmV1AndroidV2NotificationSchema>;
 
 /** `message.android_v2`, which takes the place of `message.android`. Exactly one of its two kinds, which is checked apart from the shape. */
@@ -95,7 +95,7 @@ export const FcmV1AndroidV2Schema = FcmV1AndroidSchema.omit({ priority: true, no
     .optional(),
   background_sync: z.strictObject({}).optional(),
 });
-/** What `FcmV1AndroidV2Schema` reads. */
+/** Type of `FcmV1AndroidV2Schema`. */
 export type FcmV1AndroidV2 = z.output<typeof FcmV1AndroidV2Schema>;
 
 /** `message.apns`. The payload is Apple's business. */
@@ -105,7 +105,7 @@ export const FcmV1ApnsSchema = z.strictObject({
   fcm_options: z.strictObject({ analytics_label: z.string().optional(), image: z.string().optional() }).optional(),
   live_activity_token: z.string().optional(),
 });
-/** What `FcmV1ApnsSchema` reads. */
+/** Type of `FcmV1ApnsSchema`. */
 export type FcmV1Apns = z.output<typeof FcmV1ApnsSchema>;
 
 /** `message.webpush`. The notification is the browser's business. */
@@ -115,7 +115,7 @@ export const FcmV1WebpushSchema = z.strictObject({
   notification: recordOf(z.unknown()).optional(),
   fcm_options: z.strictObject({ link: z.string().optional(), analytics_label: z.string().optional() }).optional(),
 });
-/** What `FcmV1WebpushSchema` reads. */
+/** Type of `FcmV1WebpushSchema`. */
 export type FcmV1Webpush = z.output<typeof FcmV1WebpushSchema>;
 
 /** `message`: exactly one of `token`, `fid`, `topic` and `condition`, which is checked apart from the shape. */
@@ -136,7 +136,7 @@ export const FcmV1MessageSchema = z.strictObject({
   webpush: FcmV1WebpushSchema.optional(),
   fcm_options: LabelOptionsSchema.optional(),
 });
-/** What `FcmV1MessageSchema` reads. */
+/** Type of `FcmV1MessageSchema`. */
 export type FcmV1Message = z.output<typeof FcmV1MessageSchema>;
 
 /**
@@ -148,12 +148,12 @@ export const FcmV1SendRequestSchema = z.strictObject({
   message: FcmV1MessageSchema,
   validate_only: z.boolean().optional(),
 });
-/** What `FcmV1SendRequestSchema` reads. */
+/** Type of `FcmV1SendRequestSchema`. */
 export type FcmV1SendRequest = z.output<typeof FcmV1SendRequestSchema>;
 
 /** The answer to a message that was taken. Legacy device groups were answered with an empty object. */
 export const FcmV1SendResponseSchema = z.looseObject({ name: z.string().optional() });
-/** What `FcmV1SendResponseSchema` reads. */
+/** Type of `FcmV1SendResponseSchema`. */
 export type FcmV1SendResponse = z.output<typeof FcmV1SendResponseSchema>;
 
 /** `@type` of the detail that holds the error code. */
@@ -193,7 +193,7 @@ export const FcmV1ErrorDetailSchema = z.looseObject({
     ),
   ),
 });
-/** What `FcmV1ErrorDetailSchema` reads. */
+/** Type of `FcmV1ErrorDetailSchema`. */
 export type FcmV1ErrorDetail = z.output<typeof FcmV1ErrorDetailSchema>;
 
 /**
@@ -212,7 +212,7 @@ export const FcmV1ErrorResponseSchema = z.looseObject({
     }),
   ]),
 });
-/** What `FcmV1ErrorResponseSchema` reads. */
+/** Type of `FcmV1ErrorResponseSchema`. */
 export type FcmV1ErrorResponse = z.output<typeof FcmV1ErrorResponseSchema>;
 
 // keys under these belong to the app, to Apple or to the browser, and are left as they are
@@ -220,7 +220,7 @@ const OPAQUE = new Set(["data", "headers", "payload"]);
 
 /**
  * The fields of a v1 request in snake_case, whichever of the two spellings of proto3 JSON they came in.
- * What is the sender's own (data, headers, APNs payload, web notification) is not touched.
+ * Maps of the sender's own (data, headers, APNs payload, web notification) are not changed.
  */
 export function toSnakeCaseFields(body: unknown): unknown {
   return renameFields(body, "");

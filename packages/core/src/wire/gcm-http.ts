@@ -26,7 +26,7 @@ export const GcmNotificationSchema = z.looseObject({
   title_loc_key: z.string().optional(),
   title_loc_args: z.union([z.string(), z.array(z.string())]).optional(),
 });
-/** What `GcmNotificationSchema` reads. */
+/** Type of `GcmNotificationSchema`. */
 export type GcmNotification = z.output<typeof GcmNotificationSchema>;
 
 /** Options that GCM HTTP and CCS share. */
@@ -57,7 +57,7 @@ export const GcmHttpRequestSchema = z.looseObject({
   notification_key_name: z.string().optional(),
   restricted_package_name: z.string().optional(),
 });
-/** What `GcmHttpRequestSchema` reads. */
+/** Type of `GcmHttpRequestSchema`. */
 export type GcmHttpRequest = z.output<typeof GcmHttpRequestSchema>;
 
 /** One entry of `results`: by position, one per recipient. */
@@ -66,7 +66,7 @@ export const GcmHttpResultSchema = z.looseObject({
   registration_id: z.string().optional(),
   error: z.string().optional(),
 });
-/** What `GcmHttpResultSchema` reads. */
+/** Type of `GcmHttpResultSchema`. */
 export type GcmHttpResult = z.output<typeof GcmHttpResultSchema>;
 
 /** The answer about tokens. 64-bit IDs as text: read with `parseExactJson`. */
@@ -77,7 +77,7 @@ export const GcmMulticastResponseSchema = z.looseObject({
   canonical_ids: z.int().min(0).optional(),
   results: z.array(GcmHttpResultSchema),
 });
-/** What `GcmMulticastResponseSchema` reads. */
+/** Type of `GcmMulticastResponseSchema`. */
 export type GcmMulticastResponse = z.output<typeof GcmMulticastResponseSchema>;
 
 /** The answer about a topic or condition. */
@@ -85,7 +85,7 @@ export const GcmTopicResponseSchema = z.union([
   z.looseObject({ message_id: z.string() }),
   z.looseObject({ error: z.string() }),
 ]);
-/** What `GcmTopicResponseSchema` reads. */
+/** Type of `GcmTopicResponseSchema`. */
 export type GcmTopicResponse = z.output<typeof GcmTopicResponseSchema>;
 
 /** The answer about a device group. */
@@ -94,5 +94,5 @@ export const GcmGroupResponseSchema = z.looseObject({
   failure: z.int().min(0),
   failed_registration_ids: z.array(z.string()).optional(),
 });
-/** What `GcmGroupResponseSchema` reads. */
+/** Type of `GcmGroupResponseSchema`. */
 export type GcmGroupResponse = z.output<typeof GcmGroupResponseSchema>;

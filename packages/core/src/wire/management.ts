@@ -8,7 +8,7 @@ export const DeviceGroupRequestSchema = z.looseObject({
   registration_ids: z.array(z.string()).min(1).max(1000).readonly(),
   id_token: z.string().optional(),
 });
-/** What `DeviceGroupRequestSchema` reads. */
+/** Type of `DeviceGroupRequestSchema`. */
 export type DeviceGroupRequest = z.output<typeof DeviceGroupRequestSchema>;
 
 /** Instance ID: tokens to add to a topic or to remove from it. */
@@ -16,7 +16,7 @@ export const TopicBatchRequestSchema = z.looseObject({
   to: z.string(),
   registration_tokens: z.array(z.string()).readonly().optional(),
 });
-/** What `TopicBatchRequestSchema` reads. */
+/** Type of `TopicBatchRequestSchema`. */
 export type TopicBatchRequest = z.output<typeof TopicBatchRequestSchema>;
 
 /** Instance ID: APNs tokens to import. */
@@ -25,5 +25,5 @@ export const ApnsImportRequestSchema = z.looseObject({
   sandbox: z.boolean(),
   apns_tokens: z.array(z.string()).min(1).readonly(),
 });
-/** What `ApnsImportRequestSchema` reads. */
+/** Type of `ApnsImportRequestSchema`. */
 export type ApnsImportRequest = z.output<typeof ApnsImportRequestSchema>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What an access token has to allow for sending. Source: docs/protocol/fcm-v1.md#authentication */
+/** OAuth2 scope of an access token for sending. Source: docs/protocol/fcm-v1.md#authentication */
 export const MESSAGING_SCOPE = "https://www.googleapis.com/auth/firebase.messaging";
 
 /** `grant_type` of the service-account grant. */
@@ -18,10 +18,10 @@ export const ServiceAccountKeySchema = z.looseObject({
   /** PKCS #8 in PEM. A secret. */
   private_key: z.string().min(1),
   client_email: z.string().min(1),
-  /** Where the grant is exchanged for a token. */
+  /** URL of the token endpoint. */
   token_uri: z.string().min(1).optional(),
 });
-/** What `ServiceAccountKeySchema` reads. */
+/** Type of `ServiceAccountKeySchema`. */
 export type ServiceAccountKey = z.output<typeof ServiceAccountKeySchema>;
 
 /** The token endpoint's answer. */
@@ -34,7 +34,7 @@ export const OAuthTokenResponseSchema = z.looseObject({
     .catch(undefined),
   token_type: z.string().optional(),
 });
-/** What `OAuthTokenResponseSchema` reads. */
+/** Type of `OAuthTokenResponseSchema`. */
 export type OAuthTokenResponse = z.output<typeof OAuthTokenResponseSchema>;
 
 /** The token endpoint's refusal. */
@@ -42,5 +42,5 @@ export const OAuthErrorResponseSchema = z.looseObject({
   error: z.string(),
   error_description: z.string().optional(),
 });
-/** What `OAuthErrorResponseSchema` reads. */
+/** Type of `OAuthErrorResponseSchema`. */
 export type OAuthErrorResponse = z.output<typeof OAuthErrorResponseSchema>;
