@@ -7,6 +7,7 @@ import { startScriptedServer } from "../support/ccs-scripted-server.ts";
 import { acceptAll, answer, hang, json, rawThenReset, type Step, startFaultServer } from "../support/fault-server.ts";
 
 const MESSAGE = { target: { token: "tok-a" }, data: { n: "1" } };
+const BAD_ARGUMENT = { error: { code: 400, message: "Invalid value at 'message.data'", status: "INVALID_ARGUMENT" } };
 /** Every answer that leaves a doubt over HTTP. */
 const HTTP_DOUBTS: readonly (readonly [title: string, step: Step, timesOut: boolean])[] = [
   ["no answer within the time limit", hang(), true],
@@ -148,18 +149,25 @@ describe("a message whose answer leaves a doubt", () => {
     }
   });
 
-  it.each<[word: string, refusal: Step, kind: string]>([
-    ["a final refusal", answer(400, "bad"), "rejected"],
-    ["an acceptance", acceptAll(), "accepted"],
-  ])("is still said to be one when %s of the second copy follows", async (_, step, kind) => {
+  it.each<[word: string, transport: "gcm" | "fcm-v1", step: Step, kind: string]>([
+    ["a final refusal", "gcm", answer(400, "bad"), "rejected"],
+    ["an acceptance", "gcm", acceptAll(), "accepted"],
+    ["a final refusal", "fcm-v1", answer(400, JSON.stringify(BAD_ARGUMENT)), "rejected"],
+    ["an acceptance", "fcm-v1", json({ name: "projects/demo/messages/1" }), "accepted"],
+  ])("is still said to be one when %s of the second copy follows, over %s", async (_, transport, step, kind) => {
     await using server = await startFaultServer();
     const clock = createManualClock();
-    const sender = createGcmSender({
-      clock,
-      random: () => 0,
-      endpoint: `${server.origin}/fcm/send`,
-      apiKey: "AIza-EXAMPLE",
-    });
+    const shared = { clock, random: () => 0 };
+    const sender =
+      transport === "gcm"
+        ? createGcmSender({ ...shared, endpoint: `${server.origin}/fcm/send`, apiKey: "AIza-EXAMPLE" })
+        : createFcmSender({
+            ...shared,
+            endpoint: server.origin,
+            projectId: "demo",
+            quota: false,
+            credential: async () => "ya29.t",
+          });
     server.script(rawThenReset(""), step);
     const announced = retries();
     const sending = sender.send(MESSAGE);

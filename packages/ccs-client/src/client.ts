@@ -152,6 +152,9 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
   }
 
   function sendOnce(message: DownstreamMessageInput, sendOptions: CcsSendOptions | undefined): Promise<SendReport> {
+    if (!["boolean", "undefined"].includes(typeof sendOptions?.receipt)) {
+      return Promise.reject(new InvalidOptionsError([{ path: "receipt", problem: "must be true or false" }]));
+    }
     const rest = withoutReceipt(sendOptions);
     if (!sendOptions?.receipt) {
       const sending = sender.send(message, rest);

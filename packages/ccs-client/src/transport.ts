@@ -10,6 +10,7 @@ import {
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
+  checkSignalOptions,
   failureOutcome,
   onAbort,
   recipientsOf,
@@ -162,7 +163,8 @@ class Ccs implements CcsTransport {
     return this.#receipts.waitFor(messageId, options);
   }
 
-  ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkSignalOptions(options, "an option of ready");
     const { signal } = options;
     if (this.#refused !== undefined) return Promise.reject(this.#refused.error);
     if (this.#closing !== undefined) return Promise.reject(new ClosedError("The CCS transport"));
@@ -187,6 +189,7 @@ class Ccs implements CcsTransport {
   }
 
   async idle(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkSignalOptions(options, "an option of idle");
     const { signal } = options;
     do {
       if (signal?.aborted) throw new AbortedError("Waiting to be idle", signal.reason);

@@ -69,6 +69,18 @@ export function readOptions<S extends z.ZodType>(
   throw new InvalidOptionsError(reading.problems);
 }
 
+const SignalOptionsSchema = z.strictObject({ signal: AbortSignalSchema.optional() });
+
+/**
+ * Checks the options of a call that takes a `signal` alone.
+ *
+ * @param name The noun for one of them: `an option of ready`.
+ * @throws {InvalidOptionsError} they are no object, have another name, or their `signal` is no AbortSignal.
+ */
+export function checkSignalOptions(options: unknown, name: string): void {
+  readOptions(SignalOptionsSchema, options, name);
+}
+
 function withoutUndefined(options: unknown): unknown {
   if (typeof options !== "object" || options === null || Array.isArray(options)) return options;
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

@@ -66,7 +66,15 @@ export { refuseV1Only, MAX_TIME_TO_LIVE_SEC } from "./message/downstream.ts";
 export { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes, isReservedDataKey } from "./message/payload.ts";
 
 // Options
-export { readOptions, readInput, type InputWording, type Reading, AbortSignalSchema, ClockSchema } from "./problems.ts";
+export {
+  readOptions,
+  readInput,
+  checkSignalOptions,
+  type InputWording,
+  type Reading,
+  AbortSignalSchema,
+  ClockSchema,
+} from "./problems.ts";
 
 // Environment
 export {

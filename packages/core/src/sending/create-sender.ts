@@ -9,6 +9,7 @@ import {
 import type { RegistrationToken } from "../message/token.ts";
 import { countOutcomes, type RecipientOutcome, type SendReport, type SingleSendReport } from "../outcome/outcome.ts";
 import { tellOnce } from "../outcome/outcome-listener.ts";
+import { checkSignalOptions } from "../problems.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
 import { withRegistrations } from "../registrations/with-registrations.ts";
 import { withRetry } from "../retry/with-retry.ts";
@@ -205,7 +206,10 @@ export function createSender(options: CreateSenderOptions): Sender {
       return sendMessages(messages, eachOptions, partsFor(eachOptions));
     },
 
-    capacity: (capacityOptions = {}) => gate.capacity(capacityOptions.signal),
+    async capacity(capacityOptions = {}) {
+      checkSignalOptions(capacityOptions, "an option of capacity");
+      return gate.capacity(capacityOptions.signal);
+    },
     get pending() {
       return gate.pending;
     },

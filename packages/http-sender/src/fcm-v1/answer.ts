@@ -1,5 +1,11 @@
 import type { ErrorCode, MonotonicInstant, RecipientOutcome } from "@cloud-messaging/core";
-import { ambiguousOutcome, failureOutcome, outcomeKindFor, readRetryAfter } from "@cloud-messaging/core/transport";
+import {
+  ambiguousOutcome,
+  failureOutcome,
+  outcomeKindFor,
+  readRetryAfter,
+  serviceText,
+} from "@cloud-messaging/core/transport";
 import { answerOf, readErrorBody, statusOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
 import { isAboutAccessToken, type RecipientKind, readFailure } from "./failure.ts";
@@ -97,7 +103,7 @@ function readAccepted(answered: HttpAnswer, recipient: string, token: string): R
   }
   // a device group may be answered with an empty object
   const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service: statusOf(answered) } as const;
-  return typeof name === "string" ? { ...accepted, messageId: name } : accepted;
+  return typeof name === "string" ? { ...accepted, messageId: serviceText(name) } : accepted;
 }
 
 /** Outcome when the service refuses a renewed access token as well. */

@@ -8,6 +8,7 @@ import {
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
+  checkSignalOptions,
   earlier,
   elapsedMs,
   eventChannel,
@@ -30,7 +31,6 @@ import { createAccessTokenProvider, type FcmCredential } from "../auth/credentia
 import type { CredentialCheck } from "../auth/credential-check.ts";
 import { ProjectLookup } from "../auth/project.ts";
 import { projectOfEnvironment } from "../auth/project-id.ts";
-import { checkCallOptions } from "../common/call-options.ts";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { type Endpoint, parseEndpoint } from "../common/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";
@@ -231,7 +231,7 @@ class FcmV1 implements FcmV1Transport {
   }
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
-    checkCallOptions(options);
+    checkSignalOptions(options, "an option of verifyCredentials");
     const outcomes = await this.#attempt([CREDENTIAL_PROBE.recipient], options, async (project) => [
       await this.#sendOne(project, CREDENTIAL_PROBE, options),
     ]);

@@ -12,6 +12,7 @@ import {
   failureOutcome,
   outcomeKindFor,
   readRetryAfter,
+  serviceText,
   tokenProblem,
 } from "@cloud-messaging/core/transport";
 import { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, parseExactJson } from "@cloud-messaging/core/wire";
@@ -141,7 +142,14 @@ function readJson(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   }
   if (toMany && (typeof message_id === "string" || typeof message_id === "number")) {
     return [
-      { kind: "accepted", recipient, attempts: 1, sentAt, messageId: String(message_id), service: statusOf(answer) },
+      {
+        kind: "accepted",
+        recipient,
+        attempts: 1,
+        sentAt,
+        messageId: serviceText(String(message_id)),
+        service: statusOf(answer),
+      },
     ];
   }
   if (!toMany && single && isCount(success) && isCount(failure)) {
@@ -159,7 +167,7 @@ function groupOutcome(group: GroupResult, answer: HttpAnswer, { recipients, secr
 }
 
 // more digits than a JavaScript number holds; inside a JSON string quotes are escaped, so that only the key itself matches
-const MULTICAST_ID = /"multicast_id"\s*:\s*"?(-?\d+)/;
+const MULTICAST_ID = /"multicast_id"\s*:\s*"?(-?\d{1,40})(?!\d)/;
 
 function readResults(results: readonly unknown[], answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const { recipients } = facts;
@@ -177,12 +185,13 @@ function readResults(results: readonly unknown[], answer: HttpAnswer, facts: Req
     // read without a schema for speed: an answer has up to a thousand. The conformance suite compares both
     const result = results[position] as Partial<Record<string, unknown>> | null;
     const error = result?.["error"];
-    const messageId = result?.["message_id"];
+    const given = result?.["message_id"];
+    const messageId = typeof given === "string" ? serviceText(given) : undefined;
     if (isWord(error)) {
       const code = errorCodeFor("gcmHttp", error);
       const said = { ...service, error: errorText(error, facts.secret) };
       outcomes[position] = failureOutcome(code, { recipient, sentAt, retryAfterMs, service: said });
-    } else if (typeof messageId !== "string") {
+    } else if (messageId === undefined) {
       const detail = "the result has neither a message_id nor an error";
       outcomes[position] = {
         ...ambiguousOutcome("invalid-response", { recipient, sentAt, service, detail }),
@@ -216,9 +225,9 @@ function readPlainText(answer: HttpAnswer, facts: RequestFacts): RecipientOutcom
   }
   const { sentAt } = answer;
   const [recipient = ""] = facts.recipients;
-  const messageId = fields.get("id");
+  const messageId = serviceText(fields.get("id") ?? "");
   const error = fields.get("Error");
-  if (messageId !== undefined && messageId !== "") {
+  if (messageId !== "") {
     const canonical = fields.get("registration_id");
     const superseded = canonical !== undefined && canonical !== recipient && tokenProblem(canonical) === undefined;
     return [

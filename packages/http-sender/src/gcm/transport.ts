@@ -9,6 +9,7 @@ import {
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
+  checkSignalOptions,
   elapsedMs,
   lifeEndsAt,
   NEVER,
@@ -168,7 +169,7 @@ class GcmHttp implements GcmHttpTransport {
   }
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
-    checkCallOptions(options);
+    checkSignalOptions(options, "an option of verifyCredentials");
     const result = await this.#post(probeBody(this.#format), options);
     const [outcome] = this.#read(result, { token: PROBE_TOKEN }, [PROBE_TOKEN]);
     return readProbe(result, outcome as RecipientOutcome, this.#format);
