@@ -1,25 +1,25 @@
 import type { ServerResponse } from "node:http";
 import type { HttpResponse } from "@cloud-messaging/connection-server";
 
-/** An answer without an end: text written as it comes, until the client or the server goes. */
+/** Endless answer: text is written as it arises, until client or server ends it. */
 export interface HttpStream {
   readonly stream: (write: (text: string) => void) => () => void;
   readonly contentType: string;
 }
 
-/** A reader of live events that leaves more unread is let go; a page connects again and catches up. Unit: bytes. Ours. */
+/** Maximum unread data of one reader; beyond it the reader is disconnected, and a page reconnects and catches up. Implementation limit. Unit: bytes. */
 const MAX_UNREAD_BYTES = 8 * 1_048_576;
-/** What all readers together leave unread at most; beyond that, the one furthest behind is let go. Unit: bytes. Ours. */
+/** Maximum unread data of all readers together; beyond it the slowest one is disconnected. Implementation limit. Unit: bytes. */
 const MAX_UNREAD_BYTES_OF_ALL = 4 * MAX_UNREAD_BYTES;
 
-/** Answers without an end. Who does not read is cut off rather than waited for: memory is bounded whatever their number. */
+/** Endless answers. Slow readers are disconnected instead of applying backpressure, so that memory is bounded. */
 export class LiveStreams {
   readonly #open = new Map<ServerResponse, () => void>();
 
-  /** Begins one. */
+  /** Begins an endless answer. */
   start({ contentType, stream }: HttpStream, response: HttpResponse): void {
     const raw = response as ServerResponse;
-    // nginx would collect what is written until its buffer is full
+    // disables buffering in nginx
     raw.writeHead(200, { "content-type": contentType, "cache-control": "no-store", "x-accel-buffering": "no" });
     raw.write("\n");
     const stop = stream((text) => {
@@ -37,7 +37,7 @@ export class LiveStreams {
     raw.on("error", () => {});
   }
 
-  /** Ends all of them. */
+  /** Ends every answer. */
   endAll(): void {
     for (const end of [...this.#open.values()]) end();
   }

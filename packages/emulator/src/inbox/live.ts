@@ -3,18 +3,18 @@ import type { EmulatorEvent, EmulatorEvents } from "../events.ts";
 import type { CapturedMessage } from "../model/message.ts";
 import type { HttpStream } from "./live-streams.ts";
 
-/** Events are collected for so long and leave in one write. Ours: fast enough for an eye, slow enough for a thousand a second. */
+/** Interval within which events are batched into one write. Implementation limit. */
 const COLLECT_MS = 40;
-/** A comment this often, so that nobody on the way takes the silence for the end. Ours. */
+/** Interval of keep-alive comments, against idle time-outs of proxies. Implementation limit. */
 const HEARTBEAT_MS = 15_000;
 
-/** A captured message without what is only needed to look at it closely. */
+/** Captured message without the parts needed only for its detail view. */
 export type MessageSummary = Omit<CapturedMessage, "wire" | "timeline" | "data"> & {
-  /** Bytes are not counted: this is for a line in a list. */
+  /** Short text for a list; its length is bounded in characters, not bytes. */
   readonly preview: string;
 };
 
-/** A line about a message. */
+/** Summary of a message. */
 export function summaryOf(message: CapturedMessage): MessageSummary {
   const { wire: _wire, timeline: _timeline, data, ...rest } = message;
   const title = message.notification?.["title"];
@@ -22,9 +22,9 @@ export function summaryOf(message: CapturedMessage): MessageSummary {
   return { ...rest, preview: preview.length > 160 ? `${preview.slice(0, 160)}…` : preview };
 }
 
-/** Everything that happens, as server-sent events: `event:` is the kind, `data:` the JSON. Of a message its summary. */
+/** Events as server-sent events: `event:` is the type, `data:` the JSON. Messages are sent as summaries. */
 export function liveEvents(events: EmulatorEvents): HttpStream {
-  // who watches does so in the time of the machine, whatever time the service is in
+  // on the system clock, since readers do not follow the time of the service
   const clock = systemClock;
   return {
     contentType: "text/event-stream; charset=UTF-8",
@@ -58,7 +58,7 @@ export function liveEvents(events: EmulatorEvents): HttpStream {
 
 let written: { readonly event: EmulatorEvent; readonly lines: string } | undefined;
 
-/** An event as it is sent; made once for all who listen, one after the other, while it happens. */
+/** Serialized event, created once for all readers. */
 function linesOf(event: EmulatorEvent): string {
   if (written?.event !== event) {
     written = { event, lines: `event: ${event.type}\ndata: ${JSON.stringify(plain(event))}\n\n` };

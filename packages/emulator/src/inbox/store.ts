@@ -4,17 +4,17 @@ import type { CapturedMessage, MessageState, ModelMessage, TimelineEntry } from 
 import { weightOf } from "../model/weight.ts";
 import { OldestFirst } from "../oldest-first.ts";
 
-/** Captured text kept at most, whatever the number of messages. Ours. Unit: characters. */
+/** Maximum captured text, whatever the number of messages. Implementation limit. Unit: characters. */
 const MAX_WEIGHT = 64 * 1_048_576;
-/** IDs told in one event when messages are deleted. Implementation limit. */
+/** Maximum number of IDs in one event about deleted messages. Implementation limit. */
 const MAX_REMOVED = 1000;
-/** Entries kept per message. Ours: a message to a topic can have one per device. */
+/** Maximum number of timeline entries per message; a topic message can have one per device. Implementation limit. */
 const MAX_TIMELINE = 100;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Entry = Writable<Omit<CapturedMessage, "timeline">> & { timeline: TimelineEntry[] };
 
-/** What a message costs; what it shares with the one before (one request, many recipients) is counted once. */
+/** Memory of a message; text shared with the previous one (one request, many recipients) is counted once. */
 function weigh(message: CapturedMessage, before: CapturedMessage | undefined): number {
   const { to, messageId, collapseKey, wire, data, notification } = message;
   let weight = 500 + to.length + (messageId?.length ?? 0) + (collapseKey?.length ?? 0);
@@ -24,51 +24,51 @@ function weigh(message: CapturedMessage, before: CapturedMessage | undefined): n
   return weight;
 }
 
-/** What to wait for: a message that matches, or so many of them. */
+/** Condition to wait for: a matching message, or a number of messages. */
 export interface WaitForCount {
-  /** How many captured messages there must be, those no longer listed included; with `where`, how many listed ones match. */
+  /** Number of captured messages, including pruned ones; with `where`, number of listed ones that match. */
   readonly count: number;
   readonly where?: (message: CapturedMessage) => boolean;
 }
 
-/** How long to wait. */
+/** Options of a wait. */
 export interface WaitForOptions {
-  /** Ends the wait: the promise rejects with `AbortedError`. */
+  /** Aborts the wait: the promise rejects with `AbortedError`. */
   readonly signal?: AbortSignal;
 }
 
-/** What arrived. */
+/** Captured messages. */
 export interface Inbox {
-  /** Captured messages, the oldest first; at most `maxMessages`. */
+  /** Captured messages, oldest first; at most `maxMessages`. */
   readonly messages: readonly CapturedMessage[];
-  /** All ever captured, the pruned ones included. */
+  /** Number of messages ever captured, including pruned ones. */
   readonly total: number;
-  /** Those that made room for newer ones. */
+  /** Number of messages pruned at the limit. */
   readonly pruned: number;
   latest(): CapturedMessage | undefined;
   get(id: number): CapturedMessage | undefined;
-  /** Forgets all captured messages. What waits for a device still waits. */
+  /** Deletes every captured message. Messages stored for devices remain stored. */
   clear(): void;
-  /** Forgets the captured messages that match, and returns their number. What waits for a device still waits. */
+  /** Deletes the captured messages that match and returns their number. Messages stored for devices remain stored. */
   remove(matches: (message: CapturedMessage) => boolean): number;
   /**
-   * Resolves with the first message that matches, now or as soon as there is one: at its arrival or at any change of its state.
+   * Resolves with the first message that matches, on arrival or after any change of its state.
    *
-   * @throws {AbortedError} when the signal aborts. @throws {ClosedError} when the emulator closes.
+   * @throws {AbortedError} The signal aborted. @throws {ClosedError} The emulator closed.
    */
   waitFor(predicate: (message: CapturedMessage) => boolean, options?: WaitForOptions): Promise<CapturedMessage>;
-  /** Resolves with the messages as soon as there are so many. */
+  /** Resolves with the messages once there are that many. */
   waitFor(count: WaitForCount, options?: WaitForOptions): Promise<readonly CapturedMessage[]>;
 }
 
 interface Waiter {
   readonly check: (changed: CapturedMessage, listed: boolean) => void;
-  /** A message is not listed any more. */
+  /** Called when a message is no longer listed. */
   readonly forget: (id: number) => void;
   readonly fail: (error: unknown) => void;
 }
 
-/** The captured messages, bounded: the oldest make room. The service writes, everybody else reads and listens. */
+/** Bounded store of captured messages: the oldest are pruned. Written by the service only. */
 export class InboxStore implements Inbox {
   readonly #entries = new Map<number, Entry>();
   readonly #oldest = new OldestFirst(this.#entries);
@@ -122,7 +122,7 @@ export class InboxStore implements Inbox {
     }
     if (ids.length === 0) return 0;
     this.#list = undefined;
-    // what a deleted message shared with the one behind it is that one's now
+    // text shared with a deleted message is now counted for the next one
     this.#weight = 0;
     let before: CapturedMessage | undefined;
     for (const entry of this.#entries.values()) {
@@ -168,7 +168,7 @@ export class InboxStore implements Inbox {
         resolve(found);
       };
       const { count, where } = typeof what === "function" ? { count: 1, where: what } : what;
-      // those that match so far: looking at every message for each change would be quadratic
+      // matches are counted incrementally: checking every message after each change would be quadratic
       const matching = new Map<number, CapturedMessage>();
       const look = (message: CapturedMessage): void => {
         if (where?.(message)) matching.set(message.id, message);
@@ -182,7 +182,7 @@ export class InboxStore implements Inbox {
           settle(typeof what === "function" ? (found[0] as CapturedMessage) : found);
         }
       };
-      // what the caller's own function throws is for the caller, and not for the client whose message it looked at
+      // an error of the caller's predicate rejects the wait, and does not reach the client that sent the message
       const guarded = (run: () => void): void => {
         try {
           run();
@@ -214,7 +214,7 @@ export class InboxStore implements Inbox {
     });
   }
 
-  /** Captures a message on its arrival. */
+  /** Captures a message on arrival. */
   capture(incoming: ModelMessage, at: number): CapturedMessage {
     const entry: Entry = {
       id: ++this.#total,
@@ -239,7 +239,7 @@ export class InboxStore implements Inbox {
     if (incoming.collapseKey !== undefined) entry.collapseKey = incoming.collapseKey;
     if (incoming.priority !== undefined) entry.priority = incoming.priority;
     const before = this.#entries.get(entry.id - 1);
-    // two requests may say the same: what is equal is held once
+    // equal texts of different requests are stored once
     if (before?.wire === entry.wire) entry.wire = before.wire;
     this.#entries.set(entry.id, entry);
     this.#setWeight(entry, before);
@@ -261,12 +261,12 @@ export class InboxStore implements Inbox {
     if (this.#pruned > before) this.#events.emit({ type: "pruned", messages: this.#pruned });
   }
 
-  /** The service has named the message. */
+  /** Sets the message ID issued by the service. */
   name(message: CapturedMessage, messageId: string): void {
     (message as Entry).messageId ??= messageId;
   }
 
-  /** Puts saved messages back. Returns them by ID. */
+  /** Restores saved messages. Returns them by ID. */
   restore(messages: readonly CapturedMessage[], total: number): ReadonlyMap<number, CapturedMessage> {
     this.#forgetAll();
     this.#oldest.startAt(messages[0]?.id ?? 0);
@@ -281,12 +281,12 @@ export class InboxStore implements Inbox {
     return this.#entries;
   }
 
-  /** The message is meant for so many devices. */
+  /** Sets the number of devices addressed. */
   meantFor(message: CapturedMessage, devices: number): void {
     (message as Entry).devices = devices;
   }
 
-  /** Writes down what happened to a message. */
+  /** Records an event in the timeline of a message. */
   note(
     message: CapturedMessage,
     at: number,
@@ -319,7 +319,7 @@ export class InboxStore implements Inbox {
     for (const waiter of [...this.#waiters]) waiter.fail(new ClosedError("The emulator"));
   }
 
-  /** As at the start; waits go on. */
+  /** Resets the store; waits continue. */
   reset(): void {
     this.#forgetAll();
     this.#oldest.startAt(0);
@@ -328,7 +328,7 @@ export class InboxStore implements Inbox {
   }
 }
 
-/** Of a message to many devices, one that has it says more than one that has not. */
+/** For a message to many devices, delivered takes precedence over not delivered. */
 function shown(entry: Entry, event: MessageState): MessageState {
   return entry.devices > 1 && entry.delivered > 0 ? "delivered" : event;
 }

@@ -5,10 +5,10 @@ import type { CapturedMessage } from "../../model/message.ts";
 import type { EmulatorStats } from "../../stats.ts";
 import type { MessageSummary } from "../live.ts";
 
-/** The most that one call lists. */
+/** Maximum number of messages listed per call. */
 export const PAGE = 1000;
 
-/** A CCS connection. */
+/** CCS connection. */
 export interface ConnectionView {
   readonly id: number;
   readonly phase: string;
@@ -18,14 +18,14 @@ export interface ConnectionView {
   readonly unackedUpstream: number;
 }
 
-/** A page of messages, the newest first. */
+/** Page of messages, newest first. */
 export interface MessagePage {
   readonly messages: readonly MessageSummary[];
   readonly total: number;
   readonly pruned: number;
 }
 
-/** Where everything is. */
+/** Addresses of the emulator. */
 export interface About {
   readonly http: string;
   readonly https: string | null;
@@ -33,10 +33,10 @@ export interface About {
   readonly now: number;
 }
 
-/** The control API, as the page uses it. A call that fails says why through `onProblem`, and gives `undefined`. */
+/** Client of the control API. A failed call reports the reason through `onProblem` and returns `undefined`. */
 export type Api = ReturnType<typeof createApi>;
 
-/** Calls the control API beside the page, whatever path a proxy has put both below. */
+/** Creates a client with paths relative to the page, so that it works behind a proxy path. */
 export function createApi(onProblem: (problem: string) => void) {
   async function call<T>(method: string, path: string, body?: unknown): Promise<T | undefined> {
     try {
@@ -87,7 +87,7 @@ export function createApi(onProblem: (problem: string) => void) {
   };
 }
 
-/** What an answer says is wrong. */
+/** Problem described by an answer. */
 function problemIn(value: unknown): string | undefined {
   const { error, problems } = (value ?? {}) as { error?: string; problems?: { path: string; problem: string }[] };
   if (problems !== undefined && problems.length > 0) {

@@ -13,9 +13,9 @@ import { InboxState } from "./state.ts";
 import { nextTheme, useTheme } from "./theme.ts";
 import { CopyButton, Dialog } from "./ui.tsx";
 
-/** Below this the page is one column. Unit: CSS pixels; as in inbox.css. */
+/** Width below which the page has one column; as in inbox.css. Unit: CSS pixels. */
 const NARROW = "(max-width: 759px)";
-/** How long a complaint stays. Unit: milliseconds. */
+/** Display time of an error. Unit: milliseconds. */
 const PROBLEM_MS = 6000;
 
 const VIEWS: readonly (readonly [view: View, label: string, icon: string])[] = [
@@ -25,7 +25,7 @@ const VIEWS: readonly (readonly [view: View, label: string, icon: string])[] = [
   ["faults", "Faults", "M13 2L4 14h7l-1 8 9-12h-7z"],
 ];
 
-/** The whole page. */
+/** The page. */
 export function App() {
   const [, redraw] = useState(0);
   const [link, setLink] = useState<Link>("connecting");
@@ -39,7 +39,7 @@ export function App() {
   const state = useMemo(() => new InboxState(), []);
   const api = useMemo(() => createApi(setProblem), []);
 
-  // however much happens, the page is drawn once per frame
+  // rendered at most once per frame
   const frame = useRef(0);
   const draw = useCallback((): void => {
     if (frame.current !== 0) return;
@@ -74,7 +74,7 @@ export function App() {
     });
   }, [api, state, draw]);
   const clear = async (): Promise<void> => {
-    // what arrived since the page was drawn stays; the list follows what the emulator says was deleted
+    // messages that arrived meanwhile stay; the list follows the deletion events of the emulator
     if ((await api.clearMessages(state.total + 1)) !== undefined) goTo("messages");
   };
 
@@ -188,25 +188,25 @@ export function App() {
   );
 }
 
-/** `latest` is whichever came last. */
+/** Resolves an ID; `latest` is the newest message. */
 function messageIdOf({ view, id }: Route, state: InboxState): number | undefined {
   if (view !== "messages" || id === undefined) return undefined;
   return id === "latest" ? state.messages.at(-1)?.id : Number(id);
 }
 
-/** How long the typing has to rest before it is in the address. Unit: milliseconds. */
+/** Debounce interval between typing and the update of the address. Unit: milliseconds. */
 const ADDRESS_AFTER_MS = 250;
 
-/** What narrows the list of messages down: as the address says, and written there, so that it can be kept and passed on. */
+/** Filter of the message list, kept in the address so that it can be bookmarked and shared. */
 function useFilter({ view, query }: Route): [filter: Filter, change: (part: Partial<Filter>) => void] {
   const [filter, set] = useState(() => readFilterQuery(parseRoute(location.hash).query ?? ""));
   const mine = filterQuery(filter);
   const there = view === "messages" ? query : undefined;
   const written = useRef<string>();
   useEffect(() => {
-    // what was typed since we wrote the address is newer than it
+    // text typed after the last update of the address is newer than it
     if (there !== undefined && there !== mine && there !== written.current) set(readFilterQuery(there));
-    // only when the address changes: what was typed since goes there
+    // depends on the address only: newer text is written there
   }, [there]);
   useEffect(() => {
     if (view !== "messages" || there === mine || (there === undefined && mine === "")) return;
@@ -216,7 +216,7 @@ function useFilter({ view, query }: Route): [filter: Filter, change: (part: Part
     }, ADDRESS_AFTER_MS);
     return () => clearTimeout(timer);
   }, [view, mine, there]);
-  // a part at a time: two changes may come before the page is drawn again
+  // merged with the present filter: there may be two changes per frame
   const change = useCallback((part: Partial<Filter>) => set((now) => ({ ...now, ...part })), []);
   return [filter, change];
 }
@@ -229,7 +229,7 @@ function Icon({ path }: { path: string }) {
   );
 }
 
-/** Where a program sends to; the whole address goes to the clipboard. */
+/** Endpoint for programs; copies the complete address. */
 function Endpoints({ about }: { about: About | undefined }) {
   if (about === undefined) return null;
   const places = [
@@ -254,7 +254,7 @@ function Endpoints({ about }: { about: About | undefined }) {
   );
 }
 
-/** The service's clock, when it was moved. */
+/** Clock of the service, if it was advanced. */
 function ServiceTime({ aheadMs }: { aheadMs: number }) {
   if (Math.abs(aheadMs) < 60_000) return null;
   return <p class="muted">Service time {fullTime(Date.now() + aheadMs).slice(0, 16)}</p>;
@@ -292,7 +292,7 @@ function Help({ onClose }: { onClose: () => void }) {
   );
 }
 
-/** The keys that work everywhere. */
+/** Global keyboard shortcuts. */
 function useKeys(setHelp: (open: boolean) => void): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {

@@ -4,12 +4,12 @@ import { useEffect } from "./preact.ts";
 import type { InboxState } from "./state.ts";
 import { Empty } from "./ui.tsx";
 
-/** Pending counts change with every message, and are in no event. Unit: milliseconds. */
+/** Polling interval: pending counts are not part of any event. Unit: milliseconds. */
 const REFRESH_MS = 1000;
 
 const TONES: Readonly<Record<string, string>> = { online: "good", draining: "waiting" };
 
-/** The app servers that are connected over CCS. */
+/** Connected CCS app servers. */
 export function Connections({ state, api, onRefresh }: { state: InboxState; api: Api; onRefresh: () => void }) {
   useEffect(() => {
     const timer = setInterval(onRefresh, REFRESH_MS);

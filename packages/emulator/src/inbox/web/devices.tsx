@@ -12,7 +12,7 @@ import { VirtualList } from "./virtual-list.tsx";
 
 const PLATFORM_NAMES: Readonly<Record<Platform, string>> = { android: "Android", ios: "iOS", web: "Web" };
 
-/** What a phone can hold in view. */
+/** Number of messages shown on a phone's screen. */
 const SHOWN_ON_PHONE = 20;
 
 interface DevicesProps {
@@ -23,7 +23,7 @@ interface DevicesProps {
   readonly rowHeight: number;
 }
 
-/** The phones and the apps on them. */
+/** Devices and their apps. */
 export function Devices({ state, selected, onSelect, api, rowHeight }: DevicesProps) {
   const [search, setSearch] = useState("");
   const [adding, setAdding] = useState(false);
@@ -198,7 +198,7 @@ function DeviceDetail(props: { device: DeviceView; state: InboxState; api: Api; 
   );
 }
 
-/** The phone's screen: the newest it got, on top. */
+/** Screen of a phone: newest notification first. */
 function Phone({ device, state, api }: { device: DeviceView; state: InboxState; api: Api }) {
   const received = useAsked(device.id, device.received, () => api.received(device.id))?.received ?? [];
   const got = received.slice(-SHOWN_ON_PHONE).reverse();
@@ -253,7 +253,7 @@ function Upstream({ device, api }: { device: DeviceView; api: Api }) {
       <h3>Send an upstream message</h3>
       <form class="upstream" onSubmit={(event) => void send(event)}>
         {fields.map(({ key, value }, index) => (
-          // rows of a form are known by their position
+          // form rows are keyed by position
           <div key={index} class="pair">
             <input
               aria-label="Key"

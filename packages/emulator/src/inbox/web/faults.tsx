@@ -24,7 +24,7 @@ const TIMES: Field = { name: "times", label: "How often", value: "1", number: tr
 
 const AFTER: Field = { name: "after", label: "After requests", value: "0", number: true };
 
-/** What a service says about a recipient. */
+/** Error codes of recipients. */
 const REFUSALS: readonly ErrorCode[] = [
   "unavailable",
   "internal-error",
@@ -35,7 +35,7 @@ const REFUSALS: readonly ErrorCode[] = [
   "message-too-big",
 ];
 
-/** The faults one reaches for most; the control API has a few more options. */
+/** Frequently used faults; the control API has more options. */
 const FORMS: readonly FaultForm[] = [
   {
     kind: "next",
@@ -133,7 +133,7 @@ const FORMS: readonly FaultForm[] = [
   },
 ];
 
-/** What should go wrong: what is armed, and forms to arm more. */
+/** Fault injection: armed faults, and forms to arm more. */
 export function Faults({ state, api }: { state: InboxState; api: Api }) {
   const { faults } = state;
   return (

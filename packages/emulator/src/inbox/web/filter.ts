@@ -1,18 +1,18 @@
 import type { MessageSummary } from "../live.ts";
 import { type Tone, toneOf } from "./format.ts";
 
-/** What the list shows. */
+/** Filter of the message list. */
 export interface Filter {
   /**
-   * Terms that all have to hold: words, `"several words"`, `field:value` with `state:`, `door:`, `to:`, `key:`, `id:`, `from:`, `code:`.
-   * With `-` in front a term must not hold.
+   * Terms, all of which have to match: words, `"several words"`, `field:value` with `state:`, `door:`, `to:`, `key:`, `id:`, `from:`, `code:`.
+   * A term with a leading `-` must not match.
    */
   readonly text: string;
   readonly tone: Tone | "all";
   readonly door: string;
 }
 
-/** Shows everything. */
+/** Empty filter. */
 export const NO_FILTER: Filter = { text: "", tone: "all", door: "" };
 
 type Test = (message: MessageSummary) => boolean;
@@ -27,7 +27,7 @@ const FIELDS: Readonly<Record<string, (message: MessageSummary) => string | unde
   code: (message) => message.code,
 };
 
-// what does not change after a message's arrival is lowered once; a list of ten thousand is searched at every keystroke
+// lowercase text is cached: ten thousand messages are searched at every keystroke
 const haystacks = new WeakMap<MessageSummary, string>();
 function haystack(message: MessageSummary): string {
   let text = haystacks.get(message);
@@ -43,12 +43,12 @@ function haystack(message: MessageSummary): string {
 
 interface Term {
   readonly not: boolean;
-  /** `undefined`: anywhere. */
+  /** Field; `undefined` for any. */
   readonly field: string | undefined;
   readonly value: string;
 }
 
-/** Reads what was typed. A minus alone, a field without a value and a quotation mark that is not closed are what they look like: text. */
+/** Parses a search. A single minus, a field without a value and an unclosed quotation mark are plain text. */
 function termsOf(text: string): Term[] {
   const terms: Term[] = [];
   for (const [term, minus, name, quoted, plain] of text
@@ -58,13 +58,13 @@ function termsOf(text: string): Term[] {
     const field = name !== undefined && Object.hasOwn(FIELDS, name) ? name : undefined;
     const not = minus !== undefined;
     if (field !== undefined) terms.push({ not, field, value });
-    // an address, for example, has a colon too
+    // a colon may also be part of an address
     else terms.push({ not, field, value: name === undefined ? value : term.slice(not ? 1 : 0).replaceAll('"', "") });
   }
   return terms;
 }
 
-/** The words without a field. What came over the wire is on the server: it is asked for messages that hold them. */
+/** Words without a field. They are also searched on the server, which has the wire text. */
 export function freeWords(text: string): string[] {
   return termsOf(text)
     .filter(({ field }) => field === undefined)
@@ -72,9 +72,9 @@ export function freeWords(text: string): string[] {
 }
 
 /**
- * Compiles what was typed; `undefined` when it lets everything through.
+ * Compiles a search; `undefined` if it matches everything.
  *
- * @param found Messages by word that the server found to hold it.
+ * @param found Messages that contain a word, as found by the server.
  */
 export function compileFilter(
   { text, tone, door }: Filter,
@@ -97,7 +97,7 @@ export function compileFilter(
 
 const TONES: readonly string[] = ["waiting", "good", "bad", "neutral"];
 
-/** A filter as it stands in an address: `q=…&show=bad&door=ccs`; empty when it shows everything. */
+/** Serializes a filter for the address: `q=…&show=bad&door=ccs`; empty for the empty filter. */
 export function filterQuery({ text, tone, door }: Filter): string {
   const query = new URLSearchParams();
   if (text.trim() !== "") query.set("q", text);
@@ -106,7 +106,7 @@ export function filterQuery({ text, tone, door }: Filter): string {
   return query.toString();
 }
 
-/** The filter that an address asks for. */
+/** Parses the filter of an address. */
 export function readFilterQuery(text: string): Filter {
   const query = new URLSearchParams(text);
   const show = query.get("show") ?? "";

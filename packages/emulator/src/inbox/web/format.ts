@@ -2,7 +2,7 @@ import type { MessageState } from "../../model/message.ts";
 
 const pad = (value: number, length = 2): string => String(value).padStart(length, "0");
 
-/** `14:03:09` of the reader's own time zone. */
+/** `14:03:09` in local time. */
 export function clockTime(at: number): string {
   const date = new Date(at);
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
@@ -23,7 +23,7 @@ const UNITS = [
   ["s", 1],
 ] as const;
 
-/** `4 w`, `1 h 30 min`, `90 s` as `1 min 30 s`: the two largest units. */
+/** The two largest units: `4 w`, `1 h 30 min`, `1 min 30 s`. */
 export function duration(seconds: number): string {
   if (seconds <= 0) return "0 s";
   const parts: string[] = [];
@@ -48,14 +48,14 @@ export function offset(ms: number): string {
   return `+${duration(ms / 1000)}`;
 }
 
-/** A token or key cut in its middle, where it says nothing. */
+/** Shortens a token or key in its middle. */
 export function shorten(text: string, length = 22): string {
   if (text.length <= length) return text;
   const head = Math.ceil((length - 1) * 0.6);
   return `${text.slice(0, head)}…${text.slice(text.length - (length - 1 - head))}`;
 }
 
-/** JSON with white space, without reading it: numbers of 64 bits stay as they came. Anything that is not JSON comes back as it is. */
+/** Indents JSON without parsing it, so that 64-bit numbers are unchanged. Anything that is not JSON is returned unchanged. */
 export function prettyJson(text: string): string {
   const trimmed = text.trim();
   try {
@@ -92,7 +92,7 @@ export function prettyJson(text: string): string {
   return result;
 }
 
-/** How a state looks: what is on its way, what arrived, what was lost, and what is neither. */
+/** Tone of a state: in progress, delivered, lost, or neutral. */
 export type Tone = "good" | "waiting" | "bad" | "neutral";
 
 const TONES: Readonly<Record<MessageState, Tone>> = {
@@ -109,14 +109,14 @@ const TONES: Readonly<Record<MessageState, Tone>> = {
   unanswered: "bad",
 };
 
-/** The tone of a state; a timeline's other events are good news. */
+/** Returns the tone of a state; other timeline events are positive. */
 export function toneOf(state: string): Tone {
   return TONES[state as MessageState] ?? "good";
 }
 
 const DOORS: Readonly<Record<string, string>> = { "gcm-http": "HTTP", ccs: "CCS", "fcm-v1": "FCM v1" };
 
-/** A door's short name. */
+/** Short name of a protocol. */
 export function doorName(door: string): string {
   return DOORS[door] ?? door;
 }

@@ -2,22 +2,22 @@ import { type Api, PAGE } from "./api.ts";
 import { type InboxState, type LiveEvent, MAX_LISTED } from "./state.ts";
 import { openStream } from "./stream.ts";
 
-/** Whether the page hears of what happens. */
+/** State of the event stream. */
 export type Link = "connecting" | "live" | "lost";
 
-/** Delay before what could not be had is asked for again. Unit: milliseconds. */
+/** Delay before a failed request is retried. Unit: milliseconds. */
 const RETRY_MS = 1000;
 
 /**
- * Keeps the state up to date: everything once, then what happens. After a break it starts over.
+ * Keeps the state up to date: a complete load, then events. Starts over after a lost connection.
  *
- * @param onChange Called when there is something to draw: often, so draw at the next frame.
+ * @param onChange Called after each change; batch rendering per frame.
  */
 export function follow(state: InboxState, api: Api, onChange: (link: Link) => void): () => void {
   let link: Link = "connecting";
   let ended = false;
   let retry: ReturnType<typeof setTimeout> | undefined;
-  /** Events that came while everything was being asked for. */
+  /** Events received during the complete load. */
   let early: LiveEvent[] | undefined;
   let generation = 0;
 
@@ -67,7 +67,7 @@ export function follow(state: InboxState, api: Api, onChange: (link: Link) => vo
     refresh();
     await loadOlder(mine);
   };
-  // the newest are there; the others follow page by page
+  // newest first; older messages follow page by page
   const loadOlder = async (mine: number): Promise<void> => {
     let full = state.messages.length >= PAGE;
     while (full && state.messages.length < MAX_LISTED) {
@@ -103,7 +103,7 @@ export function follow(state: InboxState, api: Api, onChange: (link: Link) => vo
   };
 }
 
-/** However often it is called, it runs once at a time, and once more after the last call. */
+/** Runs a function once at a time, and once more after the last call. */
 function oneAtATime(run: () => Promise<void>): () => void {
   let running = false;
   let again = false;

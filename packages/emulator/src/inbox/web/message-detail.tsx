@@ -9,7 +9,7 @@ import { useAsked } from "./use-asked.ts";
 
 const TABS = ["Overview", "JSON", "Wire"] as const;
 
-/** One message: what came, what became of it, and what the phone makes of it. */
+/** Message with its content, timeline and preview. */
 export function MessageDetail({
   id,
   state,
@@ -21,7 +21,7 @@ export function MessageDetail({
   api: Api;
   onClose: () => void;
 }) {
-  // the oldest are pruned: to ask for one would only bring a complaint
+  // a pruned message cannot be requested any more
   const ask = () => (id <= state.pruned ? Promise.resolve(undefined) : api.message(id));
   const message = useAsked(String(id), state.message(id), ask);
   return (
@@ -172,7 +172,7 @@ function Timeline({ entries, start, state }: { entries: readonly TimelineEntry[]
       {entries.map(({ at, event, deviceId, detail }, index) => {
         const device = deviceId === undefined ? undefined : deviceOf(state, deviceId);
         return (
-          // entries are only ever added at the end: their position is what they are known by
+          // entries are only appended: keyed by position
           <li key={index} class={toneOf(event)}>
             <span class="what">{event.replace("-", " ")}</span>
             <time title={fullTime(at)}>{offset(at - start)}</time>
@@ -185,7 +185,7 @@ function Timeline({ entries, start, state }: { entries: readonly TimelineEntry[]
   );
 }
 
-/** The device by its own ID or by that of the app on it. */
+/** Returns the device by its own ID or by that of its app. */
 function deviceOf(state: InboxState, id: string) {
   return state.devices.get(id) ?? [...state.devices.values()].find((device) => device.deviceId === id);
 }

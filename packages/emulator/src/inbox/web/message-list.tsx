@@ -13,16 +13,16 @@ interface MessageListProps {
   readonly filter: Filter;
   readonly onFilter: (part: Partial<Filter>) => void;
   readonly selected: number | undefined;
-  /** `open`: the reader wants to read it, rather than pass by. */
+  /** `open`: shown in detail, not only selected. */
   readonly onSelect: (id: number, open: boolean) => void;
   readonly onClear: () => void;
-  /** Nothing is new any more. */
+  /** Marks every message as seen. */
   readonly onSeeAll: () => void;
   readonly rowHeight: number;
   readonly httpUrl: string;
 }
 
-/** How long the typing has to rest before the server is asked, and how often it is asked again. Unit: milliseconds. */
+/** Debounce interval of a server search, and its polling interval. Unit: milliseconds. */
 const SEARCH_AFTER_MS = 200;
 const SEARCH_AGAIN_MS = 2000;
 
@@ -34,7 +34,7 @@ const TABS: readonly (readonly [tone: Tone | "all", label: string])[] = [
   ["neutral", "Other"],
 ];
 
-/** The messages, the newest first, and what narrows them down. */
+/** Message list, newest first, with its filter. */
 export function MessageList(props: MessageListProps) {
   const { state, api, filter, onFilter, selected, onSelect, onClear, onSeeAll, rowHeight, httpUrl } = props;
   const { messages } = state;
@@ -43,7 +43,7 @@ export function MessageList(props: MessageListProps) {
   const shown = test === undefined ? messages : messages.filter(test);
   const at = (index: number): MessageSummary => shown[shown.length - 1 - index] as MessageSummary;
 
-  // how many came in at the top since the last drawing; another filter is another list
+  // number of messages added on top since the last rendering; another filter is another list
   const before = useRef<{ filter: Filter; head: number }>({ filter, head: 0 });
   const head = shown.at(-1)?.id ?? 0;
   let added = 0;
@@ -159,7 +159,7 @@ export function MessageList(props: MessageListProps) {
   );
 }
 
-/** What the server finds in the parts of messages that the page does not hold; asked again while the search is on. */
+/** Matches found by the server in parts of messages that the page does not hold; polled during the search. */
 function useServerSearch(api: Api, text: string): ReadonlyMap<string, ReadonlySet<number>> {
   const [found, setFound] = useState<ReadonlyMap<string, ReadonlySet<number>>>(new Map());
   useEffect(() => {
@@ -211,7 +211,7 @@ function Row({ message, name, isNew }: { message: MessageSummary; name: string |
   );
 }
 
-/** A message in a few words: its notification, else its data. */
+/** Short text of a message: its notification, or its data. */
 function Summary({ message: { notification, preview } }: { message: MessageSummary }) {
   const words = [notification?.["title"], notification?.["body"]].filter(
     (word) => typeof word === "string" && word !== "",
@@ -220,7 +220,7 @@ function Summary({ message: { notification, preview } }: { message: MessageSumma
   return <code>{pairs(preview)}</code>;
 }
 
-/** `{"n":"1"}` as `n=1`; what was cut off in its middle as it is. */
+/** Formats `{"n":"1"}` as `n=1`; truncated data is returned unchanged. */
 function pairs(preview: string): string {
   try {
     const data = JSON.parse(preview) as Readonly<Record<string, string>>;

@@ -7,16 +7,16 @@ interface PreviewProps {
   readonly time: string;
 }
 
-/** Values of a data message that fit on a card. */
+/** Maximum number of data values on a card. */
 const SHOWN_VALUES = 4;
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
-/** A colour that the sender asked for, if it is one: `#rrggbb`. */
+/** Returns the requested colour if it is valid: `#rrggbb`. */
 const colour = (value: unknown): string | undefined =>
   typeof value === "string" && /^#[0-9a-f]{6}$/i.test(value) ? value : undefined;
 
-/** What a phone would show of a message: the card in the notification shade, or that it shows nothing by itself. */
+/** Preview of the notification on a phone, or a note that none is shown automatically. */
 export function NotificationPreview({ notification, data, appName, time }: PreviewProps) {
   if (notification === undefined) {
     const entries = Object.entries(data);
@@ -63,7 +63,7 @@ export function NotificationPreview({ notification, data, appName, time }: Previ
   );
 }
 
-/** A text that the app looks up in its own resources: here its key. */
+/** Localized text, which the app has in its resources: shown as its key. */
 function localized(notification: Readonly<Record<string, unknown>>, part: "title" | "body"): string | undefined {
   const key = text(notification[`${part}_loc_key`]);
   if (key === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Kinds of events that the page follows. */
+/** Event types used by the page. */
 const KINDS = [
   "hello",
   "message",
@@ -13,17 +13,17 @@ const KINDS = [
   "clock",
   "reset",
 ] as const;
-/** Delay before the next attempt. Unit: milliseconds. */
+/** Delay before the next connection attempt. Unit: milliseconds. */
 const RETRY_MS = 1000;
 
-/** One event of the emulator; `hello` begins a stream, after which everything has to be asked for anew, and `lost` ends it. */
+/** Event of the emulator; `hello` begins a stream, after which everything is loaded again, and `lost` ends it. */
 export interface StreamEvent {
   readonly kind: (typeof KINDS)[number] | "lost";
-  /** JSON. */
+  /** JSON of the event. */
   readonly data: string;
 }
 
-/** Receives the emulator's events over one connection, and connects again after a break. */
+/** Receives the emulator's events over one connection, and reconnects when it is lost. */
 export function receive(url: string, tell: (event: StreamEvent) => void): () => void {
   let source: EventSource | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;

@@ -1,20 +1,20 @@
 import { useEffect, useState } from "./preact.ts";
 
-/** The page's views. */
+/** Views of the page. */
 export type View = "messages" | "devices" | "connections" | "faults";
 
-/** What the address asks for: `#/messages/12?q=…`. */
+/** Parsed address: `#/messages/12?q=…`. */
 export interface Route {
   readonly view: View;
-  /** Of messages a number, or `latest`. */
+  /** ID within the view; for messages a number, or `latest`. */
   readonly id: string | undefined;
-  /** What is behind the question mark; `undefined` without one. */
+  /** Query; `undefined` without one. */
   readonly query: string | undefined;
 }
 
 const VIEWS: readonly string[] = ["messages", "devices", "connections", "faults"];
 
-/** Reads the part of an address after its `#`; what cannot be read is the list of messages. */
+/** Parses the fragment of an address; an invalid one is the message list. */
 export function parseRoute(hash: string): Route {
   const mark = hash.indexOf("?");
   const query = mark === -1 ? undefined : hash.slice(mark + 1);
@@ -24,7 +24,7 @@ export function parseRoute(hash: string): Route {
   return { view: view as View, id: known ? decoded(id) : undefined, query };
 }
 
-/** An address typed by hand may hold anything. */
+/** Decodes a part of an address that may be invalid. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -34,21 +34,21 @@ function decoded(text: string): string {
 }
 
 /**
- * Goes to a view, or to one thing in it.
+ * Navigates to a view or an item in it.
  *
- * @param passing Takes the place of the last address: stepping through a list leaves no trail for the Back button.
+ * @param passing Replaces the history entry, so that stepping through a list does not fill the browser history.
  */
 export function goTo(view: View, id?: string, passing = false): void {
   const { view: from, query } = parseRoute(location.hash);
   const path = id === undefined ? `#/${view}` : `#/${view}/${encodeURIComponent(id)}`;
-  // what narrows a view down stays while it is not left
+  // the filter is kept within a view
   const hash = view === from && query !== undefined ? `${path}?${query}` : path;
   if (location.hash === hash) return;
   if (passing && parseRoute(location.hash).id !== undefined) replaceHash(hash);
   else location.hash = hash;
 }
 
-/** Writes what narrows a view down into the address while it is shown, without a trail for the Back button. */
+/** Writes the filter of a view to the address without a history entry. */
 export function setQuery(view: View, query: string): void {
   if (parseRoute(location.hash).view !== view) return;
   const [path = ""] = (location.hash === "" ? "#/messages" : location.hash).split("?", 1);
@@ -61,7 +61,7 @@ function replaceHash(hash: string): void {
   dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
-/** What the address asks for now. */
+/** Current route. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {

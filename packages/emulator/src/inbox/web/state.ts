@@ -4,24 +4,24 @@ import type { DeviceView } from "../../model/devices.ts";
 import type { MessageSummary } from "../live.ts";
 import type { ConnectionView } from "./api.ts";
 
-/** Messages held by the page; older ones stay on the server, as far as it keeps them. */
+/** Maximum number of messages held by the page; older ones remain on the server. */
 export const MAX_LISTED = 10_000;
-/** Remarks about clients that broke a rule of the protocol. */
+/** Maximum number of protocol violations held. */
 const MAX_VIOLATIONS = 100;
 
-/** A client broke a rule of the protocol. */
+/** Protocol violation by a client. */
 export interface Violation {
   readonly at: number;
   readonly connectionId: number | undefined;
   readonly detail: string;
 }
 
-/** An event as the server sends it: of a message its summary. */
+/** Event as sent by the server; messages are summaries. */
 export type LiveEvent =
   | Exclude<EmulatorEvent, { readonly type: "message" }>
   | { readonly type: "message"; readonly message: MessageSummary };
 
-/** What the server says when asked for everything. */
+/** Complete state as loaded from the server. */
 export interface Snapshot {
   readonly messages: readonly MessageSummary[];
   readonly total: number;
@@ -32,29 +32,29 @@ export interface Snapshot {
   readonly now: number;
 }
 
-/** Everything the page knows, bounded. No document is needed for it. */
+/** Bounded state of the page, independent of the DOM. */
 export class InboxState {
-  /** In the order of arrival. Replaced or added to in place. */
+  /** Messages in order of arrival. Modified in place. */
   messages: MessageSummary[] = [];
   total = 0;
   pruned = 0;
-  /** Whether the server was heard once: before that nothing is known, and an empty list means nothing. */
+  /** True once the first load is complete; an empty list means nothing before. */
   loaded = false;
   readonly devices = new Map<string, DeviceView>();
   connections: readonly ConnectionView[] = [];
   faults: readonly FaultView[] = [];
   readonly violations: Violation[] = [];
-  /** Why unknown tokens are refused, while the emulator has as many devices as it may have. */
+  /** Reason why unknown tokens are refused, while `maxDevices` is reached. */
   full: string | undefined;
-  /** How far the service's clock is ahead of this machine's. Unit: milliseconds. */
+  /** Offset of the service's clock to the system clock. Unit: milliseconds. */
   clockAheadMs = 0;
-  /** What has changed on the server and is not in an event: to be asked for. */
+  /** Changes on the server that are not part of an event, to be requested. */
   readonly stale = { connections: false, faults: false, all: false };
-  /** Messages up to this one are not new: they were there when the page was opened, or were marked as seen. */
+  /** ID up to which messages are not new: present when the page was opened, or marked as seen. */
   #seenUpTo: number | undefined;
-  /** Later ones that were looked at. */
+  /** IDs of later messages that were viewed. */
   readonly #seen = new Set<number>();
-  /** Messages up to this one were forgotten: what is still said of them is of no interest. */
+  /** ID up to which messages were deleted; events about them are ignored. */
   #clearedUpTo = 0;
   readonly #names = new Map<string, string>();
   readonly #maxListed: number;
@@ -63,13 +63,13 @@ export class InboxState {
     this.#maxListed = maxListed;
   }
 
-  /** Takes the server's word for everything. */
+  /** Replaces the state by a complete load. */
   load(snapshot: Snapshot): void {
     this.messages = [...snapshot.messages].sort((a, b) => a.id - b.id);
     this.total = snapshot.total;
     this.loaded = true;
     this.#clearedUpTo = Math.min(this.#clearedUpTo, snapshot.total);
-    // an emulator that was started again counts from 1
+    // a restarted emulator counts from 1
     if (this.#seenUpTo === undefined || this.#seenUpTo > snapshot.total) this.#seeAllUpTo(snapshot.total);
     this.pruned = snapshot.pruned;
     this.devices.clear();
@@ -80,14 +80,14 @@ export class InboxState {
     this.clockAheadMs = snapshot.now - Date.now();
   }
 
-  /** Puts older messages in front. */
+  /** Adds older messages in front. */
   loadOlder(messages: readonly MessageSummary[]): void {
     const first = this.messages[0]?.id ?? Number.POSITIVE_INFINITY;
     const older = messages.filter(({ id }) => id < first && id > this.#clearedUpTo).sort((a, b) => a.id - b.id);
     this.messages = [...older, ...this.messages].slice(-this.#maxListed);
   }
 
-  /** Follows one event. */
+  /** Applies one event. */
   apply(event: LiveEvent): void {
     switch (event.type) {
       case "message":
@@ -145,7 +145,7 @@ export class InboxState {
     }
   }
 
-  /** The message with this number, if the page has it. */
+  /** Returns the message with this ID, if held. */
   message(id: number): MessageSummary | undefined {
     return this.messages[this.#indexOf(id)];
   }
@@ -155,12 +155,12 @@ export class InboxState {
     this.#seeAllUpTo(this.total);
   }
 
-  /** Whether a message came while the page was open and was not looked at. */
+  /** True if a message arrived while the page was open and was not viewed. */
   isNew(id: number): boolean {
     return id > (this.#seenUpTo ?? 0) && !this.#seen.has(id);
   }
 
-  /** How many listed messages are new. */
+  /** Number of listed messages that are new. */
   get newCount(): number {
     const { messages } = this;
     let low = 0;
@@ -173,12 +173,12 @@ export class InboxState {
     return Math.max(0, messages.length - low - this.#seen.size);
   }
 
-  /** A message is looked at. */
+  /** Marks a message as viewed. */
   see(id: number): void {
     if (this.isNew(id)) this.#seen.add(id);
   }
 
-  /** All that came so far is not new any more. */
+  /** Marks every message as seen. */
   seeAll(): void {
     this.#seeAllUpTo(this.total);
   }
@@ -188,7 +188,7 @@ export class InboxState {
     this.#seen.clear();
   }
 
-  /** What the device behind a token is called. */
+  /** Name of the device of a token. */
   nameOf(token: string): string | undefined {
     return this.#names.get(token);
   }
@@ -212,12 +212,12 @@ export class InboxState {
       return;
     }
     const index = this.#indexOf(message.id);
-    // what is not listed is older than the list
+    // a message that is not listed is older than the list
     if (index !== -1) this.messages[index] = message;
   }
 
   #trim(): void {
-    // in chunks: cutting an array's head costs as much as the array is long
+    // removed in chunks: removing the head of an array takes time proportional to its length
     if (this.messages.length <= this.#maxListed * 1.1) return;
     this.messages = this.messages.slice(-this.#maxListed);
     const first = this.messages[0]?.id ?? 0;

@@ -2,7 +2,7 @@ import type { EmulatorStats } from "../../stats.ts";
 import type { Api } from "./api.ts";
 import { useEffect, useState } from "./preact.ts";
 
-/** The numbers change with every message, and are in no event. Unit: milliseconds. */
+/** Polling interval: counters are not part of any event. Unit: milliseconds. */
 const REFRESH_MS = 1000;
 
 /** Deliveries so far, one per message and device, in the breakdown of the Google Cloud Console. */
@@ -14,7 +14,7 @@ const NUMBERS: readonly (keyof EmulatorStats & string)[] = [
   "expired",
 ];
 
-/** Statistics of deliveries. */
+/** Delivery statistics. */
 export function Statistics({ api }: { api: Api }) {
   const [stats, setStats] = useState<EmulatorStats>();
   useEffect(() => {

@@ -7,10 +7,10 @@ interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL(): string }): { createScriptURL(input: string): string };
 }
 
-/** Opens the stream of events: one for all tabs, in a worker that they share; a stream of the tab's own where that cannot be had. */
+/** Opens the event stream: one for all tabs in a shared worker, or one per tab where shared workers are not available. */
 export function openStream(tell: (event: StreamEvent) => void): () => void {
   let close = open();
-  // a page that is kept for the Back button hears nothing meanwhile
+  // a page in the back/forward cache receives nothing meanwhile
   const onHide = (): void => close();
   const onShow = ({ persisted }: PageTransitionEvent): void => {
     if (persisted) close = open();
@@ -51,7 +51,7 @@ export function openStream(tell: (event: StreamEvent) => void): () => void {
 
 let trusted: string | undefined;
 
-/** The worker's address, which the page's policy lets through and nothing else. */
+/** URL of the worker, the only one allowed by the page's policy. */
 function workerUrl(): string {
   const url = new URL("./worker.js", import.meta.url).href;
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };

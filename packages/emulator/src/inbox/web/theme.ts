@@ -1,27 +1,27 @@
 import { useLayoutEffect, useState } from "./preact.ts";
 
-/** Which colours: those of the system, or as chosen. */
+/** Colour theme: that of the system, or a chosen one. */
 export type Theme = "auto" | "light" | "dark";
 
 const KEY = "cloud-messaging-emulator.theme";
 
-/** The chosen theme, remembered in this browser. */
+/** Chosen theme, stored in the browser. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const [theme, setTheme] = useState<Theme>(readTheme);
-  // before it is drawn: the button does not say dark while the page is light
+  // before the first rendering, so that button and page agree
   useLayoutEffect(() => {
     if (theme === "auto") delete document.documentElement.dataset["theme"];
     else document.documentElement.dataset["theme"] = theme;
     try {
       localStorage.setItem(KEY, theme);
     } catch {
-      // a browser without storage forgets
+      // without storage the choice is not kept
     }
   }, [theme]);
   return [theme, setTheme];
 }
 
-/** The next one in turn. */
+/** Returns the next theme in turn. */
 export function nextTheme(theme: Theme): Theme {
   return theme === "auto" ? "light" : theme === "light" ? "dark" : "auto";
 }

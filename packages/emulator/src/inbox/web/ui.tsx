@@ -1,7 +1,7 @@
 import { toneOf } from "./format.ts";
 import { type ComponentChildren, useEffect, useRef, useState } from "./preact.ts";
 
-/** A state in its colour, with a sign beside the colour for those who cannot tell colours apart. */
+/** State in its colour, with a symbol for readers who cannot distinguish colours. */
 export function StateBadge({ state }: { state: string }) {
   return (
     <span class={`badge ${toneOf(state)}`}>
@@ -11,7 +11,7 @@ export function StateBadge({ state }: { state: string }) {
   );
 }
 
-/** A switch that says what is, not what was asked for: it moves when the server has answered. */
+/** Switch that shows the confirmed state: it changes when the server has answered. */
 export function Switch({ label, on, onChange }: { label: string; on: boolean; onChange: (on: boolean) => void }) {
   return (
     <button type="button" role="switch" aria-checked={on} class="switch" onClick={() => onChange(!on)}>
@@ -21,7 +21,7 @@ export function Switch({ label, on, onChange }: { label: string; on: boolean; on
   );
 }
 
-/** Copies a text, and says that it did. */
+/** Button that copies a text and confirms it. */
 export function CopyButton({ text, label = "Copy" }: { text: string; label?: string }) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
@@ -30,7 +30,7 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
     return () => clearTimeout(timer);
   }, [copied]);
   const copy = (): void => {
-    // a page that did not come over TLS or from this machine has no clipboard
+    // the clipboard API requires TLS or a local address
     const clipboard: Clipboard | undefined = navigator.clipboard;
     if (clipboard === undefined) copyBySelection(text);
     else void clipboard.writeText(text).catch(() => copyBySelection(text));
@@ -52,7 +52,7 @@ function copyBySelection(text: string): void {
   area.remove();
 }
 
-/** Names and values, one under the other. */
+/** List of names and values. */
 export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }) {
   return (
     <dl class="facts">
@@ -68,7 +68,7 @@ export function Facts({ facts }: { facts: readonly (readonly [name: string, valu
   );
 }
 
-/** Nothing here yet, and how to change that. */
+/** Placeholder of an empty list, with a hint. */
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="empty">
@@ -78,7 +78,7 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
-/** A token: its beginning and end, the whole on the clipboard. */
+/** Token, shortened; copies the complete one. */
 export function Token({ token }: { token: string }) {
   return (
     <span class="token">
@@ -88,7 +88,7 @@ export function Token({ token }: { token: string }) {
   );
 }
 
-/** A dialogue over the page; Escape and a click beside it close it. */
+/** Modal dialogue, closed by Escape or a click outside. */
 export function Dialog({
   title,
   onClose,

@@ -1,14 +1,14 @@
 import { useEffect, useRef, useState } from "./preact.ts";
 
-/** Between two questions about the same thing. Unit: milliseconds. */
+/** Minimum interval between two requests about the same subject. Unit: milliseconds. */
 const REST_MS = 150;
 
 /**
- * What the server says about something, asked for again whenever `version` changes: at once when nothing is on its way, else when that
- * has come back. However fast it changes, there is one question at a time. Once the version is `undefined` there is nothing new to hear:
+ * Answer of the server about a subject, requested again whenever `version` changes: at once if no request is under way, otherwise after it
+ * has been answered, so that there is one request at a time. Once the version is `undefined` nothing is requested any more:
  * the last answer stays.
  *
- * @param subject What is asked about; another one starts anew. @param ask Gives `undefined` when there is no answer.
+ * @param subject Subject of the request; another one starts anew. @param ask Resolves with `undefined` without an answer.
  */
 export function useAsked<T>(subject: string, version: unknown, ask: () => Promise<T | undefined>): T | undefined {
   const [answer, setAnswer] = useState<{ subject: string; value: T | undefined }>();
@@ -22,7 +22,7 @@ export function useAsked<T>(subject: string, version: unknown, ask: () => Promis
 
   const answered = answer?.subject === subject && answer.value !== undefined;
 
-  // a new version is the reason to ask
+  // a new version triggers a request
   useEffect(() => {
     if (version === undefined && answered) return;
     if (work.current.subject !== subject) work.current = { subject, running: false, again: false };
@@ -35,7 +35,7 @@ export function useAsked<T>(subject: string, version: unknown, ask: () => Promis
       mine.running = true;
       const value = await latestAsk.current();
       if (work.current !== mine) return;
-      // no answer, since it is gone by now, takes nothing away from what was said before
+      // a missing answer does not clear the previous one
       setAnswer((before) => (value === undefined && before?.subject === subject ? before : { subject, value }));
       setTimeout(() => {
         mine.running = false;

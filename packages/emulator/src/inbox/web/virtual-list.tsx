@@ -1,16 +1,16 @@
 import { type ComponentChildren, useEffect, useLayoutEffect, useRef, useState } from "./preact.ts";
 
-/** Rows drawn beyond what can be seen, so that a scroll does not show a gap. */
+/** Number of rows rendered outside the viewport, so that scrolling shows no gap. */
 const OVERSCAN = 6;
 
 interface VirtualListProps {
   readonly label: string;
   readonly count: number;
-  /** Unit: CSS pixels. */
+  /** Height of a row. Unit: CSS pixels. */
   readonly rowHeight: number;
-  /** Rows that were put in at the top since the last time; what the reader looks at stays where it is. */
+  /** Number of rows added on top since the last rendering; the rows in view stay in place. */
   readonly addedOnTop: number;
-  /** The chosen row; brought into view when it changes. -1: none. */
+  /** Index of the selected row, scrolled into view when it changes. -1: none. */
   readonly selected: number;
   readonly onSelect: (index: number) => void;
   readonly onOpen: (index: number) => void;
@@ -18,7 +18,7 @@ interface VirtualListProps {
   readonly children: (index: number) => ComponentChildren;
 }
 
-/** A list of any length, of which only the rows in view are in the document. Arrow keys, Page, Home and End move the choice. */
+/** List of any length that renders only the rows in view. Arrow keys, Page Up/Down, Home and End move the selection. */
 export function VirtualList(props: VirtualListProps) {
   const { count, rowHeight, addedOnTop, selected, onSelect, onOpen, keyOf, children, label } = props;
   const ref = useRef<HTMLDivElement>(null);
@@ -34,7 +34,7 @@ export function VirtualList(props: VirtualListProps) {
     return () => observer.disconnect();
   }, []);
 
-  // at the very top the newest are wanted; further down the rows under the reader's eyes
+  // scrolled to the top, new rows are shown; elsewhere the rows in view stay
   useLayoutEffect(() => {
     const element = ref.current;
     if (element === null || addedOnTop <= 0 || element.scrollTop < rowHeight / 2) return;
@@ -84,7 +84,7 @@ export function VirtualList(props: VirtualListProps) {
   const rows: ComponentChildren[] = [];
   for (let index = first; index < last; index++) {
     rows.push(
-      // the keyboard works on the list as a whole
+      // keyboard events are handled by the list as a whole
       // biome-ignore lint/a11y/useKeyWithClickEvents: see onKeyDown of the list
       // biome-ignore lint/a11y/useFocusableInteractive: aria-activedescendant of the list
       <div

@@ -1,6 +1,6 @@
 import { receive, type StreamEvent } from "./receive.ts";
 
-// One stream of events for all tabs: over HTTP/1.1 a browser opens six connections to a host, and a stream takes one for good.
+// One event stream for all tabs: over HTTP/1.1 a browser opens at most six connections to a host, and a stream occupies one.
 
 const ports = new Set<MessagePort>();
 let last: StreamEvent["kind"] | undefined;
@@ -8,7 +8,7 @@ let last: StreamEvent["kind"] | undefined;
 addEventListener("connect", (event) => {
   const [port] = (event as MessageEvent).ports as unknown as [MessagePort];
   ports.add(port);
-  // a tab that goes says so
+  // sent by a tab when it closes
   port.onmessage = () => ports.delete(port);
   if (last !== undefined) port.postMessage({ kind: last, data: "" } satisfies StreamEvent);
 });
