@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import type { Socket } from "node:net";
 import { createServer } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import {
   createManualClock,
   type DownstreamMessageInput,
@@ -621,10 +622,13 @@ describe("TLS", () => {
 
 describe("a proxy", () => {
   /** Takes CONNECT and does with it what `onConnect` says. */
-  async function startProxy(onConnect: (target: string, socket: Socket) => void) {
+  async function startProxy(
+    onConnect: (target: string, socket: Socket) => void,
+    tls?: { readonly cert: string; readonly key: string },
+  ) {
     const targets: string[] = [];
     const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
+    const accept = (socket: Socket): void => {
       sockets.add(socket);
       socket.on("error", () => {});
       socket.on("close", () => sockets.delete(socket));
@@ -633,11 +637,12 @@ describe("a proxy", () => {
         targets.push(target);
         onConnect(target, socket);
       });
-    });
+    };
+    const server = tls === undefined ? createServer(accept) : createTlsServer(tls, accept);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as { port: number };
     return {
-      url: `http://127.0.0.1:${port}`,
+      url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`,
       targets,
       [Symbol.asyncDispose]: () =>
         new Promise<void>((resolve) => {
@@ -663,6 +668,19 @@ describe("a proxy", () => {
     const { transport } = setup(server.origin, { tls: { ca }, proxy: proxy.url });
     expect((await transport.send(toTwo)).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
     expect(proxy.targets).toEqual([`127.0.0.1:${server.port}`]);
+    await transport.close();
+  });
+
+  it.each([
+    ["its own host", ["127.0.0.1"], "accepted"],
+    ["the host of the service only", ["localhost", "client.example"], "rejected"],
+  ])("reached over TLS is verified by its own host name: with a certificate for %s", async (_, names, kind) => {
+    const { ca, server: ofProxy, client: ofService } = await createTestCertificates(names);
+    await using server = await startFaultServer({ tls: ofService });
+    await using proxy = await startProxy(tunnel(server.port), ofProxy);
+    const tls = { ca, servername: "client.example" };
+    const { transport } = setup(`https://localhost:${server.port}`, { tls, proxy: proxy.url });
+    expect((await transport.send(toTwo)).outcomes).toMatchObject([{ kind }, { kind }]);
     await transport.close();
   });
 
