@@ -159,6 +159,11 @@ it("says what was wrong in the front end's words", () => {
   );
 });
 
+it.each([[[]], [null], [1], ["x"], [true]])("refuses %j in the place of the whole request", (json) => {
+  const description = 'Invalid JSON payload received. Unknown name "": Root element must be a message.';
+  expect(readProto(SEND_REQUEST, json)).toEqual({ value: {}, violations: [{ field: "", description }] });
+});
+
 describe("a oneof", () => {
   it.each([
     [{ token: "a", topic: "b" }, "Cannot set 'topic'"],
