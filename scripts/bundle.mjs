@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { writePages } from "./pages.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCE = "@cloud-messaging/source";
@@ -104,6 +105,7 @@ async function bundle(rolldown, folder, manifest) {
   const page = join(folder, "src/inbox/web");
   if (existsSync(page)) note(included, await bundlePage(rolldown, page, join(dist, "inbox")));
   writeLicenses(dist, included);
+  writePages(folder);
 }
 
 /** The page in the browser: its program, the worker that its tabs share, and the files beside them. */
@@ -138,10 +140,10 @@ function writeLicenses(dist, included) {
   if (included.size === 0) return rmSync(file, { force: true });
   const parts = [...included]
     .sort(([, a], [, b]) => (a.name < b.name ? -1 : 1))
-    .map(([path, { name, version, license }]) => {
+    .map(([path, { name, version, license, licenses }]) => {
       const text = readdirSync(path).find((entry) => /^licen[cs]e/i.test(entry));
       const words = text === undefined ? "" : `\n\n${readFileSync(join(path, text), "utf8").trim()}`;
-      return `${name} ${version} (${license ?? "no licence declared"})${words}\n`;
+      return `${name} ${version} (${license ?? licenses?.map(({ type }) => type).join(", ") ?? "no licence declared"})${words}\n`;
     });
   writeFileSync(file, `Bundled here, for require() or for the page in the browser:\n\n${parts.join("\n---\n\n")}`);
 }

@@ -135,8 +135,10 @@ describe("every page", () => {
   const pages = [
     "README.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     ...below("docs"),
     ...packages.map((name) => `packages/${name}/README.md`),
+    ...packages.flatMap((name) => below(`packages/${name}/docs`)),
   ];
   const textOf = (page: string) => readFileSync(join(root, page), "utf8").replace(/```[\s\S]*?```/g, "");
   /** As GitHub makes them. */
@@ -164,7 +166,10 @@ describe("every page", () => {
 
   it.each(packages)("the README of %s stands by itself where it is published", (name) => {
     const readme = textOf(`packages/${name}/README.md`);
-    expect([...readme.matchAll(/\]\((?!https?:|#)([^)]*)\)/g)].map(([, link]) => link)).toEqual([]);
+    const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]*)/g)].map(([, link]) => link as string);
+    expect(links).toEqual(expect.arrayContaining(["api.md", "docs/SECURITY.md"]));
+    const { files } = JSON.parse(readFileSync(join(root, `packages/${name}/package.json`), "utf8"));
+    expect(files).toEqual(expect.arrayContaining(["api.md", "docs"]));
     expect(readFileSync(join(root, `packages/${name}/README.md`), "utf8")).toContain(`@cloud-messaging/${name}`);
   });
 });

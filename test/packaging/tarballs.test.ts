@@ -71,6 +71,22 @@ describe("what would be published", () => {
     }
   });
 
+  it("holds the pages that its README and these name, and the list of its exports", () => {
+    for (const name of names) {
+      const files = readdirSync(join(scope, name), { recursive: true }).map((file) =>
+        String(file).replaceAll("\\", "/"),
+      );
+      const pages = files.filter((file) => file.endsWith(".md") && !file.includes("node_modules"));
+      expect(pages, name).toEqual(expect.arrayContaining(["README.md", "api.md", "docs/SECURITY.md"]));
+      for (const page of pages) {
+        const text = readFileSync(join(scope, name, page), "utf8").replace(/```[\s\S]*?```/g, "");
+        const links = [...text.matchAll(/\]\((?!\w+:)([^)#\s]+)/g)].map(([, link]) => link as string);
+        const broken = links.filter((link) => !existsSync(join(scope, name, page, "..", link)));
+        expect(broken, `${name}/${page}`).toEqual([]);
+      }
+    }
+  });
+
   it("can be imported and required in one process, and either copy knows the other's errors and events", () => {
     const program = `
       import { createRequire } from "node:module";

@@ -1,0 +1,30 @@
+// `repository`, `homepage` and `bugs` of every package, from the one place that knows the address: `repository` of the root's package.json.
+//
+//   node scripts/identity.mjs
+//
+// Without it no package says anything. A test compares (test/packaging/identity.test.ts).
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const read = (file) => JSON.parse(readFileSync(join(ROOT, file), "utf8"));
+
+/** The fields of one package; none while the address is not known. */
+export function identityOf(name, repository = read("package.json").repository) {
+  if (repository === undefined) return {};
+  const page = repository.replace(/^git\+/, "").replace(/\.git$/, "");
+  return {
+    repository: { type: "git", url: repository, directory: `packages/${name}` },
+    homepage: `${page}/tree/main/packages/${name}#readme`,
+    bugs: { url: `${page}/issues` },
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const name of readdirSync(join(ROOT, "packages"))) {
+    const file = `packages/${name}/package.json`;
+    const { repository: _, homepage: __, bugs: ___, ...manifest } = read(file);
+    writeFileSync(join(ROOT, file), `${JSON.stringify({ ...manifest, ...identityOf(name) }, null, 2)}\n`);
+  }
+}
