@@ -96,5 +96,8 @@ export { monotonicInstant, plusMs, msBetween, earlier, later, NEVER, LONG_AGO } 
 export { elapsedMs, timeLeftMs, wait } from "./time/clock.ts";
 export { onAbort, isAbortSignal } from "./time/abort.ts";
 
+// Optional fields
+export { defined, type Defined } from "./defined.ts";
+
 // Bounded memory
 export { RecentMap } from "./recent-map.ts";

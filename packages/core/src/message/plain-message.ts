@@ -1,5 +1,4 @@
 import { dataProblem } from "./data.ts";
-import type { DownstreamMessage } from "./downstream.ts";
 import { isPlainObject } from "./json.ts";
 import { MAX_PAYLOAD_BYTES, payloadBytes } from "./payload.ts";
 import type { Target } from "./target.ts";
@@ -12,7 +11,7 @@ import { type RegistrationToken, tokenProblem } from "./token.ts";
  * Takes only what the schema takes, with the same result (a property test holds them together), and leaves everything else to it: the
  * schema is the authority, and it is what words the problems.
  */
-export function readPlainMessage(input: unknown): DownstreamMessage | undefined {
+export function readPlainMessage(input: unknown): { readonly target: Target } | undefined {
   if (!isBare(input)) return undefined;
   const message: Record<string, unknown> = {};
   // by every own name: the schema reads those that are not enumerable too
@@ -21,7 +20,7 @@ export function readPlainMessage(input: unknown): DownstreamMessage | undefined 
     if (value === undefined) return undefined;
     message[key] = value;
   }
-  return message["target"] === undefined ? undefined : (message as unknown as DownstreamMessage);
+  return message["target"] === undefined ? undefined : (message as unknown as { readonly target: Target });
 }
 
 function readField(key: string, value: unknown): unknown {

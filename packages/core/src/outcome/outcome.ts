@@ -1,3 +1,4 @@
+import { defined } from "../defined.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import { type ErrorCode, errorRow, type Verdict } from "./error-code.ts";
 
@@ -188,8 +189,7 @@ export function failureOutcome(code: ErrorCode, facts: FailureFacts): RecipientO
         kind: "retryable",
         ...base,
         code,
-        ...(facts.retryAfterMs === undefined ? {} : { retryAfterMs: facts.retryAfterMs }),
-        ...(facts.detail === undefined ? {} : { detail: facts.detail }),
+        ...defined({ retryAfterMs: facts.retryAfterMs, detail: facts.detail }),
       };
     case "accepted":
       return { kind: "accepted", ...base };
@@ -202,7 +202,7 @@ export function ambiguousOutcome(code: ErrorCode, facts: FailureFacts): Ambiguou
     kind: "ambiguous",
     ...outcomeBase(facts),
     code,
-    ...(facts.detail === undefined ? {} : { detail: facts.detail }),
+    ...defined({ detail: facts.detail }),
   };
 }
 
@@ -213,10 +213,5 @@ export function withUnansweredCopies<T extends RecipientOutcome>(outcome: T, cop
 }
 
 function outcomeBase({ recipient, sentAt, service, attempts = 1 }: FailureFacts): OutcomeBase {
-  return {
-    recipient,
-    attempts,
-    ...(sentAt === undefined ? {} : { sentAt }),
-    ...(service === undefined ? {} : { service }),
-  };
+  return defined({ recipient, attempts, sentAt, service });
 }

@@ -7,6 +7,7 @@ import type { RegistrationToken } from "../message/token.ts";
 import { nameOfError } from "../outcome/describe-error.ts";
 import type { SendReport } from "../outcome/outcome.ts";
 import type { AttemptOptions, DownstreamTransport } from "../sending/downstream-transport.ts";
+import { traitsOf } from "../sending/traits.ts";
 import { type Clock, systemClock, timeLeftMs } from "../time/clock.ts";
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
 import { applyReport, isPromiseLike, type MaybePromise, type RegistrationStore } from "./registration-store.ts";
@@ -116,14 +117,7 @@ export function withRegistrations(
   }
 
   const registered: DownstreamTransport = {
-    name: transport.name,
-    retryPolicy: transport.retryPolicy,
-    ...(transport.retries ? { retries: true } : {}),
-    ...(transport.usesMessageIds ? { usesMessageIds: true } : {}),
-    ...(transport.settlesAmbiguous ? { settlesAmbiguous: true } : {}),
-    ...(transport.preferredBatchSize === undefined ? {} : { preferredBatchSize: transport.preferredBatchSize }),
-    ...(transport.preferredConcurrency === undefined ? {} : { preferredConcurrency: transport.preferredConcurrency }),
-    ...(transport.closeTimeoutMs === undefined ? {} : { closeTimeoutMs: transport.closeTimeoutMs }),
+    ...traitsOf(transport),
     check: (message) => transport.check?.(message),
     send(message, attempt = {}) {
       const given = tokensOf(message.target);

@@ -9,6 +9,7 @@ import type {
   OutcomeListener,
 } from "../sending/downstream-transport.ts";
 import { createMessageIds } from "../sending/message-id.ts";
+import { traitsOf } from "../sending/traits.ts";
 import { type Clock, clockProblem, type Random, systemClock } from "../time/clock.ts";
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
 import type { BackoffPolicy } from "./backoff.ts";
@@ -61,14 +62,9 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
   const retrier = createRetrier({ name: transport.name, policy, clock, random });
 
   const retrying: DownstreamTransport = {
-    name: transport.name,
+    ...traitsOf(transport),
     retryPolicy: policy,
     retries: true,
-    ...(transport.usesMessageIds ? { usesMessageIds: true } : {}),
-    ...(transport.settlesAmbiguous ? { settlesAmbiguous: true } : {}),
-    ...(transport.preferredBatchSize === undefined ? {} : { preferredBatchSize: transport.preferredBatchSize }),
-    ...(transport.preferredConcurrency === undefined ? {} : { preferredConcurrency: transport.preferredConcurrency }),
-    ...(transport.closeTimeoutMs === undefined ? {} : { closeTimeoutMs: transport.closeTimeoutMs }),
     check: (message) => transport.check?.(message),
     send(message, attempt = {}) {
       const bounded = isBounded(attempt)
