@@ -18,6 +18,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "node-gcm": ["core", "http-sender"],
 };
 
+/** Folders that import nothing of their package but what is listed: the device model is below everything else. */
+const CLOSED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  "emulator/src/model": ["emulator/src/model"],
+  "connection-server/src/http": ["connection-server/src/http"],
+};
+
 /** Where a well-known library lives. Any other library has one home per package too, wherever that is. */
 const HOMES: Readonly<Record<string, string>> = {
   "p-retry": "core/src/retry/retrier.ts",
@@ -89,6 +95,7 @@ function breaches(sources: readonly Source[]): string[] {
       if (specifier.startsWith(".")) {
         const [target] = posix.join(posix.dirname(source.path), specifier).split("/");
         if (target !== source.package) found.push(`${source.path} reaches into ${specifier}`);
+        else found.push(...upward(source.path, posix.join(posix.dirname(source.path), specifier)));
         continue;
       }
       if (isBuiltin(specifier)) {
@@ -120,6 +127,13 @@ function breaches(sources: readonly Source[]): string[] {
       found.push(`${key} is imported from ${[...files][0]}, its home is ${home}`);
   }
   return found;
+}
+
+/** A breach of a closed folder, in words. */
+function upward(from: string, to: string): string[] {
+  return Object.entries(CLOSED_FOLDERS)
+    .filter(([folder, allowed]) => from.startsWith(`${folder}/`) && !allowed.some((name) => to.startsWith(`${name}/`)))
+    .map(([folder]) => `${from} imports ${to} from outside ${folder}`);
 }
 
 /** What of the world core may not name, except in the file that stands for it. */
@@ -178,6 +192,15 @@ describe("who may import whom", () => {
     ["http-sender/src/a.ts", 'const { Pool } = await import("undici");', /its home is/],
     ["ccs-client/src/a.ts", 'import "@xmpp/client/lib/x.js";', /its home is/],
     ["emulator/src/a.ts", 'const http = require("@cloud-messaging/http-sender");', /imports @cloud-messaging/],
+    ["http-sender/src/a.ts", 'import { x } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
+    ["ccs-client/src/a.ts", 'import type { X } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
+    ["connection-server/src/a.ts", 'import { x } from "@cloud-messaging/emulator";', /imports @cloud-messaging/],
+    [
+      "emulator/src/model/a.ts",
+      'import type { InboxStore } from "../inbox/store.ts";',
+      /from outside emulator\/src\/model/,
+    ],
+    ["emulator/src/model/a.ts", 'import { x } from "../stats.ts";', /from outside emulator\/src\/model/],
   ])("would be broken by %s with %j", (path, text, breach) => {
     expect(breaches([{ package: path.split("/")[0] as string, path, text }]).join()).toMatch(breach);
   });

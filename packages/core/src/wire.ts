@@ -19,7 +19,13 @@ export { UpstreamMessageSchema } from "./message/upstream.ts";
 export { WebpushSchema } from "./message/webpush.ts";
 
 // Error codes and each wire's words for them
-export { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, wireStringFor } from "./outcome/error-lookup.ts";
+export {
+  errorCodeFor,
+  errorCodeForHttpStatus,
+  legacyWordFor,
+  narrowErrorCode,
+  wireStringFor,
+} from "./outcome/error-lookup.ts";
 
 // CCS
 export {

@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers";
-import type { DeviceView } from "./model/devices.ts";
 import type { CapturedMessage, TimelineEntry } from "./model/message.ts";
+import type { ModelEvent } from "./model/ports.ts";
 
 /** Events of the emulator, for tests, the inbox and server-sent events. */
 export type EmulatorEvent =
+  | ModelEvent
   /** A message was captured, or its state changed. */
   | { readonly type: "message"; readonly message: CapturedMessage; readonly entry: TimelineEntry }
   /** The oldest captured messages were dropped at the limit. */
@@ -12,7 +13,6 @@ export type EmulatorEvent =
   | { readonly type: "cleared"; readonly upTo: number }
   /** These captured messages were deleted. */
   | { readonly type: "removed"; readonly messages: readonly number[] }
-  | { readonly type: "device"; readonly change: string; readonly device: DeviceView }
   /** A device group was created, changed or looked up; one without members has been deleted. */
   | { readonly type: "group"; readonly name: string; readonly senderId: string; readonly members: number }
   | {
@@ -22,22 +22,12 @@ export type EmulatorEvent =
       readonly senderId?: string;
       readonly reason?: string;
     }
-  | {
-      readonly type: "upstream";
-      readonly change: "queued" | "sent" | "resent" | "acked" | "expired" | "discarded";
-      readonly kind: "upstream" | "receipt";
-      readonly senderId: string;
-      readonly messageId: string;
-      readonly connectionId?: number;
-    }
   /** A fault was armed, or was applied. */
   | { readonly type: "fault"; readonly change: "armed" | "struck" | "cleared"; readonly fault: string }
   /** A client violated the protocol. */
   | { readonly type: "violation"; readonly connectionId?: number; readonly detail: string }
   /** An HTTP request was answered; `status` is 0 if a fault left it unanswered. */
   | { readonly type: "request"; readonly method: string; readonly path: string; readonly status: number }
-  /** No device could be registered for an unknown token, since `maxDevices` is reached. Published once until there is capacity again. */
-  | { readonly type: "full"; readonly detail: string }
   | { readonly type: "clock"; readonly now: number }
   /** The state file was written, or could not be. */
   | { readonly type: "state"; readonly change: "saved" }

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
-import { wireStringFor } from "@cloud-messaging/core/wire";
+import { legacyWordFor } from "@cloud-messaging/core/wire";
 import type { IResponseBody } from "./typings.ts";
 
 /** Result of one token in a response. */
@@ -121,20 +121,8 @@ function wordOf(
   perRecipient: boolean,
 ): string {
   if (!perRecipient && service?.status === 200 && service.error !== undefined) return service.error;
-  return (
-    wireStringFor("gcmHttp", code) ?? OTHER_WORDS[code] ?? (kind === "rejected" ? "InvalidParameters" : "Unavailable")
-  );
+  return legacyWordFor("gcmHttp", code) ?? (kind === "rejected" ? "InvalidParameters" : "Unavailable");
 }
-
-const OTHER_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
-  "bad-registration": "InvalidRegistration",
-  // programs delete tokens on InvalidRegistration, and this one may be valid
-  "suspect-registration": "InvalidParameters",
-  "request-too-big": "MessageTooBig",
-  expired: "Unavailable",
-  "authentication-failed": "Unauthorized",
-  "permission-denied": "Unauthorized",
-};
 
 function multicastIdOf(outcomes: readonly RecipientOutcome[]): number | string {
   const given = outcomes.find(({ service }) => service?.multicastId !== undefined)?.service?.multicastId;

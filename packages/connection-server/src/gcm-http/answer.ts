@@ -1,19 +1,11 @@
 import { randomBytes } from "node:crypto";
-import type { ErrorCode } from "@cloud-messaging/core";
-import { stringifyExactJson, wireStringFor } from "@cloud-messaging/core/wire";
+import { legacyWordFor, stringifyExactJson } from "@cloud-messaging/core/wire";
 import type { HttpAnswer } from "../http/route.ts";
 import type { Acceptance, Decision, Refusal } from "../service.ts";
 
-/** Codes whose meaning HTTP has a word for, under another code's name. */
-const HTTP_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
-  "bad-registration": "InvalidRegistration",
-  "quota-exceeded": "DeviceMessageRateExceeded",
-  "connection-draining": "Unavailable",
-};
-
 /** The word for a refusal in a JSON or plain-text answer. */
 export function wordOf({ word, code }: Refusal): string {
-  return word ?? wireStringFor("gcmHttp", code) ?? HTTP_WORDS[code] ?? "InternalServerError";
+  return word ?? legacyWordFor("gcmHttp", code) ?? "InternalServerError";
 }
 
 /** The answer about tokens: one result per recipient, in their order. */

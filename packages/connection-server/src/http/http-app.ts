@@ -1,4 +1,5 @@
 import { type HttpListenOptions, type HttpServer, listenHttp } from "./listen.ts";
+import { Permits } from "./permits.ts";
 import { type NodeRequest, readBody } from "./read-body.ts";
 import {
   type HttpAnswer,
@@ -18,6 +19,12 @@ export interface HttpAppOptions {
    * Unit: milliseconds.
    */
   readonly handshakeTimeoutMs: number;
+  /**
+   * Requests handled at the same time. The body of a further one is not read before its turn, so that a slow service slows the sockets.
+   *
+   * @defaultValue 1000
+   */
+  readonly maxConcurrentRequests?: number;
   /** Called with every answer; `route` is absent when no route matched. */
   readonly onAnswer?: (
     request: { readonly method: string; readonly path: string },
@@ -43,10 +50,14 @@ const TOO_LARGE = textAnswer(413, "Request Entity Too Large\n");
 const MALFORMED = textAnswer(400, "The path is not valid percent-encoding\n");
 const INTERNAL = textAnswer(500, "Internal Server Error\n");
 
+/** Ours: enough for any client, few enough for 1 MiB each. */
+const DEFAULT_CONCURRENT_REQUESTS = 1000;
+
 /** Creates the application of a list of routes. */
 export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOptions): HttpApp {
   const lookup = createRouter(routes);
   const { onAnswer, onError } = options;
+  const permits = new Permits(options.maxConcurrentRequests ?? DEFAULT_CONCURRENT_REQUESTS);
 
   async function answer(request: NodeRequest, response: HttpResponse): Promise<void> {
     const url = (request.url ?? "/").replace(/^https?:\/\/[^/?]*/i, "");
@@ -62,7 +73,9 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
     if (found === "malformed") return finish(MALFORMED);
     if (found === "not-found") return finish(NOT_FOUND);
     const { route } = found;
+    if (!permits.tryAcquire()) await permits.acquire();
     try {
+      if (response.destroyed) return;
       const head = headOf(request, method, path, mark === -1 ? "" : url.slice(mark + 1), found);
       const pending = route.before?.(head);
       const early = pending instanceof Promise ? await pending : pending;
@@ -75,6 +88,8 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
       onError?.(error);
       if (!response.headersSent) finish(INTERNAL, route);
       else response.destroy();
+    } finally {
+      permits.release();
     }
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
 import { applyReport } from "../registrations/registration-store.ts";
 import { ERROR_CODES, type ErrorCode, type ErrorRow, errorRow } from "./error-code.ts";
-import { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, wireStringFor } from "./error-lookup.ts";
+import { errorCodeFor, errorCodeForHttpStatus, legacyWordFor, narrowErrorCode, wireStringFor } from "./error-lookup.ts";
 import { failureOutcome, outcomeKindFor } from "./outcome.ts";
 
 describe("the error-code table", () => {
@@ -139,5 +139,27 @@ describe("the error-code table", () => {
     expect(wireStringFor("gcmHttp", "not-registered")).toBe("NotRegistered");
     expect(wireStringFor("ccs", "not-registered")).toBe("DEVICE_UNREGISTERED");
     expect(wireStringFor("gcmHttp", "connection-draining")).toBeUndefined();
+  });
+});
+
+describe("words of the legacy wires", () => {
+  it("are a code's own wherever it has one", () => {
+    for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
+      for (const wire of ["gcmHttp", "ccs"] as const) {
+        const own = wireStringFor(wire, code);
+        if (own !== undefined) expect(legacyWordFor(wire, code)).toBe(own);
+      }
+    }
+  });
+
+  it.each([
+    ["gcmHttp", "request-too-big", "MessageTooBig"],
+    ["gcmHttp", "suspect-registration", "InvalidParameters"],
+    ["gcmHttp", "connection-draining", "Unavailable"],
+    ["ccs", "mismatch-sender-id", "BAD_REGISTRATION"],
+    ["ccs", "message-too-big", "INVALID_JSON"],
+    ["ccs", "endpoint-gone", undefined],
+  ] as const)("are the nearest otherwise: %s, %s is %s", (wire, code, word) => {
+    expect(legacyWordFor(wire, code)).toBe(word);
   });
 });

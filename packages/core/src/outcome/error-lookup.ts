@@ -57,7 +57,35 @@ export function errorCodeForHttpStatus(status: number): ErrorCode {
   return byHttpStatus.get(status) ?? (status >= 500 && status <= 599 ? "unavailable" : "unexpected-status");
 }
 
-/** The word a wire uses for a code; `undefined` where it has none. What the emulator answers with. */
+/** Words of the legacy wires for codes that are another wire's or ours: the nearest word that programs know. */
+const NEAREST_WORDS: Readonly<Record<"gcmHttp" | "ccs", Readonly<Partial<Record<ErrorCode, string>>>>> = {
+  gcmHttp: {
+    "bad-registration": "InvalidRegistration",
+    // programs delete what is called InvalidRegistration, and this token may be good
+    "suspect-registration": "InvalidParameters",
+    "request-too-big": "MessageTooBig",
+    "connection-draining": "Unavailable",
+    expired: "Unavailable",
+    "authentication-failed": "Unauthorized",
+    "permission-denied": "Unauthorized",
+  },
+  ccs: {
+    "invalid-registration": "BAD_REGISTRATION",
+    "mismatch-sender-id": "BAD_REGISTRATION",
+    "missing-registration": "INVALID_JSON",
+    "invalid-package-name": "INVALID_JSON",
+    "message-too-big": "INVALID_JSON",
+    "invalid-data-key": "INVALID_JSON",
+    "invalid-ttl": "INVALID_JSON",
+  },
+};
+
+/** Word of a legacy wire for a code: its own, or the nearest that it has; `undefined` where there is neither. */
+export function legacyWordFor(wire: "gcmHttp" | "ccs", code: ErrorCode): string | undefined {
+  return wireStringFor(wire, code) ?? NEAREST_WORDS[wire][code];
+}
+
+/** The word a wire uses for a code; `undefined` where it has none. */
 export function wireStringFor(wire: WireVocabulary, code: ErrorCode): string | undefined {
   return errorRow(code)[wire]?.[0];
 }

@@ -1,8 +1,8 @@
 import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
 import type { EventHub } from "../events.ts";
 import type { CapturedMessage, MessageState, ModelMessage, TimelineEntry } from "../model/message.ts";
+import { OldestFirst } from "../model/oldest-first.ts";
 import { weightOf } from "../model/weight.ts";
-import { OldestFirst } from "../oldest-first.ts";
 
 /** Maximum captured text, whatever the number of messages. Implementation limit. Unit: characters. */
 const MAX_WEIGHT = 64 * 1_048_576;

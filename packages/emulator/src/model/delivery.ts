@@ -1,10 +1,8 @@
 import type { Clock } from "@cloud-messaging/core";
 import { earlier, msBetween, NEVER } from "@cloud-messaging/core/transport";
-import type { EventHub } from "../events.ts";
-import type { InboxStore } from "../inbox/store.ts";
-import type { Counters } from "../stats.ts";
 import { type AppInstance, type Device, type DeviceMessage, type DeviceRegistry, viewOf } from "./devices.ts";
 import type { DeliveredContent, Delivery } from "./message.ts";
+import type { MessageLog, ModelCounters, ModelEvents } from "./ports.ts";
 import type { ProfileRules } from "./profile.ts";
 import { ReceivedMessages } from "./received.ts";
 import type { Stored, WaitingFor } from "./storage.ts";
@@ -25,9 +23,9 @@ export interface DeliveryRules {
   /** Time for which messages to an uninstalled app are still accepted after the service has noticed. Unit: milliseconds. */
   readonly uninstallDetectionDelayMs: number;
   readonly registry: DeviceRegistry;
-  readonly inbox: InboxStore;
-  readonly events: EventHub;
-  readonly counters: Counters;
+  readonly inbox: MessageLog;
+  readonly events: ModelEvents;
+  readonly counters: ModelCounters;
   /** Called when a device has confirmed a message that requested a receipt. */
   readonly onReceipt: (delivery: Delivery) => void;
 }

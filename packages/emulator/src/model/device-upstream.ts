@@ -1,9 +1,9 @@
 import type { Clock } from "@cloud-messaging/core";
-import type { InboxStore } from "../inbox/store.ts";
 import type { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
 import type { AppInstance, Device, DeviceRegistry } from "./devices.ts";
 import type { Delivery, ModelMessage } from "./message.ts";
+import type { MessageLog } from "./ports.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { UpstreamQueues } from "./upstream.ts";
 
@@ -39,7 +39,7 @@ export interface DeviceUpstreamParts {
   readonly registry: DeviceRegistry;
   readonly groups: DeviceGroups;
   readonly upstream: UpstreamQueues;
-  readonly inbox: InboxStore;
+  readonly inbox: MessageLog;
   readonly delivery: () => DeliveryEngine;
   /** Captures a message from a device to its group. */
   readonly receive: (message: ModelMessage) => Delivery["captured"];

@@ -1,6 +1,6 @@
-import { OldestFirst } from "../oldest-first.ts";
-import type { Counters } from "../stats.ts";
 import type { AppInstance, DeviceMessage } from "./devices.ts";
+import { OldestFirst } from "./oldest-first.ts";
+import type { ModelCounters } from "./ports.ts";
 import { weightOf } from "./weight.ts";
 
 /** Maximum number of messages that an app lists; the oldest are dropped. Implementation limit. */
@@ -13,11 +13,11 @@ export class ReceivedMessages {
   /** Listed messages by number. `receivedAs` of an app has the numbers of its `received`, in the same order. */
   readonly #listed = new Map<number, { readonly app: AppInstance; readonly message: DeviceMessage }>();
   readonly #oldest = new OldestFirst(this.#listed);
-  readonly #counters: Counters;
+  readonly #counters: ModelCounters;
   #weight = 0;
   #count = 0;
 
-  constructor(counters: Counters) {
+  constructor(counters: ModelCounters) {
     this.#counters = counters;
   }
 

@@ -6,10 +6,6 @@ import {
   MAX_TOPIC_PAYLOAD_BYTES,
   matchesCondition,
 } from "@cloud-messaging/core/transport";
-import type { EventHub } from "../events.ts";
-import type { FaultScript } from "../faults/fault-script.ts";
-import type { InboxStore } from "../inbox/store.ts";
-import type { Counters } from "../stats.ts";
 import { checkApp, checkSize } from "./check-message.ts";
 import { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
@@ -18,6 +14,7 @@ import { type AppInstance, type DeviceRegistry, viewOf } from "./devices.ts";
 import { FanOuts } from "./fan-outs.ts";
 import type { ServiceIds } from "./ids.ts";
 import type { CapturedMessage, Delivery, ModelMessage, ResolvedAddress } from "./message.ts";
+import type { InjectedRefusals, MessageLog, ModelCounters, ModelEvents } from "./ports.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { Quotas } from "./quotas.ts";
 import { admits, isMalformed, looksGivenOut } from "./token-rules.ts";
@@ -40,11 +37,11 @@ export interface ServiceParts {
   readonly registry: DeviceRegistry;
   readonly groups: DeviceGroups;
   readonly upstream: UpstreamQueues;
-  readonly inbox: InboxStore;
-  readonly faults: FaultScript;
+  readonly inbox: MessageLog;
+  readonly faults: InjectedRefusals;
   readonly quotas: Quotas;
-  readonly events: EventHub;
-  readonly counters: Counters;
+  readonly events: ModelEvents;
+  readonly counters: ModelCounters;
 }
 
 /** App that a message is addressed to, and the token used. */

@@ -1,6 +1,5 @@
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
-import type { EventHub } from "../events.ts";
-import type { Counters } from "../stats.ts";
+import type { ModelCounters, ModelEvents } from "./ports.ts";
 
 /** Maximum number of upstream messages queued for an app server without a connection. Source: docs/emulator-fidelity.md#upstream */
 const MAX_WHILE_DISCONNECTED = 100;
@@ -65,8 +64,8 @@ export interface UpstreamRules {
   readonly window: number;
   /** Time after which an unacknowledged message is redelivered. Unit: milliseconds. */
   readonly resendMs: number;
-  readonly events: EventHub;
-  readonly counters: Counters;
+  readonly events: ModelEvents;
+  readonly counters: ModelCounters;
 }
 
 /**

@@ -1,6 +1,6 @@
-import { OldestFirst } from "../oldest-first.ts";
-import type { Counters } from "../stats.ts";
 import type { DeliveredContent, Delivery } from "./message.ts";
+import { OldestFirst } from "./oldest-first.ts";
+import type { ModelCounters } from "./ports.ts";
 import { weightOf } from "./weight.ts";
 
 /** Maximum text of all stored messages; the oldest are dropped. Implementation limit. Unit: characters. */
@@ -20,11 +20,11 @@ export class WaitingMessages {
   readonly #oldest = new OldestFirst(this.#deliveries);
   readonly #texts = new Map<string, Shared & { readonly text: string }>();
   readonly #contents = new Map<object, Shared>();
-  readonly #counters: Pick<Counters, "waiting">;
+  readonly #counters: Pick<ModelCounters, "waiting">;
   #weight = 0;
   #count = 0;
 
-  constructor(counters: Pick<Counters, "waiting">) {
+  constructor(counters: Pick<ModelCounters, "waiting">) {
     this.#counters = counters;
   }
 

@@ -10,7 +10,7 @@ import {
   withNumericTtl,
 } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
-import { CcsDownstreamSchema, wireStringFor } from "@cloud-messaging/core/wire";
+import { CcsDownstreamSchema, legacyWordFor } from "@cloud-messaging/core/wire";
 
 /** A downstream message as it came over CCS, and what is wrong with it. */
 export interface ReadDownstream {
@@ -93,7 +93,7 @@ export function answerJson(messageId: string, to: string, decision: Decision, ra
 function nackWord({ word, code }: Refusal, rateWord: string): string {
   if (word !== undefined) return word;
   if (code === "device-message-rate-exceeded") return rateWord;
-  return wireStringFor("ccs", code) ?? NACK_WORDS[code] ?? "INTERNAL_SERVER_ERROR";
+  return legacyWordFor("ccs", code) ?? "INTERNAL_SERVER_ERROR";
 }
 
 /** The sentence of a nack whose reason was given without words: every nack has one. */
@@ -116,15 +116,4 @@ const NACK_DESCRIPTIONS: Readonly<Partial<Record<ErrorCode, (to: string) => stri
   "internal-error": () => "Internal server error",
   "connection-draining": () => "The connection is draining",
   "bad-ack": () => "The ack is not formed as it has to be",
-};
-
-/** Codes whose meaning CCS has a word for, under another code's name. */
-const NACK_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
-  "invalid-registration": "BAD_REGISTRATION",
-  "mismatch-sender-id": "BAD_REGISTRATION",
-  "missing-registration": "INVALID_JSON",
-  "invalid-package-name": "INVALID_JSON",
-  "message-too-big": "INVALID_JSON",
-  "invalid-data-key": "INVALID_JSON",
-  "invalid-ttl": "INVALID_JSON",
 };
