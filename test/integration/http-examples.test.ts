@@ -19,6 +19,14 @@ describe("the HTTP examples run as written", () => {
   it.each([
     ["http-send.mjs", [/^key: valid$/m, /accepted attempts: 3/, /has a new token/, /unregistered/, /topic: accepted/]],
     ["device-groups.mjs", [/^created: ok$/m, /group-exists/, /accepted 3 devices, 0 failed/, /group-not-found/]],
+    [
+      "own-connection-server.mjs",
+      [
+        /decided on last\n {2}decided on gone\n {2}decided on first\n/,
+        /^node-gcm: own:2, NotRegistered, own:1$/m,
+        /^the drop-in: own:4, NotRegistered, own:3$/m,
+      ],
+    ],
     ["topics.mjs", [/accepted, accepted, accepted, unregistered/, /received: 2, 2, 0/]],
   ])("%s", async (file, lines) => {
     const { code, output } = await run(file);

@@ -1,0 +1,57 @@
+// A connection server of one's own: node-gcm and its drop-in send to it over GCM HTTP, and the service behind it decides late and out of order.
+//
+//   node examples/own-connection-server.mjs
+import { createHttpApp, gcmHttpRoutes } from "@cloud-messaging/connection-server";
+import dropIn from "@cloud-messaging/node-gcm";
+import nodeGcm from "node-gcm";
+
+const API_KEY = "AIzaSyOwnConnectionServer0000000000000x";
+const BATCH = 3;
+
+/** Decides on messages three at a time, the newest first. */
+class BatchingService {
+  #waiting = [];
+  #count = 0;
+
+  authenticate({ secret }) {
+    return secret === API_KEY ? { kind: "sender" } : { kind: "refused", code: "authentication-failed" };
+  }
+
+  submit(message) {
+    return new Promise((resolve) => {
+      this.#waiting.push({ message, resolve });
+      if (this.#waiting.length === BATCH) setImmediate(() => this.#decide());
+    });
+  }
+
+  #decide() {
+    for (const { message, resolve } of this.#waiting.splice(0).reverse()) {
+      console.log(`  decided on ${message.to}`);
+      resolve(
+        message.to === "gone"
+          ? { kind: "refused", code: "not-registered" }
+          : { kind: "accepted", messageId: `own:${++this.#count}` },
+      );
+    }
+  }
+}
+
+const app = createHttpApp(gcmHttpRoutes({ service: new BatchingService() }), { handshakeTimeoutMs: 10_000 });
+const server = await app.listen({ host: "127.0.0.1", port: 0 });
+const uri = `http://127.0.0.1:${server.port}/gcm/send`;
+
+for (const [name, gcm] of [
+  ["node-gcm", nodeGcm],
+  ["the drop-in", dropIn],
+]) {
+  const sender = new gcm.Sender(API_KEY, { uri });
+  const message = new gcm.Message({ data: { score: "5:1" } });
+  const response = await new Promise((resolve, reject) => {
+    sender.send(message, { registrationTokens: ["first", "gone", "last"] }, (error, body) =>
+      error ? reject(error) : resolve(body),
+    );
+  });
+  const results = response.results.map((result) => result.message_id ?? result.error);
+  console.log(`${name}: ${results.join(", ")}`);
+}
+await server.close();
