@@ -171,7 +171,7 @@ describe("a service that never answers", () => {
     );
     const answer = server.gcm({ to: "t" });
     await isAsked;
-    clock.advance(5_000);
+    await clock.advance(5_000);
     expect((await answer).json().results).toEqual([{ error: "InternalServerError" }]);
     late();
     expect(server.failures).toEqual([new DecisionTimeoutError("submit", 5_000)]);
