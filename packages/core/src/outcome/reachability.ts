@@ -1,9 +1,10 @@
+import { processWide } from "../environment/process-wide.ts";
 import { publish } from "../events.ts";
 import type { ErrorCode } from "./error-code.ts";
 import { outcomeKindFor } from "./outcome.ts";
 
-/** Warned of already, by transport and address: shared by every loaded copy of this package. */
-const WARNED = Symbol.for("@cloud-messaging/unreachable");
+/** Transports and addresses with a warning already. */
+const warned = processWide("core/unreachable/1", () => new Set<string>());
 /** Addresses remembered. A process that talks to more is not warned of any further one. */
 const MAX_WARNED = 1_000;
 
@@ -39,9 +40,6 @@ export class Reachability {
     const transport = this.#transport;
     const address = this.#address;
     publish("cloud-messaging:unreachable", () => ({ transport, address, code, detail }));
-    const shared = globalThis as { [WARNED]?: Set<string> };
-    shared[WARNED] ??= new Set();
-    const warned = shared[WARNED];
     const name = `${transport} ${address}`;
     if (warned.has(name) || warned.size >= MAX_WARNED) return;
     warned.add(name);

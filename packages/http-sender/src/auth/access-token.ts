@@ -255,7 +255,7 @@ export function createAccessTokenSource(options: AccessTokenSourceOptions): Acce
       if (closed !== undefined) return { kind: "failure", code: "closed", detail: "the sender is closed" };
       const now = clock.monotonic();
       if (current !== undefined && now < current.unusableAt) {
-        // nobody waits for this one: the old token is good for a while yet
+        // no send waits for this renewal: the old token is still valid
         if (now >= current.renewAt && now >= noRenewalBefore) void fetchOnce();
         return current.granted;
       }
