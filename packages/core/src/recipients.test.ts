@@ -131,6 +131,17 @@ describe("a registration store that answers with something else", () => {
       expect([sentTo(), sender.pending]).toEqual([[], 0]);
     }
   });
+  it("with a thenable that throws has failed like any other", async () => {
+    const thenable = {
+      // biome-ignore lint/suspicious/noThenProperty: it is what is tried
+      then() {
+        throw new Error("broken");
+      },
+    };
+    const { sender, sentTo } = setup({}, { registrations: storeWith({ resolve: () => thenable }) });
+    await expect(sender.send({ target: { token: "tok-a" } })).rejects.toMatchObject({ code: "ERR_REGISTRATION_STORE" });
+    expect([sentTo(), sender.pending]).toEqual([[], 0]);
+  });
   it.each([
     [null, /registrationsOf\(\) answered with null/],
     [undefined, /undefined/],

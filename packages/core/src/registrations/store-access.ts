@@ -111,7 +111,8 @@ function awaitAnswer<T>(
     else if (withinMs !== Number.POSITIVE_INFINITY) {
       cancel = clock.schedule(withinMs, () => fail(new RegistrationStoreError(new Error("no answer in time"))));
     }
-    answer.then(
+    // a thenable of the store's own may throw
+    Promise.resolve(answer).then(
       (value) => {
         try {
           assertUsable(value, problemOf);
