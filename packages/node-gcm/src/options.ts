@@ -1,4 +1,4 @@
-import type { DownstreamTransport } from "@cloud-messaging/core/transport";
+import { type DownstreamTransport, defined } from "@cloud-messaging/core/transport";
 import {
   createFcmV1Transport,
   createGcmHttpTransport,
@@ -77,8 +77,7 @@ export function connect(credential: Credential, options: SenderOptions): Downstr
     ...(timeout === undefined ? {} : { requestTimeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout }),
     ...(proxy === undefined || proxy === null ? {} : { proxy: proxyOf(proxy) }),
     ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxConnections: maxSockets }),
-    ...(tls === undefined ? {} : { tls }),
-    ...(allowInsecure === undefined ? {} : { allowInsecure }),
+    ...defined({ tls, allowInsecure }),
   };
   if (uri !== undefined && typeof credential === "string" && !speaksV1(credential, options)) {
     return createGcmHttpTransport({ ...shared, apiKey: credential, endpoint: uri });
@@ -92,9 +91,7 @@ export function connect(credential: Credential, options: SenderOptions): Downstr
   return createFcmV1Transport({
     ...shared,
     credential: isServerKey(credential) ? "application-default" : (credential as FcmCredential),
-    ...(projectId === undefined ? {} : { projectId }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(httpVersion === undefined ? {} : { httpVersion }),
+    ...defined({ projectId, endpoint, httpVersion }),
   });
 }
 
