@@ -45,7 +45,7 @@ export class ConnectionPool implements Outlet {
   constructor(options: ResolvedCcsOptions) {
     this.#options = options;
     this.#address = `${isIPv6(options.host) ? `[${options.host}]` : options.host}:${options.port}`;
-    this.#reachability = new Reachability("ccs", this.#address);
+    this.#reachability = new Reachability("ccs", this.#address, process);
     this.#rate = new ConnectRate(options.maxConnectsPerMinute);
     this.#lanes = Array.from({ length: options.connections }, () => ({
       current: undefined,

@@ -1,3 +1,4 @@
+import type { EmulatorProcess } from "../environment/emulator-environment.ts";
 import { processWide } from "../environment/process-wide.ts";
 import { publish } from "../events.ts";
 import type { ErrorCode } from "./error-code.ts";
@@ -15,10 +16,15 @@ const MAX_WARNED = 1_000;
 export class Reachability {
   readonly #transport: string;
   readonly #address: string;
+  readonly #warner: Pick<EmulatorProcess, "emitWarning">;
   #state: "unknown" | "told" | "reached" = "unknown";
 
-  /** @param address Origin or `host:port`. */
-  constructor(transport: string, address: string) {
+  /**
+   * @param address Origin or `host:port`.
+   * @param warner The global `process`.
+   */
+  constructor(transport: string, address: string, warner: Pick<EmulatorProcess, "emitWarning">) {
+    this.#warner = warner;
     this.#transport = transport;
     this.#address = address;
   }
@@ -47,7 +53,7 @@ export class Reachability {
     const then = lasts
       ? "Sends to it are rejected."
       : "Sends to it are tried again for as long as timeoutMs and the retry policy allow.";
-    process.emitWarning(
+    this.#warner.emitWarning(
       `${transport}: ${detail}${detail.endsWith(".") ? "" : "."} This endpoint has never answered. ${then}`,
       { type: "CloudMessagingWarning", code: "CLOUD_MESSAGING_UNREACHABLE" },
     );

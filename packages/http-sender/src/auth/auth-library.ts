@@ -76,7 +76,7 @@ export function createLibraryProvider(
   what: string,
   options: ServiceAccountOptions,
 ): AccessTokenProvider {
-  const reachability = new Reachability("access-token", what);
+  const reachability = new Reachability("access-token", what, process);
   return {
     async fetchAccessToken() {
       try {

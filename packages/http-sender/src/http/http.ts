@@ -12,7 +12,8 @@ import {
   Reachability,
   verifiedTls,
 } from "@cloud-messaging/core/transport";
-import { buildConnector, type Dispatcher, Pool } from "undici";
+// by its file: Bun has a module of its own in the place of "undici", without the pool
+import { buildConnector, type Dispatcher, Pool } from "undici/index.js";
 
 import { answerErrorCode, isNotHttp } from "./answer-error.ts";
 import { ChurningSet } from "./churning-set.ts";
@@ -63,7 +64,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     createDispatcher: () => createDispatcher(options, owned),
     pending,
     origin: options.origin,
-    reachability: new Reachability(options.transport, options.origin),
+    reachability: new Reachability(options.transport, options.origin, process),
     slots: createSlots(options.maxConnections),
     deadlines: createDeadlines(clock),
     maxResponseBytes: options.maxResponseBytes,

@@ -104,7 +104,7 @@ export class Http2Pool {
   constructor(options: Http2ClientOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
-    this.reachability = new Reachability(options.transport, options.origin);
+    this.reachability = new Reachability(options.transport, options.origin, process);
     this.slots = createSlots(options.maxRequests);
     this.deadlines = createDeadlines(this.clock);
     this.#proxy = proxyFor(options.origin, options.proxy);
