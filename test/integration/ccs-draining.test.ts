@@ -115,6 +115,6 @@ describe("a connection that cannot be made", () => {
     });
     await using client = createCcsClient({ senderId: "123", apiKey: "AIza-EXAMPLE", host, port });
     await failed;
-    expect(client.lastError?.message).toMatch(/failed: .*connect ECONNREFUSED/);
+    expect(client.lastError?.message).toMatch(/no connection to .*: connect ECONNREFUSED/);
   });
 });
