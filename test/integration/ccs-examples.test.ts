@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { programEnvironment } from "../support/program-environment.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -9,6 +10,7 @@ const root = join(import.meta.dirname, "../..");
 async function run(example: string, ...rest: string[]): Promise<string[]> {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [join("examples", example), ...rest], {
     cwd: root,
+    env: programEnvironment(),
   });
   expect(stderr).toBe("");
   return stdout.trimEnd().split("\n");

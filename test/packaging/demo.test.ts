@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { programEnvironment } from "../support/program-environment.ts";
 
 const root = join(import.meta.dirname, "../..");
 const demo = (...args: string[]) =>
   promisify(execFile)(process.execPath, [join(root, "examples/demo/main.mjs"), ...args], {
     cwd: root,
-    env: { ...process.env, NO_COLOR: "1" },
+    env: programEnvironment({ NO_COLOR: "1" }),
   });
 
 it("the demo loses nothing, and every count is what its story says", async () => {
@@ -63,7 +64,10 @@ it("the demo says what it does not understand, and no more", async () => {
 });
 
 it("the demo ends without a word when nobody reads on", async () => {
-  const child = spawn(process.execPath, [join(root, "examples/demo/main.mjs")], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(root, "examples/demo/main.mjs")], {
+    env: programEnvironment(),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const ended = once(child, "close");
   let errors = "";
   child.stderr.on("data", (text) => {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { programEnvironment } from "../support/program-environment.ts";
 
 const root = join(import.meta.dirname, "../..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -16,7 +17,10 @@ async function run(program: string): Promise<string> {
   try {
     const file = join(folder, "program.mjs");
     writeFileSync(file, program);
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: folder });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], {
+      cwd: folder,
+      env: programEnvironment(),
+    });
     expect(stderr).toBe("");
     return stdout;
   } finally {
