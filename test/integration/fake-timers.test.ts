@@ -76,6 +76,6 @@ describe("under node:test's fake timers, as they are by default", () => {
   it("every transport sends, an upstream message is acked, everything closes", async () => {
     const program = join(import.meta.dirname, "../support/fake-timers-node-test.mjs");
     const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 25_000 });
-    expect(stdout).toMatch(/^# pass 1$/m);
+    expect(stdout).toMatch(/^. pass 1$/m); // TAP or the readable form, as the version of Node prints
   });
 });
