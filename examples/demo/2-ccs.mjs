@@ -50,7 +50,7 @@ export async function flowControl({ emulator, narrator, tally }) {
     for (const [i, { error, becomes, action }] of NACKS.entries()) {
       const { token } = special[i];
       const detail = error === "BAD_REGISTRATION" ? `Invalid token on 'to' field: ${token}` : undefined;
-      emulator.faults.next({ token, door: "ccs", error, ...(detail === undefined ? {} : { detail }) });
+      emulator.faults.next({ token, endpoint: "ccs", error, ...(detail === undefined ? {} : { detail }) });
       const report = await client.send({ target: { token }, data: { mark: error } });
       tally.report(report, (t) => deviceOf.get(t), error, { acked: true });
       const { outcome } = report;

@@ -54,7 +54,7 @@ describeInBrowser("the inbox's messages", (open) => {
     await page.getByRole("button", { name: "Show all" }).click();
     await page.getByRole("button", { name: /^Delivered/ }).click();
     await shows(2, "2 shown");
-    await page.getByLabel("Door").selectOption("ccs");
+    await page.getByLabel("Protocol").selectOption("ccs");
     await page.getByText("No message matches").waitFor();
   });
 

@@ -157,7 +157,7 @@ describe("HTTP faults after so many requests", () => {
     const phone = emulator.createDevice();
     emulator.faults.nextRequest({ status: 503, after: 1 });
     emulator.faults.nextRequest({ status: 500, after: 3, times: 2 });
-    emulator.faults.http({ kind: "html", after: 6, door: "gcm-http" });
+    emulator.faults.http({ kind: "html", after: 6, endpoint: "gcm-http" });
     const statuses: string[] = [];
     for (let i = 0; i < 8; i++) {
       const answer = await fetch(`${emulator.httpUrl}/fcm/send`, {

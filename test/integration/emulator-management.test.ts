@@ -154,7 +154,7 @@ describe("Instance ID", () => {
     const added = await call(emulator, "/iid/v1:batchAdd", { body });
     expect(added.json).toEqual({ results: [{}, { error: "NOT_FOUND" }, { error: "INVALID_ARGUMENT" }, {}] });
     expect(emulator.devices.map(({ topics }) => topics)).toEqual([["news"], ["news"]]);
-    emulator.faults.next({ door: "instance-id", token: "token-1", error: "quota-exceeded" });
+    emulator.faults.next({ endpoint: "instance-id", token: "token-1", error: "quota-exceeded" });
     const removed = await call(emulator, "/iid/v1:batchRemove", { body });
     expect(removed.json).toMatchObject({
       results: [{ error: "RESOURCE_EXHAUSTED" }, {}, {}, {}].map((result, i) =>
@@ -191,7 +191,7 @@ describe("Instance ID", () => {
   });
 });
 
-it("more changes of topics in a second than a project may make are RESOURCE_EXHAUSTED at every door", async () => {
+it("more changes of topics in a second than a project may make are RESOURCE_EXHAUSTED at every endpoint", async () => {
   await using emulator = await startEmulator({ quotas: { topicChangesPerSecond: 2 } });
   for (const token of ["tok-a", "tok-b", "tok-c"]) emulator.createDevice({ token });
   const body = { to: "/topics/news", registration_tokens: ["tok-a", "tok-b", "tok-c"] };

@@ -35,7 +35,7 @@ async function listen(server: Server): Promise<AddressInfo> {
 
 beforeAll(async () => {
   [certificates, otherCertificates] = await Promise.all([createCertificates([]), createCertificates([])]);
-  const door: Http2SecureServer = createSecureServer(
+  const server: Http2SecureServer = createSecureServer(
     { ...certificates, allowHTTP1: true, ALPNProtocols: ["h2", "http/1.1"] },
     (request, response) => {
       const { servername } = request.socket as unknown as { servername?: string };
@@ -46,7 +46,7 @@ beforeAll(async () => {
       response.end(line);
     },
   );
-  https = await listen(door as unknown as Server);
+  https = await listen(server as unknown as Server);
   const ccs = await listen(
     createTlsServer(certificates, (socket) => {
       greeted.push(String((socket as unknown as { servername: string }).servername));

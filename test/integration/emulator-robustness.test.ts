@@ -15,7 +15,7 @@ function portsOf(emulator: Emulator) {
   };
 }
 
-/** A good client of each door gets through. */
+/** A good client of each server gets through. */
 async function expectGoodService(emulator: Emulator): Promise<void> {
   const device = emulator.createDevice();
   const { endpoint, apiKey } = emulator.httpOptions();
@@ -203,9 +203,9 @@ describe("bad input", () => {
 
   it.each(["https", "ccs"] as const)(
     "of 1,200 connections to %s that never finish their handshake, the oldest go and no good client is kept out",
-    async (door) => {
+    async (server) => {
       await using emulator = await startEmulator();
-      const port = portsOf(emulator)[door];
+      const port = portsOf(emulator)[server];
       const sockets: Socket[] = [await open(port)];
       const first = sockets[0] as Socket;
       while (sockets.length < 1200) {

@@ -70,7 +70,7 @@ describe("the emulator's FCM HTTP v1", () => {
       });
       expect(emulator.fcm.tokensIssued).toBe(1);
       const [captured] = emulator.inbox.messages;
-      expect(captured).toMatchObject({ door: "fcm-v1", timeToLiveSec: 60, priority: "high", state: "delivered" });
+      expect(captured).toMatchObject({ protocol: "fcm-v1", timeToLiveSec: 60, priority: "high", state: "delivered" });
     },
   );
 
@@ -269,7 +269,7 @@ describe("the emulator's FCM HTTP v1", () => {
   ])("answers a scripted %s in v1's words, which the client reads back", async (error, status, errorCode, kind) => {
     const emulator = await anEmulator();
     const { token } = emulator.createDevice();
-    emulator.faults.next({ error, times: 2, door: "fcm-v1", retryAfter: "7" });
+    emulator.faults.next({ error, times: 2, endpoint: "fcm-v1", retryAfter: "7" });
     const answer = await send(emulator, { message: { token } });
     expect([answer.status, errorCodeOf(answer)]).toEqual([status, errorCode]);
     const { sender } = aSender(emulator);
@@ -282,7 +282,7 @@ describe("the emulator's FCM HTTP v1", () => {
     const { token } = emulator.createDevice();
     const { sender } = aSender(emulator, { httpVersion });
     for (const kind of ["reset-before-headers", "reset-in-body", "truncate", "html", "empty", "not-json"] as const) {
-      emulator.faults.http({ kind, door: "fcm-v1" });
+      emulator.faults.http({ kind, endpoint: "fcm-v1" });
       const { outcomes } = await sender.send({ target: { token } });
       expect({ fault: kind, kind: outcomes[0]?.kind }).toEqual({ fault: kind, kind: "ambiguous" });
     }

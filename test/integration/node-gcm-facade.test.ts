@@ -251,7 +251,7 @@ describe("the façade over FCM HTTP v1", () => {
     expect(await sender.send(new gcm.Message({ data: { n: 4 } }), { topic: "/topics/news" })).toEqual({
       message_id: expect.any(Number),
     });
-    expect(emulator.inbox.messages.map(({ door }) => door)).toEqual(["fcm-v1", "fcm-v1", "fcm-v1"]);
+    expect(emulator.inbox.messages.map(({ protocol }) => protocol)).toEqual(["fcm-v1", "fcm-v1", "fcm-v1"]);
   });
 
   it("sends again to those that were unavailable", async () => {
@@ -608,7 +608,7 @@ describe("text given to a sender without an address", () => {
     const sender = new gcm.Sender(JSON.stringify(credential), options);
     cleanups.push(() => sender.close());
     expect(await sender.send(aMessage(gcm), emulator.createDevice().token, 0)).toMatchObject({ success: 1 });
-    expect(emulator.inbox.messages.map(({ door }) => door)).toEqual(["fcm-v1"]);
+    expect(emulator.inbox.messages.map(({ protocol }) => protocol)).toEqual(["fcm-v1"]);
   });
 });
 

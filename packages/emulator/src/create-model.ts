@@ -12,12 +12,12 @@ import { CloudService } from "./model/service.ts";
 import { UpstreamQueues } from "./model/upstream.ts";
 import type { ResolvedOptions } from "./schemas.ts";
 import { createCredentials } from "./servers/credentials.ts";
-import type { DoorContext } from "./servers/door.ts";
+import type { EndpointContext } from "./servers/endpoint.ts";
 import { FcmAccounts } from "./servers/fcm-accounts.ts";
 import { createCounters } from "./stats.ts";
 
 /** The service model with all its parts, without servers. */
-export interface Model extends DoorContext {
+export interface Model extends EndpointContext {
   readonly upstream: UpstreamQueues;
 }
 

@@ -130,8 +130,8 @@ const retryAfter = z.union([
 ]);
 const times = z.number().min(1).describe("How often. Default 1").optional();
 const after = z.int().min(0).describe("Requests that pass before the first one it meets. Default 0").optional();
-const faultDoor = z.enum(["gcm-http", "ccs", "fcm-v1", "instance-id"]);
-const httpFaultDoor = z.enum(["gcm-http", "fcm-v1", "instance-id", "device-groups"]);
+const faultEndpoint = z.enum(["gcm-http", "ccs", "fcm-v1", "instance-id"]);
+const httpFaultEndpoint = z.enum(["gcm-http", "fcm-v1", "instance-id", "device-groups"]);
 
 /** `null`: no limit, since JSON has no infinity. */
 const limit = z.int().min(1).nullable().optional();
@@ -169,7 +169,7 @@ export const ControlBodies = {
       kind: z.literal("next"),
       to: text.optional(),
       token: text.optional(),
-      door: faultDoor.optional(),
+      endpoint: faultEndpoint.optional(),
       error: text.describe("A name of the error-code table, or the wire's own word"),
       times,
       retryAfter: retryAfter.optional(),
@@ -179,7 +179,7 @@ export const ControlBodies = {
       kind: z.literal("random"),
       rate: z.number().min(0).max(1),
       error: text,
-      door: faultDoor.optional(),
+      endpoint: faultEndpoint.optional(),
     }),
     z.strictObject({
       kind: z.literal("request"),
@@ -189,7 +189,7 @@ export const ControlBodies = {
       contentType: z.string().optional(),
       times,
       after,
-      door: httpFaultDoor.optional(),
+      endpoint: httpFaultEndpoint.optional(),
     }),
     z.strictObject({
       kind: z.literal("http"),
@@ -199,7 +199,7 @@ export const ControlBodies = {
       streams: z.int().min(0).describe("Concurrent streams that lower-streams allows. Default 1").optional(),
       times,
       after,
-      door: httpFaultDoor.optional(),
+      endpoint: httpFaultEndpoint.optional(),
     }),
     z.strictObject({
       kind: z.literal("cut"),
@@ -289,7 +289,7 @@ const timelineEntry = z.strictObject({
 const savedMessage = z.strictObject({
   id: z.int().min(1),
   at: time,
-  door: z.enum(["gcm-http", "ccs", "fcm-v1"]),
+  protocol: z.enum(["gcm-http", "ccs", "fcm-v1"]),
   kind: z.enum(["token", "topic", "condition", "group"]),
   to: z.string(),
   senderId: z.string().optional(),

@@ -111,7 +111,7 @@ export const MessageContentSchema = z.strictObject(contentShape);
 export const DownstreamMessageSchema = z.strictObject({ target: TargetSchema, ...contentShape });
 
 /**
- * Checks a message once, at the door. What it returns shares nothing with what it was given.
+ * Checks a message once. The result shares nothing with what it was given.
  *
  * @throws {InvalidMessageError} naming every bad field by its path, with what was wrong and the limit.
  */

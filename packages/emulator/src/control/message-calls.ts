@@ -76,12 +76,12 @@ function newest({ emulator, query }: CallInput<unknown>, limit: number): Capture
 }
 
 /** Filters messages by a query. */
-function matches({ before, state, door, to, search }: MessageQuery): (message: CapturedMessage) => boolean {
+function matches({ before, state, protocol, to, search }: MessageQuery): (message: CapturedMessage) => boolean {
   const word = search?.toLowerCase();
   return (message) =>
     (before === undefined || message.id < before) &&
     (state === undefined || message.state === state) &&
-    (door === undefined || message.door === door) &&
+    (protocol === undefined || message.protocol === protocol) &&
     (to === undefined || message.to === to) &&
     (word === undefined || holds(message, word));
 }

@@ -17,7 +17,7 @@ const MAX_LISTED = 1000;
 
 const narrowing = {
   state: z.enum(MESSAGE_STATES).describe("Only in this state").optional(),
-  door: z.enum(["gcm-http", "ccs", "fcm-v1"]).describe("Only over this protocol").optional(),
+  protocol: z.enum(["gcm-http", "ccs", "fcm-v1"]).describe("Only over this protocol").optional(),
   to: text.describe("Only to this recipient: a token, /topics/name, a condition, a group's key").optional(),
   search: text
     .describe("Only where the recipient, an ID, the collapse key or the text from the wire contains this text")

@@ -6,13 +6,13 @@ import type { EventHub } from "../events.ts";
 import {
   type CutFault,
   type DrainFault,
-  type FaultDoor,
+  type FaultEndpoint,
   type Faults,
   type FaultView,
   HTTP_FAULT_KINDS,
   type Http2FaultKind,
   type HttpFault,
-  type HttpFaultDoor,
+  type HttpFaultEndpoint,
   type LoginFault,
   type LoginFaultKind,
   type NextFault,
@@ -124,13 +124,13 @@ export class FaultScript implements Faults {
   }
 
   /** Returns the refusal that applies to a recipient, if any. */
-  takeRefusal(door: FaultDoor, recipients: readonly string[]): Refusal | undefined {
+  takeRefusal(endpoint: FaultEndpoint, recipients: readonly string[]): Refusal | undefined {
     if (this.#armed.length === 0) return undefined;
     for (const fault of this.#armed) {
       if (fault.kind !== "next") continue;
       const { spec } = fault;
       const to = spec.to ?? spec.token;
-      if (!meets(spec.door, door) || (to !== undefined && !recipients.includes(to))) continue;
+      if (!meets(spec.endpoint, endpoint) || (to !== undefined && !recipients.includes(to))) continue;
       this.#strike(fault);
       return this.#refusal(spec.error, spec.detail, spec.retryAfter);
     }
@@ -138,7 +138,7 @@ export class FaultScript implements Faults {
     for (const fault of this.#armed) {
       if (fault.kind !== "random") continue;
       const { spec } = fault;
-      if (!meets(spec.door, door) || this.#random() >= spec.rate) continue;
+      if (!meets(spec.endpoint, endpoint) || this.#random() >= spec.rate) continue;
       this.#strike(fault);
       return this.#refusal(spec.error, undefined, undefined);
     }
@@ -146,10 +146,11 @@ export class FaultScript implements Faults {
   }
 
   /** Counts an HTTP request; returns the fault that applies, if any. */
-  takeHttp(door: HttpFaultDoor, http2: boolean): HttpStrike | undefined {
+  takeHttp(endpoint: HttpFaultEndpoint, http2: boolean): HttpStrike | undefined {
     let due: Extract<Armed, { kind: "request" | "http" }> | undefined;
     for (const fault of this.#armed) {
-      if ((fault.kind !== "request" && fault.kind !== "http") || (fault.spec.door ?? door) !== door) continue;
+      if ((fault.kind !== "request" && fault.kind !== "http") || (fault.spec.endpoint ?? endpoint) !== endpoint)
+        continue;
       if (!http2 && fault.kind === "http" && HTTP2_KINDS.has(fault.spec.kind)) continue;
       if (fault.seen++ >= (fault.spec.after ?? 0)) due ??= fault;
     }
@@ -237,8 +238,8 @@ export class FaultScript implements Faults {
 }
 
 /** A fault without a protocol applies to sending. */
-const meets = (wanted: FaultDoor | undefined, door: FaultDoor): boolean =>
-  wanted === undefined ? door !== "instance-id" : wanted === door;
+const meets = (wanted: FaultEndpoint | undefined, endpoint: FaultEndpoint): boolean =>
+  wanted === undefined ? endpoint !== "instance-id" : wanted === endpoint;
 
 function requireWord(error: string): void {
   if (typeof error !== "string" || error === "") {
@@ -286,7 +287,7 @@ function describe(fault: Armed): string {
     case "next": {
       const { spec } = fault;
       const to = spec.to ?? spec.token;
-      return `${spec.error}${to === undefined ? "" : ` to ${to.length > 24 ? `${to.slice(0, 24)}…` : to}`}${spec.door === undefined ? "" : ` over ${spec.door}`}`;
+      return `${spec.error}${to === undefined ? "" : ` to ${to.length > 24 ? `${to.slice(0, 24)}…` : to}`}${spec.endpoint === undefined ? "" : ` over ${spec.endpoint}`}`;
     }
     case "random":
       return `${spec100(fault.spec.rate)} ${fault.spec.error}`;

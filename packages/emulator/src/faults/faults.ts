@@ -2,9 +2,9 @@ import type { Protocol } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
 
 /** Protocol whose recipients can be refused: those for sending, and the topic calls of Instance ID. */
-export type FaultDoor = Protocol | "instance-id";
+export type FaultEndpoint = Protocol | "instance-id";
 /** Protocol whose HTTP answers can be spoiled. */
-export type HttpFaultDoor = Exclude<Protocol, "ccs"> | "instance-id" | "device-groups";
+export type HttpFaultEndpoint = Exclude<Protocol, "ccs"> | "instance-id" | "device-groups";
 
 /** Refusal of the next recipients. */
 export interface NextFault {
@@ -13,7 +13,7 @@ export interface NextFault {
   /** Alias of `to`. */
   readonly token?: string;
   /** Protocol that it applies to. Default: any for sending. */
-  readonly door?: FaultDoor;
+  readonly endpoint?: FaultEndpoint;
   /** Name in the error-code table (`unavailable`), or a word of the wire (`QuotaExceeded`), which is answered unchanged. */
   readonly error: ErrorCode | (string & {});
   /** Number of recipients that it applies to. Default 1; `Infinity` until cleared. */
@@ -31,7 +31,7 @@ export interface RandomFault {
   /** Name in the error-code table, or a word of the wire. */
   readonly error: ErrorCode | (string & {});
   /** Protocol that it applies to. Default: any for sending. */
-  readonly door?: FaultDoor;
+  readonly endpoint?: FaultEndpoint;
 }
 
 /** Answer to a whole HTTP request, of which nothing is accepted. */
@@ -49,7 +49,7 @@ export interface RequestFault {
   /** Number of requests skipped before the first one. Range: 0 or more. Default 0. */
   readonly after?: number;
   /** Protocol that it applies to. Default: any HTTP protocol. */
-  readonly door?: HttpFaultDoor;
+  readonly endpoint?: HttpFaultEndpoint;
 }
 
 /**
@@ -125,7 +125,7 @@ export interface HttpFault {
   /** Number of requests skipped before the first one, over all connections. Range: 0 or more. Default 0. */
   readonly after?: number;
   /** Protocol that it applies to. Default: any HTTP protocol. */
-  readonly door?: HttpFaultDoor;
+  readonly endpoint?: HttpFaultEndpoint;
 }
 
 /** CCS connection that is cut during traffic. */

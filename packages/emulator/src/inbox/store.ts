@@ -219,7 +219,7 @@ export class InboxStore implements Inbox {
     const entry: Entry = {
       id: ++this.#total,
       at,
-      door: incoming.protocol,
+      protocol: incoming.protocol,
       kind: incoming.address.kind,
       to: incoming.to,
       data: incoming.data,

@@ -69,7 +69,7 @@ export interface CapturedMessage {
   readonly id: number;
   /** Time of arrival, by the service. Unit: milliseconds since the epoch. */
   readonly at: number;
-  readonly door: Protocol;
+  readonly protocol: Protocol;
   readonly kind: ResolvedAddress["kind"];
   readonly to: string;
   readonly senderId?: string;

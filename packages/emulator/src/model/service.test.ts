@@ -322,10 +322,10 @@ describe("scripted refusals", () => {
     expect(faults.armed).toEqual([]);
   });
 
-  it("strike one door only where they name one", () => {
+  it("strike one protocol only where they name one", () => {
     const { device, send, faults } = testWorld();
     const { canonicalToken } = device();
-    faults.next({ door: "ccs", error: "unavailable" });
+    faults.next({ endpoint: "ccs", error: "unavailable" });
     expect(send(canonicalToken).kind).toBe("accepted");
     expect(send(canonicalToken, { protocol: "ccs" }).kind).toBe("refused");
   });

@@ -3,7 +3,7 @@ import { jsonAnswer, parseBoundedJson } from "@cloud-messaging/connection-server
 import { DeviceGroupRequestSchema } from "@cloud-messaging/core/wire";
 import type { GroupAnswer } from "../model/device-groups.ts";
 import { unauthorizedManagement } from "./credentials.ts";
-import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
+import { type EndpointContext, type HttpEndpoint, withFaults } from "./endpoint.ts";
 
 const HOSTS = ["fcm.googleapis.com", "android.googleapis.com", "gcm-http.googleapis.com"];
 const SAMPLE = '{"notification_key":"APA91b-sample"}';
@@ -12,7 +12,7 @@ const SAMPLE = '{"notification_key":"APA91b-sample"}';
  * Device groups: create, add, remove, look up. `/gcm/notification` and `/fcm/notification` with a key or an access token;
  * `/gcm/googlenotification` for apps themselves, with an `id_token` in the body.
  */
-export const deviceGroupsDoor: HttpDoor = (context) => {
+export const deviceGroupsEndpoint: HttpEndpoint = (context) => {
   const routes = ["/gcm/notification", "/fcm/notification"].flatMap((path) =>
     (["POST", "GET"] as const).map((method) => ({
       method,
@@ -43,7 +43,7 @@ function projectOf(headers: HttpRequest["headers"]): string | undefined {
   return typeof value === "string" && /^\d{1,20}$/.test(value) ? value : undefined;
 }
 
-function change(context: DoorContext, request: HttpRequest): HttpAnswer {
+function change(context: EndpointContext, request: HttpRequest): HttpAnswer {
   const senderId = projectOf(request.headers);
   if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
   const body = readBody(request.body);
@@ -64,7 +64,7 @@ function change(context: DoorContext, request: HttpRequest): HttpAnswer {
 }
 
 /** What an app may do for itself: add or remove one token; adding makes the group when it is not there. */
-function changeByApp(context: DoorContext, request: HttpRequest): HttpAnswer {
+function changeByApp(context: EndpointContext, request: HttpRequest): HttpAnswer {
   const senderId = projectOf(request.headers);
   if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
   const body = readBody(request.body);
@@ -89,7 +89,7 @@ function changeByApp(context: DoorContext, request: HttpRequest): HttpAnswer {
   );
 }
 
-function lookUp(context: DoorContext, request: HttpRequest): HttpAnswer {
+function lookUp(context: EndpointContext, request: HttpRequest): HttpAnswer {
   const senderId = projectOf(request.headers);
   if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
   const name = request.query.get("notification_key_name");
@@ -109,7 +109,7 @@ function readBody(text: string): ReturnType<typeof DeviceGroupRequestSchema.pars
   return parsed.success ? parsed.data : `${parsed.error.issues[0]?.path.join(".")} is missing or of the wrong type`;
 }
 
-function answer(context: DoorContext, result: GroupAnswer): HttpAnswer {
+function answer(context: EndpointContext, result: GroupAnswer): HttpAnswer {
   if ("error" in result) return refusal(result.error);
   const { group } = result;
   context.events.emit({ type: "group", name: group.name, senderId: group.senderId, members: group.members.size });
@@ -117,7 +117,7 @@ function answer(context: DoorContext, result: GroupAnswer): HttpAnswer {
 }
 
 /** 503 where a token is unknown for want of room alone: left out of the group in silence, it would be lost. */
-function noRoom({ service }: DoorContext, tokens: readonly string[]): HttpAnswer | undefined {
+function noRoom({ service }: EndpointContext, tokens: readonly string[]): HttpAnswer | undefined {
   for (const token of tokens) {
     const full = service.refusalOfUnknown(token);
     if (full !== undefined) return jsonAnswer(503, { error: full.detail });

@@ -7,7 +7,7 @@ import { viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
 import { admits, isMalformed } from "../model/token-rules.ts";
 import { unauthorizedManagement } from "./credentials.ts";
-import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
+import { type EndpointContext, type HttpEndpoint, withFaults } from "./endpoint.ts";
 
 const HOSTS = ["iid.googleapis.com"];
 /** Tokens per topic batch. Source: docs/emulator-fidelity.md#instance-id */
@@ -28,7 +28,7 @@ const RELATE_STATUS: Readonly<Record<string, number>> = {
 };
 
 /** The Instance ID service: what is known of a token, topics by token and in batches, APNs import. */
-export const instanceIdDoor: HttpDoor = (context) => {
+export const instanceIdEndpoint: HttpEndpoint = (context) => {
   const route = (
     method: EmulatorRoute["method"],
     path: string,
@@ -51,7 +51,7 @@ export const instanceIdDoor: HttpDoor = (context) => {
   ];
 };
 
-function info(context: DoorContext, request: HttpRequest): HttpAnswer {
+function info(context: EndpointContext, request: HttpRequest): HttpAnswer {
   const { params, query } = request;
   const token = params["token"] ?? "";
   if (isMalformed(token)) return jsonAnswer(400, { error: "InvalidToken" });
@@ -68,7 +68,7 @@ function info(context: DoorContext, request: HttpRequest): HttpAnswer {
   });
 }
 
-function relate(context: DoorContext, request: HttpRequest, add: boolean): HttpAnswer {
+function relate(context: EndpointContext, request: HttpRequest, add: boolean): HttpAnswer {
   const { token = "", topic = "" } = request.params;
   if (!isTopicName(topic)) return jsonAnswer(400, { error: "Topic name format is invalid" });
   const error = changeTopic(context, token, topic, add, senderOf(context, request));
@@ -76,7 +76,7 @@ function relate(context: DoorContext, request: HttpRequest, add: boolean): HttpA
   return jsonAnswer(RELATE_STATUS[error] ?? 400, { error });
 }
 
-function batch(context: DoorContext, request: HttpRequest, add: boolean): HttpAnswer {
+function batch(context: EndpointContext, request: HttpRequest, add: boolean): HttpAnswer {
   const parsed = TopicBatchRequestSchema.safeParse(jsonOf(request.body));
   if (!parsed.success) return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
   const { to, registration_tokens: tokens } = parsed.data;
@@ -94,7 +94,7 @@ function batch(context: DoorContext, request: HttpRequest, add: boolean): HttpAn
 
 /** @returns The per-token error, or `undefined` when it was done. */
 function changeTopic(
-  context: DoorContext,
+  context: EndpointContext,
   token: string,
   topic: string,
   add: boolean,
@@ -115,7 +115,7 @@ function changeTopic(
 }
 
 /** Every APNs token that looks like one becomes a device. */
-function importApns(context: DoorContext, request: HttpRequest): HttpAnswer {
+function importApns(context: EndpointContext, request: HttpRequest): HttpAnswer {
   const parsed = ApnsImportRequestSchema.safeParse(jsonOf(request.body));
   if (!parsed.success || parsed.data.apns_tokens.length > MAX_IMPORT) {
     return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
@@ -136,7 +136,7 @@ function importApns(context: DoorContext, request: HttpRequest): HttpAnswer {
   return jsonAnswer(200, { results });
 }
 
-function senderOf(context: DoorContext, { headers }: HttpRequest): string | undefined {
+function senderOf(context: EndpointContext, { headers }: HttpRequest): string | undefined {
   return context.credentials.senderOf(headers.authorization);
 }
 

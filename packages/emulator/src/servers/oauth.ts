@@ -1,10 +1,10 @@
 import { jsonAnswer } from "@cloud-messaging/connection-server";
 import { OAUTH_HOSTS } from "../redirect/google-hosts.ts";
-import type { HttpDoor } from "./door.ts";
+import type { HttpEndpoint } from "./endpoint.ts";
 import { TOKEN_PATHS } from "./fcm-accounts.ts";
 
 /** The token endpoint under all of its names: exchanges the grants of service accounts and of users. */
-export const oauthDoor: HttpDoor = ({ fcm, clock }) =>
+export const oauthEndpoint: HttpEndpoint = ({ fcm, clock }) =>
   TOKEN_PATHS.map((path) => ({
     method: "POST",
     path,

@@ -6,14 +6,14 @@ import {
   type HttpRequest,
   refusalAnswer,
 } from "@cloud-messaging/connection-server";
-import { type HttpDoor, withFaults } from "./door.ts";
+import { type HttpEndpoint, withFaults } from "./endpoint.ts";
 
 const GCM_SAMPLE =
   '{"multicast_id":1,"success":2,"failure":0,"canonical_ids":0,"results":[{"message_id":"0:1"},{"message_id":"0:2"}]}';
 const V1_SAMPLE = '{"name":"projects/emulator-project/messages/0:1500415314455276%31bd1c9631bd1c96"}';
 
 /** The HTTP connection server, counted and with faults. */
-export const gcmHttpDoor: HttpDoor = ({ emulated, settings, ids, faults, counters }) => {
+export const gcmHttpEndpoint: HttpEndpoint = ({ emulated, settings, ids, faults, counters }) => {
   const { validationStyle, lenientNumbers, groupFailureCounts } = settings;
   const multicastId = (): bigint => ids.wide();
   const options = { service: emulated, validationStyle, lenientNumbers, groupFailureCounts, multicastId };
@@ -28,7 +28,7 @@ export const gcmHttpDoor: HttpDoor = ({ emulated, settings, ids, faults, counter
 };
 
 /** FCM HTTP v1, counted, with quotas and faults. */
-export const fcmV1Door: HttpDoor = ({ emulated, clock, faults, counters, quotas }) =>
+export const fcmV1Endpoint: HttpEndpoint = ({ emulated, clock, faults, counters, quotas }) =>
   fcmV1Routes({ service: emulated, clock }).map((route) => ({
     ...route,
     hosts: FCM_V1_HOSTS,

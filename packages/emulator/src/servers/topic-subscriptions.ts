@@ -11,12 +11,12 @@ import { isTopicName } from "@cloud-messaging/core/transport";
 import type { EmulatorRoute } from "../emulator-http.ts";
 import { type AppInstance, viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
-import { type DoorContext, type HttpDoor, withFaults } from "./door.ts";
+import { type EndpointContext, type HttpEndpoint, withFaults } from "./endpoint.ts";
 
 const BASE = "/v1/projects/:project/registrations/:registration/topicSubscriptions";
 
 /** Topic subscriptions as of 2026: one registration and one topic per call. Source: docs/protocol/fcm-v1.md#topics */
-export const topicSubscriptionsDoor: HttpDoor = (context) => {
+export const topicSubscriptionsEndpoint: HttpEndpoint = (context) => {
   const route = (
     method: EmulatorRoute["method"],
     path: string,
@@ -71,7 +71,7 @@ export const topicSubscriptionsDoor: HttpDoor = (context) => {
   ];
 };
 
-function subscribe(context: DoorContext, request: HttpRequest, app: AppInstance, topic: string): HttpAnswer {
+function subscribe(context: EndpointContext, request: HttpRequest, app: AppInstance, topic: string): HttpAnswer {
   if (!isTopicName(topic)) {
     return failureAnswer({ http: 400, status: "INVALID_ARGUMENT", message: "The topic name is not valid" });
   }

@@ -197,7 +197,7 @@ describe("HTTP/2: a server that takes fewer", () => {
     const held: ServerHttp2Stream[] = [];
     const { origin } = await aServer((stream) => held.push(stream), { maxConcurrentStreams: 1 });
     let asked = 0;
-    const door = createTcpServer((near) => {
+    const relay = createTcpServer((near) => {
       near.on("error", () => {});
       if (++asked > 1) return near.destroy();
       const far = connect(Number(new URL(origin).port), "127.0.0.1");
@@ -205,9 +205,9 @@ describe("HTTP/2: a server that takes fewer", () => {
       cleanups.push(() => void near.destroy());
       near.pipe(far).pipe(near);
     });
-    await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
-    cleanups.push(() => void door.close());
-    const client = aClient(`http://127.0.0.1:${(door.address() as AddressInfo).port}`, { clock, maxConnections: 4 });
+    await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => void relay.close());
+    const client = aClient(`http://127.0.0.1:${(relay.address() as AddressInfo).port}`, { clock, maxConnections: 4 });
     const results = Promise.all(Array.from({ length: 30 }, (_, i) => post(client, `m${i}`)));
     const answerNext = async (): Promise<void> => {
       await until(() => held.length > 0);

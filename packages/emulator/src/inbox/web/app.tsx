@@ -284,9 +284,9 @@ function Help({ onClose }: { onClose: () => void }) {
         ))}
       </dl>
       <p class="muted">
-        A search takes words, <kbd>"several words"</kbd> and fields (<kbd>to:</kbd> <kbd>state:</kbd> <kbd>door:</kbd>{" "}
-        <kbd>key:</kbd> <kbd>id:</kbd> <kbd>from:</kbd> <kbd>code:</kbd>); <kbd>-</kbd> in front means without. It stays
-        in the address.
+        A search takes words, <kbd>"several words"</kbd> and fields (<kbd>to:</kbd> <kbd>state:</kbd>{" "}
+        <kbd>protocol:</kbd> <kbd>key:</kbd> <kbd>id:</kbd> <kbd>from:</kbd> <kbd>code:</kbd>); <kbd>-</kbd> in front
+        means without. It stays in the address.
       </p>
     </Dialog>
   );

@@ -5,7 +5,7 @@ import { compileFilter, filterQuery, freeWords, NO_FILTER, readFilterQuery } fro
 const message = (facts: Partial<MessageSummary>): MessageSummary => ({
   id: 1,
   at: 0,
-  door: "gcm-http",
+  protocol: "gcm-http",
   kind: "token",
   to: "tok-a",
   preview: "{}",
@@ -22,7 +22,7 @@ const message = (facts: Partial<MessageSummary>): MessageSummary => ({
 describe("the inbox's filter", () => {
   const all = [
     message({ id: 1, to: "tok-a", preview: '{"Text":"Grüße aus Köln"}' }),
-    message({ id: 2, to: "tok-b", door: "ccs", state: "stored", collapseKey: "mail", senderId: "42" }),
+    message({ id: 2, to: "tok-b", protocol: "ccs", state: "stored", collapseKey: "mail", senderId: "42" }),
     message({ id: 3, to: "/topics/news", state: "rejected", code: "not-registered", notification: { title: "Köln" } }),
   ];
   const shown = (filter: Partial<typeof NO_FILTER>) =>
@@ -35,7 +35,7 @@ describe("the inbox's filter", () => {
     ["KÖLN aus", [1]],
     ["to:tok", [1, 2]],
     ["to:TOK-B state:stored", [2]],
-    ["door:ccs", [2]],
+    ["protocol:ccs", [2]],
     ["key:mail", [2]],
     ["from:4", [2]],
     ["code:not-reg", [3]],
@@ -61,14 +61,14 @@ describe("the inbox's filter", () => {
     expect(freeWords("Deep state:stored to: http://x")).toEqual(["deep", "to:", "http://x"]);
   });
 
-  it("narrows by tone and by door", () => {
+  it("narrows by tone and by protocol", () => {
     expect(shown({ tone: "bad" })).toEqual([3]);
-    expect(shown({ tone: "waiting", door: "ccs" })).toEqual([2]);
-    expect(shown({ tone: "good", door: "ccs" })).toEqual([]);
+    expect(shown({ tone: "waiting", protocol: "ccs" })).toEqual([2]);
+    expect(shown({ tone: "good", protocol: "ccs" })).toEqual([]);
   });
 
   it("stands in an address and is read from it again; what an address cannot mean is nothing", () => {
-    const filter = { text: 'to:"/topics/a b" -x&y=#', tone: "bad", door: "ccs" } as const;
+    const filter = { text: 'to:"/topics/a b" -x&y=#', tone: "bad", protocol: "ccs" } as const;
     expect(readFilterQuery(filterQuery(filter))).toEqual(filter);
     expect(filterQuery(NO_FILTER)).toBe("");
     expect(readFilterQuery("show=<b>&z=1")).toEqual(NO_FILTER);

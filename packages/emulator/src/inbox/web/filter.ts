@@ -4,22 +4,22 @@ import { type Tone, toneOf } from "./format.ts";
 /** Filter of the message list. */
 export interface Filter {
   /**
-   * Terms, all of which have to match: words, `"several words"`, `field:value` with `state:`, `door:`, `to:`, `key:`, `id:`, `from:`, `code:`.
+   * Terms, all of which have to match: words, `"several words"`, `field:value` with `state:`, `protocol:`, `to:`, `key:`, `id:`, `from:`, `code:`.
    * A term with a leading `-` must not match.
    */
   readonly text: string;
   readonly tone: Tone | "all";
-  readonly door: string;
+  readonly protocol: string;
 }
 
 /** Empty filter. */
-export const NO_FILTER: Filter = { text: "", tone: "all", door: "" };
+export const NO_FILTER: Filter = { text: "", tone: "all", protocol: "" };
 
 type Test = (message: MessageSummary) => boolean;
 
 const FIELDS: Readonly<Record<string, (message: MessageSummary) => string | undefined>> = {
   state: (message) => message.state,
-  door: (message) => message.door,
+  protocol: (message) => message.protocol,
   to: (message) => message.to,
   key: (message) => message.collapseKey,
   id: (message) => message.messageId,
@@ -77,12 +77,12 @@ export function freeWords(text: string): string[] {
  * @param found Messages that contain a word, as found by the server.
  */
 export function compileFilter(
-  { text, tone, door }: Filter,
+  { text, tone, protocol }: Filter,
   found: ReadonlyMap<string, ReadonlySet<number>> = new Map(),
 ): Test | undefined {
   const tests: Test[] = [];
   if (tone !== "all") tests.push((message) => toneOf(message.state) === tone);
-  if (door !== "") tests.push((message) => message.door === door);
+  if (protocol !== "") tests.push((message) => message.protocol === protocol);
   for (const { not, field, value } of termsOf(text)) {
     const read = field === undefined ? undefined : FIELDS[field];
     const ids = found.get(value);
@@ -97,12 +97,12 @@ export function compileFilter(
 
 const TONES: readonly string[] = ["waiting", "good", "bad", "neutral"];
 
-/** Serializes a filter for the address: `q=…&show=bad&door=ccs`; empty for the empty filter. */
-export function filterQuery({ text, tone, door }: Filter): string {
+/** Serializes a filter for the address: `q=…&show=bad&protocol=ccs`; empty for the empty filter. */
+export function filterQuery({ text, tone, protocol }: Filter): string {
   const query = new URLSearchParams();
   if (text.trim() !== "") query.set("q", text);
   if (tone !== "all") query.set("show", tone);
-  if (door !== "") query.set("door", door);
+  if (protocol !== "") query.set("protocol", protocol);
   return query.toString();
 }
 
@@ -113,6 +113,6 @@ export function readFilterQuery(text: string): Filter {
   return {
     text: query.get("q") ?? "",
     tone: TONES.includes(show) ? (show as Tone) : "all",
-    door: query.get("door") ?? "",
+    protocol: query.get("protocol") ?? "",
   };
 }

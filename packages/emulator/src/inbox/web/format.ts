@@ -114,9 +114,9 @@ export function toneOf(state: string): Tone {
   return TONES[state as MessageState] ?? "good";
 }
 
-const DOORS: Readonly<Record<string, string>> = { "gcm-http": "HTTP", ccs: "CCS", "fcm-v1": "FCM v1" };
+const PROTOCOLS: Readonly<Record<string, string>> = { "gcm-http": "HTTP", ccs: "CCS", "fcm-v1": "FCM v1" };
 
 /** Short name of a protocol. */
-export function doorName(door: string): string {
-  return DOORS[door] ?? door;
+export function protocolName(protocol: string): string {
+  return PROTOCOLS[protocol] ?? protocol;
 }

@@ -1,6 +1,6 @@
 import type { CapturedMessage, TimelineEntry } from "../../model/message.ts";
 import type { Api } from "./api.ts";
-import { clockTime, doorName, duration, fullTime, offset, prettyJson, toneOf } from "./format.ts";
+import { clockTime, duration, fullTime, offset, prettyJson, protocolName, toneOf } from "./format.ts";
 import { NotificationPreview, plural } from "./notification-preview.tsx";
 import { useState } from "./preact.ts";
 import type { InboxState } from "./state.ts";
@@ -54,7 +54,7 @@ function Message({ message, state, onClose }: { message: CapturedMessage; state:
           <p>
             <StateBadge state={message.state} />
             <span class="muted">
-              #{message.id} · {doorName(message.door)} · {fullTime(message.at)}
+              #{message.id} · {protocolName(message.protocol)} · {fullTime(message.at)}
             </span>
           </p>
         </div>

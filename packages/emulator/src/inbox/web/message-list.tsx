@@ -1,7 +1,7 @@
 import type { MessageSummary } from "../live.ts";
 import type { Api } from "./api.ts";
 import { compileFilter, type Filter, freeWords } from "./filter.ts";
-import { clockTime, doorName, duration, shorten, type Tone, toneOf } from "./format.ts";
+import { clockTime, duration, protocolName, shorten, type Tone, toneOf } from "./format.ts";
 import { useEffect, useRef, useState } from "./preact.ts";
 import type { InboxState } from "./state.ts";
 import { Empty, StateBadge } from "./ui.tsx";
@@ -83,11 +83,11 @@ export function MessageList(props: MessageListProps) {
           </span>
         </div>
         <select
-          aria-label="Door"
-          value={filter.door}
-          onChange={(event) => onFilter({ door: event.currentTarget.value })}
+          aria-label="Protocol"
+          value={filter.protocol}
+          onChange={(event) => onFilter({ protocol: event.currentTarget.value })}
         >
-          <option value="">All doors</option>
+          <option value="">All protocols</option>
           <option value="gcm-http">HTTP</option>
           <option value="ccs">CCS</option>
           <option value="fcm-v1">FCM v1</option>
@@ -107,7 +107,7 @@ export function MessageList(props: MessageListProps) {
         <Nothing httpUrl={httpUrl} />
       ) : shown.length === 0 ? (
         <Empty title="No message matches">
-          <button type="button" onClick={() => onFilter({ text: "", tone: "all", door: "" })}>
+          <button type="button" onClick={() => onFilter({ text: "", tone: "all", protocol: "" })}>
             Show all
           </button>
         </Empty>
@@ -116,7 +116,7 @@ export function MessageList(props: MessageListProps) {
           <div class="columns" aria-hidden="true">
             <span>Time</span>
             <span>State</span>
-            <span>Door</span>
+            <span>Protocol</span>
             <span>To</span>
             <span>Content</span>
             <span>Key</span>
@@ -186,7 +186,7 @@ function useServerSearch(api: Api, text: string): ReadonlyMap<string, ReadonlySe
 }
 
 function Row({ message, name, isNew }: { message: MessageSummary; name: string | undefined; isNew: boolean }) {
-  const { at, state, door, to, collapseKey, timeToLiveSec, reason, code, devices } = message;
+  const { at, state, protocol, to, collapseKey, timeToLiveSec, reason, code, devices } = message;
   const failed = toneOf(state) === "bad";
   return (
     <>
@@ -197,7 +197,7 @@ function Row({ message, name, isNew }: { message: MessageSummary; name: string |
       <span class="c-state">
         <StateBadge state={state} />
       </span>
-      <span class="c-door">{doorName(door)}</span>
+      <span class="c-protocol">{protocolName(protocol)}</span>
       <span class="c-to" title={to}>
         {name !== undefined ? <b>{name}</b> : to === "" ? <i class="muted">no recipient</i> : shorten(to, 28)}
         {devices > 1 ? <span class="count"> ×{devices}</span> : undefined}

@@ -6,7 +6,7 @@ import { InboxState, type Snapshot } from "./state.ts";
 const message = (id: number, facts: Partial<MessageSummary> = {}): MessageSummary => ({
   id,
   at: id,
-  door: "gcm-http",
+  protocol: "gcm-http",
   kind: "token",
   to: "tok-a",
   preview: "{}",

@@ -4,7 +4,7 @@ import type { EmulatorClock } from "../emulator-clock.ts";
 import type { EmulatorAnswer, EmulatorRoute } from "../emulator-http.ts";
 import type { EventHub } from "../events.ts";
 import type { FaultScript } from "../faults/fault-script.ts";
-import type { HttpFaultDoor, HttpFaultKind } from "../faults/faults.ts";
+import type { HttpFaultEndpoint, HttpFaultKind } from "../faults/faults.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { DeviceGroups } from "../model/device-groups.ts";
 import type { DeviceRegistry } from "../model/devices.ts";
@@ -16,8 +16,8 @@ import type { Counters } from "../stats.ts";
 import type { Credentials } from "./credentials.ts";
 import type { FcmAccounts } from "./fcm-accounts.ts";
 
-/** What a door of the service gets: the model behind it, and how the emulator was told to behave. */
-export interface DoorContext {
+/** Model and settings that an endpoint works on. */
+export interface EndpointContext {
   readonly service: CloudService;
   /** The model as the connection servers see it. */
   readonly emulated: EmulatedService;
@@ -37,8 +37,8 @@ export interface DoorContext {
   readonly settings: ResolvedOptions;
 }
 
-/** A door over HTTP: the routes it answers to. A new one is a file here and a line in `doors.ts`. */
-export type HttpDoor = (context: DoorContext) => EmulatorRoute[];
+/** HTTP endpoint: its routes. A new one is a file here and a line in `endpoints.ts`. */
+export type HttpEndpoint = (context: EndpointContext) => EmulatorRoute[];
 
 /**
  * Answers a request, unless a fault for whole requests is due.
@@ -47,12 +47,12 @@ export type HttpDoor = (context: DoorContext) => EmulatorRoute[];
  */
 export async function withFaults(
   faults: FaultScript,
-  door: HttpFaultDoor,
+  endpoint: HttpFaultEndpoint,
   request: HttpRequest,
   sample: string,
   handle: (request: HttpRequest) => MaybePromise<EmulatorAnswer>,
 ): Promise<EmulatorAnswer> {
-  const strike = faults.takeHttp(door, request.http2);
+  const strike = faults.takeHttp(endpoint, request.http2);
   if (strike === undefined) return handle(request);
   if (strike.kind === "request") {
     const { spec, retryAfterText } = strike;
