@@ -2,7 +2,8 @@ import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { startEjabberd } from "../support/ejabberd.ts";
-import { installed, mustRun, SENDER_ID } from "../support/prosody.ts";
+import { installed, mustRun } from "../support/programs.ts";
+import { SENDER_ID } from "../support/prosody.ts";
 
 const available = installed("ejabberdctl");
 if (!available && !mustRun) console.warn("ejabberd is not installed: its test is skipped (apt-get install ejabberd)");

@@ -1,7 +1,8 @@
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { AuthenticationError, createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
-import { installed, mustRun, SENDER_ID, startProsody } from "../support/prosody.ts";
+import { installed, mustRun } from "../support/programs.ts";
+import { SENDER_ID, startProsody } from "../support/prosody.ts";
 
 const available = installed("prosody");
 if (!available && !mustRun) console.warn("Prosody is not installed: its tests are skipped (apt-get install prosody)");

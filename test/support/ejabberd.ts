@@ -1,16 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { API_KEY, DOMAIN, freePort, prepareFolder, type RealXmppServer, SENDER_ID, untilListening } from "./prosody.ts";
-
-/** The IDs of the system user that ejabberdctl runs the server as. */
-function systemUser(name: string): { uid: number; gid: number } {
-  const line = readFileSync("/etc/passwd", "utf8")
-    .split("\n")
-    .find((entry) => entry.startsWith(`${name}:`));
-  const [, , uid, gid] = line?.split(":") ?? [];
-  return { uid: Number(uid), gid: Number(gid) };
-}
+import { freePort, systemUser } from "./programs.ts";
+import { API_KEY, DOMAIN, prepareFolder, type RealXmppServer, SENDER_ID, untilListening } from "./prosody.ts";
 
 /** Starts ejabberd with one account; it echoes a message to nobody as a stanza error. */
 export async function startEjabberd(): Promise<RealXmppServer> {

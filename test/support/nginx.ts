@@ -1,15 +1,14 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { freePort, programPath } from "./programs.ts";
 
 /** The nginx of this machine; Debian has it where only root looks. */
-const executable = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]
-  .map((folder) => join(folder, "nginx"))
-  .find((file) => existsSync(file));
+const executable = programPath("nginx", ["/usr/sbin", "/usr/local/sbin"]);
 
-/** Whether nginx is installed. */
+/** True if nginx is installed. */
 export const hasNginx = executable !== undefined;
 
 /** An nginx in front of something. */
@@ -51,14 +50,6 @@ export async function startNginx(locations: string): Promise<Nginx> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestCertificates } from "./fault-server-certificates.ts";
+import { freePort } from "./programs.ts";
 
 /** A real XMPP server with one account, reached over direct TLS. */
 export interface RealXmppServer extends AsyncDisposable {
@@ -16,23 +17,6 @@ export interface RealXmppServer extends AsyncDisposable {
 export const SENDER_ID = "1234567890";
 export const API_KEY = "AIza-EXAMPLE";
 export const DOMAIN = "gcm.googleapis.com";
-
-/** Whether a program is installed. */
-export function installed(program: string): boolean {
-  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
-}
-
-/** Whether a missing program is to fail and not to skip: in CI everything has to be there. */
-export const mustRun = process.env["CI"] !== undefined && process.env["CI"] !== "" && process.env["CI"] !== "false";
-
-/** A port nobody listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
 
 /** Resolves once something accepts connections there. */
 export async function untilListening(port: number, stillRuns: () => boolean): Promise<void> {

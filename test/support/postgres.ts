@@ -1,0 +1,140 @@
+import { execFileSync } from "node:child_process";
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort, mustRun, programPath, type RunningProgram, startProgram, systemUser } from "./programs.ts";
+
+/** Debian keeps the server's programs outside PATH, by version. */
+const versions = "/usr/lib/postgresql";
+const folders = (() => {
+  try {
+    return readdirSync(versions)
+      .sort((a, b) => Number(b) - Number(a))
+      .map((version) => join(versions, version, "bin"));
+  } catch {
+    return [];
+  }
+})();
+const server = programPath("postgres", folders);
+const initdb = programPath("initdb", folders);
+
+/** True if tests that need PostgreSQL are to run: it is installed, or this is CI, where it has to be. */
+export const runsPostgres = (server !== undefined && initdb !== undefined) || mustRun;
+if (!runsPostgres) {
+  console.warn("PostgreSQL is not installed: its tests are skipped (apt-get install postgresql)");
+}
+
+/** A PostgreSQL server on loopback, with data of its own. */
+export interface PostgresServer extends AsyncDisposable {
+  readonly port: number;
+  /** Of the database `postgres`, as its superuser. */
+  readonly url: string;
+  /** Process ID of the server. */
+  readonly pid: number;
+  /** Folder of the data. */
+  readonly folder: string;
+  /** Ends the server's connections and the server; the data stays. */
+  stop(): Promise<void>;
+  /** kill -9 of the server and of all its processes; the data stays. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data. */
+  start(): Promise<void>;
+}
+
+/**
+ * Starts PostgreSQL on a free port of loopback, not as root, in a temporary folder.
+ *
+ * @param settings Server settings beside the defaults.
+ */
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+  if (server === undefined || initdb === undefined) {
+    throw new Error("PostgreSQL is not installed (apt-get install postgresql)");
+  }
+  const folder = mkdtempSync(join(tmpdir(), "postgres-"));
+  // the server refuses to run as root
+  const user = process.getuid?.() === 0 ? systemUser("postgres") : undefined;
+  if (user !== undefined) chownSync(folder, user.uid, user.gid);
+  execFileSync(initdb, ["-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], {
+    ...user,
+    cwd: folder,
+    stdio: "ignore",
+  });
+  const port = await freePort();
+  const args = Object.entries({ unix_socket_directories: "", shared_buffers: "64MB", ...settings });
+  const start = async (): Promise<RunningProgram> => {
+    const started = startProgram(
+      server,
+      [
+        ...["-D", folder, "-p", String(port), "-h", "127.0.0.1"],
+        ...args.flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+      ],
+      { ...user, cwd: folder },
+    );
+    while (!(await answers(port))) {
+      if (!started.running) throw new Error(`PostgreSQL does not start: ${started.said}`);
+    }
+    return started;
+  };
+  let program = await start();
+
+  return {
+    port,
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    get pid() {
+      return program.child.pid as number;
+    },
+    folder,
+    async stop() {
+      program.child.kill("SIGINT");
+      await program.ended;
+    },
+    async kill() {
+      const { pid } = program.child;
+      const children = program.running ? childrenOf(pid as number) : [];
+      program.child.kill("SIGKILL");
+      for (const child of children) {
+        try {
+          process.kill(child, "SIGKILL");
+        } catch {
+          // it has ended with its parent
+        }
+      }
+      await program.ended;
+    },
+    async start() {
+      if (!program.running) program = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      program.child.kill("SIGQUIT");
+      await program.ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function childrenOf(pid: number): number[] {
+  const listed = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return listed.split(" ").filter(Boolean).map(Number);
+}
+
+/** True once the server takes a connection: it answers a start-up packet with something that is no error. */
+function answers(port: number): Promise<boolean> {
+  const parameters = Buffer.from("user\0postgres\0database\0postgres\0\0");
+  const packet = Buffer.alloc(8 + parameters.length);
+  packet.writeInt32BE(packet.length, 0);
+  packet.writeInt32BE(196_608, 4); // protocol 3.0
+  parameters.copy(packet, 8);
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(packet));
+    const settle = (ready: boolean): void => {
+      socket.destroy();
+      // a foreign program is being waited for: there is no event to listen to
+      if (ready) resolve(true);
+      else setTimeout(() => resolve(false), 20);
+    };
+    socket.once("data", (data) => settle(data[0] === "R".charCodeAt(0)));
+    socket.once("error", () => settle(false));
+    socket.once("end", () => settle(false));
+  });
+}
