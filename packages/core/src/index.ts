@@ -26,6 +26,7 @@ export {
 } from "./message/downstream.ts";
 export type { TargetInput, SingleTargetInput, Target } from "./message/target.ts";
 export { type RegistrationToken, redactToken } from "./message/token.ts";
+export type { InstallationId } from "./message/fid.ts";
 export type { Notification } from "./message/notification.ts";
 export type { Android, AndroidNotification, AndroidLightSettings } from "./message/android.ts";
 export type { AndroidV2, AndroidV2Notification, AndroidV2RemoteNotification } from "./message/android-v2.ts";

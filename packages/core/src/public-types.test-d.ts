@@ -4,13 +4,16 @@ import {
   type DownstreamMessageInput,
   type ErrorCode,
   type FieldProblem,
+  type InstallationId,
   isCloudMessagingError,
+  parseDownstreamMessage,
   type RecipientOutcome,
   type RegistrationToken,
   type SendAllOutcome,
   type SendEachOutcome,
   type SendReport,
   type SingleSendReport,
+  type Target,
   type TargetInput,
   toData,
 } from "./index.ts";
@@ -49,6 +52,17 @@ describe("what must compile, and what must not", () => {
     expectTypeOf(sender.send(message)).resolves.toEqualTypeOf<SendReport>();
     // @ts-expect-error misspelt
     void sender.send({ target: { notificationKey: "k", notificationKeyname: "user-7" } });
+  });
+
+  it("gives a Firebase Installation ID a type of its own, which may stand for a token and not the other way round", () => {
+    const { target } = parseDownstreamMessage({ target: { fid: "cTEST0123456789abcdefg" } });
+    if ("fid" in target) expectTypeOf(target.fid).toEqualTypeOf<InstallationId>();
+    const token = "t" as RegistrationToken;
+    const fid = "f" as InstallationId;
+    expectTypeOf({ tokens: [token, fid] }).toExtend<Target>();
+    // @ts-expect-error a token is no installation ID
+    const wrong: Target = { fid: token };
+    void wrong;
   });
 
   it("refuses data that is no string, two targets and options that do not exist", () => {

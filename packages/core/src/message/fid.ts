@@ -1,14 +1,23 @@
-import { describeType } from "./token.ts";
+import type { z } from "zod";
+import { describeType, type RegistrationToken } from "./token.ts";
 
 // 17 bytes in base64url without the last character; the first four bits are 0111, so the first character is c, d, e or f
 const FID = /^[cdef][A-Za-z0-9_-]{21}$/;
+
+/**
+ * A checked Firebase Installation ID. FCM HTTP v1 takes it in place of a registration token: it may stand in a list of tokens and in a registration
+ * store; a token is never an installation ID. A plain string is accepted everywhere.
+ *
+ * Source: docs/protocol/fcm-v1.md#fid
+ */
+export type InstallationId = RegistrationToken & z.core.$brand<"InstallationId">;
 
 /**
  * True for a Firebase Installation ID. No registration token is: tokens are longer than 22 characters.
  *
  * Source: docs/protocol/fcm-v1.md#fid
  */
-export function isFid(value: string): boolean {
+export function isFid(value: string): value is InstallationId {
   return FID.test(value);
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConditionSyntaxError, isTopicName, parseCondition } from "./condition.ts";
-import { fidProblem } from "./fid.ts";
+import { fidProblem, type InstallationId } from "./fid.ts";
 import { LONE_SURROGATE } from "./text.ts";
 import { describeType, type RegistrationToken, tokenProblem } from "./token.ts";
 
@@ -9,7 +9,7 @@ export type Target =
   | { readonly token: RegistrationToken }
   | { readonly tokens: readonly RegistrationToken[] }
   /** A Firebase Installation ID: since 2026 the target of FCM HTTP v1, instead of a token. Nowhere else. */
-  | { readonly fid: RegistrationToken }
+  | { readonly fid: InstallationId }
   /** The bare name, without `/topics/`. */
   | { readonly topic: string }
   | { readonly condition: string }
@@ -105,7 +105,7 @@ function readTarget(
     case "fid": {
       const problem = fidProblem(value);
       if (problem !== undefined) report([kind], problem);
-      return { fid: value as RegistrationToken };
+      return { fid: value as InstallationId };
     }
     case "topic": {
       const topic = value.startsWith(TOPIC_PREFIX) ? value.slice(TOPIC_PREFIX.length) : value;

@@ -1,7 +1,7 @@
 import { InvalidOptionsError } from "../errors.ts";
 import { publish } from "../events.ts";
 import type { DownstreamMessage } from "../message/downstream.ts";
-import { isFid } from "../message/fid.ts";
+import { type InstallationId, isFid } from "../message/fid.ts";
 import { tokensOf } from "../message/target.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import { nameOfError } from "../outcome/describe-error.ts";
@@ -165,7 +165,8 @@ function withoutForeignIds(
   given: readonly RegistrationToken[],
   resolved: readonly RegistrationToken[],
 ): readonly RegistrationToken[] {
-  const isNew = (token: RegistrationToken, position: number): boolean => token !== given[position] && isFid(token);
+  const isNew = (token: RegistrationToken, position: number): token is InstallationId =>
+    token !== given[position] && isFid(token);
   const fid = resolved.find(isNew);
   if (fid === undefined) return resolved;
   try {

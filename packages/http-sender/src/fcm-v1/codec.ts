@@ -1,4 +1,10 @@
-import type { DownstreamMessage, MessageContent, RegistrationToken, Target } from "@cloud-messaging/core";
+import type {
+  DownstreamMessage,
+  InstallationId,
+  MessageContent,
+  RegistrationToken,
+  Target,
+} from "@cloud-messaging/core";
 import { isFid } from "@cloud-messaging/core/transport";
 import type { FcmV1Message, FcmV1Webpush } from "@cloud-messaging/core/wire";
 import { encodeAndroid, encodeAndroidV2 } from "./codec-android.ts";
@@ -7,7 +13,7 @@ import { isEmpty, pick, priorityOf, shortened, WEB_ICON, withOwnHeaders } from "
 import type { RecipientKind } from "./failure.ts";
 
 /** Address part of a v1 message: exactly one field. */
-export type FcmV1Address = { token: string } | { fid: string } | { topic: string } | { condition: string };
+export type FcmV1Address = { token: string } | { fid: InstallationId } | { topic: string } | { condition: string };
 
 /** Form of a web push `Topic`. Source: docs/protocol/fcm-v1.md#collapse */
 const WEB_TOPIC = /^[A-Za-z0-9_-]{1,32}$/;
