@@ -50,6 +50,32 @@ export { serviceText, withoutSecrets } from "./outcome/service-text.ts";
 export { withRegistrations, type RegistrationsOptions } from "./registrations/with-registrations.ts";
 export { applyReport } from "./registrations/registration-store.ts";
 
+// Outbox engines
+export type {
+  OutboxEngine,
+  NewSubmission,
+  NewChunk,
+  NewResult,
+  Submitted,
+  Addition,
+  Appended,
+  Submission,
+  SubmissionState,
+  SubmissionChange,
+  Pace,
+  ClaimRequest,
+  Claim,
+  ClaimedChunk,
+  LeaseRef,
+  ChunkUpdate,
+  LeaseStatus,
+  StoredChunk,
+  ResultQuery,
+  StoredResult,
+  Backlog,
+} from "./outbox/engine.ts";
+export { paceAfterClaim, type PaceState } from "./outbox/pace.ts";
+
 // Messages
 export { recipientsOf, tokensOf } from "./message/target.ts";
 export { tokenProblem, MAX_TOKEN_LENGTH } from "./message/token.ts";

@@ -1,0 +1,33 @@
+import type { Pace } from "./engine.ts";
+
+/** Lateness of a claim that a pace makes up for. Unit: milliseconds. */
+const PACE_TOLERANCE_MS = 1_000;
+/** Lowest rate at the beginning of a ramp, as a part of the full one. */
+const RAMP_FLOOR = 1 / 60;
+
+/** Position of a submission in its pace, on the engine's clock. */
+export interface PaceState {
+  /** Instant of the first claim under this pace. */
+  readonly startedAt: number;
+  /** Instant before which none of its chunks is handed out. */
+  readonly nextAt: number;
+}
+
+/**
+ * Computes the pace of a submission after a claim: the chunk that was handed out occupies the rate for as long as its recipients take.
+ * An engine stores the result with the claim. A submission is held back by its pace while `nextAt` is after the engine's clock.
+ *
+ * @param state State before the claim; `undefined` at the first.
+ * @param recipients Number of unsettled recipients of the chunk.
+ */
+export function paceAfterClaim(
+  { perMinute, rampMs }: Pace,
+  state: PaceState | undefined,
+  now: number,
+  recipients: number,
+): PaceState {
+  const startedAt = state?.startedAt ?? now;
+  const reached = rampMs > 0 ? Math.min(1, Math.max(RAMP_FLOOR, (now - startedAt) / rampMs)) : 1;
+  const from = Math.max(state?.nextAt ?? now, now - PACE_TOLERANCE_MS);
+  return { startedAt, nextAt: from + (recipients * 60_000) / (perMinute * reached) };
+}
