@@ -103,6 +103,43 @@ describe("CLOUD_MESSAGING_EMULATOR_HOST", () => {
     );
   });
 
+  it.each(["GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"])(
+    "takes the project of %s, checked as the option is",
+    async (name) => {
+      const paths: string[] = [];
+      const server = createServer((request, response) => {
+        paths.push(request.url ?? "");
+        request.resume();
+        response.end('{"name":"projects/p/messages/1"}');
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", `127.0.0.1:${(server.address() as AddressInfo).port}`);
+      for (const other of ["GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"]) vi.stubEnv(other, "");
+      const pathOf = async (options: Parameters<typeof createFcmSender>[0]): Promise<string | undefined> => {
+        await using sender = createFcmSender({ ...options, retry: false });
+        await sender.send({ target: { token: "tok-a" } });
+        return paths.pop();
+      };
+      const key = Buffer.from('{"type":"service_account","project_id":"of-the-key"}').toString("base64");
+      try {
+        vi.stubEnv(name, " demo\n");
+        expect(await pathOf({})).toBe("/v1/projects/demo/messages:send");
+        expect(await pathOf({ credential: key })).toBe("/v1/projects/of-the-key/messages:send");
+        for (const value of ["..", "a/b", "demo?x=1", "dé"]) {
+          vi.stubEnv(name, value);
+          const problem = new RegExp(`${name}: must be a project ID or number`);
+          expect(() => createFcmSender()).toThrow(problem);
+          expect(() => createTopics({ backend: "topic-subscriptions", credential: async () => "t" })).toThrow(problem);
+          // it is not read where an option or the key names the project
+          expect(await pathOf({ projectId: "given" })).toBe("/v1/projects/given/messages:send");
+          expect(await pathOf({ credential: key })).toBe("/v1/projects/of-the-key/messages:send");
+        }
+      } finally {
+        server.close();
+      }
+    },
+  );
+
   it("names the CA file it cannot read, for an emulator on another machine", async () => {
     vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", "emulator.internal:8095");
     vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HTTPS", "emulator.internal:8096");

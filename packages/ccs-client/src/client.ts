@@ -80,9 +80,6 @@ export interface CcsClient extends Sender, CcsPeer {
  * @throws {InvalidOptionsError} An option is invalid.
  */
 export function createCcsClient(options: CcsClientOptions): CcsClient {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionsError([{ path: "", problem: "must be an object with senderId and apiKey" }]);
-  }
   const { ofSender, ofTransport } = divideOptions(options);
   const transport = createCcsTransport(ofTransport);
   let sender: Sender;

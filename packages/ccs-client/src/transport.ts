@@ -15,6 +15,7 @@ import {
   onAbort,
   recipientsOf,
   refuseV1Only,
+  requireOptions,
   wait,
 } from "@cloud-messaging/core/transport";
 import type { Refusal } from "./connection/connection-state.ts";
@@ -68,7 +69,7 @@ class Ccs implements CcsTransport {
   #closing: Promise<void> | undefined;
 
   constructor(options: CcsTransportOptions) {
-    const resolved = resolveCcsOptions(atEmulator(options));
+    const resolved = resolveCcsOptions(atEmulator(requireOptions(options)));
     this.#options = resolved;
     const { clock, handlerConcurrency, maxDeliveryAttempts, maxQueuedDeliveries, handledMessages, onDeadLetter } =
       resolved;

@@ -1,4 +1,5 @@
-import { type Clock, systemClock } from "@cloud-messaging/core";
+import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
+import { requireOptions } from "@cloud-messaging/core/transport";
 import type { Decision, IncomingMessage, Login, MaybePromise, MessagingService, Refusal, Sender } from "./service.ts";
 
 /** Options shared by all connection servers. */
@@ -31,13 +32,21 @@ export interface BoundedService {
   submit(message: IncomingMessage): MaybePromise<Decision>;
 }
 
-/** Bounds each call of a service in time, and turns its failures into refusals with `internal-error`. */
-export function boundedService({
-  service,
-  decisionTimeoutMs = DEFAULT_TIMEOUT_MS,
-  onServiceFailure,
-  clock = systemClock,
-}: ServerOptions): BoundedService {
+/**
+ * Bounds each call of a service in time, and turns its failures into refusals with `internal-error`.
+ *
+ * @throws {InvalidOptionsError} the options are no object, or the service lacks a method.
+ */
+export function boundedService(options: ServerOptions): BoundedService {
+  const {
+    service,
+    decisionTimeoutMs = DEFAULT_TIMEOUT_MS,
+    onServiceFailure,
+    clock = systemClock,
+  } = requireOptions(options);
+  if (typeof service?.authenticate !== "function" || typeof service.submit !== "function") {
+    throw new InvalidOptionsError([{ path: "service", problem: "must be a service with authenticate() and submit()" }]);
+  }
   const failed = (error: unknown): Refusal => {
     onServiceFailure?.(error);
     return FAILED;

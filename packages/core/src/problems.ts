@@ -69,6 +69,21 @@ export function readOptions<S extends z.ZodType>(
   throw new InvalidOptionsError(reading.problems);
 }
 
+/**
+ * Checks that options are an object, before anything is read of them. `undefined` stands for none.
+ *
+ * @throws {InvalidOptionsError} they are anything else.
+ */
+export function requireOptions<T extends object>(options: T | undefined): T {
+  if (options === undefined) return {} as T;
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return options;
+  throw new InvalidOptionsError([{ path: "", problem: notAnObject(options) }]);
+}
+
+function notAnObject(value: unknown): string {
+  return `must be an object, not ${typeof value === "number" ? value : describeType(value)}`;
+}
+
 const SignalOptionsSchema = z.strictObject({ signal: AbortSignalSchema.optional() });
 
 /**

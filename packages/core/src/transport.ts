@@ -95,6 +95,7 @@ export { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes, isReservedDat
 export {
   readOptions,
   readInput,
+  requireOptions,
   checkSignalOptions,
   type InputWording,
   type Reading,

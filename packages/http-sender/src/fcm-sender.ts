@@ -35,7 +35,7 @@ export interface FcmSender extends Sender {
  */
 export function createFcmSender(options: FcmSenderOptions = {}): FcmSender {
   const { ofSender, ofTransport } = divideOptions(options);
-  const { random: _, ...rest } = ofTransport ?? {};
+  const { random: _, ...rest } = ofTransport;
   const transport = createFcmV1Transport(rest);
   const sender = createSender({ ...ofSender, transport });
   return Object.assign(sender, { verifyCredentials: transport.verifyCredentials.bind(transport) });

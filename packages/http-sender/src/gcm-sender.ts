@@ -35,7 +35,7 @@ export interface GcmSender extends Sender {
  */
 export function createGcmSender(options: GcmSenderOptions): GcmSender {
   const { ofSender, ofTransport } = divideOptions(options);
-  const { random: _, ...rest } = ofTransport ?? {};
+  const { random: _, ...rest } = ofTransport;
   const transport = createGcmHttpTransport(rest);
   const sender = createSender({ ...ofSender, transport });
   return Object.assign(sender, { verifyCredentials: transport.verifyCredentials.bind(transport) });

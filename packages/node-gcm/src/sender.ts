@@ -6,7 +6,13 @@ import {
   parseMessageContent,
   type RecipientOutcome,
 } from "@cloud-messaging/core";
-import { type DownstreamTransport, failureOutcome, isErrorLike, withRetry } from "@cloud-messaging/core/transport";
+import {
+  type DownstreamTransport,
+  failureOutcome,
+  isErrorLike,
+  requireOptions,
+  withRetry,
+} from "@cloud-messaging/core/transport";
 import type { FcmCredential } from "@cloud-messaging/http-sender";
 import { Constants } from "./constants.ts";
 import { type Address, addressOf, contentOf, isMalformed, type Target } from "./convert.ts";
@@ -128,7 +134,7 @@ async function sendOnce(sender: Sender, message: Message, recipient: unknown, re
     }
     const json = typeof message.toJson === "function" ? message.toJson() : { ...(message as object) };
     const content = contentOf(json);
-    const isV1 = speaksV1(credential, sender.options ?? {});
+    const isV1 = speaksV1(credential, optionsOf(sender));
     const tokens = tokensOf(address);
     const outcomes =
       tokens?.some(isMalformed) === true
@@ -196,11 +202,16 @@ function connectionsFor(sender: Sender): Connections {
   return connections;
 }
 
+/** @throws {InvalidOptionsError} they are no object. */
+function optionsOf({ options }: Sender): SenderOptions {
+  return requireOptions(options ?? undefined);
+}
+
 /** Returns the transport of a sender, replaced after its key or an option was set. */
 function sharedFor(sender: Sender): SharedTransport {
   const connections = connectionsFor(sender);
   if (connections.closed) throw new SendError("closed", "the sender is closed");
-  const options = sender.options ?? {};
+  const options = optionsOf(sender);
   const settings = [sender.key, ...understoodOptions(options)];
   const { shared } = connections;
   if (shared !== undefined && settings.every((value, index) => Object.is(value, connections.settings[index]))) {

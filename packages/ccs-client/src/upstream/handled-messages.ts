@@ -1,4 +1,4 @@
-import type { MaybePromise } from "@cloud-messaging/core";
+import { InvalidOptionsError, type MaybePromise } from "@cloud-messaging/core";
 import { RecentMap } from "@cloud-messaging/core/transport";
 
 /**
@@ -27,8 +27,12 @@ export interface HandledMessages {
  * ```
  *
  * @param maxMessages Minimum number of messages remembered; at most twice as many are. Range: 1 or more. Default: 10000.
+ * @throws {InvalidOptionsError} It is out of range.
  */
 export function createHandledMessages(maxMessages = 10_000): HandledMessages {
+  if (!Number.isInteger(maxMessages) || maxMessages < 1) {
+    throw new InvalidOptionsError([{ path: "maxMessages", problem: "must be a whole number of at least 1" }]);
+  }
   const keys = new RecentMap<string, true>(maxMessages);
   return {
     has: (key) => keys.get(key) === true,

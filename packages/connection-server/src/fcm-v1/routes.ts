@@ -30,7 +30,11 @@ interface Context extends ServerOptions {
   readonly clock: Clock;
 }
 
-/** Creates the route of FCM HTTP v1: `POST /v1/projects/:project/messages:send`. */
+/**
+ * Creates the route of FCM HTTP v1: `POST /v1/projects/:project/messages:send`.
+ *
+ * @throws {InvalidOptionsError} the options are no object, or the service lacks a method.
+ */
 export function fcmV1Routes(options: ServerOptions): HttpRoute[] {
   const context: Context = { clock: systemClock, ...options, bounded: boundedService(options) };
   return [

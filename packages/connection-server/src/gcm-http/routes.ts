@@ -64,7 +64,11 @@ interface Sending {
 /** Key of {@link HttpRequestHead.locals}. */
 const SENDER = Symbol("sender");
 
-/** Creates the routes of the HTTP connection server: `POST /gcm/send` and `/fcm/send`, JSON and plain text. */
+/**
+ * Creates the routes of the HTTP connection server: `POST /gcm/send` and `/fcm/send`, JSON and plain text.
+ *
+ * @throws {InvalidOptionsError} the options are no object, or the service lacks a method.
+ */
 export function gcmHttpRoutes(options: GcmHttpServerOptions): HttpRoute[] {
   const context: Context = { multicastId: randomWideId, ...options, bounded: boundedService(options) };
   return ["/gcm/send", "/fcm/send"].map((path) => ({

@@ -1,3 +1,4 @@
+import { requireOptions } from "@cloud-messaging/core/transport";
 import { type HttpListenOptions, type HttpServer, listenHttp } from "./listen.ts";
 import { Permits } from "./permits.ts";
 import { type NodeRequest, readBody } from "./read-body.ts";
@@ -53,11 +54,15 @@ const INTERNAL = textAnswer(500, "Internal Server Error\n");
 /** Ours: enough for any client, few enough for 1 MiB each. */
 const DEFAULT_CONCURRENT_REQUESTS = 1000;
 
-/** Creates the application of a list of routes. */
+/**
+ * Creates the application of a list of routes.
+ *
+ * @throws {InvalidOptionsError} the options are no object.
+ */
 export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOptions): HttpApp {
   const lookup = createRouter(routes);
-  const { onAnswer, onError } = options;
-  const permits = new Permits(options.maxConcurrentRequests ?? DEFAULT_CONCURRENT_REQUESTS);
+  const { onAnswer, onError, maxConcurrentRequests, handshakeTimeoutMs } = requireOptions(options);
+  const permits = new Permits(maxConcurrentRequests ?? DEFAULT_CONCURRENT_REQUESTS);
 
   async function answer(request: NodeRequest, response: HttpResponse): Promise<void> {
     const url = (request.url ?? "/").replace(/^https?:\/\/[^/?]*/i, "");
@@ -95,7 +100,7 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
 
   return {
     listen: (where) =>
-      listenHttp(where, options.handshakeTimeoutMs, (request, response) => {
+      listenHttp(where, handshakeTimeoutMs, (request, response) => {
         // an error of the socket: "close" follows, and there is nobody to tell
         request.on("error", () => {});
         response.on("error", () => {});

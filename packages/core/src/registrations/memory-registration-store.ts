@@ -1,10 +1,12 @@
-import { InvalidOptionsError, InvalidRegistrationError, StoreFullError } from "../errors.ts";
+import { z } from "zod";
+import { InvalidRegistrationError, StoreFullError } from "../errors.ts";
 import { publish } from "../events.ts";
 import { isFid, isTokenOfInstallation } from "../message/fid.ts";
 import { type RegistrationToken, tokenProblem } from "../message/token.ts";
 import { nameOfError } from "../outcome/describe-error.ts";
 import type { SuspectCode } from "../outcome/error-code.ts";
-import { type Clock, clockProblem, systemClock } from "../time/clock.ts";
+import { ClockSchema, readOptions } from "../problems.ts";
+import { type Clock, systemClock } from "../time/clock.ts";
 import type { Registration, RegistrationChange, RegistrationStore, RemovalReason } from "./registration-store.ts";
 import { createRewrites } from "./rewrites.ts";
 
@@ -44,6 +46,12 @@ export interface MemoryRegistrationStore extends RegistrationStore {
 
 type WithoutSequence<T> = T extends unknown ? Omit<T, "sequence"> : never;
 
+const OptionsSchema = z.strictObject({
+  maxRegistrations: z.int().min(1).default(1_000_000),
+  maxRewrites: z.int().min(1).default(100_000),
+  clock: ClockSchema.default(systemClock),
+} satisfies Record<keyof MemoryRegistrationStoreOptions, z.ZodType>);
+
 /** A stored token: who has it, and when it was last said to be good, by the app or by the service. */
 interface StoredToken {
   readonly users: Set<string>;
@@ -57,7 +65,7 @@ interface StoredToken {
  * - A rewrite onto a token that the user has already merges the two. A chain (A to B, B to C) resolves to its end; the newer of two
  *   contrary rewrites (A to B, B to A) wins, in whatever order the answers arrive.
  *
- * @throws {InvalidOptionsError} a bound is not a whole number of at least 1.
+ * @throws {InvalidOptionsError} naming every wrong option.
  *
  * @example
  * ```ts
@@ -69,11 +77,7 @@ interface StoredToken {
  * ```
  */
 export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOptions = {}): MemoryRegistrationStore {
-  const { maxRegistrations = 1_000_000, maxRewrites = 100_000, clock = systemClock } = options;
-  requireCount("maxRegistrations", maxRegistrations);
-  requireCount("maxRewrites", maxRewrites);
-  const unusable = clockProblem(clock);
-  if (unusable !== undefined) throw new InvalidOptionsError([{ path: "clock", problem: unusable }]);
+  const { maxRegistrations, maxRewrites, clock } = readOptions(OptionsSchema, options, "an option of the memory store");
 
   /** user → token → when it was registered; the oldest first */
   const byUser = new Map<string, Map<RegistrationToken, number>>();
@@ -242,9 +246,4 @@ function createChangeFeed() {
       };
     },
   };
-}
-
-function requireCount(name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 1) return;
-  throw new InvalidOptionsError([{ path: name, problem: `must be a whole number of at least 1, not ${value}` }]);
 }

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { InvalidOptionsError } from "../errors.ts";
 import { publish } from "../events.ts";
 import type { DownstreamMessage } from "../message/downstream.ts";
@@ -6,13 +7,16 @@ import { tokensOf } from "../message/target.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import { nameOfError } from "../outcome/describe-error.ts";
 import type { SendReport } from "../outcome/outcome.ts";
+import { ClockSchema, readOptions } from "../problems.ts";
 import type { AttemptOptions, DownstreamTransport } from "../sending/downstream-transport.ts";
-import { traitsOf } from "../sending/traits.ts";
+import { checkTransport, traitsOf } from "../sending/traits.ts";
 import { type Clock, systemClock, timeLeftMs } from "../time/clock.ts";
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
 import { applyReport, isPromiseLike, type MaybePromise, type RegistrationStore } from "./registration-store.ts";
 import { askStore, awaitTold, resolvedProblem, STORE_TIMEOUT_MS, storeProblem } from "./store-access.ts";
 import { type Substitution, substitute } from "./substitution.ts";
+
+const OptionsSchema = z.strictObject({ clock: ClockSchema.default(systemClock) });
 
 /** Options of `withRegistrations`. */
 export interface RegistrationsOptions {
@@ -26,7 +30,7 @@ export interface RegistrationsOptions {
  * send. Beside what the transport does, `send` rejects with `RegistrationStoreError` when the store cannot be asked, with `AbortedError`
  * and `ClosedError` while it is being asked; nothing is sent then. A store that fails to take a report is told by `storeError` of it.
  *
- * @throws {InvalidOptionsError} the store lacks a method.
+ * @throws {InvalidOptionsError} the store lacks a method, the transport is none, or an option is wrong.
  *
  * @example
  * ```ts
@@ -41,8 +45,10 @@ export interface RegistrationsOptions {
 export function withRegistrations(
   transport: DownstreamTransport,
   store: RegistrationStore,
-  { clock = systemClock }: RegistrationsOptions = {},
+  options: RegistrationsOptions = {},
 ): DownstreamTransport {
+  checkTransport(transport);
+  const { clock } = readOptions(OptionsSchema, options, "an option of withRegistrations");
   const problem = storeProblem(store);
   if (problem !== undefined) throw new InvalidOptionsError([{ path: "store", problem }]);
   const asking = new AbortController();

@@ -2,6 +2,7 @@ import { InvalidOptionsError } from "../errors.ts";
 import type { DownstreamMessage } from "../message/downstream.ts";
 import { recipientsOf, type Target, tokensOf } from "../message/target.ts";
 import type { AcceptedOutcome, RecipientOutcome, SendReport } from "../outcome/outcome.ts";
+import { requireOptions } from "../problems.ts";
 import type {
   AmbiguousPolicy,
   AttemptOptions,
@@ -9,7 +10,7 @@ import type {
   OutcomeListener,
 } from "../sending/downstream-transport.ts";
 import { createMessageIds } from "../sending/message-id.ts";
-import { traitsOf } from "../sending/traits.ts";
+import { checkTransport, traitsOf } from "../sending/traits.ts";
 import { type Clock, clockProblem, type Random, systemClock } from "../time/clock.ts";
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
 import type { BackoffPolicy } from "./backoff.ts";
@@ -37,7 +38,7 @@ export function defaultAmbiguousPolicy(target: Target): AmbiguousPolicy {
  *
  * A Retry-After that would pass the deadline is not waited for: `retryAt` of the outcome says when to try again.
  *
- * @throws {InvalidOptionsError} the transport has retries already, or a number is out of range.
+ * @throws {InvalidOptionsError} the transport is none or has retries already, or a number is out of range.
  *
  * @example
  * ```ts
@@ -49,12 +50,13 @@ export function defaultAmbiguousPolicy(target: Target): AmbiguousPolicy {
  * ```
  */
 export function withRetry(transport: DownstreamTransport, options: RetryOptions = {}): DownstreamTransport {
+  checkTransport(transport);
   if (transport.retries) {
     throw new InvalidOptionsError([
       { path: "transport", problem: "already has retries: two owners of second attempts would multiply them" },
     ]);
   }
-  const { clock = systemClock, random = Math.random, ...overrides } = options;
+  const { clock = systemClock, random = Math.random, ...overrides } = requireOptions(options);
   const unusable = clockProblem(clock);
   if (unusable !== undefined) throw new InvalidOptionsError([{ path: "clock", problem: unusable }]);
   const policy = resolvePolicy(transport.retryPolicy, overrides);

@@ -49,6 +49,7 @@ const DEFAULT_MAX_WAITING = 10_000;
  * ```
  */
 export function createSender(options: CreateSenderOptions): Sender {
+  checkSenderOptions(options);
   const {
     transport: bare,
     retry,
@@ -56,7 +57,6 @@ export function createSender(options: CreateSenderOptions): Sender {
     clock = systemClock,
     random = Math.random,
   } = options;
-  checkSenderOptions(options);
   const store = options.registrations ?? createMemoryRegistrationStore({ clock });
   const retrying = withRetry(bare, { ...(retry === false ? { maxAttempts: 1 } : retry), clock, random });
   const transport = withRegistrations(retrying, store, { clock });

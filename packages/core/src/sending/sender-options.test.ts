@@ -28,8 +28,4 @@ describe("the options of a ready-made sender", () => {
     expect(ofSender).toEqual({});
     expect(Object.keys(ofTransport)).toEqual(["__proto__", "apikey"]);
   });
-
-  it.each([null, undefined, 7, "text"])("that are no object are left for the transport to refuse: %j", (given) => {
-    expect(divideOptions(given as never)).toEqual({ ofSender: {}, ofTransport: given });
-  });
 });

@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { AbortSignalSchema, ClockSchema, readOptions } from "../problems.ts";
+import { AbortSignalSchema, ClockSchema, readOptions, requireOptions } from "../problems.ts";
 import { storeProblem } from "../registrations/store-access.ts";
 import type { CreateSenderOptions, SendAllOptions, SendEachOptions, SenderOptions, SendOptions } from "./sender.ts";
+import { transportProblem } from "./traits.ts";
 
-const has = (value: unknown, method: string): boolean =>
-  typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function";
 const count = z.int("must be a whole number of at least 1").min(1, "must be a whole number of at least 1");
 const AmbiguousSchema = z.enum(["resend", "report"]);
 const LifeStartSchema = z.enum(["call", "attempt"]);
@@ -44,26 +43,27 @@ export interface DividedOptions<T> {
 
 /**
  * Divides the options of a ready-made sender into those of every sender and those of its transport; `clock` and `random` are both's.
- * What is no object is left for the transport to refuse.
+ *
+ * @throws {InvalidOptionsError} they are no object.
  */
 export function divideOptions<T extends SenderOptions>(options: T): DividedOptions<T> {
   const ofSender: Record<string, unknown> = {};
-  if (typeof options !== "object" || options === null) return { ofSender, ofTransport: options };
   const ofTransport: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
+  for (const [name, value] of Object.entries(requireOptions(options))) {
     const isShared = name === "clock" || name === "random";
     const isOfSender = SENDER_OPTION_NAMES.includes(name);
     if (isOfSender && value !== undefined) ofSender[name] = value;
     if (!isOfSender || isShared) Object.defineProperty(ofTransport, name, { value, enumerable: true });
   }
-  return { ofSender, ofTransport: ofTransport as typeof options };
+  return { ofSender, ofTransport: ofTransport as T };
 }
 
 const CreateSenderOptionsSchema = z.strictObject({
   ...senderShape,
   transport: z.custom().superRefine((transport, context) => {
     const report = (message: string): void => context.addIssue({ code: "custom", message });
-    if (!has(transport, "send")) report("must be a transport: an object with send()");
+    const problem = transportProblem(transport);
+    if (problem !== undefined) report(problem);
     else if ((transport as { retries?: unknown }).retries) {
       report("already has retries: give the bare one, and say how to try again with the option retry");
     }
@@ -95,7 +95,7 @@ const SendAllOptionsSchema = z.strictObject({
 
 /** @throws {InvalidOptionsError} naming everything wrong with the options of `createSender`. */
 export function checkSenderOptions(options: CreateSenderOptions): void {
-  readOptions(CreateSenderOptionsSchema, options, "an option of a sender");
+  readOptions(CreateSenderOptionsSchema, requireOptions(options), "an option of a sender");
 }
 
 /** @throws {InvalidOptionsError} naming everything wrong with the options of one send. */

@@ -1,4 +1,5 @@
 import { type Defined, defined } from "../defined.ts";
+import { InvalidOptionsError } from "../errors.ts";
 import type { DownstreamTransport } from "./downstream-transport.ts";
 
 /** Picks the properties of a transport that a decorator takes over. */
@@ -15,6 +16,24 @@ export function traitsOf(transport: DownstreamTransport): Defined<Omit<Downstrea
     preferredConcurrency,
     closeTimeoutMs,
   });
+}
+
+/** The problem with a value that has to be a transport; `undefined` where there is none. */
+export function transportProblem(value: unknown): string | undefined {
+  const { name, retryPolicy, send, close } = (value ?? {}) as Partial<Record<keyof DownstreamTransport, unknown>>;
+  const missing = [
+    ...(typeof name === "string" ? [] : ["name"]),
+    ...(typeof retryPolicy === "object" && retryPolicy !== null ? [] : ["retryPolicy"]),
+    ...(typeof send === "function" ? [] : ["send()"]),
+    ...(typeof close === "function" ? [] : ["close()"]),
+  ];
+  return missing.length === 0 ? undefined : `must be a transport; ${missing.join(", ")} missing`;
+}
+
+/** @throws {InvalidOptionsError} the value is no transport. */
+export function checkTransport(value: unknown): void {
+  const problem = transportProblem(value);
+  if (problem !== undefined) throw new InvalidOptionsError([{ path: "transport", problem }]);
 }
 
 type Methods = Pick<DownstreamTransport, "check" | "send" | "close" | typeof Symbol.asyncDispose>;

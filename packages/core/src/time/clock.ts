@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import { processWide } from "../environment/process-wide.ts";
+import { InvalidOptionsError } from "../errors.ts";
 import { onAbort } from "./abort.ts";
 import { type MonotonicInstant, monotonicInstant, msBetween, plusMs } from "./monotonic.ts";
 
@@ -98,6 +99,7 @@ const MANUAL_START_MS = 7_654.25;
  * A clock for tests and for the emulator's virtual time.
  *
  * @param startMs First reading of the wall clock. Milliseconds since the epoch. Default: 2026-01-01T00:00:00Z.
+ * @throws {InvalidOptionsError} it is no finite number.
  *
  * @example
  * ```ts
@@ -109,6 +111,9 @@ const MANUAL_START_MS = 7_654.25;
  * ```
  */
 export function createManualClock(startMs: number = Date.UTC(2026, 0, 1)): ManualClock {
+  if (!Number.isFinite(startMs)) {
+    throw new InvalidOptionsError([{ path: "startMs", problem: "must be a number of milliseconds since the epoch" }]);
+  }
   interface Timer {
     readonly at: MonotonicInstant;
     readonly run: () => void;

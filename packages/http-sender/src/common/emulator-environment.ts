@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
+import { findJson } from "../auth/credential-text.ts";
+import { projectOfEnvironment } from "../auth/project-id.ts";
 
 interface Reachable {
   readonly endpoint?: unknown;
   readonly apiKey?: unknown;
   readonly credential?: unknown;
+  readonly projectId?: unknown;
 }
 
 /**
@@ -12,10 +15,10 @@ interface Reachable {
  * replaces the credentials, which are never used; only the project they name is kept.
  *
  * @param path Path of the endpoint: `/fcm/send`.
- * @throws {InvalidOptionsError} a variable is no `host:port`, or the CA file cannot be read.
+ * @throws {InvalidOptionsError} a variable is no `host:port` or names no project, or the CA file cannot be read.
  */
 export function atEmulator<T extends Reachable>(options: T, path: string, transport: string): T | undefined {
-  if (options?.endpoint !== undefined) return undefined;
+  if (options.endpoint !== undefined) return undefined;
   const emulator = findEmulator(process, "http", transport);
   if (emulator === undefined) return undefined;
   const { authority, secure, key } = emulator;
@@ -25,28 +28,22 @@ export function atEmulator<T extends Reachable>(options: T, path: string, transp
     // naming the emulator by the variable asks for it; no real key is sent there
     allowInsecure: true,
     tls: secure ? { ca: readEmulatorCa(process, (file) => readFileSync(file, "utf8")) } : undefined,
-    ...(options?.apiKey === undefined ? {} : { apiKey: key }),
-    ...(options?.credential === undefined ? {} : { credential: placeholderFor(options.credential, key) }),
+    ...(options.apiKey === undefined ? {} : { apiKey: key }),
+    ...(options.credential === undefined ? {} : { credential: placeholderFor(options, key) }),
   };
 }
 
 /** A credential in the form of firebase-admin's, whose token the emulator takes. */
-function placeholderFor(credential: unknown, key: string): object {
+function placeholderFor({ credential, projectId }: Reachable, key: string): object {
   return {
     getAccessToken: async () => ({ access_token: key, expires_in: 3600 }),
-    projectId: projectOf(credential) ?? (process.env["GOOGLE_CLOUD_PROJECT"] || "emulator"),
+    ...(projectId === undefined ? { projectId: projectOf(credential) ?? projectOfEnvironment() ?? "emulator" } : {}),
   };
 }
 
 function projectOf(credential: unknown): string | undefined {
-  if (typeof credential === "string") {
-    try {
-      return projectOf(JSON.parse(credential));
-    } catch {
-      // a file's path: it is not opened
-      return undefined;
-    }
-  }
+  // a file's path: it is not opened
+  if (typeof credential === "string") return projectOf(findJson(credential));
   if (typeof credential !== "object" || credential === null) return undefined;
   const { project_id, projectId } = credential as Partial<Record<string, unknown>>;
   const project = project_id ?? projectId;

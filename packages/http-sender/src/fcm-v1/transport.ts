@@ -18,6 +18,7 @@ import {
   publish,
   readOptions,
   recipientsOf,
+  requireOptions,
   SENDER_OPTION_NAMES,
   withLifeLeft,
 } from "@cloud-messaging/core/transport";
@@ -83,9 +84,10 @@ const MAX_BATCHES = 1_000;
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1Transport {
+  const given = requireOptions(options);
   const settings = readOptions(
     fcmV1OptionsSchema,
-    atEmulator({ ...options, credential: options?.credential ?? "application-default" }, "", NAME) ?? options,
+    atEmulator({ ...given, credential: given.credential ?? "application-default" }, "", NAME) ?? given,
     "an option of the FCM sender",
     SENDER_OPTION_NAMES,
   );

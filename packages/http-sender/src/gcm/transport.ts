@@ -17,6 +17,7 @@ import {
   readOptions,
   recipientsOf,
   refuseV1Only,
+  requireOptions,
   SENDER_OPTION_NAMES,
   tokensOf,
   withLifeLeft,
@@ -59,6 +60,7 @@ const NAME = "gcm-http";
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHttpTransport {
+  const given = requireOptions(options);
   const {
     apiKey,
     endpoint: address,
@@ -66,7 +68,7 @@ export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHtt
     ...settings
   } = readOptions(
     gcmHttpOptionsSchema,
-    atEmulator(options, "/fcm/send", NAME) ?? options ?? {},
+    atEmulator(given, "/fcm/send", NAME) ?? given,
     "an option of the GCM sender",
     SENDER_OPTION_NAMES,
   );

@@ -1,5 +1,5 @@
 import { type MonotonicInstant, systemClock } from "@cloud-messaging/core";
-import { ambiguousOutcome, readOptions } from "@cloud-messaging/core/transport";
+import { ambiguousOutcome, readOptions, requireOptions } from "@cloud-messaging/core/transport";
 import type { DeviceGroupRequest } from "@cloud-messaging/core/wire";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { parseEndpoint } from "../common/endpoint.ts";
@@ -89,6 +89,7 @@ const MAX_REMEMBERED = 10_000;
  * @throws {InvalidOptionsError} naming every wrong option.
  */
 export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
+  const given = requireOptions(options);
   const {
     senderId,
     endpoint: address,
@@ -97,7 +98,7 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
     ...settings
   } = readOptions(
     deviceGroupOptionsSchema,
-    atEmulator(options, "/fcm/notification", "device-groups") ?? options,
+    atEmulator(given, "/fcm/notification", "device-groups") ?? given,
     "an option of device groups",
   );
   const named =

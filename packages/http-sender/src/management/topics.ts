@@ -1,5 +1,5 @@
 import { type SendReport, systemClock } from "@cloud-messaging/core";
-import { readOptions } from "@cloud-messaging/core/transport";
+import { readOptions, requireOptions } from "@cloud-messaging/core/transport";
 import type { z } from "zod";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { parseEndpoint } from "../common/endpoint.ts";
@@ -108,18 +108,19 @@ export interface InstanceIdTopics extends Topics {
 export function createTopics(options: InstanceIdOptions): InstanceIdTopics;
 export function createTopics(options: TopicSubscriptionsOptions): Topics;
 export function createTopics(options: InstanceIdOptions | TopicSubscriptionsOptions): Topics {
-  switch (options?.backend) {
+  const given = requireOptions(options);
+  switch (given.backend) {
     case "instance-id":
       return createInstanceIdBackend(
-        connect(
-          readOptions(instanceIdOptionsSchema, atEmulator(options, "", "topics") ?? options, "an option of topics"),
-          ["access_token_auth", "true"],
-        ).client,
+        connect(readOptions(instanceIdOptionsSchema, atEmulator(given, "", "topics") ?? given, "an option of topics"), [
+          "access_token_auth",
+          "true",
+        ]).client,
       );
     case "topic-subscriptions": {
       const settings = readOptions(
         topicSubscriptionsOptionsSchema,
-        atEmulator(options, "", "topics") ?? options,
+        atEmulator(given, "", "topics") ?? given,
         "an option of topics",
       );
       const { client, projectId } = connect({ ...settings, apiKey: undefined }, []);

@@ -1,0 +1,150 @@
+import { createCcsClient, createCcsTransport, createHandledMessages } from "@cloud-messaging/ccs-client";
+import { createHttpApp, fcmV1Routes, gcmHttpRoutes } from "@cloud-messaging/connection-server";
+import { createManualClock, createMemoryRegistrationStore, InvalidOptionsError } from "@cloud-messaging/core";
+import {
+  createSender,
+  type DownstreamTransport,
+  divideOptions,
+  withRegistrations,
+  withRetry,
+} from "@cloud-messaging/core/transport";
+import { startEmulator } from "@cloud-messaging/emulator";
+import {
+  createDeviceGroups,
+  createFcmSender,
+  createFcmV1Transport,
+  createGcmHttpTransport,
+  createGcmSender,
+  createTopics,
+} from "@cloud-messaging/http-sender";
+import { Sender } from "@cloud-messaging/node-gcm";
+import { afterEach, describe, expect, it, vi } from "vitest";
+
+type Call = (value: never) => unknown;
+
+const transport: DownstreamTransport = {
+  name: "test",
+  retryPolicy: {
+    minMs: 0,
+    initialMs: 0,
+    maxMs: 0,
+    rateLimitedMinMs: 0,
+    maxAttempts: 1,
+    maxResends: 0,
+    totalMs: 1,
+  },
+  send: async () => ({ outcomes: [] }),
+  close: async () => {},
+  [Symbol.asyncDispose]: async () => {},
+};
+
+/** Every function of the packages that takes an object with options. */
+const ENTRY_POINTS: Readonly<Record<string, Call>> = {
+  createFcmSender,
+  createGcmSender,
+  createFcmV1Transport,
+  createGcmHttpTransport,
+  createTopics,
+  createDeviceGroups,
+  createCcsClient,
+  createCcsTransport,
+  startEmulator,
+  createSender,
+  divideOptions,
+  withRetry: (options) => withRetry(transport, options),
+  withRegistrations: (options) => withRegistrations(transport, createMemoryRegistrationStore(), options),
+  createMemoryRegistrationStore,
+  createHttpApp: (options) => createHttpApp([], options),
+  fcmV1Routes,
+  gcmHttpRoutes,
+  "Sender of the drop-in": async (options) => {
+    const sender = new Sender("AIza-EXAMPLE", options);
+    try {
+      await sender.send({ data: { n: "1" } } as never, "tok-a");
+    } finally {
+      await sender.close();
+    }
+  },
+};
+
+const NOT_OBJECTS: readonly (readonly [value: unknown, words: string])[] = [
+  [1, "1"],
+  [null, "null"],
+  ["AIza-EXAMPLE", "a string"],
+  [true, "a boolean"],
+  [10n, "a bigint"],
+  [Symbol("options"), "a symbol"],
+  [[], "an array"],
+  [() => {}, "a function"],
+];
+
+async function failureOf(call: Call, value: unknown): Promise<unknown> {
+  try {
+    await call(value as never);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe.each(Object.entries(ENTRY_POINTS))("%s", (name, call) => {
+  // node-gcm takes null for no options
+  const values = NOT_OBJECTS.filter(([value]) => value !== null || name !== "Sender of the drop-in");
+
+  it.each(["", "127.0.0.1:1"])(
+    "refuses options that are no object, with the emulator's variable %j",
+    async (emulator) => {
+      vi.stubEnv("CLOUD_MESSAGING_EMULATOR_HOST", emulator);
+      vi.stubEnv("CLOUD_MESSAGING_EMULATOR_CCS", emulator);
+      for (const [value, words] of values) {
+        const error = await failureOf(call, value);
+        expect(error, words).toBeInstanceOf(InvalidOptionsError);
+        expect((error as Error).message).toBe(`The options are not valid: must be an object, not ${words}`);
+      }
+    },
+  );
+});
+
+describe("an entry point", () => {
+  it.each([undefined, null, 1, "x", {}, { send() {} }])(
+    "refuses %j as a transport, and names the rest of one",
+    (value) => {
+      const problem = /transport: must be a transport; .*retryPolicy.*close\(\) missing/;
+      const store = createMemoryRegistrationStore();
+      const given = value as never;
+      for (const call of [
+        () => createSender({ transport: given }),
+        () => withRetry(given),
+        () => withRegistrations(given, store),
+      ]) {
+        expect(call).toThrow(InvalidOptionsError);
+        expect(call).toThrow(problem);
+      }
+    },
+  );
+
+  it("takes no options for none: what is missing is named", () => {
+    const none = undefined as never;
+    expect(() => createGcmSender(none)).toThrow(/apiKey: is missing/);
+    expect(() => createCcsClient(none)).toThrow(/senderId: is missing.*apiKey: is missing/);
+    expect(() => createTopics(none)).toThrow(/backend: must be/);
+    expect(() => createSender(none)).toThrow(/transport: must be a transport/);
+    expect(() => gcmHttpRoutes(none)).toThrow(/service: must be a service with authenticate\(\) and submit\(\)/);
+    expect(() => fcmV1Routes({ service: {} as never })).toThrow(/service: must be a service/);
+  });
+
+  it("names a number out of range", () => {
+    for (const value of [0, -1, 1.5, Number.NaN, "5", null]) {
+      expect(() => createHandledMessages(value as never)).toThrow(/maxMessages: must be a whole number of at least 1/);
+    }
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, "2026", null]) {
+      expect(() => createManualClock(value as never)).toThrow(/startMs: must be a number of milliseconds/);
+    }
+    expect(() => createMemoryRegistrationStore({ maxRewrites: 0 })).toThrow(/maxRewrites: must be at least 1/);
+    expect(() => createMemoryRegistrationStore({ maxRegistration: 5 } as never)).toThrow(
+      /maxRegistration: is not an option of the memory store: did you mean maxRegistrations\?/,
+    );
+  });
+});
