@@ -569,6 +569,18 @@ describe("topics over the topic-subscription service", () => {
     });
   });
 
+  it("leave a 200 that is not JSON in doubt, and a conflict of an unsubscription unsuccessful", async () => {
+    await using server = await startFaultServer();
+    await using topics = topicsOf(server);
+    server.script(answer(200, "<html>a proxy's page</html>"), answer(200, ""), answer(409, ""));
+    const page = await topics.subscribe("news", ["tok-a"]);
+    expect(page.outcomes).toMatchObject([{ kind: "ambiguous", code: "invalid-response", service: { status: 200 } }]);
+    const empty = await topics.unsubscribe("news", ["tok-a"]);
+    expect(empty.outcomes).toMatchObject([{ kind: "ambiguous", code: "invalid-response" }]);
+    const conflict = await topics.unsubscribe("news", ["tok-a"]);
+    expect(conflict.outcomes[0]?.kind).not.toBe("accepted");
+  });
+
   it.each([["."], [".."]])("refuse %j in an address: it would be a way", async (dots) => {
     await using server = await startFaultServer();
     await using topics = topicsOf(server);

@@ -9,7 +9,7 @@ import {
   type SingleMessageInput,
   type SingleSendReport,
 } from "@cloud-messaging/core";
-import { createSender, divideOptions } from "@cloud-messaging/core/transport";
+import { createSender, defined, divideOptions } from "@cloud-messaging/core/transport";
 import type { CcsPeer } from "./connection/peer.ts";
 import type { CcsTransportOptions } from "./options.ts";
 import { createCcsTransport, messageIdInUse } from "./transport.ts";
@@ -161,7 +161,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     }
     return counted(async () => {
       const report = await sender.send({ ...message, deliveryReceiptRequested: true }, rest);
-      const receiptOptions = rest?.signal === undefined ? {} : { signal: rest.signal };
+      const receiptOptions = defined({ signal: rest?.signal });
       const receipts = report.outcomes.map((outcome) =>
         outcome.kind === "accepted" && outcome.messageId !== undefined
           ? transport.receiptFor(outcome.messageId, receiptOptions)

@@ -9,6 +9,7 @@ import {
 } from "@cloud-messaging/core";
 import {
   ClockSchema,
+  defined,
   environmentProxy,
   proxyProblem,
   readOptions,
@@ -277,9 +278,7 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
     login,
     redact: createRedactor(login, rest.apiKey, proxy),
     handledMessages: rest.handledMessages ?? createHandledMessages(),
-    ...(onUpstream === undefined ? {} : { onUpstream }),
-    ...(onReceipt === undefined ? {} : { onReceipt }),
-    ...(onDeadLetter === undefined ? {} : { onDeadLetter }),
+    ...defined({ onUpstream, onReceipt, onDeadLetter }),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type HttpRequest,
   type HttpRoute,
 } from "@cloud-messaging/connection-server";
+import { defined } from "@cloud-messaging/core/transport";
 import { type HttpStream, LiveStreams } from "./inbox/live-streams.ts";
 import { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
 import { type KnownNames, refuseForeignPage } from "./servers/request-guard.ts";
@@ -68,7 +69,7 @@ function guardedRoute(route: EmulatorRoute, names: KnownNames, streams: LiveStre
   return {
     method,
     path,
-    ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
+    ...defined({ maxBodyBytes }),
     before(request) {
       if (GOOGLE_HOSTS.includes(request.host) && !hosts.includes(request.host)) return "not-found";
       const named = route.publicFile === undefined ? request : { ...request, headers: {} };

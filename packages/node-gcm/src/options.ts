@@ -74,10 +74,13 @@ function isJsonText(text: string): boolean {
 export function connect(credential: Credential, options: SenderOptions): DownstreamTransport {
   const { uri, timeout, proxy, maxSockets, projectId, endpoint, tls, httpVersion, allowInsecure } = options;
   const shared = {
-    ...(timeout === undefined ? {} : { requestTimeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout }),
-    ...(proxy === undefined || proxy === null ? {} : { proxy: proxyOf(proxy) }),
-    ...(maxSockets === undefined || !Number.isFinite(maxSockets) ? {} : { maxConnections: maxSockets }),
-    ...defined({ tls, allowInsecure }),
+    ...defined({
+      requestTimeoutMs: timeout === 0 ? LONGEST_TIMEOUT_MS : timeout,
+      proxy: proxy === undefined || proxy === null ? undefined : proxyOf(proxy),
+      maxConnections: maxSockets !== undefined && Number.isFinite(maxSockets) ? maxSockets : undefined,
+      tls,
+      allowInsecure,
+    }),
   };
   if (uri !== undefined && typeof credential === "string" && !speaksV1(credential, options)) {
     return createGcmHttpTransport({ ...shared, apiKey: credential, endpoint: uri });

@@ -5,7 +5,7 @@ import {
   type MonotonicInstant,
   type UpstreamMessage,
 } from "@cloud-messaging/core";
-import { earlier, elapsedMs, msBetween, plusMs, publish } from "@cloud-messaging/core/transport";
+import { defined, earlier, elapsedMs, msBetween, plusMs, publish } from "@cloud-messaging/core/transport";
 import { type AckFrame, type NackFrame, parseCcsFrame } from "@cloud-messaging/core/wire";
 import { type PendingSlot, PendingWindow } from "../downstream/pending-window.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
@@ -351,7 +351,7 @@ export class Connection<T> {
       phase: state.phase,
       pending: this.window.size,
       ...(state.phase === "draining" ? { reason: state.reason } : {}),
-      ...(state.phase === "closed" && state.cause !== undefined ? { reason: state.cause.message } : {}),
+      ...defined({ reason: state.phase === "closed" ? state.cause?.message : undefined }),
     }));
   }
 }

@@ -1,5 +1,5 @@
 import type { DownstreamMessage, ErrorCode, RecipientOutcome, ServiceAnswer, Target } from "@cloud-messaging/core";
-import { failureOutcome, serviceText } from "@cloud-messaging/core/transport";
+import { defined, failureOutcome, serviceText } from "@cloud-messaging/core/transport";
 import {
   type AckFrame,
   encodeGcmOptions,
@@ -52,8 +52,7 @@ export function ackOutcome(ack: AckFrame, { recipient, sentAt }: AnsweredWrite):
     attempts: 1,
     sentAt,
     messageId,
-    ...(canonicalRegistrationId === undefined ? {} : { canonicalRegistrationId }),
-    ...(group === undefined ? {} : { group }),
+    ...defined({ canonicalRegistrationId, group }),
   };
 }
 
@@ -68,7 +67,7 @@ export function redacted(nack: NackFrame, redact: (text: string) => string): Nac
   return {
     ...nack,
     error: redact(error),
-    ...(description === undefined ? {} : { description: redact(description) }),
+    ...defined({ description: description && redact(description) }),
   };
 }
 
@@ -76,7 +75,7 @@ export function redacted(nack: NackFrame, redact: (text: string) => string): Nac
 export function nackOutcome(nack: NackFrame, code: ErrorCode, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
   const service: ServiceAnswer = {
     error: serviceText(nack.error),
-    ...(nack.description === undefined ? {} : { description: serviceText(nack.description) }),
+    ...defined({ description: nack.description && serviceText(nack.description) }),
   };
   return failureOutcome(code, { recipient, sentAt, service });
 }
@@ -88,8 +87,7 @@ export function stanzaErrorOutcome(error: StanzaError, { recipient, sentAt }: An
     sentAt,
     service: {
       error: error.condition,
-      ...(error.code === undefined ? {} : { status: error.code }),
-      ...(error.text === undefined ? {} : { description: error.text }),
+      ...defined({ status: error.code, description: error.text }),
     },
   });
 }

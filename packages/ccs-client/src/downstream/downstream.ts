@@ -9,6 +9,7 @@ import {
   type AttemptOptions,
   ambiguousOutcome,
   createMessageIds,
+  defined,
   earlier,
   failureOutcome,
   NEVER,
@@ -326,7 +327,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
   #giveUp(entry: Outgoing, code: ErrorCode, detail: string): void {
     if (entry.settled) return;
     const { recipient } = entry;
-    const facts = { recipient, detail, ...(entry.sentAt === undefined ? {} : { sentAt: entry.sentAt }) };
+    const facts = { recipient, detail, ...defined({ sentAt: entry.sentAt }) };
     // the outcome is about the latest copy
     const earlierCopies = entry.doubts + (entry.connection === undefined ? 0 : 1) - 1;
     const written = earlierCopies >= 0;

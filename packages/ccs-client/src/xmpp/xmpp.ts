@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
 import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
-import { codeOfError, connectionFailure, describeError, nameOfError } from "@cloud-messaging/core/transport";
+import { codeOfError, connectionFailure, defined, describeError, nameOfError } from "@cloud-messaging/core/transport";
 import { client, type Element, type Entity, xml } from "@xmpp/client";
 import { LibrarySocket } from "./library-socket.ts";
 import {
@@ -157,7 +157,7 @@ export class XmppStream {
       service: `xmpps://${isIPv6(host) ? `[${host}]` : host}:${port}`,
       domain,
       timeout: LIBRARY_TIMEOUT_MS,
-      ...(resource === undefined ? {} : { resource }),
+      ...defined({ resource }),
       // PLAIN only: other mechanisms need another secret
       credentials: (authenticate) => authenticate({ username: login, password }, "PLAIN"),
     });
@@ -355,7 +355,7 @@ export class XmppStream {
   #causeOf(error: unknown): Error {
     const cause = new Error(this.#options.redact(describeError(error)));
     const code = codeOfError(error);
-    return Object.assign(cause, { name: nameOfError(error), ...(code === undefined ? {} : { code }) });
+    return Object.assign(cause, defined({ name: nameOfError(error), code }));
   }
 
   #ended(error: Error | undefined): void {

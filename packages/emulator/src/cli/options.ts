@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { defined } from "@cloud-messaging/core/transport";
 import type { EmulatorOptions } from "../schemas.ts";
 
 /** Default ports of the command, fixed so that clients can be configured once. `startEmulator()` uses free ports instead. */
@@ -94,22 +95,22 @@ export function parseCommandLine(args: readonly string[]): Command {
     kind: "start",
     program,
     json: values.json ?? false,
-    tlsFiles: cert === undefined || key === undefined ? undefined : { cert, key, ...(ca === undefined ? {} : { ca }) },
+    tlsFiles: cert === undefined || key === undefined ? undefined : { cert, key, ...defined({ ca }) },
     caFile: values["ca-file"],
     configFile: values.config,
     options: {
       ...ports,
-      ...(values.host === undefined ? {} : { host: values.host }),
-      ...(values["api-key"] === undefined ? {} : { apiKeys: values["api-key"] }),
-      ...(values["auto-register"] === undefined ? {} : { autoRegister: values["auto-register"] }),
-      ...(values["allowed-origin"] === undefined ? {} : { allowedOrigins: values["allowed-origin"] }),
-      ...(values["certificate-name"] === undefined ? {} : { certificateNames: values["certificate-name"] }),
-      // values are checked by startEmulator()
-      ...(values.profile === undefined ? {} : { profile: values.profile as NonNullable<EmulatorOptions["profile"]> }),
-      ...(values.validation === undefined
-        ? {}
-        : { validationStyle: values.validation as NonNullable<EmulatorOptions["validationStyle"]> }),
-      ...(state === undefined ? {} : { stateFile: state }),
+      ...defined({
+        host: values.host,
+        apiKeys: values["api-key"],
+        autoRegister: values["auto-register"],
+        allowedOrigins: values["allowed-origin"],
+        certificateNames: values["certificate-name"],
+        // values are checked by startEmulator()
+        profile: values.profile as EmulatorOptions["profile"],
+        validationStyle: values.validation as EmulatorOptions["validationStyle"],
+        stateFile: state,
+      }),
     },
   };
 }

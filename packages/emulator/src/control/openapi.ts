@@ -1,3 +1,4 @@
+import { defined } from "@cloud-messaging/core/transport";
 import { jsonSchemaOf } from "../schemas.ts";
 import type { ControlCall } from "./call.ts";
 import { parametersIn } from "./query.ts";
@@ -13,9 +14,9 @@ export function openApiDocument(calls: readonly ControlCall[], url: string): unk
       operationId: operationId(call),
       summary: call.summary,
       parameters: parametersOf(call),
-      ...(call.body === undefined
-        ? {}
-        : { requestBody: { content: { "application/json": { schema: jsonSchemaOf(call.body) } } } }),
+      ...defined({
+        requestBody: call.body && { content: { "application/json": { schema: jsonSchemaOf(call.body) } } },
+      }),
       responses: {
         "2XX": { description: "Done" },
         "4XX": {

@@ -1,4 +1,5 @@
 import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
+import { defined } from "@cloud-messaging/core/transport";
 import type { EventHub } from "../events.ts";
 import type { CapturedMessage, MessageState, ModelMessage, TimelineEntry } from "../model/message.ts";
 import { OldestFirst } from "../model/oldest-first.ts";
@@ -294,12 +295,7 @@ export class InboxStore implements Inbox {
     facts: { deviceId?: string | undefined; detail?: string | undefined; code?: ErrorCode } = {},
   ): void {
     const entry = message as Entry;
-    const line: TimelineEntry = {
-      at,
-      event,
-      ...(facts.deviceId === undefined ? {} : { deviceId: facts.deviceId }),
-      ...(facts.detail === undefined ? {} : { detail: facts.detail }),
-    };
+    const line = defined({ at, event, deviceId: facts.deviceId, detail: facts.detail });
     if (entry.timeline.length < MAX_TIMELINE) entry.timeline.push(line);
     if (event === "delivered") entry.delivered++;
     if (event !== "receipt-sent" && event !== "receipt-acked") {

@@ -1,5 +1,5 @@
 import type { Clock } from "@cloud-messaging/core";
-import { earlier, msBetween, NEVER } from "@cloud-messaging/core/transport";
+import { defined, earlier, msBetween, NEVER } from "@cloud-messaging/core/transport";
 import { type AppInstance, type Device, type DeviceMessage, type DeviceRegistry, viewOf } from "./devices.ts";
 import type { DeliveredContent, Delivery } from "./message.ts";
 import type { MessageLog, ModelCounters, ModelEvents } from "./ports.ts";
@@ -260,9 +260,7 @@ export class DeliveryEngine {
       token: delivery.token,
       data,
       receivedAt: clock.now(),
-      ...(captured.messageId === undefined ? {} : { messageId: captured.messageId }),
-      ...(collapseKey === undefined ? {} : { collapseKey }),
-      ...(notification === undefined ? {} : { notification }),
+      ...defined({ messageId: captured.messageId, collapseKey, notification }),
     };
     this.#received.add(app, message);
     counters.delivered++;

@@ -1,4 +1,5 @@
 import type { Random } from "@cloud-messaging/core";
+import { defined } from "@cloud-messaging/core/transport";
 
 /** Maximum number of collapse keys stored per app on a device. Source: docs/emulator-fidelity.md#storage */
 export const MAX_COLLAPSE_KEYS = 4;
@@ -99,7 +100,7 @@ export class MessageStorage<T> {
     }
     const evicted = this.#slots.size < this.#maxCollapseKeys ? undefined : this.#evict();
     this.#slots.set(key, stored);
-    return evicted === undefined ? {} : { evicted };
+    return defined({ evicted });
   }
 
   /** Removes and returns matching messages in storage order; those with collapse keys first. */

@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import { defined } from "@cloud-messaging/core/transport";
 import type { ModelCounters, ModelEvents } from "./ports.ts";
 
 /** Maximum number of upstream messages queued for an app server without a connection. Source: docs/emulator-fidelity.md#upstream */
@@ -284,7 +285,7 @@ export class UpstreamQueues {
       kind: item.kind,
       senderId: item.senderId,
       messageId: item.messageId,
-      ...(connectionId === undefined ? {} : { connectionId }),
+      ...defined({ connectionId }),
     });
   }
 }

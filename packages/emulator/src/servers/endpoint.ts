@@ -1,4 +1,5 @@
 import type { HttpRequest, MaybePromise } from "@cloud-messaging/connection-server";
+import { defined } from "@cloud-messaging/core/transport";
 import type { EmulatedService } from "../emulated-service.ts";
 import type { EmulatorClock } from "../emulator-clock.ts";
 import type { EmulatorAnswer, EmulatorRoute } from "../emulator-http.ts";
@@ -60,7 +61,7 @@ export async function withFaults(
       status: spec.status,
       contentType: spec.contentType ?? "text/html; charset=UTF-8",
       body: spec.body ?? `<html><body>${spec.status}</body></html>\n`,
-      ...(retryAfterText === undefined ? {} : { headers: { "retry-after": retryAfterText } }),
+      ...defined({ headers: retryAfterText === undefined ? undefined : { "retry-after": retryAfterText } }),
     };
   }
   const { kind, accept = ACCEPTING.has(kind), delayMs = 1000, streams = 1 } = strike.spec;

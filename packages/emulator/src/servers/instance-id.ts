@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpRequest, Platform } from "@cloud-messaging/connection-server";
 import { jsonAnswer, parseBoundedJson } from "@cloud-messaging/connection-server";
-import { isTopicName } from "@cloud-messaging/core/transport";
+import { defined, isTopicName } from "@cloud-messaging/core/transport";
 import { ApnsImportRequestSchema, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core/wire";
 import type { EmulatorRoute } from "../emulator-http.ts";
 import { viewOf } from "../model/devices.ts";
@@ -86,8 +86,7 @@ function batch(context: EndpointContext, request: HttpRequest, add: boolean): Ht
   if (tokens.length > MAX_BATCH) return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
   const sender = senderOf(context, request);
   const results = tokens.map((token) => {
-    const error = changeTopic(context, token, topic, add, sender);
-    return error === undefined ? {} : { error };
+    return defined({ error: changeTopic(context, token, topic, add, sender) });
   });
   return jsonAnswer(200, { results });
 }

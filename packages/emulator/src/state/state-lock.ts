@@ -4,6 +4,7 @@ import { link, lstat, readFile, rename, rm, stat, writeFile } from "node:fs/prom
 import { hostname } from "node:os";
 import { clearInterval, setInterval } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
+import { defined } from "@cloud-messaging/core/transport";
 
 /** Interval of renewals of the lock. Implementation limit. Unit: milliseconds. */
 const HEARTBEAT_MS = 2000;
@@ -157,7 +158,7 @@ function isAlive({ pid, start, scope }: Holder): boolean | undefined {
 
 function thisProcess(): Holder {
   const start = startOf(process.pid);
-  return { pid: process.pid, ...(start === undefined ? {} : { start }), scope: scopeHere(), host: hostname() };
+  return { pid: process.pid, ...defined({ start }), scope: scopeHere(), host: hostname() };
 }
 
 /** Start of a running process, from `/proc`. */

@@ -1,4 +1,5 @@
 import type { Clock } from "@cloud-messaging/core";
+import { defined } from "@cloud-messaging/core/transport";
 import type { EmulatorClock } from "../emulator-clock.ts";
 import type { InboxStore } from "../inbox/store.ts";
 import type { DeviceGroups } from "../model/device-groups.ts";
@@ -64,7 +65,7 @@ export function takeState({ clock, registry, groups, inbox }: StateParts): Emula
         from: message.from,
         expiresAt: message.expiresAt,
         waitingFor,
-        ...(message.content === undefined ? {} : { content: savedContent(message.content) }),
+        ...defined({ content: message.content && savedContent(message.content) }),
       })),
     });
   }
@@ -113,7 +114,6 @@ function savedContent({ data, notification, collapseKey, timeToLiveSec }: Delive
   return {
     data: { ...data },
     timeToLiveSec,
-    ...(notification === undefined ? {} : { notification }),
-    ...(collapseKey === undefined ? {} : { collapseKey }),
+    ...defined({ notification, collapseKey }),
   };
 }

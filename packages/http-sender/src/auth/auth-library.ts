@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { AuthenticationError, InvalidOptionsError } from "@cloud-messaging/core";
 import {
   connectionFailureCode,
+  defined,
   errorRow,
   isErrorLike,
   nameOfError,
@@ -92,7 +93,7 @@ export function createLibraryProvider(
         return {
           token,
           ...(typeof expiresAt === "number" ? { expiresAt } : {}),
-          ...(quotaProjectId === undefined ? {} : { quotaProjectId }),
+          ...defined({ quotaProjectId }),
         };
       } catch (error) {
         const explained = asTokenError(error, what);
@@ -134,8 +135,7 @@ async function createGoogleAuth(
   });
   const common = {
     scopes: [MESSAGING_SCOPE],
-    ...(json === undefined ? {} : { credentials: json }),
-    ...(projectId === undefined ? {} : { projectId }),
+    ...defined({ credentials: json, projectId }),
   };
   // the library's own requests verify TLS unless told otherwise, and know nothing of our options
   const verifies = process.env["NODE_TLS_REJECT_UNAUTHORIZED"] !== "0";

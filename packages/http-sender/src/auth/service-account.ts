@@ -1,5 +1,5 @@
 import { AuthenticationError, type Clock, type TlsOptions } from "@cloud-messaging/core";
-import { readRetryAfter, serviceText } from "@cloud-messaging/core/transport";
+import { defined, readRetryAfter, serviceText } from "@cloud-messaging/core/transport";
 import {
   JWT_BEARER_GRANT,
   MESSAGING_SCOPE,
@@ -66,7 +66,7 @@ export function createServiceAccountProvider(
       .setProtectedHeader({
         alg: "RS256",
         typ: "JWT",
-        ...(key.private_key_id === undefined ? {} : { kid: key.private_key_id }),
+        ...defined({ kid: key.private_key_id }),
       })
       .setIssuer(key.client_email)
       .setAudience(tokenUri)

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
+import { defined, findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
 import { findJson } from "../auth/credential-text.ts";
 import { projectOfEnvironment } from "../auth/project-id.ts";
 
@@ -28,8 +28,10 @@ export function atEmulator<T extends Reachable>(options: T, path: string, transp
     // naming the emulator by the variable asks for it; no real key is sent there
     allowInsecure: true,
     tls: secure ? { ca: readEmulatorCa(process, (file) => readFileSync(file, "utf8")) } : undefined,
-    ...(options.apiKey === undefined ? {} : { apiKey: key }),
-    ...(options.credential === undefined ? {} : { credential: placeholderFor(options, key) }),
+    ...defined({
+      apiKey: options.apiKey === undefined ? undefined : key,
+      credential: options.credential === undefined ? undefined : placeholderFor(options, key),
+    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { ServiceAnswer } from "@cloud-messaging/core";
-import { serviceText, withoutSecrets } from "@cloud-messaging/core/transport";
+import { defined, serviceText, withoutSecrets } from "@cloud-messaging/core/transport";
 import type { HttpAnswer } from "../http/http-client.ts";
 
 /** Longest JSON body that is read as an error. Unit: characters. */
@@ -57,6 +57,25 @@ export function statusOf({ status, headers }: Pick<HttpAnswer, "status" | "heade
 export function answerOf(answer: HttpAnswer, secret: string): ServiceAnswer {
   const body = serviceText(answer.body, [secret]);
   return body === "" ? statusOf(answer) : { ...statusOf(answer), body };
+}
+
+/** A refusal, read: its parts, and its form for `service` of an outcome. */
+export interface Refusal extends ErrorBody {
+  readonly service: ServiceAnswer;
+}
+
+/** Reads a refusal, redacted. Its `error` is one bounded line. */
+export function readRefusal(answer: HttpAnswer, secret: string): Refusal {
+  const body = readErrorBody(answer.body, secret);
+  const { word, description } = body;
+  const error = word === undefined ? undefined : description;
+  return { ...body, service: { ...answerOf(answer, secret), ...defined({ error, description }) } };
+}
+
+/** An answer that is neither a readable acceptance nor a refusal, for `service` of an outcome, redacted. */
+export function unreadAnswerOf(answer: HttpAnswer, secret: string): ServiceAnswer {
+  const { description } = readErrorBody(answer.body, secret);
+  return { ...answerOf(answer, secret), ...defined({ description }) };
 }
 
 /** Redacts a service's error word: a plain word stays as it is, other text becomes one bounded line. */

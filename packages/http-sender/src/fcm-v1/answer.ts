@@ -6,7 +6,7 @@ import {
   readRetryAfter,
   serviceText,
 } from "@cloud-messaging/core/transport";
-import { answerOf, readErrorBody, statusOf } from "../common/error-body.ts";
+import { answerOf, statusOf, unreadAnswerOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
 import { isAboutAccessToken, type RecipientKind, readFailure } from "./failure.ts";
 
@@ -78,8 +78,7 @@ export function readResult(
 function readAccepted(answered: HttpAnswer, recipient: string, token: string): RecipientOutcome {
   const { body, incomplete, sentAt, status } = answered;
   const doubt = (code: ErrorCode, detail: string): RecipientOutcome => {
-    const { description } = readErrorBody(body, token);
-    const service = { ...answerOf(answered, token), ...(description === undefined ? {} : { description }) };
+    const service = unreadAnswerOf(answered, token);
     const outcome = ambiguousOutcome(code, { recipient, sentAt, service, detail });
     return incomplete === undefined ? { ...outcome, answered: true } : outcome;
   };

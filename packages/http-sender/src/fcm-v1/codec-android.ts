@@ -1,4 +1,5 @@
 import type { Android, AndroidNotification, AndroidV2, MessageContent, Notification } from "@cloud-messaging/core";
+import { defined } from "@cloud-messaging/core/transport";
 import type {
   FcmV1Android,
   FcmV1AndroidNotification,
@@ -120,23 +121,17 @@ function encodeAndroidNotification(own: AndroidNotification): FcmV1AndroidNotifi
   const light = own.lightSettings;
   return {
     ...pick(own, ANDROID_FIELDS),
-    ...(own.notificationPriority === undefined
-      ? {}
-      : { notification_priority: `PRIORITY_${upper(own.notificationPriority)}` as const }),
-    ...(own.vibrateTimingsMs === undefined
-      ? {}
-      : { vibrate_timings: own.vibrateTimingsMs.map((ms) => durationOf(ms / 1000)) }),
-    ...(own.visibility === undefined ? {} : { visibility: upper(own.visibility) }),
-    ...(light === undefined
-      ? {}
-      : {
-          light_settings: {
-            color: colorOf(light.color),
-            light_on_duration: durationOf(light.lightOnDurationMs / 1000),
-            light_off_duration: durationOf(light.lightOffDurationMs / 1000),
-          },
-        }),
-    ...(own.proxy === undefined ? {} : { proxy: PROXIES[own.proxy] }),
+    ...defined({
+      notification_priority: own.notificationPriority && (`PRIORITY_${upper(own.notificationPriority)}` as const),
+      vibrate_timings: own.vibrateTimingsMs?.map((ms) => durationOf(ms / 1000)),
+      visibility: own.visibility && upper(own.visibility),
+      light_settings: light && {
+        color: colorOf(light.color),
+        light_on_duration: durationOf(light.lightOnDurationMs / 1000),
+        light_off_duration: durationOf(light.lightOffDurationMs / 1000),
+      },
+      proxy: own.proxy && PROXIES[own.proxy],
+    }),
   };
 }
 

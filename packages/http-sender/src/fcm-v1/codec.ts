@@ -5,7 +5,7 @@ import type {
   RegistrationToken,
   Target,
 } from "@cloud-messaging/core";
-import { isFid } from "@cloud-messaging/core/transport";
+import { defined, isFid } from "@cloud-messaging/core/transport";
 import type { FcmV1Message, FcmV1Webpush } from "@cloud-messaging/core/wire";
 import { encodeAndroid, encodeAndroidV2 } from "./codec-android.ts";
 import { encodeApns } from "./codec-apns.ts";
@@ -118,16 +118,13 @@ function encodeWebpush(message: MessageContent): FcmV1Webpush {
   const icon = notification?.icon;
   const webIcon = icon !== undefined && WEB_ICON.test(icon) ? icon : undefined;
   if (webIcon !== undefined || own?.notification !== undefined) {
-    const shown = { ...(webIcon === undefined ? {} : { icon: webIcon }), ...own?.notification };
+    const shown = { ...defined({ icon: webIcon }), ...own?.notification };
     if (!isEmpty(shown)) webpush.notification = shown;
   }
   const click = notification?.clickAction;
   const link = own?.link ?? (click !== undefined && HTTPS_URL.test(click) ? click : undefined);
   if (link !== undefined || own?.analyticsLabel !== undefined) {
-    webpush.fcm_options = {
-      ...(link === undefined ? {} : { link }),
-      ...(own?.analyticsLabel === undefined ? {} : { analytics_label: own.analyticsLabel }),
-    };
+    webpush.fcm_options = defined({ link, analytics_label: own?.analyticsLabel });
   }
   return webpush;
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode, ServiceAnswer } from "@cloud-messaging/core";
-import { outcomeKindFor, serviceText } from "@cloud-messaging/core/transport";
+import { defined, outcomeKindFor, serviceText } from "@cloud-messaging/core/transport";
 import {
   APNS_ERROR_TYPE,
   BAD_REQUEST_TYPE,
@@ -61,8 +61,7 @@ export function readFailure(
   const said = describe(json === undefined ? description : error.message, apns, secret);
   const service: ServiceAnswer = {
     status,
-    ...(word === undefined ? {} : { error: serviceText(word, [secret]) }),
-    ...(said === "" ? {} : { description: said }),
+    ...defined({ error: word === undefined ? undefined : serviceText(word, [secret]), description: said || undefined }),
   };
   const code = codeOf(fcm, error.status, status);
 

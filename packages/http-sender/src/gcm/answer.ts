@@ -8,6 +8,7 @@ import type {
 } from "@cloud-messaging/core";
 import {
   ambiguousOutcome,
+  defined,
   errorRow,
   failureOutcome,
   outcomeKindFor,
@@ -17,7 +18,7 @@ import {
 } from "@cloud-messaging/core/transport";
 import { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, parseExactJson } from "@cloud-messaging/core/wire";
 import { isGoogleHost } from "../common/endpoint.ts";
-import { answerOf, errorText, isWord, readErrorBody, statusOf } from "../common/error-body.ts";
+import { answerOf, errorText, isWord, readRefusal, statusOf, unreadAnswerOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http.ts";
 import type { GcmHttpFormat } from "./codec.ts";
 
@@ -62,13 +63,8 @@ export function outcomesOf(result: HttpResult, facts: RequestFacts): RecipientOu
 /** Outcomes of a status other than 2xx: the same for every recipient. It counts even if the body is incomplete. */
 function refused(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   const { status, sentAt } = answer;
-  const { json, word, description } = readErrorBody(answer.body, facts.secret);
+  const { json, word, description, service } = readRefusal(answer, facts.secret);
   const code = codeOfRefusal(status, word, description);
-  const service: ServiceAnswer = {
-    ...answerOf(answer, facts.secret),
-    ...(word === undefined || description === undefined ? {} : { error: description }),
-    ...(description === undefined ? {} : { description }),
-  };
   const retryAfterMs = readRetryAfter(answer.headers["retry-after"], json, facts.now);
   const detail = detailOfRefusal(code, description, facts);
   return facts.recipients.map((recipient) =>
@@ -106,8 +102,7 @@ function unread(
   detail: string,
   code: ErrorCode = "invalid-response",
 ): RecipientOutcome[] {
-  const { description } = readErrorBody(answer.body, facts.secret);
-  const service = { ...answerOf(answer, facts.secret), ...(description === undefined ? {} : { description }) };
+  const service = unreadAnswerOf(answer, facts.secret);
   return facts.recipients.map((recipient) => ({
     ...ambiguousOutcome(code, { recipient, detail, service, sentAt: answer.sentAt }),
     ...(answer.incomplete === undefined ? { answered: true } : {}),
@@ -177,7 +172,7 @@ function readResults(results: readonly unknown[], answer: HttpAnswer, facts: Req
   const { sentAt } = answer;
   const multicastId = MULTICAST_ID.exec(answer.body)?.[1];
   // one object shared by all accepted recipients
-  const service: ServiceAnswer = { ...statusOf(answer), ...(multicastId === undefined ? {} : { multicastId }) };
+  const service: ServiceAnswer = { ...statusOf(answer), ...defined({ multicastId }) };
   const retryAfterMs = readRetryAfter(answer.headers["retry-after"], undefined, facts.now);
   const outcomes = new Array<RecipientOutcome>(results.length);
   for (let position = 0; position < results.length; position++) {

@@ -12,6 +12,7 @@ import {
 import {
   AbortSignalSchema,
   ambiguousOutcome,
+  defined,
   elapsedMs,
   errorRow,
   failureOutcome,
@@ -28,7 +29,7 @@ import {
 import { errorCodeFor, errorCodeForHttpStatus } from "@cloud-messaging/core/wire";
 import { z } from "zod";
 import { isGoogleHost } from "../common/endpoint.ts";
-import { answerOf, errorText, readErrorBody } from "../common/error-body.ts";
+import { answerOf, errorText, readRefusal, unreadAnswerOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http/http.ts";
 import type { Authorization } from "./authorization.ts";
 import { type Bounds, createManagementRetries, type ManagementRetries } from "./retries.ts";
@@ -74,14 +75,17 @@ export type CallResult =
       /** Redacts and bounds a word of the answer. */
       readonly textOf: (word: string) => string;
     }
-  | {
-      readonly kind: "failed";
-      /** The answer, if there was one, unredacted. */
-      readonly answer?: HttpAnswer;
-      /** Credentials of the call, to redact in the answer. */
-      readonly secret: string;
-      readonly outcomeFor: (recipient: string) => FailedOutcome;
-    };
+  | FailedCall;
+
+/** A call that was refused, or not answered. */
+export interface FailedCall {
+  readonly kind: "failed";
+  /** The answer, if there was one, unredacted. */
+  readonly answer?: HttpAnswer;
+  /** Credentials of the call, to redact in the answer. */
+  readonly secret: string;
+  readonly outcomeFor: (recipient: string) => FailedOutcome;
+}
 
 /** Dependencies of a management client. */
 export interface ManagementClientParts {
@@ -188,8 +192,7 @@ export class ManagementClient {
     const { incomplete, body: text, sentAt, status } = result;
     if (status < 200 || status >= 300) return this.#refused(result, secret);
     const unread = (code: ErrorCode, detail: string): CallResult => {
-      const { description } = readErrorBody(text, secret);
-      const service = { ...answerOf(result, secret), ...(description === undefined ? {} : { description }) };
+      const service = unreadAnswerOf(result, secret);
       return failed((recipient) => ambiguousOutcome(code, { recipient, detail, sentAt, service }), result, secret);
     };
     if (status !== 200) return unread("unexpected-status", `status ${status} is none that this service answers with`);
@@ -213,13 +216,8 @@ export class ManagementClient {
 
   #refused(answer: HttpAnswer, secret: string): CallResult {
     const { status, sentAt } = answer;
-    const { json, word, description } = readErrorBody(answer.body, secret);
+    const { json, word, description, service } = readRefusal(answer, secret);
     const code = this.#codeOf(status, word);
-    const service: ServiceAnswer = {
-      ...answerOf(answer, secret),
-      ...(word === undefined || description === undefined ? {} : { error: description }),
-      ...(description === undefined ? {} : { description }),
-    };
     const retryAfterMs = this.#retryAfter(answer, json);
     const gone = code === "endpoint-gone" && !isGoogleHost(this.#parts.host);
     const action = gone ? `Nothing answers at this address of ${this.#parts.host}.` : errorRow(code).action;
@@ -253,7 +251,7 @@ function failed(outcomeFor: (recipient: string) => RecipientOutcome, answer?: Ht
     kind: "failed",
     secret,
     outcomeFor: outcomeFor as (recipient: string) => FailedOutcome,
-    ...(answer === undefined ? {} : { answer }),
+    ...defined({ answer }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type MonotonicInstant, systemClock } from "@cloud-messaging/core";
-import { ambiguousOutcome, readOptions, requireOptions } from "@cloud-messaging/core/transport";
+import { ambiguousOutcome, defined, readOptions, requireOptions } from "@cloud-messaging/core/transport";
 import type { DeviceGroupRequest } from "@cloud-messaging/core/wire";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { parseEndpoint } from "../common/endpoint.ts";
@@ -120,10 +120,7 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
     authorization: createAuthorization({
       ...settings,
       timeoutMs: settings.requestTimeoutMs,
-      ...(apiKey === undefined ? {} : { apiKey }),
-      ...(credential === undefined
-        ? {}
-        : { credential: credential as NonNullable<ManagementCredentials["credential"]> }),
+      ...defined({ apiKey, credential: credential as ManagementCredentials["credential"] }),
       clock,
       transport: name,
       bearerHeaders: ["access_token_auth", "true"],
@@ -174,7 +171,7 @@ function deviceGroups(client: ManagementClient, path: string): DeviceGroups {
     const body: DeviceGroupRequest = {
       operation,
       notification_key_name: group,
-      ...(key === undefined ? {} : { notification_key: key }),
+      ...defined({ notification_key: key }),
       registration_ids: tokens,
     };
     const { signal } = options;

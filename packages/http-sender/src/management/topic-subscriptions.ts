@@ -3,12 +3,13 @@ import { failureOutcome } from "@cloud-messaging/core/transport";
 import { mapBatches } from "../common/batches.ts";
 import { answerOf, statusOf } from "../common/error-body.ts";
 import { readFailure } from "../fcm-v1/failure.ts";
+import type { HttpAnswer } from "../http/http.ts";
 import {
   type CallOptions,
-  type CallResult,
   checkPathSegment,
   checkTokens,
   checkTopic,
+  type FailedCall,
   type FailedOutcome,
   forTokens,
   type ManagementClient,
@@ -38,17 +39,18 @@ export function createTopicSubscriptionsBackend(
     tokens: readonly string[],
     options: CallOptions,
     request: (token: string) => { method: "POST" | "DELETE"; path: string; body?: object },
-    isDone: (status: number) => boolean,
   ): Promise<SendReport> {
     const deadline = client.deadlineOf(options);
     const changeOne = (one: readonly string[]) =>
       client.retries.run<AcceptedOutcome>(one, { signal: options.signal, deadline }, async ([token = ""], bounds) => {
-        const result = await client.call({ ...request(token), recipients: 1, ...bounds });
-        const { answer } = result;
-        if (answer !== undefined && isDone(answer.status)) {
-          const { sentAt } = answer;
-          return [{ kind: "accepted", recipient: token, attempts: 1, sentAt, service: statusOf(answer) }];
-        }
+        const asked = request(token);
+        const result = await client.call({ ...asked, recipients: 1, ...bounds });
+        const accepted = ({ sentAt, ...answer }: HttpAnswer): AcceptedOutcome[] => [
+          { kind: "accepted", recipient: token, attempts: 1, sentAt, service: statusOf(answer) },
+        ];
+        if (result.kind === "ok") return accepted(result.answer);
+        // 409 to a subscription: it is subscribed already
+        if (asked.method === "POST" && result.answer?.status === 409) return accepted(result.answer);
         return [failureOf(result, token)];
       });
     const changeAll = (good: readonly string[]) =>
@@ -65,22 +67,18 @@ export function createTopicSubscriptionsBackend(
   return {
     subscribe: async (topic, tokens, options = {}) => {
       const name = nameOf(topic);
-      return eachToken(
-        tokens,
-        options,
-        (token) => ({ method: "POST", path: `${pathOf(token)}?topic_name=${name}`, body: {} }),
-        // 409: it is subscribed already
-        (status) => status === 200 || status === 409,
-      );
+      return eachToken(tokens, options, (token) => ({
+        method: "POST",
+        path: `${pathOf(token)}?topic_name=${name}`,
+        body: {},
+      }));
     },
     unsubscribe: async (topic, tokens, options = {}) => {
       const name = nameOf(topic);
-      return eachToken(
-        tokens,
-        options,
-        (token) => ({ method: "DELETE", path: `${pathOf(token)}/${name}?allow_missing=true` }),
-        (status) => status === 200,
-      );
+      return eachToken(tokens, options, (token) => ({
+        method: "DELETE",
+        path: `${pathOf(token)}/${name}?allow_missing=true`,
+      }));
     },
     async info(token, options = {}): Promise<InstanceInfoResult> {
       checkTokens([token], "token");
@@ -115,8 +113,7 @@ interface Page {
 }
 
 /** Reads a failure, in the format of FCM v1. */
-function failureOf(result: CallResult, recipient: string): FailedOutcome {
-  if (result.kind === "ok") throw new TypeError("not a failure");
+function failureOf(result: FailedCall, recipient: string): FailedOutcome {
   const { answer, secret } = result;
   const outcome = result.outcomeFor(recipient);
   if (answer === undefined || (answer.status >= 200 && answer.status < 300)) return outcome;

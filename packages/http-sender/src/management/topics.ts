@@ -1,5 +1,5 @@
 import { type SendReport, systemClock } from "@cloud-messaging/core";
-import { readOptions, requireOptions } from "@cloud-messaging/core/transport";
+import { defined, readOptions, requireOptions } from "@cloud-messaging/core/transport";
 import type { z } from "zod";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { parseEndpoint } from "../common/endpoint.ts";
@@ -147,8 +147,7 @@ function connect(settings: Settings, bearerHeaders: readonly string[]) {
     proxy: settings.proxy,
     timeoutMs: settings.requestTimeoutMs,
     allowInsecure: settings.allowInsecure,
-    ...(apiKey === undefined ? {} : { apiKey }),
-    ...(credential === undefined ? {} : { credential: credential as NonNullable<ManagementCredentials["credential"]> }),
+    ...defined({ apiKey, credential: credential as ManagementCredentials["credential"] }),
     clock,
     transport: name,
     bearerHeaders,
