@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { createManualClock, createMemoryRegistrationStore } from "@cloud-messaging/core";
+import { createManualClock, createMemoryRegistrationStore, type RegistrationToken } from "@cloud-messaging/core";
 import { applyReport } from "@cloud-messaging/core/transport";
 import { createDeviceGroups, createTopics } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
@@ -280,7 +280,8 @@ describe("topics over Instance ID", () => {
     store.register("user-1", "tok-a");
     store.register("user-1", "tok-b");
     server.script(json({ results: [{ error: "NOT_FOUND" }, {}] }));
-    await applyReport(await topics.subscribe("news", ["tok-a", "tok-b"]), store);
+    const resolution = store.resolve(["tok-a", "tok-b"] as RegistrationToken[]);
+    await applyReport(await topics.subscribe("news", resolution.tokens), store, resolution);
     expect((await store.registrationsOf("user-1")).map(({ token }) => token)).toEqual(["tok-b"]);
   });
 

@@ -51,6 +51,7 @@ describe.each(SENDERS)("a message over %s", (_, createSender) => {
   it("is sent by a sender with every option that all senders have", async () => {
     const options: Required<SenderOptions> = {
       registrations: createMemoryRegistrationStore(),
+      suspects: { refusals: 3, overMs: 86_400_000 },
       retry: { maxAttempts: 2 },
       maxWaiting: 3,
       ambiguous: "report",

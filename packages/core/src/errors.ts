@@ -139,6 +139,18 @@ export class StoreFullError extends CloudMessagingError {
   }
 }
 
+/** Changes after the cursor are no longer kept by the registration store: read the registrations anew, then the feed from `"newest"`. */
+export class ChangesLostError extends CloudMessagingError {
+  override readonly name = "ChangesLostError";
+  readonly code = "ERR_CHANGES_LOST";
+
+  constructor() {
+    super(
+      "Changes after this cursor are no longer kept by the registration store: read the registrations anew, and the feed from an earlier place next time",
+    );
+  }
+}
+
 /** Every error this SDK throws; `switch (error.code)` narrows it. */
 export type AnyCloudMessagingError =
   | InvalidMessageError
@@ -150,7 +162,8 @@ export type AnyCloudMessagingError =
   | AuthenticationError
   | ConnectionError
   | RegistrationStoreError
-  | StoreFullError;
+  | StoreFullError
+  | ChangesLostError;
 
 /**
  * True if a caught value is an error of this SDK. Then `switch (error.code)` names what it can be and narrows it.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RegistrationToken } from "./message/token.ts";
 import { createMemoryRegistrationStore } from "./registrations/memory-registration-store.ts";
-import type { RegistrationChange } from "./registrations/registration-store.ts";
+import type { RegistrationChange, TokenState } from "./registrations/registration.ts";
 import { createManualClock } from "./time/clock.ts";
 
 const FID = "cTEST0123456789abcdefg" as RegistrationToken;
@@ -22,13 +22,13 @@ describe("a Firebase Installation ID in the registration store", () => {
     const { store, changes, tokensOf } = aStore();
     store.register("ann", OTHER);
     store.register("ann", OLD);
-    store.register("bob", OLD);
-    store.register("ann", FID);
+    store.register("bob", OLD, { owner: "shared" });
+    store.register("ann", FID, { owner: "shared" });
     expect(tokensOf("ann")).toEqual([OTHER, FID]);
     expect(tokensOf("bob")).toEqual([FID]);
-    expect(store.resolve([OLD, OTHER])).toEqual([FID, OTHER]);
-    expect(changes).toEqual([
-      { type: "replaced", sequence: 1, token: OLD, canonicalRegistrationId: FID, userIds: ["ann", "bob"] },
+    expect(store.resolve([OLD, OTHER]).tokens).toEqual([FID, OTHER]);
+    expect(changes).toMatchObject([
+      { type: "replaced", cursor: "1", token: OLD, canonicalRegistrationId: FID, userIds: ["ann", "bob"] },
     ]);
   });
 
@@ -36,7 +36,7 @@ describe("a Firebase Installation ID in the registration store", () => {
     const { store, tokensOf } = aStore();
     store.register("ann", OLD);
     expect(tokensOf("ann")).toEqual([OLD]);
-    expect(store.resolve([OLD])).toEqual([OLD]);
+    expect(store.resolve([OLD]).tokens).toEqual([OLD]);
   });
 
   it("stays the one to use when the app reports the old token once more", async () => {
@@ -45,18 +45,21 @@ describe("a Firebase Installation ID in the registration store", () => {
     await clock.advance(1_000);
     store.register("ann", OLD);
     expect(tokensOf("ann")).toEqual([FID]);
-    expect(store.resolve([OLD])).toEqual([FID]);
-    expect(store.registrationsOf("ann")[0]?.registeredAt).toBe(clock.now());
+    expect(store.resolve([OLD]).tokens).toEqual([FID]);
+    expect(store.registrationsOf("ann")).toMatchObject([
+      { registeredAt: clock.now() - 1_000, lastSeenAt: clock.now() },
+    ]);
   });
 
   it("gives way to the token again once the service has said that the ID is gone", async () => {
-    const { clock, store, tokensOf } = aStore();
+    const { store, tokensOf } = aStore();
     store.register("ann", OLD);
     store.register("ann", FID);
-    store.remove(FID, "not-registered", clock.now());
+    const { revision } = store.resolve([FID]).states[0] as TokenState;
+    store.apply([{ type: "removed", token: FID, reason: "not-registered", revision }]);
     store.register("ann", OLD);
     expect(tokensOf("ann")).toEqual([OLD]);
-    expect(store.resolve([OLD])).toEqual([OLD]);
+    expect(store.resolve([OLD]).tokens).toEqual([OLD]);
   });
 
   it("takes the token's place in a store that is full", () => {

@@ -66,11 +66,31 @@ export {
 } from "./registrations/memory-registration-store.ts";
 export type {
   RegistrationStore,
-  Registration,
-  RegistrationChange,
-  RemovalReason,
-  MaybePromise,
+  PageQuery,
+  RegistrationQuery,
+  RegistrationPage,
+  UserPage,
+  RegistrationCounts,
+  RemovedPage,
+  Resolution,
+  ChangeQuery,
+  ChangePage,
 } from "./registrations/registration-store.ts";
+export type {
+  Registration,
+  RegistrationDetails,
+  RegisterOptions,
+  TokenOwner,
+  RegistrationChange,
+  ChangeBase,
+  RemovalReason,
+  Suspicion,
+  SuspectRemoval,
+  TokenState,
+  Revision,
+  Verdict,
+} from "./registrations/registration.ts";
+export type { MaybePromise } from "./registrations/maybe-promise.ts";
 export type { SuspectCode } from "./outcome/error-code.ts";
 
 // Connections
@@ -92,6 +112,7 @@ export {
   ConnectionError,
   RegistrationStoreError,
   StoreFullError,
+  ChangesLostError,
 } from "./errors.ts";
 
 // Events

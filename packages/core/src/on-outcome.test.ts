@@ -58,7 +58,10 @@ describe("onOutcome", () => {
 
   it("names superseded and repeated tokens as the caller gave them", async () => {
     const registrations = createMemoryRegistrationStore();
-    registrations.replace("old" as RegistrationToken, "new" as RegistrationToken, 1);
+    const canonicalRegistrationId = "new" as RegistrationToken;
+    registrations.apply([
+      { type: "replaced", token: "old" as RegistrationToken, revision: null, canonicalRegistrationId },
+    ]);
     const { clock, sender, told, onOutcome } = setup({ away: ["unavailable", "ok"] }, { registrations });
     const sending = sender.send({ target: { tokens: ["old", "new", "away", "old"] } }, { onOutcome });
     await clock.advance(0);

@@ -113,16 +113,24 @@ describe("the recipient of a topic's outcome", () => {
 });
 
 describe("a registration store that answers with something else", () => {
+  const known = { revision: 1 };
   const sentence = (problem: RegExp) => ({
     code: "ERR_REGISTRATION_STORE",
     message: expect.stringMatching(problem) as string,
   });
   it.each([
-    [null, /resolve\(\) answered with null, and an array with one token for each of the 2 given/],
+    [null, /resolve\(\) answered with null and not with the arrays tokens and states: one for each of the 2 tokens/],
     [undefined, /resolve\(\) answered with undefined/],
-    [["tok-a"], /answered with 1 tokens/],
-    [["tok-a", undefined], /entry 1 of what resolve\(\) answered must be a string/],
-    [["tok-a", "b c"], /entry 1 .* white space/],
+    [["tok-a", "tok-b"], /answered with an array and not with/],
+    [{ tokens: ["tok-a"], states: [known, known] }, /answered with 1 tokens/],
+    [{ tokens: ["tok-a", "tok-b"], states: [known] }, /answered with 1 states/],
+    [{ tokens: ["tok-a", undefined], states: [known, known] }, /entry 1 of the tokens .* must be a string/],
+    [{ tokens: ["tok-a", "b c"], states: [known, known] }, /entry 1 .* white space/],
+    [
+      { tokens: ["tok-a", "tok-b"], states: [known, {}] },
+      /entry 1 of the states that resolve\(\) answered has no revision/,
+    ],
+    [{ tokens: ["tok-a", "tok-b"], states: [null, known] }, /entry 0 of the states/],
     ["tok", /a string/],
   ])("to resolve, %j, gets a sentence, at once or later", async (answer, problem) => {
     for (const resolve of [() => answer, () => Promise.resolve(answer)]) {
@@ -148,6 +156,7 @@ describe("a registration store that answers with something else", () => {
     [{}, /an object/],
     [[null], /the token of entry 0/],
     [[{ token: "" }], /must not be empty/],
+    [[{ token: "tok-a" }], /entry 0 of what registrationsOf\(\) answered has no revision/],
     [["tok-a"], /the token of entry 0/],
   ])("to registrationsOf, %j, gets a sentence", async (answer, problem) => {
     for (const registrationsOf of [() => answer, () => Promise.resolve(answer)]) {
@@ -159,7 +168,7 @@ describe("a registration store that answers with something else", () => {
 });
 
 describe("a registration store that hangs", () => {
-  const hanging = storeWith({ remove: () => new Promise(() => undefined) });
+  const hanging = storeWith({ apply: () => new Promise(() => undefined) });
 
   it("keeps a send no longer than its timeoutMs", async () => {
     const { clock, sender } = setup({ dead: ["not-registered"] }, { registrations: hanging });

@@ -48,7 +48,25 @@ export { serviceText, withoutSecrets } from "./outcome/service-text.ts";
 
 // Registrations
 export { withRegistrations, type RegistrationsOptions } from "./registrations/with-registrations.ts";
-export { applyReport } from "./registrations/registration-store.ts";
+export { applyReport, type ApplyReportOptions } from "./registrations/apply-report.ts";
+
+// Registration stores
+export {
+  readRegistration,
+  type ReadRegistration,
+  checkQuery,
+  unknownCursor,
+  MAX_USER_ID_LENGTH,
+  MAX_ATTRIBUTES,
+} from "./registrations/read-registration.ts";
+export {
+  registrationRules,
+  installationOf,
+  toRegistration,
+  type RegistrationTables,
+  type StoredRegistration,
+  type NewChange,
+} from "./registrations/registration-rules.ts";
 
 // Outbox engines
 export type {

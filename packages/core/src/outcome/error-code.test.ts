@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { RegistrationToken } from "../message/token.ts";
+import { applyReport } from "../registrations/apply-report.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
-import { applyReport } from "../registrations/registration-store.ts";
 import { ERROR_CODES, type ErrorCode, type ErrorRow, errorRow } from "./error-code.ts";
 import { errorCodeFor, errorCodeForHttpStatus, legacyWordFor, narrowErrorCode, wireStringFor } from "./error-lookup.ts";
 import { failureOutcome, outcomeKindFor } from "./outcome.ts";
@@ -62,10 +63,8 @@ describe("the error-code table", () => {
       const store = createMemoryRegistrationStore();
       store.register("ada", "tok-a");
       store.onChange(({ type }) => told.push(type));
-      await applyReport(
-        { outcomes: [failureOutcome(code, { recipient: "tok-a", sentAt: Date.now() + 1_000 })] },
-        store,
-      );
+      const resolution = store.resolve(["tok-a" as RegistrationToken]);
+      await applyReport({ outcomes: [failureOutcome(code, { recipient: "tok-a" })] }, store, resolution);
       const { verdict, suspect } = errorRow(code);
       expect(told).toEqual(verdict === "unregister" ? ["removed"] : suspect ? ["suspect"] : []);
     },

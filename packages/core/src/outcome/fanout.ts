@@ -1,6 +1,6 @@
 import { AbortedError, ClosedError } from "../errors.ts";
 import { RecentMap } from "../recent-map.ts";
-import { isPromiseLike } from "../registrations/registration-store.ts";
+import { isPromiseLike } from "../registrations/maybe-promise.ts";
 import type { OutcomeListener } from "../sending/downstream-transport.ts";
 import type { SendAllProgress } from "../sending/sender.ts";
 import { onAbort } from "../time/abort.ts";

@@ -2,9 +2,23 @@ import { AbortedError, ClosedError, RegistrationStoreError } from "../errors.ts"
 import { describeType, type RegistrationToken, tokenProblem } from "../message/token.ts";
 import { onAbort } from "../time/abort.ts";
 import { type CancelTimer, type Clock, wait } from "../time/clock.ts";
-import { isPromiseLike, type MaybePromise, type Registration } from "./registration-store.ts";
+import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts";
+import type { Registration } from "./registration.ts";
+import type { RegistrationStore, Resolution } from "./registration-store.ts";
 
-const STORE_METHODS = ["register", "registrationsOf", "resolve", "replace", "remove", "suspect"] as const;
+const STORE_METHODS = [
+  "register",
+  "unregister",
+  "touch",
+  "registrationsOf",
+  "resolve",
+  "apply",
+  "registrations",
+  "users",
+  "counts",
+  "removeUnseen",
+  "changes",
+] as const satisfies readonly (keyof RegistrationStore)[];
 
 /** Names what keeps a value from being a registration store; `undefined` for a store. */
 export function storeProblem(store: unknown): string | undefined {
@@ -59,17 +73,22 @@ function assertUsable<T>(answer: T, problemOf: (answer: T) => string | undefined
 }
 
 /** The problem of what `resolve()` answered. */
-export function resolvedProblem(
-  given: readonly RegistrationToken[],
-): (resolved: readonly RegistrationToken[]) => string | undefined {
-  return (resolved) => {
-    if (resolved === given) return undefined;
-    const due = `an array with one token for each of the ${given.length} given is due`;
-    if (!Array.isArray(resolved)) return `resolve() answered with ${describeType(resolved)}, and ${due}`;
-    if (resolved.length !== given.length) return `resolve() answered with ${resolved.length} tokens, and ${due}`;
-    for (const [position, token] of (resolved as unknown[]).entries()) {
+export function resolvedProblem(given: readonly RegistrationToken[]): (resolution: Resolution) => string | undefined {
+  return (resolution) => {
+    const { tokens, states } = (resolution ?? {}) as Partial<Record<keyof Resolution, unknown>>;
+    const due = `one for each of the ${given.length} tokens given is due`;
+    if (!Array.isArray(tokens) || !Array.isArray(states)) {
+      return `resolve() answered with ${describeType(resolution)} and not with the arrays tokens and states: ${due}`;
+    }
+    if (tokens.length !== given.length) return `resolve() answered with ${tokens.length} tokens, and ${due}`;
+    if (states.length !== given.length) return `resolve() answered with ${states.length} states, and ${due}`;
+    for (let position = 0; position < given.length; position++) {
+      const token: unknown = tokens[position];
       const problem = token === given[position] ? undefined : tokenProblem(token);
-      if (problem !== undefined) return `entry ${position} of what resolve() answered ${problem}`;
+      if (problem !== undefined) return `entry ${position} of the tokens that resolve() answered ${problem}`;
+      const state = states[position] as { revision?: unknown } | null | undefined;
+      if (state?.revision === undefined)
+        return `entry ${position} of the states that resolve() answered has no revision`;
     }
     return undefined;
   };
@@ -81,8 +100,10 @@ export function registrationsProblem(found: readonly Registration[]): string | u
     return `registrationsOf() answered with ${describeType(found)}, and an array of registrations is due`;
   }
   for (const [position, registration] of (found as unknown[]).entries()) {
-    const problem = tokenProblem((registration as { token?: unknown } | null | undefined)?.token);
+    const { token, revision } = (registration ?? {}) as { token?: unknown; revision?: unknown };
+    const problem = tokenProblem(token);
     if (problem !== undefined) return `the token of entry ${position} of what registrationsOf() answered ${problem}`;
+    if (revision === undefined) return `entry ${position} of what registrationsOf() answered has no revision`;
   }
   return undefined;
 }

@@ -6,6 +6,8 @@ import type { OutcomeListener } from "../sending/downstream-transport.ts";
 /** A message to each device once, superseded tokens replaced by canonical ones, and the way back to what the caller gave. */
 export interface Substitution {
   readonly message: DownstreamMessage;
+  /** The tokens of the message. */
+  readonly tokens: readonly RegistrationToken[];
   /** Picks what belongs to the tokens of the message out of what belongs to the given ones. */
   pick<T>(ofGiven: readonly T[]): T[];
   /** The report by the caller's positions, naming the tokens the caller gave. */
@@ -58,6 +60,7 @@ export function substitute(
 
   return {
     message: { ...message, target: single ? { token: first } : { tokens } },
+    tokens,
     pick: (ofGiven) => tokens.map((_, index) => ofGiven[place.indexOf(index)] as (typeof ofGiven)[number]),
     restore: (report) => ({
       ...report,

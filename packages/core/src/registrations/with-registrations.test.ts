@@ -23,7 +23,9 @@ function setup(script: Record<string, readonly Answer[]> = {}, methods: Partial<
 describe("withRegistrations", () => {
   it("sends once to the device of two tokens, each message ID with its token, and reports by the given positions", async () => {
     const { store, transport, bare } = setup();
-    await store.replace(token("old"), token("new"), 1);
+    await store.apply([
+      { type: "replaced", token: token("old"), revision: null, canonicalRegistrationId: token("new") },
+    ]);
     const target = { tokens: [token("old"), token("other"), token("new")] };
     const told: [number, string][] = [];
     const onOutcome = (position: number, { recipient }: RecipientOutcome) => void told.push([position, recipient]);
@@ -80,6 +82,6 @@ describe("withRegistrations", () => {
 
   it("refuses a store without the methods of one, by name", () => {
     expect(() => withRegistrations(scriptedTransport({}), { resolve() {} } as never)).toThrow(InvalidOptionsError);
-    expect(() => withRegistrations(scriptedTransport({}), { resolve() {} } as never)).toThrow(/replace, remove/);
+    expect(() => withRegistrations(scriptedTransport({}), { resolve() {} } as never)).toThrow(/registrationsOf, apply/);
   });
 });

@@ -12,14 +12,26 @@ import type { AttemptOptions, DownstreamTransport } from "../sending/downstream-
 import { checkTransport, traitsOf } from "../sending/traits.ts";
 import { type Clock, systemClock, timeLeftMs } from "../time/clock.ts";
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
-import { applyReport, isPromiseLike, type MaybePromise, type RegistrationStore } from "./registration-store.ts";
+import { applyReport } from "./apply-report.ts";
+import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts";
+import { SuspectRemovalSchema } from "./read-registration.ts";
+import type { SuspectRemoval } from "./registration.ts";
+import type { RegistrationStore, Resolution } from "./registration-store.ts";
 import { askStore, awaitTold, resolvedProblem, STORE_TIMEOUT_MS, storeProblem } from "./store-access.ts";
 import { type Substitution, substitute } from "./substitution.ts";
 
-const OptionsSchema = z.strictObject({ clock: ClockSchema.default(systemClock) });
+const OptionsSchema = z.strictObject({
+  suspects: SuspectRemovalSchema.optional(),
+  clock: ClockSchema.default(systemClock),
+});
 
 /** Options of `withRegistrations`. */
 export interface RegistrationsOptions {
+  /**
+   * Policy for suspects.
+   * @defaultValue they are reported and stay
+   */
+  readonly suspects?: SuspectRemoval | undefined;
   /** @defaultValue the system's clock */
   readonly clock?: Clock;
 }
@@ -48,9 +60,10 @@ export function withRegistrations(
   options: RegistrationsOptions = {},
 ): DownstreamTransport {
   checkTransport(transport);
-  const { clock } = readOptions(OptionsSchema, options, "an option of withRegistrations");
+  const { clock, suspects } = readOptions(OptionsSchema, options, "an option of withRegistrations");
   const problem = storeProblem(store);
   if (problem !== undefined) throw new InvalidOptionsError([{ path: "store", problem }]);
+  const sender = transport.sender ?? transport.name;
   const asking = new AbortController();
   const telling = new AbortController();
   let pending = 0;
@@ -60,24 +73,33 @@ export function withRegistrations(
   function sendTo(
     message: DownstreamMessage,
     given: readonly RegistrationToken[],
-    resolved: readonly RegistrationToken[],
+    resolution: Resolution,
     attempt: AttemptOptions,
     deadline: MonotonicInstant,
   ): Promise<SendReport> {
-    const known = resolved === given ? given : withoutForeignIds(transport, given, resolved);
+    const known = resolution.tokens === given ? given : withoutForeignIds(transport, given, resolution.tokens);
     const substitution = substitute(message, given, known);
+    const sentWith =
+      substitution === undefined
+        ? resolution
+        : { tokens: substitution.tokens, states: substitution.pick(resolution.states) };
     const sent =
       substitution === undefined
         ? transport.send(message, attempt)
         : transport.send(substitution.message, substituted(substitution, attempt));
     return sent.then((report) => {
-      const told = tellStore(report, timeLeftMs(clock, deadline));
+      const told = tellStore(report, sentWith, message.dryRun === true, timeLeftMs(clock, deadline));
       if (substitution === undefined) return told;
       return isPromiseLike(told) ? told.then(substitution.restore) : substitution.restore(told);
     });
   }
 
-  function tellStore(report: SendReport, withinMs: number): MaybePromise<SendReport> {
+  function tellStore(
+    report: SendReport,
+    resolution: Resolution,
+    dryRun: boolean,
+    withinMs: number,
+  ): MaybePromise<SendReport> {
     const failed = (storeError: unknown): SendReport => {
       publish("cloud-messaging:notice", () => ({
         transport: transport.name,
@@ -87,7 +109,7 @@ export function withRegistrations(
       return { ...report, storeError };
     };
     try {
-      const stored = applyReport(report, store);
+      const stored = applyReport(report, store, resolution, { sender, suspects, dryRun, clock });
       return isPromiseLike(stored)
         ? awaitTold(stored, clock, withinMs, telling.signal).then(() => report, failed)
         : report;
@@ -132,13 +154,15 @@ export function withRegistrations(
       try {
         const { signal } = attempt;
         const deadline = attempt.deadline ?? plusMs(clock.monotonic(), transport.retryPolicy.totalMs);
-        const asked = askStore(
-          () => store.resolve(given),
-          resolvedProblem(given),
-          () => ({ clock, withinMs: timeLeftMs(clock, deadline), signal, closing: asking.signal }),
-        );
+        const asked =
+          attempt.resolution ??
+          askStore(
+            () => store.resolve(given),
+            resolvedProblem(given),
+            () => ({ clock, withinMs: timeLeftMs(clock, deadline), signal, closing: asking.signal }),
+          );
         const sent = isPromiseLike(asked)
-          ? asked.then((resolved) => sendTo(message, given, resolved, attempt, deadline))
+          ? asked.then((resolution) => sendTo(message, given, resolution, attempt, deadline))
           : sendTo(message, given, asked, attempt, deadline);
         return sent.then(leaveWith, failWith);
       } catch (error) {

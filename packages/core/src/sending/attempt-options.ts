@@ -12,7 +12,7 @@ export type AttemptOptionsFactory = (
   message: DownstreamMessage,
   options: SendOptions,
   begunAt: MonotonicInstant,
-  inside: Pick<AttemptOptions, "deadline" | "retryUntil" | "onOutcome">,
+  inside: Pick<AttemptOptions, "deadline" | "retryUntil" | "onOutcome" | "resolution">,
 ) => AttemptOptions;
 
 /**
@@ -34,7 +34,7 @@ export function createAttemptOptions(
     return recipients === 1 ? [nextMessageId()] : Array.from({ length: recipients }, nextMessageId);
   }
 
-  return (message, options, begunAt, { deadline, retryUntil, onOutcome }) => {
+  return (message, options, begunAt, { deadline, retryUntil, onOutcome, resolution }) => {
     const { timeToLiveSec, target } = message;
     const { signal, ambiguous = defaults.ambiguous ?? defaultAmbiguousPolicy(target) } = options;
     const { lifeFrom = defaults.lifeFrom ?? "call" } = options;
@@ -43,6 +43,7 @@ export function createAttemptOptions(
       signal,
       retryUntil,
       onOutcome,
+      resolution,
       ambiguous,
       deadline,
       sendId: nextSendId(),

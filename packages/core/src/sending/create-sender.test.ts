@@ -3,6 +3,7 @@ import { InvalidMessageError } from "../errors.ts";
 import { refuseV1Only, type SingleMessageInput } from "../message/downstream.ts";
 import { failureOutcome } from "../outcome/outcome.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
+import type { Verdict } from "../registrations/registration.ts";
 import { withRetry } from "../retry/with-retry.ts";
 import { type Answer, scriptedTransport } from "../scripted-transport.test-support.ts";
 import { createManualClock } from "../time/clock.ts";
@@ -30,10 +31,10 @@ describe("a sender", () => {
       big: ["message-too-big"],
     });
     const changes: string[] = [];
-    registrations.onChange((change) => changes.push(`${change.sequence} ${change.type} ${change.token}`));
+    registrations.onChange((change) => changes.push(`${change.cursor} ${change.type} ${change.token}`));
     for (const t of ["old", "dead", "broken", "foreign", "big", "fine"]) registrations.register("u", t);
     await sender.send({ target: { tokens: ["old", "dead", "broken", "foreign", "big", "fine"] } });
-    expect(registrations.registrationsOf("u").map((r) => r.token)).toEqual(["foreign", "big", "fine", "new"]);
+    expect(registrations.registrationsOf("u").map((r) => r.token)).toEqual(["new", "foreign", "big", "fine"]);
     expect(changes).toEqual(["1 replaced old", "2 removed dead", "3 removed broken", "4 suspect foreign"]);
   });
 
@@ -174,11 +175,11 @@ describe("a sender", () => {
 
   it("reports what the service said even when the store fails", async () => {
     const registrations = createMemoryRegistrationStore();
-    const broken = { ...registrations, remove: () => Promise.reject(new Error("database down")) };
+    const broken = { ...registrations, apply: () => Promise.reject(new Error("database down")) };
     const { sender } = setup({ a: ["not-registered"] }, { registrations: broken });
     const report = await sender.send({ target: { token: "a" } });
     expect(report.outcomes[0]?.kind).toBe("unregistered");
-    expect(report.storeError).toMatchObject({ errors: [{ message: "database down" }] });
+    expect(report.storeError).toMatchObject({ message: "database down" });
   });
 
   it("sends what it was given, whatever the caller does with the arrays and objects afterwards", async () => {
@@ -239,7 +240,7 @@ describe("a sender", () => {
   );
 
   it("reports what the service said even when the store never takes it", async () => {
-    const registrations = { ...createMemoryRegistrationStore(), remove: () => new Promise<void>(() => {}) };
+    const registrations = { ...createMemoryRegistrationStore(), apply: () => new Promise<void>(() => {}) };
     const { sender, clock } = setup({ dead: ["not-registered"] }, { registrations });
     const sending = sender.send({ target: { token: "dead" } });
     await clock.advance(30_000);
@@ -256,21 +257,19 @@ describe("a sender", () => {
     );
   });
 
-  it("tells the store every change though one of them fails, and collects the failures", async () => {
-    const registrations = createMemoryRegistrationStore();
-    const told: string[] = [];
-    const remove = (each: string) => {
-      told.push(each);
-      if (each === "a") return Promise.reject(new Error("first"));
-      if (each === "b") throw new Error("second");
+  it("tells the store of a report in one call, in the order of the recipients", async () => {
+    const told: (readonly Verdict[])[] = [];
+    const registrations = {
+      ...createMemoryRegistrationStore(),
+      apply: (each: readonly Verdict[]) => void told.push(each),
     };
-    const script = { a: ["not-registered"], b: ["not-registered"], c: ["not-registered"] } as const;
-    const { sender } = setup(script, { registrations: { ...registrations, remove } });
-    const report = await sender.send({ target: { tokens: ["a", "b", "c"] } });
-    expect(told).toEqual(["a", "b", "c"]);
-    expect((report.storeError as AggregateError).errors.map(({ message }: Error) => message).sort()).toEqual([
-      "first",
-      "second",
+    const { sender } = setup({ a: ["not-registered"], c: ["mismatch-sender-id"] }, { registrations });
+    await sender.send({ target: { tokens: ["a", "b", "c"] } });
+    expect(told).toEqual([
+      [
+        { type: "removed", token: "a", revision: null, reason: "not-registered" },
+        { type: "suspect", token: "c", revision: null, reason: "mismatch-sender-id", sender: "scripted" },
+      ],
     ]);
   });
 

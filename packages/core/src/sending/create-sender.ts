@@ -1,11 +1,6 @@
 import { AbortedError, ClosedError } from "../errors.ts";
 import { eventChannel, publish } from "../events.ts";
-import {
-  type DownstreamMessage,
-  type DownstreamMessageInput,
-  parseMessageContent,
-  type SingleMessageInput,
-} from "../message/downstream.ts";
+import { type DownstreamMessageInput, parseMessageContent, type SingleMessageInput } from "../message/downstream.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import { countOutcomes, type RecipientOutcome, type SendReport, type SingleSendReport } from "../outcome/outcome.ts";
 import { tellOnce } from "../outcome/outcome-listener.ts";
@@ -28,7 +23,7 @@ import { createGate } from "./gate.ts";
 import { type FanoutParts, sendMessages, sendPersonalized, sendToTokens } from "./send-all.ts";
 import type { CreateSenderOptions, SendEachOptions, Sender, SendOptions } from "./sender.ts";
 import { checkSendAllOptions, checkSendEachOptions, checkSenderOptions, checkSendOptions } from "./sender-options.ts";
-import { addressUser, ownMessageIdForMany, readUserId, withTokens } from "./user-message.ts";
+import { type AddressedUser, addressUser, ownMessageIdForMany, readUserId, withTokens } from "./user-message.ts";
 
 /** Sends unsettled at once, unless told otherwise. */
 const DEFAULT_MAX_WAITING = 10_000;
@@ -59,7 +54,7 @@ export function createSender(options: CreateSenderOptions): Sender {
   } = options;
   const store = options.registrations ?? createMemoryRegistrationStore({ clock });
   const retrying = withRetry(bare, { ...(retry === false ? { maxAttempts: 1 } : retry), clock, random });
-  const transport = withRegistrations(retrying, store, { clock });
+  const transport = withRegistrations(retrying, store, { clock, suspects: options.suspects });
   const attemptOptions = createAttemptOptions(transport, options, random);
   const deadlineOf = (
     { timeoutMs = options.timeoutMs ?? transport.retryPolicy.totalMs }: SendOptions,
@@ -82,14 +77,15 @@ export function createSender(options: CreateSenderOptions): Sender {
     addressed: AddressedMessage,
     sendOptions: SendOptions,
     begunAt: MonotonicInstant,
-    inside: Pick<AttemptOptions, "retryUntil" | "onOutcome">,
+    inside: Pick<AttemptOptions, "retryUntil" | "onOutcome" | "resolution">,
   ): Promise<SendReport> {
     const { message } = addressed;
     const { signal } = sendOptions;
-    const { retryUntil, onOutcome } = inside;
+    const { retryUntil, onOutcome, resolution } = inside;
     const attempt = attemptOptions(message, sendOptions, begunAt, {
       deadline: deadlineOf(sendOptions, begunAt),
       retryUntil,
+      resolution,
       onOutcome: onOutcome === undefined ? undefined : restoreTo(addressed, onOutcome),
     });
     return transport.send(message, attempt).then(
@@ -169,9 +165,9 @@ export function createSender(options: CreateSenderOptions): Sender {
       const content = parseMessageContent(input);
       const begunAt = clock.monotonic();
       gate.enter();
-      let message: DownstreamMessage | undefined;
+      let addressed: AddressedUser | undefined;
       try {
-        message = await addressUser(store, user, content, transport, () => {
+        addressed = await addressUser(store, user, content, transport, () => {
           const withinMs = timeLeftMs(clock, deadlineOf(sendOptions, begunAt));
           return { clock, withinMs, signal, closing: closingNow.signal };
         });
@@ -180,11 +176,12 @@ export function createSender(options: CreateSenderOptions): Sender {
         gate.leave();
         throw error;
       }
-      if (message === undefined) {
+      if (addressed === undefined) {
         gate.leave();
         return { outcomes: [] };
       }
-      return deliver({ message }, sendOptions, begunAt, listenerOf(sendOptions));
+      const { message, resolution } = addressed;
+      return deliver({ message }, sendOptions, begunAt, { ...listenerOf(sendOptions), resolution });
     },
 
     sendAll(input, recipients, allOptions = {}) {

@@ -1,5 +1,6 @@
 import type { DownstreamMessage } from "../message/downstream.ts";
 import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
+import type { Resolution } from "../registrations/registration-store.ts";
 import type { BackoffPolicy } from "../retry/backoff.ts";
 import type { MonotonicInstant } from "../time/monotonic.ts";
 
@@ -50,6 +51,8 @@ export interface AttemptOptions {
    * (`withLifeLeft`). Absent without a time to live, and where each attempt has the whole of it.
    */
   readonly expiresAt?: MonotonicInstant | undefined;
+  /** Answer of the registration store about the tokens of the message, where it was asked already. For `withRegistrations`. */
+  readonly resolution?: Resolution | undefined;
 }
 
 /**
@@ -59,6 +62,10 @@ export interface AttemptOptions {
 export interface DownstreamTransport extends AsyncDisposable {
   /** For logs and events: `gcm-http`, `fcm-v1`, `ccs`. */
   readonly name: string;
+  /**
+   * Identity of the sender towards the service: project ID, sender ID. A registration store counts refusals by it. Default: `name`.
+   */
+  readonly sender?: string;
   /** Retry policy of the service. */
   readonly retryPolicy: BackoffPolicy;
   /** Set on what `withRetry` returns, so that two owners of second attempts cannot be stacked. */

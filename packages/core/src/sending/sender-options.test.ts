@@ -7,6 +7,7 @@ import { divideOptions } from "./sender-options.ts";
 describe("the options of a ready-made sender", () => {
   const ofSender: Required<SenderOptions> = {
     registrations: createMemoryRegistrationStore(),
+    suspects: { refusals: 3, overMs: 86_400_000 },
     retry: false,
     maxWaiting: 3,
     ambiguous: "report",

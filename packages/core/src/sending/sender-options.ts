@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AbortSignalSchema, ClockSchema, readOptions, requireOptions } from "../problems.ts";
+import { SuspectRemovalSchema } from "../registrations/read-registration.ts";
 import { storeProblem } from "../registrations/store-access.ts";
 import type { CreateSenderOptions, SendAllOptions, SendEachOptions, SenderOptions, SendOptions } from "./sender.ts";
 import { transportProblem } from "./traits.ts";
@@ -18,6 +19,7 @@ const senderShape = {
       if (message !== undefined) context.addIssue({ code: "custom", message });
     })
     .optional(),
+  suspects: SuspectRemovalSchema.optional(),
   retry: z
     .custom(
       (retry) => retry === false || (typeof retry === "object" && retry !== null),

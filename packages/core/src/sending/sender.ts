@@ -1,5 +1,6 @@
 import type { DownstreamMessageInput, MessageContent, SingleMessageInput } from "../message/downstream.ts";
 import type { RecipientOutcome, SendReport, SingleSendReport } from "../outcome/outcome.ts";
+import type { SuspectRemoval } from "../registrations/registration.ts";
 import type { RegistrationStore } from "../registrations/registration-store.ts";
 import type { BackoffPolicy } from "../retry/backoff.ts";
 import type { Clock, Random } from "../time/clock.ts";
@@ -154,6 +155,12 @@ export interface SenderOptions {
    * @defaultValue a store in memory that starts empty
    */
   readonly registrations?: RegistrationStore;
+  /**
+   * Policy for tokens that are refused in a way that does not prove them dead (`mismatch-sender-id`): remove one from the store once this
+   * sender was refused so often, over so long.
+   * @defaultValue they are reported (`suspect` change) and stay
+   */
+  readonly suspects?: SuspectRemoval;
   /**
    * Parts of the retry policy, in place of the transport's; `false` makes one attempt only.
    * @defaultValue the transport's policy

@@ -4,10 +4,11 @@ import type { DownstreamTransport } from "./downstream-transport.ts";
 
 /** Picks the properties of a transport that a decorator takes over. */
 export function traitsOf(transport: DownstreamTransport): Defined<Omit<DownstreamTransport, keyof Methods>> {
-  const { name, retryPolicy, retries, usesMessageIds, settlesAmbiguous } = transport;
+  const { name, sender, retryPolicy, retries, usesMessageIds, settlesAmbiguous } = transport;
   const { preferredBatchSize, preferredConcurrency, closeTimeoutMs } = transport;
   return defined({
     name,
+    sender,
     retryPolicy,
     retries,
     usesMessageIds,

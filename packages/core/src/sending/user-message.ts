@@ -2,7 +2,7 @@ import { InvalidMessageError } from "../errors.ts";
 import type { DownstreamMessage, MessageContent } from "../message/downstream.ts";
 import { isFid } from "../message/fid.ts";
 import type { RegistrationToken } from "../message/token.ts";
-import type { RegistrationStore } from "../registrations/registration-store.ts";
+import type { RegistrationStore, Resolution } from "../registrations/registration-store.ts";
 import { askStore, registrationsProblem, type StoreWait } from "../registrations/store-access.ts";
 import type { DownstreamTransport } from "./downstream-transport.ts";
 
@@ -14,6 +14,12 @@ import type { DownstreamTransport } from "./downstream-transport.ts";
 export function readUserId(userId: unknown): string {
   if (typeof userId === "string" && userId !== "") return userId;
   throw new InvalidMessageError([{ path: "userId", problem: "must be a non-empty string" }]);
+}
+
+/** A message to every registration of a user, and what the store said of them. */
+export interface AddressedUser {
+  readonly message: DownstreamMessage;
+  readonly resolution: Resolution;
 }
 
 /**
@@ -29,7 +35,7 @@ export async function addressUser(
   content: MessageContent,
   transport: DownstreamTransport,
   limits: () => StoreWait,
-): Promise<DownstreamMessage | undefined> {
+): Promise<AddressedUser | undefined> {
   const found = await askStore(() => store.registrationsOf(userId), registrationsProblem, limits);
   if (found.length === 0) return undefined;
   if (content.messageId !== undefined && found.length > 1) throw ownMessageIdForMany(found.length);
@@ -38,7 +44,7 @@ export async function addressUser(
   transport.check?.(message);
   const fid = tokens.find(isFid);
   if (fid !== undefined) transport.check?.({ target: { fid } });
-  return message;
+  return { message, resolution: { tokens, states: found } };
 }
 
 /** Addresses content to tokens. */
