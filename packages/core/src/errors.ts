@@ -151,6 +151,30 @@ export class ChangesLostError extends CloudMessagingError {
   }
 }
 
+/** The outbox holds as many unsettled recipients as its bound allows. Nothing of the call was stored but what an interrupted campaign has. */
+export class OutboxFullError extends CloudMessagingError {
+  override readonly name = "OutboxFullError";
+  readonly code = "ERR_OUTBOX_FULL";
+  readonly maxBacklog: number;
+
+  constructor(maxBacklog: number) {
+    super(
+      `The outbox holds ${maxBacklog} unsettled recipients, which is its limit (maxBacklog): wait until workers have settled some, or raise it`,
+    );
+    this.maxBacklog = maxBacklog;
+  }
+}
+
+/** The outbox's storage cannot be opened, read or written. `cause` is the error of the engine. */
+export class OutboxStorageError extends CloudMessagingError {
+  override readonly name = "OutboxStorageError";
+  readonly code = "ERR_OUTBOX_STORAGE";
+
+  constructor(problem: string, cause?: unknown) {
+    super(`The outbox's storage cannot be used: ${problem}`, cause === undefined ? undefined : { cause });
+  }
+}
+
 /** Every error this SDK throws; `switch (error.code)` narrows it. */
 export type AnyCloudMessagingError =
   | InvalidMessageError
@@ -163,7 +187,9 @@ export type AnyCloudMessagingError =
   | ConnectionError
   | RegistrationStoreError
   | StoreFullError
-  | ChangesLostError;
+  | ChangesLostError
+  | OutboxFullError
+  | OutboxStorageError;
 
 /**
  * True if a caught value is an error of this SDK. Then `switch (error.code)` names what it can be and narrows it.

@@ -71,6 +71,27 @@ export interface CloudMessagingEvents {
     readonly messageId: string;
     readonly result: "handled" | "discarded" | "duplicate" | "failed" | "dead-lettered";
   };
+  /** A message or campaign was stored in an outbox. */
+  "cloud-messaging:outbox-enqueue": {
+    readonly engine: string;
+    readonly id: string;
+    /** False where its key was taken already. */
+    readonly created: boolean;
+    readonly recipients: number;
+  };
+  /** Final outcomes were recorded in an outbox. */
+  "cloud-messaging:outbox-settle": {
+    readonly engine: string;
+    readonly id: string;
+    /** Number of outcomes by kind. */
+    readonly counts: Readonly<Record<string, number>>;
+  };
+  /** Recipients were found whose worker had ended between the sending mark and the outcome: copies in doubt. */
+  "cloud-messaging:outbox-recover": { readonly engine: string; readonly id: string; readonly recipients: number };
+  /** A lease has expired while its worker was alive, and another worker has taken the chunk. */
+  "cloud-messaging:outbox-lease-lost": { readonly engine: string; readonly id: string; readonly chunk: number };
+  /** An operation of an outbox has failed and will be tried again: `claim`, `write`, `renew`, `read`, `send` or `prune`. */
+  "cloud-messaging:outbox-failure": { readonly engine: string; readonly operation: string; readonly detail: string };
   /** Something of the service or the configuration that somebody should know about, and that is not an error of one send. */
   "cloud-messaging:notice": { readonly transport: string; readonly notice: string; readonly detail: string };
 }

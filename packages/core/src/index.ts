@@ -113,6 +113,8 @@ export {
   RegistrationStoreError,
   StoreFullError,
   ChangesLostError,
+  OutboxFullError,
+  OutboxStorageError,
 } from "./errors.ts";
 
 // Events

@@ -68,7 +68,30 @@ export {
   type NewChange,
 } from "./registrations/registration-rules.ts";
 
+// Outbox
+export { createOutbox } from "./outbox/create-outbox.ts";
+export type {
+  Outbox,
+  OutboxOptions,
+  CreateOutboxOptions,
+  EnqueueOptions,
+  EnqueueAllOptions,
+  CampaignRecipient,
+  Enqueued,
+  Rate,
+  OutboxProgress,
+  OutboxResult,
+  ResultOptions,
+  ReplayOptions,
+  WorkOptions,
+} from "./outbox/outbox.ts";
+export type { OutboxEncryption } from "./outbox/sealing.ts";
+
 // Outbox engines
+export {
+  createMemoryOutboxEngine,
+  type MemoryOutboxEngineOptions,
+} from "./outbox/memory-engine.ts";
 export type {
   OutboxEngine,
   NewSubmission,

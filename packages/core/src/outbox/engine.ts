@@ -18,7 +18,8 @@ export interface OutboxEngine<Client = never> extends AsyncDisposable {
   readonly name: string;
   /**
    * Stores submissions with their first chunks, numbered from 0. A submission whose `key` is taken stores nothing and gives the one that has
-   * the key; the same holds for the second of two with one key in one call, and for a key taken by another process meanwhile.
+   * the key; the same holds for the second of two with one key in one call, and for a key taken by another process meanwhile. A submission
+   * whose `id` is stored already stores nothing and counts as created, so that a call whose answer was lost can be made again.
    *
    * @param client Transaction to write in. The call is then durable when the caller has committed, and undone by a rollback.
    * @returns One for each, by position.
@@ -41,7 +42,9 @@ export interface OutboxEngine<Client = never> extends AsyncDisposable {
   /**
    * Writes the state of leased chunks: sending marks, outcomes, next due times, the end of the lease. An update whose lease is no longer the
    * chunk's (it expired and the chunk was claimed again, or the chunk is finished) changes nothing and gives `lost`; the others are
-   * written all the same. A lease that has expired and that nobody has taken since still counts as the chunk's.
+   * written all the same. A lease that has expired and that nobody has taken since still counts as the chunk's. An update whose
+   * `revision` is not above the last one written under this lease was written already: it changes nothing and gives the status, so that a
+   * call whose answer was lost can be made again.
    *
    * @returns One for each, by position.
    */
@@ -49,8 +52,8 @@ export interface OutboxEngine<Client = never> extends AsyncDisposable {
   /** Renews leases: each ends `leaseMs` from now. Statuses as for `write`. */
   renew(leases: readonly LeaseRef[], leaseMs: number): Promise<readonly LeaseStatus[]>;
   /**
-   * Changes the state or the pace of a submission. `cancelled` is final: a change after it changes nothing. A submission that is finished
-   * can be cancelled without effect.
+   * Changes the state or the pace of a submission. `cancelled` is final and seals the submission: a change after it changes nothing. A
+   * finished submission is not changed either.
    *
    * @returns The submission after the change; `undefined` if there is none of this ID.
    */
@@ -218,12 +221,16 @@ export interface ClaimedChunk {
   readonly recipients: Uint8Array;
   readonly size: number;
   readonly pending: number;
+  /** Time over which its recipients are to be spread, where the submission has a pace. Unit: milliseconds. */
+  readonly spreadMs?: number | undefined;
   /** As last written; empty if never. It survives the end of the worker that wrote it. */
   readonly state: Uint8Array;
 }
 
 /** What becomes of a leased chunk. */
 export interface ChunkUpdate extends LeaseRef {
+  /** Counts the updates of one lease, from 1. */
+  readonly revision: number;
   /** Replaces the state. */
   readonly state: Uint8Array;
   /** Number of recipients that are not settled. 0: the chunk is finished, its lease ends, and it is never handed out again. */

@@ -11,6 +11,8 @@ export interface PaceState {
   readonly startedAt: number;
   /** Instant before which none of its chunks is handed out. */
   readonly nextAt: number;
+  /** Time that the last chunk handed out occupies. Unit: milliseconds. Source of `ClaimedChunk.spreadMs`; need not be stored. */
+  readonly spreadMs: number;
 }
 
 /**
@@ -22,12 +24,13 @@ export interface PaceState {
  */
 export function paceAfterClaim(
   { perMinute, rampMs }: Pace,
-  state: PaceState | undefined,
+  state: Omit<PaceState, "spreadMs"> | undefined,
   now: number,
   recipients: number,
 ): PaceState {
   const startedAt = state?.startedAt ?? now;
   const reached = rampMs > 0 ? Math.min(1, Math.max(RAMP_FLOOR, (now - startedAt) / rampMs)) : 1;
   const from = Math.max(state?.nextAt ?? now, now - PACE_TOLERANCE_MS);
-  return { startedAt, nextAt: from + (recipients * 60_000) / (perMinute * reached) };
+  const spreadMs = (recipients * 60_000) / (perMinute * reached);
+  return { startedAt, nextAt: from + spreadMs, spreadMs };
 }

@@ -332,6 +332,16 @@ export const ERROR_CODES = {
     action:
       "Nothing, where late is as good as never. Else give it a longer time to live, or count it from each attempt.",
   },
+  "worker-lost": {
+    meaning: "The worker of the outbox that was sending it ended before it could record the answer",
+    verdict: "retry",
+    action: "Nothing: the outbox sends it again as the option ambiguous says, and counts the copy.",
+  },
+  cancelled: {
+    meaning: "It was cancelled in the outbox before it was sent",
+    verdict: "reject",
+    action: "Nothing.",
+  },
   "not-sent": {
     meaning: "It was not sent: something on our side failed first",
     verdict: "retry",

@@ -1,13 +1,13 @@
 import pRetry from "p-retry";
 import { publish } from "../events.ts";
 import type { FailedOutcome, RecipientOutcome } from "../outcome/outcome.ts";
-import { withUnansweredCopies } from "../outcome/outcome.ts";
 import { onAbort } from "../time/abort.ts";
 import { type Clock, type Random, timeLeftMs } from "../time/clock.ts";
 import { type MonotonicInstant, NEVER, plusMs } from "../time/monotonic.ts";
 
 import type { BackoffPolicy } from "./backoff.ts";
 import { type Disposition, disposition, isNotMade, isUnsettled, type Unsettled } from "./disposition.ts";
+import { expiredOutcome, finalOutcome } from "./final-outcome.ts";
 
 /** Result of a call for one recipient: a success of the call's own type, or one of the failures that every call has. */
 export type CallResult<T> = T | FailedOutcome;
@@ -161,23 +161,9 @@ class Attempts<T extends { readonly kind: string }> {
 
   /** Adds to the latest result what is known of the earlier copies. */
   #final(result: CallResult<T>, position: number): CallResult<T> {
-    const unanswered = this.#unanswered.get(position) ?? 0;
     const outcome = asOutcome(result);
     if (outcome === undefined) return result;
-    if (outcome.kind === "ambiguous") return withUnansweredCopies(outcome, unanswered - 1);
-    if (outcome.kind === "retryable") {
-      if (unanswered === 0) {
-        return outcome.retryAt === undefined ? { ...outcome, retryAt: this.#wallTimeIn(0) } : outcome;
-      }
-      // the last copy was not accepted, an earlier one may have been: the doubt must not be lost
-      const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
-      return withUnansweredCopies({ ...rest, kind: "ambiguous" }, unanswered);
-    }
-    if (outcome.kind === "rejected" && outcome.code === "expired" && unanswered > 0) {
-      const { group: _, ...rest } = outcome;
-      return withUnansweredCopies({ ...rest, kind: "ambiguous" }, unanswered);
-    }
-    return withUnansweredCopies(outcome, unanswered) as CallResult<T>;
+    return finalOutcome(outcome, this.#unanswered.get(position) ?? 0, () => this.#wallTimeIn(0)) as CallResult<T>;
   }
 
   #wallTimeIn(ms: number): number {
@@ -278,14 +264,7 @@ class Attempts<T extends { readonly kind: string }> {
   #expire(position: number): void {
     const outcome = asOutcome(this.#results[position]);
     if (outcome?.kind !== "retryable") return;
-    const { retryAfterMs: _, retryAt: __, code, detail, ...rest } = outcome;
-    const why = `its time to live of ${this.#call.life?.timeToLiveSec} s passes before it may be tried again after ${code}`;
-    this.#results[position] = {
-      ...rest,
-      kind: "rejected",
-      code: "expired",
-      detail: detail ? `${why} (${detail})` : why,
-    };
+    this.#results[position] = expiredOutcome(outcome, this.#call.life?.timeToLiveSec) as CallResult<T>;
   }
 
   #giveUp(position: number, afterMs: number): void {

@@ -7,6 +7,7 @@ import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
 import type { Clock } from "../time/clock.ts";
 import { type AddressedMessage, readAddressedMessage, recipientsGiven, refusedRecipient } from "./addressed-message.ts";
 import type { OutcomeListener } from "./downstream-transport.ts";
+import { merged } from "./merged.ts";
 import type { SendAllOptions, SendAllOutcome, SendEachOptions, SendEachOutcome } from "./sender.ts";
 
 /** The parts of a sender that a fanout sends with. */
@@ -113,16 +114,6 @@ function recipientNamed(input: unknown): unknown {
 
 function tokenOf(given: unknown): unknown {
   return typeof given === "object" && given !== null && "token" in given ? given.token : given;
-}
-
-/** Content with changes put over it: objects are merged field by field, anything else is replaced; `undefined` changes nothing. */
-function merged(content: unknown, changes: unknown): unknown {
-  if (!isPlainObject(content) || !isPlainObject(changes)) return changes;
-  const fields = new Map(Object.entries(content));
-  for (const [key, change] of Object.entries(changes)) {
-    if (change !== undefined) fields.set(key, merged(fields.get(key), change));
-  }
-  return Object.fromEntries(fields);
 }
 
 function limitsOf({ signal, onProgress, concurrency }: SendEachOptions, parts: FanoutParts) {

@@ -11,7 +11,7 @@ const LifeStartSchema = z.enum(["call", "attempt"]);
 const TimeoutSchema = z.number().positive("must be above 0").or(z.literal(Number.POSITIVE_INFINITY));
 
 /** Options of every sender, apart from its transport. */
-const senderShape = {
+export const senderShape = {
   registrations: z
     .custom()
     .superRefine((store, context) => {

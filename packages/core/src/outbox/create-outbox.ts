@@ -1,0 +1,390 @@
+import { ClosedError, InvalidMessageError, InvalidOptionsError } from "../errors.ts";
+import { publish } from "../events.ts";
+import { type DownstreamMessage, parseMessageContent } from "../message/downstream.ts";
+import { recipientsOf } from "../message/target.ts";
+import type { RegistrationToken } from "../message/token.ts";
+import { describeError } from "../outcome/describe-error.ts";
+import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
+import { withRegistrations } from "../registrations/with-registrations.ts";
+import { resolvePolicy } from "../retry/retry-policy.ts";
+import { defaultAmbiguousPolicy } from "../retry/with-retry.ts";
+import { type AddressedMessage, readAddressedMessage, recipientsGiven } from "../sending/addressed-message.ts";
+import { createMessageIds } from "../sending/message-id.ts";
+import { ownMessageIdForMany } from "../sending/user-message.ts";
+import { onAbort } from "../time/abort.ts";
+import { type CancelTimer, systemClock } from "../time/clock.ts";
+import { CampaignWriter, encodeChunk } from "./campaign.ts";
+import { ChunkJob, type JobParts } from "./chunk-job.ts";
+import { createCodec, type Payload } from "./codec.ts";
+import type { NewChunk, Pace, SubmissionChange } from "./engine.ts";
+import {
+  checkEnqueueAllOptions,
+  checkEnqueueOptions,
+  checkLanes,
+  checkOutboxOptions,
+  checkRate,
+  checkReplayOptions,
+  checkResultOptions,
+  checkWorkOptions,
+} from "./options.ts";
+import type {
+  CampaignRecipient,
+  CreateOutboxOptions,
+  EnqueueAllOptions,
+  Enqueued,
+  EnqueueOptions,
+  Outbox,
+  OutboxProgress,
+  OutboxResult,
+  Rate,
+  ReplayOptions,
+  WorkOptions,
+} from "./outbox.ts";
+import { progressOf } from "./progress.ts";
+import { CHUNK_SIZE, readResults } from "./results.ts";
+import { createSeal } from "./sealing.ts";
+import { Submitter } from "./submitter.ts";
+import { Worker } from "./worker.ts";
+
+const DEFAULT_LANES = { urgent: 8, normal: 4, bulk: 1 };
+const DEFAULT_MAX_BACKLOG = 10_000_000;
+const DEFAULT_RETAIN_MS = 7 * 86_400_000;
+/** A queue is patient: its waits cost nobody anything. */
+const PATIENCE = { maxMs: 600_000, maxAttempts: Number.POSITIVE_INFINITY, totalMs: 86_400_000 };
+const DEFAULT_LEASE_MS = 30_000;
+const DEFAULT_POLL_MS = 1_000;
+const DEFAULT_CLOSE_TIMEOUT_MS = 30_000;
+const DEFAULT_RAMP_MS = 60_000;
+const PRUNE_EVERY_MS = 3_600_000;
+const PRUNED_AT_ONCE = 100;
+const SWEPT_AT_ONCE = 16;
+
+/**
+ * Creates an outbox over an engine. `withRegistrations` is added to the transport, which makes one attempt per call; every further one is
+ * the outbox's.
+ *
+ * @throws {InvalidOptionsError} an option is wrong, or the transport has retries.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryOutboxEngine, createOutbox, type DownstreamTransport } from "@cloud-messaging/core/transport";
+ *
+ * declare const transport: DownstreamTransport;
+ * await using outbox = createOutbox({ engine: createMemoryOutboxEngine(), transport });
+ * await outbox.enqueue({ target: { token: "of-a-device" }, data: { score: "3:1" } }, { key: "match-17" });
+ * await outbox.work({ untilIdle: true });
+ * for await (const { outcome } of outbox.results()) console.log(outcome.kind);
+ * ```
+ */
+export function createOutbox<Client = never>(options: CreateOutboxOptions<Client>): Outbox<Client> {
+  checkOutboxOptions(options);
+  const { engine, transport: bare, clock = systemClock, random = Math.random } = options;
+  const { lanes = DEFAULT_LANES, maxBacklog = DEFAULT_MAX_BACKLOG, retainMs = DEFAULT_RETAIN_MS } = options;
+  const store = options.registrations ?? createMemoryRegistrationStore({ clock });
+  const transport = bare === undefined ? undefined : withRegistrations(bare, store, { clock });
+  const policy =
+    transport === undefined ? undefined : resolvePolicy(transport.retryPolicy, { ...PATIENCE, ...options.retry });
+  const codec = createCodec(createSeal(options.encryption));
+  const submitter = new Submitter(engine, clock, maxBacklog);
+  const nextSuffix = createMessageIds(random);
+  const newId = (): string => `${clock.now().toString(36).padStart(9, "0")}-${nextSuffix()}`;
+  const check = (message: DownstreamMessage): void => transport?.check?.(message);
+  const workers = new Set<Worker>();
+  let cancelPrune: CancelTimer = () => {};
+  let closing: Promise<void> | undefined;
+
+  const jobParts = (settlesAmbiguous: boolean): JobParts => ({
+    codec,
+    clock,
+    rules: { policy: policy ?? NO_POLICY, settlesAmbiguous, random },
+    resends: ({ ambiguous = options.ambiguous, target }) =>
+      (ambiguous ?? (target === undefined ? "resend" : defaultAmbiguousPolicy(target))) === "resend",
+  });
+
+  function assertOpen(): void {
+    if (closing !== undefined) throw new ClosedError("The outbox");
+  }
+
+  function wake(): void {
+    for (const worker of workers) worker.wake();
+  }
+
+  function stored(enqueued: Enqueued, recipients: number): Enqueued {
+    publish("cloud-messaging:outbox-enqueue", () => ({ engine: engine.name, ...enqueued, recipients }));
+    wake();
+    return enqueued;
+  }
+
+  async function submit(
+    payload: Payload,
+    settings: Omit<EnqueueOptions<Client>, "ambiguous" | "expiresAt"> & { readonly rate?: Rate | undefined },
+    contents: { readonly id: string; readonly chunks: readonly NewChunk[]; readonly sealed: boolean },
+  ): Promise<Enqueued> {
+    const { key, sendAt, lane = contents.sealed ? "normal" : "bulk", client, rate } = settings;
+    checkLanes("lane", [lane], lanes);
+    return submitter.submit(
+      {
+        ...contents,
+        key,
+        lane,
+        body: codec.body(payload, contents.id),
+        sendAt: sendAt === undefined ? undefined : Number(sendAt),
+        pace: rate === undefined ? undefined : paceOf(rate),
+      },
+      client,
+    );
+  }
+
+  async function change(id: string, to: SubmissionChange): Promise<OutboxProgress | undefined> {
+    assertOpen();
+    const submission = await engine.control(id, to);
+    wake();
+    return submission && progressOf(submission);
+  }
+
+  /** Settles the recipients of a cancelled submission that no worker holds, also those that are not due yet. */
+  async function sweep(id: string): Promise<void> {
+    for (;;) {
+      const claimedAt = clock.monotonic();
+      const { chunks, now } = await engine.claim({
+        lanes: [],
+        limit: SWEPT_AT_ONCE,
+        leaseMs: DEFAULT_LEASE_MS,
+        submission: id,
+      });
+      if (chunks.length === 0) return;
+      const parts = jobParts(false);
+      await engine.write(chunks.map((chunk) => new ChunkJob(chunk, now, claimedAt, parts).update(true).update));
+    }
+  }
+
+  function startPruning(): void {
+    cancelPrune();
+    const prune = (): void => {
+      outbox.prune().catch((error: unknown) => failed("prune", error));
+      cancelPrune = clock.schedule(PRUNE_EVERY_MS, prune);
+    };
+    prune();
+  }
+
+  function failed(operation: string, error: unknown): void {
+    publish("cloud-messaging:outbox-failure", () => ({
+      engine: engine.name,
+      operation,
+      detail: describeError(error),
+    }));
+  }
+
+  function createWorker(settings: WorkOptions): Worker {
+    if (transport === undefined) {
+      throw new InvalidOptionsError([
+        { path: "transport", problem: "is missing: an outbox without a transport can enqueue, and cannot work" },
+      ]);
+    }
+    const { closeTimeoutMs = transport.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS } = settings;
+    const own = settings.lanes ?? Object.keys(lanes);
+    checkLanes("lanes", own, lanes);
+    return new Worker({
+      ...jobParts(transport.settlesAmbiguous === true),
+      engine: engine as never,
+      transport,
+      lanes: Object.fromEntries(own.map((lane) => [lane, lanes[lane as keyof typeof lanes] as number])),
+      concurrency: settings.concurrency ?? transport.preferredConcurrency ?? 16,
+      sliceSize: settings.batchSize ?? Math.min(CHUNK_SIZE, transport.preferredBatchSize ?? 1),
+      leaseMs: settings.leaseMs ?? DEFAULT_LEASE_MS,
+      pollMs: settings.pollMs ?? DEFAULT_POLL_MS,
+      attemptTimeoutMs: transport.retryPolicy.totalMs,
+      closeTimeoutMs,
+      untilIdle: settings.untilIdle ?? false,
+      onRecovered: ({ claimed: { submission }, recovered }) => {
+        publish("cloud-messaging:outbox-recover", () => ({
+          engine: engine.name,
+          id: submission.id,
+          recipients: recovered,
+        }));
+      },
+      onWritten: ({ claimed: { submission } }, settled) => {
+        if (settled.length === 0) return;
+        publish("cloud-messaging:outbox-settle", () => {
+          const counts: Record<string, number> = {};
+          for (const { outcome } of settled) counts[outcome.kind] = (counts[outcome.kind] ?? 0) + 1;
+          return { engine: engine.name, id: submission.id, counts };
+        });
+      },
+      onLost: ({ claimed: { submission, chunk } }) => {
+        publish("cloud-messaging:outbox-lease-lost", () => ({ engine: engine.name, id: submission.id, chunk }));
+      },
+      onFailure: failed,
+    });
+  }
+
+  const outbox: Outbox<Client> = {
+    async enqueue(input, settings = {}) {
+      checkEnqueueOptions(settings);
+      assertOpen();
+      const addressed = readAddressedMessage(input);
+      const { message } = addressed;
+      check(message);
+      const { target, ...content } = message;
+      const many = "tokens" in target;
+      if (many && target.tokens.length === 0 && addressed.refused === undefined) {
+        throw new InvalidMessageError([{ path: "target.tokens", problem: "must not be empty" }]);
+      }
+      const { ambiguous, expiresAt, ...rest } = settings;
+      const id = newId();
+      const chunks = chunksOf(addressed).map((members, chunk) => encodeChunk(members, id, chunk, codec));
+      await submitter.reserve(chunks.reduce((sum, { pending }) => sum + pending, 0));
+      const payload: Payload = {
+        content,
+        target: many ? undefined : target,
+        ambiguous,
+        expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
+      };
+      return stored(await submit(payload, rest, { id, chunks, sealed: true }), recipientsGiven(addressed).length);
+    },
+
+    async enqueueAll<R extends CampaignRecipient = string>(
+      input: Parameters<Outbox["enqueueAll"]>[0],
+      audience: Iterable<R> | AsyncIterable<R>,
+      settings: EnqueueAllOptions<R, Client> = {},
+    ) {
+      checkEnqueueAllOptions(settings);
+      assertOpen();
+      checkAudience(audience);
+      const content = parseMessageContent(input);
+      if (content.messageId !== undefined) throw ownMessageIdForMany("any number of");
+      check({ ...content, target: { tokens: ["placeholder" as RegistrationToken] } });
+      const { ambiguous, expiresAt, personalize, signal, ...rest } = settings;
+      const payload = { content, ambiguous, expiresAt: expiresAt === undefined ? undefined : Number(expiresAt) };
+      const enqueued = await submit(payload, rest, { id: newId(), chunks: [], sealed: false });
+      const { client } = settings;
+      const begun = enqueued.created ? { id: enqueued.id, chunks: 0 } : await engine.find({ id: enqueued.id });
+      if (begun === undefined || ("sealed" in begun && begun.sealed)) return enqueued;
+      const reserve = (recipients: number): Promise<void> => submitter.reserve(recipients).then(wake);
+      const writer = new CampaignWriter(begun, { engine, codec, client, signal, reserve });
+      await writer.run(audience, { content, personalize, check });
+      return stored(enqueued, writer.added);
+    },
+
+    work(settings = {}) {
+      try {
+        checkWorkOptions(settings);
+        assertOpen();
+        const worker = createWorker(settings);
+        workers.add(worker);
+        if (workers.size === 1) startPruning();
+        const forget = onAbort(settings.signal, () => worker.stop());
+        const deaf = engine.onWork?.(() => worker.wake());
+        return worker.run().finally(() => {
+          forget();
+          deaf?.();
+          workers.delete(worker);
+          if (workers.size === 0) cancelPrune();
+        });
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+
+    async progress(by) {
+      assertOpen();
+      const submission = await engine.find(typeof by === "string" ? { id: by } : { key: by.key });
+      return submission && progressOf(submission);
+    },
+    async cancel(id) {
+      const changed = await change(id, { state: "cancelled" });
+      if (changed === undefined) return undefined;
+      if (changed.state === "cancelled") await sweep(id);
+      const submission = await engine.find({ id });
+      return submission && progressOf(submission);
+    },
+    pause: (id) => change(id, { state: "paused" }),
+    resume: (id) => change(id, { state: "running" }),
+    async setRate(id, rate) {
+      if (rate !== null) checkRate(rate);
+      return change(id, { pace: rate === null ? null : paceOf(rate) });
+    },
+
+    results(settings = {}) {
+      checkResultOptions(settings);
+      assertOpen();
+      return readResults({ engine, codec, clock }, settings);
+    },
+    async replay(id, settings: ReplayOptions = {}) {
+      checkReplayOptions(settings);
+      assertOpen();
+      const submission = await engine.find({ id });
+      if (submission === undefined) {
+        throw new InvalidOptionsError([{ path: "id", problem: "is the ID of no message or campaign that is kept" }]);
+      }
+      const { select = isDead, expiresAt, lane = submission.lane, ...rest } = settings;
+      const payload = codec.readBody(submission.body, id);
+      const again: Payload = { ...payload, expiresAt: expiresAt === undefined ? undefined : Number(expiresAt) };
+      const enqueued = await submit(again, { ...rest, lane }, { id: newId(), chunks: [], sealed: false });
+      const begun = enqueued.created ? { id: enqueued.id, chunks: 0 } : await engine.find({ id: enqueued.id });
+      if (begun === undefined || ("sealed" in begun && begun.sealed)) return enqueued;
+      const reserve = (recipients: number): Promise<void> => submitter.reserve(recipients).then(wake);
+      const writer = new CampaignWriter(begun, { engine, codec, client: undefined, signal: undefined, reserve });
+      await writer.replay(readResults({ engine, codec, clock }, { id, failed: true }), select);
+      return stored(enqueued, writer.added);
+    },
+    async backlog() {
+      assertOpen();
+      return engine.backlog();
+    },
+    async prune() {
+      assertOpen();
+      let removed = 0;
+      for (let more = PRUNED_AT_ONCE; more === PRUNED_AT_ONCE; removed += more) {
+        more = await engine.prune(retainMs, PRUNED_AT_ONCE);
+      }
+      return removed;
+    },
+    close() {
+      closing ??= (async () => {
+        const running = [...workers].map(({ done }) => done);
+        for (const worker of workers) worker.stop();
+        await Promise.all(running);
+        cancelPrune();
+        await transport?.close();
+        await engine.close();
+      })();
+      return closing;
+    },
+    [Symbol.asyncDispose]: () => outbox.close(),
+  };
+  return outbox;
+}
+
+/** Rules of a process without a transport, which sends nothing. */
+const NO_POLICY = { minMs: 0, initialMs: 0, rateLimitedMinMs: 0, maxResends: 1, ...PATIENCE };
+
+function isDead({ dead }: OutboxResult): boolean {
+  return dead !== undefined;
+}
+
+function paceOf({ perMinute, rampMs = DEFAULT_RAMP_MS }: Rate): Pace {
+  return { perMinute, rampMs };
+}
+
+function checkAudience(audience: unknown): void {
+  if (
+    typeof audience !== "string" &&
+    (Symbol.iterator in Object(audience) || Symbol.asyncIterator in Object(audience))
+  ) {
+    return;
+  }
+  throw new InvalidOptionsError([{ path: "audience", problem: "must be an array, an iterable or an async iterable" }]);
+}
+
+/** Recipients of a message in chunks, those that cannot be sent to among them. */
+function chunksOf(addressed: AddressedMessage) {
+  const { message, refused } = addressed;
+  const given = refused === undefined ? recipientsOf(message.target) : recipientsGiven(addressed);
+  const chunks: { name: string; changes: undefined; refused: ReturnType<NonNullable<typeof refused>["get"]> }[][] = [];
+  for (let from = 0; from < given.length; from += CHUNK_SIZE) {
+    const names = given.slice(from, from + CHUNK_SIZE);
+    chunks.push(names.map((name, index) => ({ name, changes: undefined, refused: refused?.get(from + index) })));
+  }
+  return chunks;
+}

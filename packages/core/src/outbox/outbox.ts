@@ -1,0 +1,259 @@
+import type { DownstreamMessageInput, MessageContent } from "../message/downstream.ts";
+import type { RecipientOutcome } from "../outcome/outcome.ts";
+import type { RegistrationStore } from "../registrations/registration-store.ts";
+import type { BackoffPolicy } from "../retry/backoff.ts";
+import type { DeadCause } from "../retry/disposition.ts";
+import type { AmbiguousPolicy, DownstreamTransport } from "../sending/downstream-transport.ts";
+import type { SendAllRecipient } from "../sending/sender.ts";
+import type { Clock, Random } from "../time/clock.ts";
+import type { Backlog, OutboxEngine, Pace, SubmissionState } from "./engine.ts";
+import type { OutboxEncryption } from "./sealing.ts";
+
+/** Options of an outbox over any engine. */
+export interface OutboxOptions {
+  /** Transport without retries: the outbox is the one owner of second attempts. Absent: this process enqueues and does not work. */
+  readonly transport?: DownstreamTransport;
+  /** Registration store: known canonical IDs are applied before each attempt, rewrites and removals are stored after it. */
+  readonly registrations?: RegistrationStore;
+  /**
+   * Parts of the retry policy, in place of the transport's.
+   * @defaultValue the transport's delays, up to ten minutes; any number of attempts within 24 hours from the time a message is due
+   */
+  readonly retry?: Partial<BackoffPolicy>;
+  /**
+   * Policy for a message that was written and never answered, and for one whose worker ended before it recorded the answer.
+   * @defaultValue `"resend"` for tokens; `"report"` for topics, conditions and groups, where a repeat reaches everybody
+   */
+  readonly ambiguous?: AmbiguousPolicy;
+  /**
+   * Share of each lane, relative to the others. A lane that is idle leaves its share to the others.
+   * @defaultValue `{ urgent: 8, normal: 4, bulk: 1 }`
+   */
+  readonly lanes?: Readonly<Record<string, number>>;
+  /**
+   * Unsettled recipients that the outbox may hold. One process knows what others have enqueued with a delay of up to a second.
+   * Range: 1 or more, or `Infinity`.
+   * @defaultValue 10000000
+   */
+  readonly maxBacklog?: number;
+  /**
+   * Time for which finished messages, their keys, results and dead letters are kept. Unit: milliseconds.
+   * @defaultValue seven days
+   */
+  readonly retainMs?: number;
+  /** Encryption of payloads, recipients and results at rest. */
+  readonly encryption?: OutboxEncryption;
+  /** @defaultValue the system's clock */
+  readonly clock?: Clock;
+  /** @defaultValue `Math.random` */
+  readonly random?: Random;
+}
+
+/** Options of `createOutbox` over an engine. */
+export interface CreateOutboxOptions<Client = never> extends OutboxOptions {
+  /** Storage. The outbox closes it. */
+  readonly engine: OutboxEngine<Client>;
+}
+
+/** Options of `enqueue`. */
+export interface EnqueueOptions<Client = never> {
+  /** Makes the call exactly once: a second one with the same key stores nothing and gives the first. 1 to 512 characters. */
+  readonly key?: string;
+  /** Earliest time of the first attempt. A date, or milliseconds since the epoch. */
+  readonly sendAt?: Date | number;
+  /** Time from which it is not sent any more (`rejected`, code `expired`); also bounds the time to live on the wire. */
+  readonly expiresAt?: Date | number;
+  /** @defaultValue `"normal"`; of `enqueueAll` `"bulk"` */
+  readonly lane?: string;
+  /** @defaultValue the outbox's */
+  readonly ambiguous?: AmbiguousPolicy;
+  /** Transaction to write in, where the engine is inside the caller's database: commit and it is sent, rollback and it never was. */
+  readonly client?: Client;
+}
+
+/** A recipient of `enqueueAll`: a token, or an object with one, and perhaps the changes of the content for it. */
+export type CampaignRecipient = SendAllRecipient | { readonly token: string; readonly changes?: MessageContent };
+
+/** Options of `enqueueAll`. */
+export interface EnqueueAllOptions<R = string, Client = never> extends EnqueueOptions<Client> {
+  /**
+   * Gives the changes of the content for one recipient, for example `{ notification: { badge } }`, once, when it is enqueued: objects are
+   * merged field by field, anything else is replaced. Changes that break a rule are that recipient's own `rejected` outcome.
+   * @defaultValue the recipient's field `changes`
+   */
+  readonly personalize?: (recipient: R) => MessageContent | undefined;
+  /** Maximum rate, over all workers. */
+  readonly rate?: Rate;
+  /** Ends the call: what is stored stays, and a later call with the same key completes it. */
+  readonly signal?: AbortSignal;
+}
+
+/** Maximum rate of a campaign, over all workers. */
+export interface Rate {
+  /** Unit: recipients per minute. Range: above 0. */
+  readonly perMinute: number;
+  /**
+   * Time over which the rate rises evenly to `perMinute`. Unit: milliseconds; 0 for none.
+   * @defaultValue 60000: FCM asks for a minute at least
+   * @see https://firebase.google.com/docs/cloud-messaging/scale-fcm
+   */
+  readonly rampMs?: number;
+}
+
+/** A stored message. */
+export interface Enqueued {
+  /** ID, for `cancel`, `progress` and `results`. */
+  readonly id: string;
+  /** False where the key was taken: the ID is that of the first. */
+  readonly created: boolean;
+}
+
+/** Progress of a message or campaign. `recipients` = `pending` + `settled`. */
+export interface OutboxProgress {
+  readonly id: string;
+  readonly key?: string;
+  readonly lane: string;
+  readonly state: SubmissionState | "finished";
+  /** False while `enqueueAll` has not stored all recipients: it is running, or was interrupted. */
+  readonly complete: boolean;
+  /** Number of recipients stored. */
+  readonly recipients: number;
+  /** Number of recipients without a final outcome. */
+  readonly pending: number;
+  /** Number of recipients with one. */
+  readonly settled: number;
+  /** Number of final outcomes by kind. */
+  readonly kinds: Readonly<Record<string, number>>;
+  /** Number of failures by code. */
+  readonly codes: Readonly<Record<string, number>>;
+  readonly rate?: Pace;
+  readonly createdAt: Date;
+  readonly finishedAt?: Date;
+}
+
+/** Final outcome of a recipient. */
+export interface OutboxResult {
+  /** Cursor to go on from after this result. */
+  readonly cursor: string;
+  /** ID of the message or campaign. */
+  readonly id: string;
+  /** Place of the recipient among those stored, from 0. */
+  readonly position: number;
+  readonly outcome: RecipientOutcome;
+  /** Dead letter: the reason why no further attempt was made. Absent where the outcome itself was final. */
+  readonly dead?: DeadCause;
+  /** Time at which it was recorded. */
+  readonly at: Date;
+}
+
+/** Request for results. */
+export interface ResultOptions {
+  /** Only those of a message or campaign, by its ID. */
+  readonly id?: string;
+  /** Cursor of the last result processed. Default: from the oldest kept. */
+  readonly after?: string;
+  /** Only outcomes that are not `accepted`. */
+  readonly failed?: boolean;
+  /** Only dead letters: given up by the outbox, and worth a replay. */
+  readonly dead?: boolean;
+  /** Waits for further results, until the signal aborts. */
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `replay`. */
+export interface ReplayOptions extends Pick<EnqueueOptions, "key" | "lane" | "expiresAt" | "sendAt"> {
+  /**
+   * Picks the recipients to send to again.
+   * @defaultValue dead letters: those that were given up
+   */
+  readonly select?: (result: OutboxResult) => boolean;
+}
+
+/** Options of `work`. */
+export interface WorkOptions {
+  /**
+   * Attempts in flight at once. Range: 1 or more.
+   * @defaultValue the transport's: 16 requests over HTTP, the window over CCS
+   */
+  readonly concurrency?: number;
+  /** Recipients per attempt. Range: 1 to 1000. @defaultValue the transport's */
+  readonly batchSize?: number;
+  /** Ends the work: what is in flight is settled, everything else is given back. */
+  readonly signal?: AbortSignal;
+  /** Lanes to work on. @defaultValue all */
+  readonly lanes?: readonly string[];
+  /** Ends when the outbox has no unsettled recipient. @defaultValue false */
+  readonly untilIdle?: boolean;
+  /**
+   * Time after which another worker takes over what this one holds, if it has ended without giving it back. Unit: milliseconds.
+   * Range: 100 or more.
+   * @defaultValue 30000
+   */
+  readonly leaseMs?: number;
+  /** Longest wait between two looks for work. Unit: milliseconds. @defaultValue 1000 */
+  readonly pollMs?: number;
+  /** Longest wait for what is in flight when the work ends. Unit: milliseconds. @defaultValue the transport's `closeTimeoutMs`, or 30000 */
+  readonly closeTimeoutMs?: number;
+}
+
+/**
+ * Durable queue of sends with an outcome for each recipient.
+ *
+ * @typeParam Client Handle of a transaction, for an engine inside the caller's database.
+ */
+export interface Outbox<Client = never> extends AsyncDisposable {
+  /**
+   * Stores a message. Resolves when it is on disk.
+   *
+   * @throws {InvalidMessageError} the message breaks a rule. @throws {OutboxFullError} the backlog has its limit.
+   * @throws {OutboxStorageError} the engine failed. With a `key` the call may be made again, whatever became of the first.
+   */
+  enqueue(message: DownstreamMessageInput, options?: EnqueueOptions<Client>): Promise<Enqueued>;
+  /**
+   * Stores a campaign: one payload, any number of recipients, taken from the iterable no faster than they are stored. A token that it
+   * has already is not stored again: among the last 10,000; where an interrupted campaign is completed, among all, at some 200 bytes of
+   * memory each. Workers begin with it before all is stored.
+   *
+   * With the key of a campaign that was interrupted, completes it; with that of a complete one, stores nothing and takes nothing
+   * from the iterable. Throws as `enqueue` does, what the iterable throws, and `AbortedError`; what was stored stays.
+   */
+  enqueueAll<R extends CampaignRecipient = string>(
+    message: MessageContent,
+    audience: Iterable<R> | AsyncIterable<R>,
+    options?: EnqueueAllOptions<R, Client>,
+  ): Promise<Enqueued>;
+  /**
+   * Sends what is due, in this process; any number of processes may work on one outbox. Resolves when its signal has aborted, the outbox
+   * is closed, or, with `untilIdle`, nothing is left. A failure of the engine is published as an event and tried again.
+   *
+   * @throws {InvalidOptionsError} an option is wrong, or the outbox has no transport.
+   */
+  work(options?: WorkOptions): Promise<void>;
+  /** Progress of a message or campaign, by its ID or key; `undefined` for none. */
+  progress(by: string | { readonly key: string }): Promise<OutboxProgress | undefined>;
+  /**
+   * Cancels a message or campaign. Recipients that nothing was written to get the outcome `rejected`, code `cancelled`; what is in flight
+   * settles. Resolves with the progress: `kinds.rejected` of all recipients where nothing had been sent.
+   */
+  cancel(id: string): Promise<OutboxProgress | undefined>;
+  /** Holds a campaign: no further attempt begins until `resume`. */
+  pause(id: string): Promise<OutboxProgress | undefined>;
+  /** Lets a paused campaign go on. */
+  resume(id: string): Promise<OutboxProgress | undefined>;
+  /** Changes the rate of a campaign, over all workers; `null` for no limit. */
+  setRate(id: string, rate: Rate | null): Promise<OutboxProgress | undefined>;
+  /**
+   * Reads final outcomes in the order in which they were recorded. Whoever stores the cursor with what it does misses none and processes
+   * none twice; results are kept for `retainMs` after their campaign has finished.
+   */
+  results(options?: ResultOptions): AsyncIterable<OutboxResult>;
+  /** Stores a new campaign with the payload of another, to those of its recipients that are picked. */
+  replay(id: string, options?: ReplayOptions): Promise<Enqueued>;
+  /** Counts recipients that are not settled, by lane too. */
+  backlog(): Promise<Backlog>;
+  /** Removes what was finished before `retainMs`. Workers do so by themselves, every hour. Resolves with the number removed. */
+  prune(): Promise<number>;
+  /** Ends workers as their signal does, then the transport and the engine. Every call returns the same promise. */
+  close(): Promise<void>;
+}
