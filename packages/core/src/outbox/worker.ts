@@ -280,7 +280,10 @@ export class Worker {
   #advance(job: ChunkJob): void {
     const held = this.#jobs.get(job);
     if (held === undefined || held.finishing) return;
-    if (job.status === "lost") return this.#lose(job, held);
+    if (job.status === "lost") {
+      this.#lose(job, held);
+      return;
+    }
     if (job.inFlight > 0 || job.due > 0) {
       if (job.hasResults) void this.#writer.write(job, false).then(() => this.#advance(job));
       return;
