@@ -2,7 +2,7 @@ import { AbortedError, InvalidMessageError, InvalidOptionsError } from "../error
 import { type MessageContent, parseDownstreamMessage } from "../message/downstream.ts";
 import { type RegistrationToken, tokenProblem } from "../message/token.ts";
 import { RecentMap } from "../recent-map.ts";
-import { isPromiseLike } from "../registrations/registration-store.ts";
+import { isPromiseLike } from "../registrations/maybe-promise.ts";
 import { refusedRecipient } from "../sending/addressed-message.ts";
 import { merged } from "../sending/merged.ts";
 import { encodeState } from "./chunk-state.ts";
