@@ -148,11 +148,17 @@ function writeLicenses(dist, included) {
   writeFileSync(file, `Bundled here, for require() or for the page in the browser:\n\n${parts.join("\n---\n\n")}`);
 }
 
-/** Declarations name each other as the files beside them do: `.js` for an ES module, `.cjs` in the copy for require(). */
+/**
+ * Declarations name each other as the files beside them do: `.js` for an ES module, `.cjs` in the copy for require(). The export
+ * "module.exports" is left out: its name is a syntax error to TypeScript before 5.6.
+ */
 function writeDeclarations(folder) {
   const types = join(folder, "dist/types");
   if (!existsSync(types)) return;
-  const naming = (text, extension) => text.replace(/((?:from |import\()"\.[^"]*\.)(?:ts|js)"/g, `$1${extension}"`);
+  const naming = (text, extension) =>
+    text
+      .replace(/((?:from |import\()"\.[^"]*\.)(?:ts|js)"/g, `$1${extension}"`)
+      .replace(/, \w+ as "module\.exports"(?= \})/g, "");
   for (const file of filesBelow(types)) {
     if (!file.endsWith(".d.ts")) continue;
     const { atime, mtime } = statSync(file);
