@@ -1,10 +1,14 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import type { TestModule } from "vitest/node";
 
 // "@cloud-messaging/source" makes workspace packages resolve to their TypeScript sources: tests need no build.
 export const conditions = ["@cloud-messaging/source", "node", "import", "module", "default"];
 
-const project = (name: string, include: string[]) => ({ extends: true as const, test: { name, include } });
+const project = (name: string, include: string[], more: { readonly isolate?: boolean } = {}) => ({
+  extends: true as const,
+  test: { name, include, ...more },
+});
 
 /** The plain closing line "N passed, N failed" that CI reads. */
 export const closingLine = {
@@ -31,8 +35,11 @@ export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // vitest keeps one core for itself, which leaves one file at a time on two cores; most tests wait, for sockets and processes
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      project("unit", ["packages/*/src/**/*.test.ts"]),
+      // one process for all files: most of the time of a unit test would be that of starting one and loading core
+      project("unit", ["packages/*/src/**/*.test.ts"], { isolate: false }),
       project("integration", ["test/integration/**/*.test.ts"]),
       project("browser", ["test/browser/**/*.test.ts"]),
       project("conformance", ["test/conformance/**/*.test.ts"]),
