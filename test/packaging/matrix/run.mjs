@@ -1,15 +1,17 @@
 // Packs every package, installs the tarballs as users do, and runs them in every combination that is supported.
 //
-//   npm run test:matrix [-- group …] [-- --write]
+//   npm run test:matrix [-- group …] [-- --quick | --write]
 //
-// --write puts the table into docs/compatibility.md. Ends with a line "N passed, N failed".
+// --quick keeps to the combinations that CI tries on every change; --write puts the table into docs/compatibility.md.
+// Ends with a line "N passed, N failed".
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { costs } from "./costs.mjs";
 import { bundlers } from "./groups/bundlers.mjs";
 import { checkers } from "./groups/checkers.mjs";
+import { frameworks } from "./groups/frameworks.mjs";
 import { managers } from "./groups/managers.mjs";
 import { runners } from "./groups/runners.mjs";
 import { runtimes } from "./groups/runtimes.mjs";
@@ -17,26 +19,59 @@ import { typescript } from "./groups/typescript.mjs";
 import { compatibilityPage } from "./page.mjs";
 import { emulatorProgram } from "./programs.mjs";
 import { pnpmVersion, ROOT } from "./project.mjs";
-import { run, startService } from "./shell.mjs";
+import { npmInstall, run, startService } from "./shell.mjs";
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: "boolean" } } });
+const GROUPS = { runtimes, typescript, bundlers, managers, runners, frameworks, checkers };
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: "boolean", default: false }, write: { type: "boolean", default: false } },
+});
+const unknown = positionals.filter((group) => !(group in GROUPS));
+if (unknown.length > 0) throw new Error(`no such group: ${unknown}; there are ${Object.keys(GROUPS).join(", ")}`);
+if (values.write && (values.quick || positionals.length > 0)) throw new Error("--write takes the whole matrix");
+
 const began = performance.now();
+const secondsSince = (time) => ((performance.now() - time) / 1000).toFixed(1);
 const work = mkdtempSync(join(tmpdir(), "cloud-messaging-matrix-"));
 const folder = (name) => {
   const path = join(work, name);
   mkdirSync(path, { recursive: true });
   return path;
 };
-
 const results = [];
+
+/** Tries the entries of a group, as many at a time as there are processors. */
+async function tryGroup(group, { entries, prepare }, tools) {
+  const chosen = entries.filter(({ quick }) => quick || !values.quick);
+  const needs = [...new Set(chosen.flatMap((entry) => entry.needs ?? []))];
+  if (needs.length > 0) await npmInstall(needs, { cwd: tools });
+  if (chosen.length > 0) await prepare?.();
+  const waiting = chosen.map((entry) => ({ group, ...entry }));
+  const rows = [...waiting];
+  const work = async () => {
+    for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
+      const started = performance.now();
+      try {
+        if (entry.cannot === undefined) await entry.run();
+      } catch (error) {
+        entry.problem = error.message;
+      }
+      const { name, cannot, problem } = entry;
+      const mark = cannot !== undefined ? `no: ${cannot}` : problem === undefined ? "ok" : `FAILED\n${problem}`;
+      console.log(`${group}: ${name}: ${mark} (${secondsSince(started)} s)`);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  results.push(...rows);
+}
+
+let emulator;
 try {
   const packed = folder("packed");
   await run(
     "npm",
     ["exec", "--yes", "--", pnpmVersion, "--filter", "./packages/*", "pack", "--pack-destination", packed],
-    {
-      cwd: ROOT,
-    },
+    { cwd: ROOT },
   );
   const tarballs = Object.fromEntries(
     readdirSync(packed)
@@ -49,45 +84,29 @@ try {
 
   // the one installation that most combinations share
   const plain = folder("plain");
-  writeFileSync(join(plain, "package.json"), JSON.stringify({ name: "plain", private: true, type: "module" }));
-  const said = await run("npm", ["install", "--no-audit", "--no-fund", ...Object.values(tarballs)], {
-    cwd: plain,
-  });
+  await npmInstall([...Object.values(tarballs), "@types/node@20"], { cwd: plain });
   writeFileSync(join(plain, "emulator.mjs"), emulatorProgram);
-  const emulator = await startService(process.execPath, [join(plain, "emulator.mjs")], { cwd: plain });
-  const context = {
-    plain,
-    folder,
-    tarballs,
-    installed: said,
-    env: { EMULATOR: emulator.first, CI: "true", NO_COLOR: "1" },
-  };
+  emulator = await startService(process.execPath, [join(plain, "emulator.mjs")], { cwd: plain });
+  const env = { EMULATOR: emulator.first, CI: "true", NO_COLOR: "1" };
+  console.log(`packed and installed (${secondsSince(began)} s)`);
 
-  for (const [group, checks] of Object.entries({ runtimes, typescript, bundlers, managers, runners, checkers })) {
+  for (const [group, describe] of Object.entries(GROUPS)) {
     if (positionals.length > 0 && !positionals.includes(group)) continue;
-    for await (const { name, run: check, cannot } of checks(context)) {
-      const started = performance.now();
-      let problem;
-      try {
-        if (cannot === undefined) await check();
-      } catch (error) {
-        problem = error.message;
-      }
-      results.push({ group, name, cannot, problem });
-      const mark = cannot !== undefined ? `no: ${cannot}` : problem === undefined ? "ok" : `FAILED\n${problem}`;
-      console.log(`${group}: ${name}: ${mark} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
-    }
+    const tools = folder(`${group}-tools`);
+    const started = performance.now();
+    await tryGroup(group, describe({ plain, folder, tarballs, tools, env }), tools);
+    console.log(`${group}: ${secondsSince(started)} s`);
   }
-  await emulator.stop();
   if (values.write) {
-    writeFileSync(join(ROOT, "docs/compatibility.md"), compatibilityPage(results, await costs(context)));
+    writeFileSync(join(ROOT, "docs/compatibility.md"), compatibilityPage(results, await costs({ folder, tarballs })));
   }
 } finally {
+  await emulator?.stop();
   rmSync(work, { recursive: true, force: true });
 }
 
 const failed = results.filter(({ problem }) => problem !== undefined).length;
 const passed = results.filter(({ problem, cannot }) => problem === undefined && cannot === undefined).length;
-console.log(`took ${Math.round((performance.now() - began) / 1000)} s`);
+console.log(`took ${secondsSince(began)} s`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -1,6 +1,8 @@
 // Running what others made: one command, its output kept for the report.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /** Runs a command to its end. @returns what it printed; rejects with it, where the command fails. */
@@ -36,4 +38,11 @@ export async function startService(command, args, { cwd } = {}) {
       await ended;
     },
   };
+}
+
+/** Installs packages into a folder, which becomes a project where it is none. @returns what npm printed. */
+export async function npmInstall(specs, { cwd, env, flags = [] }) {
+  const manifest = join(cwd, "package.json");
+  if (!existsSync(manifest)) writeFileSync(manifest, JSON.stringify({ name: "app", private: true }));
+  return run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", ...flags, ...specs], { cwd, env });
 }

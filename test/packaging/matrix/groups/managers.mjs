@@ -1,9 +1,9 @@
-// Package managers other than npm, with their strictest layouts.
+// Package managers, with their strictest layouts.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sendProgram } from "../programs.mjs";
 import { pnpmVersion } from "../project.mjs";
-import { run } from "../shell.mjs";
+import { npmInstall, run } from "../shell.mjs";
 
 /** A project that depends on the tarballs, with what they name of each other led to the tarballs as well. */
 function writeProject(path, tarballs, extra) {
@@ -11,36 +11,48 @@ function writeProject(path, tarballs, extra) {
   const files = Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`]));
   writeFileSync(
     join(path, "package.json"),
-    JSON.stringify({ name: "app", private: true, dependencies: files, ...extra(files) }),
+    JSON.stringify({ name: "app", private: true, license: "MIT", dependencies: files, ...extra(files) }),
   );
   writeFileSync(join(path, "send.mjs"), sendProgram("esm"));
   writeFileSync(join(path, "send.cjs"), sendProgram("cjs"));
 }
 
-const check = async (command, args, options) => {
-  const printed = await run(command, args, options);
-  if (!printed.includes("all sent")) throw new Error(printed);
-};
+/** Runs the program of either format. */
+async function sendBoth(command, args, options) {
+  for (const file of ["send.mjs", "send.cjs"]) {
+    const printed = await run(command, [...args, file], options);
+    if (!printed.includes("all sent")) throw new Error(printed);
+  }
+}
 
-export async function* managers({ folder, tarballs, env }) {
-  yield {
+export function managers({ folder, tarballs, env }) {
+  const pnpm = {
     name: "pnpm, strict",
+    quick: true,
     run: async () => {
       const path = folder("pnpm");
       writeProject(path, tarballs, (files) => ({ pnpm: { overrides: files } }));
-      await run("npx", ["--yes", pnpmVersion, "install", "--strict-peer-dependencies", "--config.hoist=false"], {
-        cwd: path,
-      });
-      await check(process.execPath, ["send.mjs"], { cwd: path, env });
-      await check(process.execPath, ["send.cjs"], { cwd: path, env });
+      const flags = ["--strict-peer-dependencies", "--config.hoist=false", "--prefer-offline"];
+      await run("npx", ["--yes", pnpmVersion, "install", ...flags], { cwd: path });
+      await sendBoth(process.execPath, [], { cwd: path, env });
     },
   };
-  yield {
+  const yarnClassic = {
+    name: "yarn 1, without a warning",
+    run: async () => {
+      const path = folder("yarn-1");
+      writeProject(path, tarballs, (files) => ({ resolutions: files }));
+      const printed = await run("npx", ["--yes", "yarn@1", "install", "--no-lockfile"], { cwd: path });
+      if (/^warning/m.test(printed)) throw new Error(printed);
+      await sendBoth(process.execPath, [], { cwd: path, env });
+    },
+  };
+  const yarnPlugAndPlay = {
     name: "yarn 4, plug'n'play",
     run: async () => {
-      const path = folder("yarn");
+      const path = folder("yarn-4");
       writeProject(path, tarballs, (files) => ({ resolutions: files }));
-      const yarn = ["--yes", "--package=@yarnpkg/cli-dist@4", "--", "yarn"];
+      const yarn = ["exec", "--yes", "--package=@yarnpkg/cli-dist@4", "--", "yarn"];
       // the network settings are npm's: yarn has files of its own for them
       const registry = (await run("npm", ["config", "get", "registry"], { cwd: path })).trim();
       const settings = {
@@ -49,24 +61,22 @@ export async function* managers({ folder, tarballs, env }) {
         YARN_ENABLE_TELEMETRY: "0",
         YARN_ENABLE_IMMUTABLE_INSTALLS: "false",
         YARN_ENABLE_GLOBAL_CACHE: "false",
-        YARN_ENABLE_STRICT_SSL: "true",
       };
       writeFileSync(join(path, "yarn.lock"), "");
       writeFileSync(join(path, ".yarnrc.yml"), "nodeLinker: pnp\n");
-      await run("npm", ["exec", ...yarn, "install"], { cwd: path, env: settings });
-      await check("npm", ["exec", ...yarn, "node", "send.mjs"], { cwd: path, env: { ...env, ...settings } });
-      await check("npm", ["exec", ...yarn, "node", "send.cjs"], { cwd: path, env: { ...env, ...settings } });
+      await run("npm", [...yarn, "install"], { cwd: path, env: settings });
+      await sendBoth("npm", [...yarn, "node"], { cwd: path, env: { ...env, ...settings } });
     },
   };
-  yield {
+  const workspaces = {
     name: "npm workspaces",
     run: async () => {
       const path = folder("workspaces");
       writeFileSync(join(path, "package.json"), JSON.stringify({ name: "root", private: true, workspaces: ["app"] }));
       writeProject(join(path, "app"), tarballs, () => ({}));
-      await run("npm", ["install", "--no-audit", "--no-fund"], { cwd: path });
-      await check(process.execPath, ["send.mjs"], { cwd: join(path, "app"), env });
-      await check(process.execPath, ["send.cjs"], { cwd: join(path, "app"), env });
+      await npmInstall([], { cwd: path });
+      await sendBoth(process.execPath, [], { cwd: join(path, "app"), env });
     },
   };
+  return { entries: [pnpm, yarnClassic, yarnPlugAndPlay, workspaces] };
 }

@@ -1,5 +1,5 @@
 // Test runners: somebody's own test, with senders, CCS, emulator and drop-in.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { testProgram } from "../programs.mjs";
 import { run } from "../shell.mjs";
@@ -10,132 +10,109 @@ const words = (text, before, after, same) =>
     .replaceAll("after_(", `${after}(`)
     .replace(/same_\((.*), (.*)\);/g, same);
 const jestTest = (format) => words(testProgram(format), "beforeAll", "afterAll", "expect($1).toBe($2);");
-const strictTest = (format, before, after, globals) =>
-  words(testProgram(format, { globals }), before, after, "assert.strictEqual($1, $2);");
+const strictTest = (format, globals) =>
+  words(testProgram(format, { globals }), "before", "after", "assert.strictEqual($1, $2);");
 
-export async function* runners({ plain, folder }) {
-  const path = folder("runners");
-  const manifest = (more) => JSON.stringify({ name: "app", private: true, ...more });
-  writeFileSync(join(path, "package.json"), manifest());
-  const { readdirSync, symlinkSync } = await import("node:fs");
-  await run(
-    "npm",
-    [
-      "install",
-      "--no-audit",
-      "--no-fund",
-      "jest@30",
-      "ts-jest@29",
-      "@swc/core@1",
-      "@swc/jest@0.2",
-      "typescript@5.9.3",
-    ].concat([
-      "babel-jest@30",
-      "@babel/core@7",
-      "@babel/preset-env@7",
-      "vitest@4",
-      "vite@8",
-      "mocha@11",
-      "@types/node@20",
-      "@types/jest@30",
-    ]),
-    { cwd: path },
-  );
+export function runners({ plain, tools }) {
   // the packages as npm laid them out, beside the runners
-  const scope = join(path, "node_modules/@cloud-messaging");
-  mkdirSync(scope);
-  for (const name of readdirSync(join(plain, "node_modules/@cloud-messaging"))) {
-    symlinkSync(join(plain, "node_modules/@cloud-messaging", name), join(scope, name));
-  }
-  const bin = (name) => join(path, "node_modules/.bin", name);
-  const project = (name, manifestMore, files) => {
-    const at = join(path, name);
+  const prepare = () => {
+    const scope = join(tools, "node_modules/@cloud-messaging");
+    mkdirSync(scope);
+    for (const name of readdirSync(join(plain, "node_modules/@cloud-messaging"))) {
+      symlinkSync(join(plain, "node_modules/@cloud-messaging", name), join(scope, name));
+    }
+  };
+  const bin = (name) => join(tools, "node_modules/.bin", name);
+  const project = (name, manifest, files) => {
+    const at = join(tools, name.replaceAll(/\W+/g, "-"));
     mkdirSync(at);
-    writeFileSync(join(at, "package.json"), manifest(manifestMore));
+    writeFileSync(join(at, "package.json"), JSON.stringify({ name: "app", private: true, ...manifest }));
     for (const [file, text] of Object.entries(files)) writeFileSync(join(at, file), text);
     return at;
   };
-  const jest = (name, { jest: options = {}, env = {}, ...files }) => ({
+  const jest = (name, { files, options = {}, type = "commonjs", env = {}, needs = [], quick = false }) => ({
     name,
+    needs: ["jest@30", ...needs],
+    quick,
     run: () => {
-      const { type, ...rest } = files;
-      const at = project(
-        name.replaceAll(/\W+/g, "-"),
-        { ...(type ? { type } : {}), jest: { testEnvironment: "node", testTimeout: 60_000, ...options } },
-        rest,
-      );
-      return run(bin("jest"), ["--ci", "--forceExit=false", "--rootDir", at], { cwd: at, env });
+      const at = project(name, { type, jest: { testEnvironment: "node", testTimeout: 60_000, ...options } }, files);
+      return run(bin("jest"), ["--ci", "--rootDir", at], { cwd: at, env });
     },
   });
+  const tsConfig = { module: "commonjs", target: "es2022", esModuleInterop: true, skipLibCheck: true };
+  const swcOptions = { jsc: { parser: { syntax: "typescript" }, target: "es2022" } };
 
-  yield jest("jest 30, CommonJS", { "back-end.test.js": jestTest("cjs"), jest: { transform: {} } });
-  yield jest("jest 30, CommonJS, fake timers", {
-    "back-end.test.js": jestTest("cjs"),
-    jest: { transform: {}, fakeTimers: { enableGlobally: true } },
-  });
-  yield jest("jest 30, ES modules", {
-    type: "module",
-    "back-end.test.js": jestTest("esm"),
-    jest: { transform: {} },
-    env: { NODE_OPTIONS: "--experimental-vm-modules" },
-  });
-  yield jest("jest 30 with babel", {
-    "back-end.test.js": jestTest("esm"),
-    "babel.config.cjs": 'module.exports = { presets: [["@babel/preset-env", { targets: { node: "current" } }]] };',
-  });
-  yield jest("ts-jest", {
-    "back-end.test.ts": `// @ts-nocheck\n${jestTest("esm")}`,
-    "tsconfig.json": JSON.stringify({
-      compilerOptions: { module: "commonjs", target: "es2022", esModuleInterop: true, skipLibCheck: true },
+  const entries = [
+    jest("jest 30, CommonJS", {
+      files: { "back-end.test.js": jestTest("cjs") },
+      options: { transform: {} },
+      quick: true,
     }),
-    jest: { transform: { "^.+\\.ts$": "ts-jest" } },
-  });
-  yield jest("@swc/jest", {
-    "back-end.test.ts": jestTest("esm"),
-    jest: {
-      transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }] },
-    },
-  });
-  yield {
-    name: "vitest",
-    run: () => {
-      const at = project(
-        "vitest",
-        { type: "module" },
-        { "back-end.test.js": jestTest("esm"), "vitest.config.js": "export default { test: { globals: true } };" },
-      );
-      return run(bin("vitest"), ["run", "--root", at], { cwd: at });
-    },
-  };
-  for (const format of ["cjs", "esm"]) {
-    const extension = format === "cjs" ? "cjs" : "mjs";
-    const assert =
-      format === "cjs" ? 'const assert = require("node:assert");\n' : 'import assert from "node:assert";\n';
-    yield {
-      name: `mocha, ${format}`,
-      run: () => {
-        const at = project(
-          `mocha-${format}`,
-          {},
-          { [`back-end.test.${extension}`]: strictTest(format, "before", "after", assert) },
-        );
-        return run(bin("mocha"), ["--timeout", "20000", join(at, `back-end.test.${extension}`)], { cwd: at });
+    jest("jest 30, CommonJS, fake timers", {
+      files: { "back-end.test.js": jestTest("cjs") },
+      options: { transform: {}, fakeTimers: { enableGlobally: true } },
+      quick: true,
+    }),
+    jest("jest 30, ES modules", {
+      files: { "back-end.test.js": jestTest("esm") },
+      options: { transform: {} },
+      type: "module",
+      env: { NODE_OPTIONS: "--experimental-vm-modules" },
+    }),
+    jest("jest 30 with babel", {
+      needs: ["babel-jest@30", "@babel/core@7", "@babel/preset-env@7"],
+      files: {
+        "back-end.test.js": jestTest("esm"),
+        "babel.config.cjs": 'module.exports = { presets: [["@babel/preset-env", { targets: { node: "current" } }]] };',
       },
-    };
-    const nodeTest =
-      format === "cjs"
-        ? 'const { before, after, describe, it } = require("node:test");\n'
-        : 'import { before, after, describe, it } from "node:test";\n';
-    yield {
-      name: `node:test, ${format}`,
-      run: () => {
-        const at = project(
-          `node-test-${format}`,
-          {},
-          { [`back-end.test.${extension}`]: strictTest(format, "before", "after", assert + nodeTest) },
-        );
-        return run(process.execPath, ["--test", join(at, `back-end.test.${extension}`)], { cwd: at });
+    }),
+    jest("ts-jest", {
+      needs: ["ts-jest@29", "typescript@5.9.3", "@types/node@20", "@types/jest@30"],
+      files: {
+        "back-end.test.ts": `// @ts-nocheck\n${jestTest("esm")}`,
+        "tsconfig.json": JSON.stringify({ compilerOptions: tsConfig }),
       },
-    };
-  }
+      options: { transform: { "^.+\\.ts$": "ts-jest" } },
+    }),
+    jest("@swc/jest", {
+      needs: ["@swc/core@1", "@swc/jest@0.2"],
+      files: { "back-end.test.ts": jestTest("esm") },
+      options: { transform: { "^.+\\.ts$": ["@swc/jest", swcOptions] } },
+    }),
+    {
+      name: "vitest",
+      needs: ["vitest@4", "vite@8"],
+      run: () => {
+        const config = "export default { test: { globals: true } };";
+        const files = { "back-end.test.js": jestTest("esm"), "vitest.config.js": config };
+        const at = project("vitest", { type: "module" }, files);
+        return run(bin("vitest"), ["run", "--root", at], { cwd: at });
+      },
+    },
+    ...["cjs", "esm"].flatMap((format) => {
+      const file = `back-end.test.${format === "cjs" ? "cjs" : "mjs"}`;
+      const load = (names, from) =>
+        format === "cjs" ? `const ${names} = require("${from}");\n` : `import ${names} from "${from}";\n`;
+      const assert = load("assert", "node:assert");
+      return [
+        {
+          name: `mocha, ${format}`,
+          needs: ["mocha@11"],
+          run: () => {
+            const at = project(`mocha-${format}`, {}, { [file]: strictTest(format, assert) });
+            return run(bin("mocha"), ["--timeout", "20000", join(at, file)], { cwd: at });
+          },
+        },
+        {
+          name: `node:test, ${format}`,
+          run: () => {
+            const words = load("{ before, after, describe, it }", "node:test");
+            const at = project(`node-test-${format}`, {}, { [file]: strictTest(format, assert + words) });
+            return run(process.execPath, ["--test", join(at, file)], { cwd: at });
+          },
+        },
+      ];
+    }),
+  ];
+  return { entries, prepare };
 }

@@ -1,57 +1,63 @@
 // Node versions, tsx, Deno and Bun: one send over each transport, imported and required.
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bothFormatsProgram, sendProgram } from "../programs.mjs";
 import { NODE_VERSIONS, nodeProgram } from "../project.mjs";
-import { run } from "../shell.mjs";
+import { npmInstall, run } from "../shell.mjs";
 
 const expectPrinted = (printed, words) => {
   if (!printed.includes(words)) throw new Error(`printed no "${words}":\n${printed}`);
 };
 
-export async function* runtimes({ plain, folder, env, installed, tarballs }) {
-  writeFileSync(join(plain, "send.mjs"), sendProgram("esm"));
-  writeFileSync(join(plain, "send.cjs"), sendProgram("cjs"));
-  writeFileSync(join(plain, "both.mjs"), bothFormatsProgram);
-  const send = async (program, args) => expectPrinted(await run(program, args, { cwd: plain, env }), "all sent");
-
-  yield {
-    name: "npm install says nothing",
-    run: async () => {
-      if (/warn/i.test(installed)) throw new Error(installed);
-    },
+export function runtimes({ plain, folder, env, tarballs, tools }) {
+  const prepare = () => {
+    writeFileSync(join(plain, "send.mjs"), sendProgram("esm"));
+    writeFileSync(join(plain, "send.cjs"), sendProgram("cjs"));
+    writeFileSync(join(plain, "send.ts"), `// @ts-nocheck\n${sendProgram("esm")}`);
+    writeFileSync(join(plain, "both.mjs"), bothFormatsProgram);
   };
-  yield {
-    name: "npm install with engine-strict",
-    run: async () => {
-      const path = folder("engine-strict");
-      writeFileSync(join(path, "package.json"), "{}");
-      await run("npm", ["install", "--engine-strict", "--no-audit", "--no-fund", ...Object.values(tarballs)], {
-        cwd: path,
-      });
-    },
-  };
-  for (const version of NODE_VERSIONS) {
-    const node = await nodeProgram(version);
-    yield { name: `Node ${version}, import`, run: () => send(node, ["send.mjs"]) };
-    yield { name: `Node ${version}, require`, run: () => send(node, ["send.cjs"]) };
-    yield {
-      name: `Node ${version}, both in one process`,
-      run: async () => expectPrinted(await run(node, ["both.mjs"], { cwd: plain, env }), "same"),
-    };
-  }
+  const runs = async (program, args, words) => expectPrinted(await run(program, args, { cwd: plain, env }), words);
+  const tool = (name) => join(tools, "node_modules", name);
 
-  const tools = folder("runtime-tools");
-  writeFileSync(join(tools, "package.json"), "{}");
-  await run(
-    "npm",
-    ["install", "--no-audit", "--no-fund", "tsx@4", "@deno/linux-x64-glibc@2", "@oven/bun-linux-x64@1"],
-    { cwd: tools },
-  );
-  writeFileSync(join(plain, "send.ts"), `// @ts-nocheck\n${sendProgram("esm")}`);
-  yield { name: "tsx", run: () => send(process.execPath, [join(tools, "node_modules/tsx/dist/cli.mjs"), "send.ts"]) };
-  const deno = join(tools, "node_modules/@deno/linux-x64-glibc/deno");
-  yield { name: "Deno", run: () => send(deno, ["run", "--allow-all", "--no-check", "send.mjs"]) };
-  const bun = join(tools, "node_modules/@oven/bun-linux-x64/bin/bun");
-  yield { name: "Bun", run: () => send(bun, ["send.mjs"]) };
+  const nodes = NODE_VERSIONS.flatMap((version) => {
+    const quick = version !== "22.12.0" && version !== "24.21.0";
+    const start = async (file, words = "all sent") => runs(await nodeProgram(version), [file], words);
+    return [
+      {
+        name: `Node ${version}, npm install with engine-strict and without a warning`,
+        quick: version === NODE_VERSIONS[0],
+        run: async () => {
+          const path = `${dirname(await nodeProgram(version))}:${process.env.PATH}`;
+          const printed = await npmInstall(Object.values(tarballs), {
+            cwd: folder(`install-${version}`),
+            env: { PATH: path },
+            flags: ["--engine-strict"],
+          });
+          if (/warn/i.test(printed)) throw new Error(printed);
+        },
+      },
+      { name: `Node ${version}, import`, quick, run: () => start("send.mjs") },
+      { name: `Node ${version}, require`, quick, run: () => start("send.cjs") },
+      { name: `Node ${version}, both in one process`, quick: false, run: () => start("both.mjs", "same") },
+    ];
+  });
+  const entries = [
+    ...nodes,
+    {
+      name: "tsx",
+      needs: ["tsx@4"],
+      run: () => runs(process.execPath, [tool("tsx/dist/cli.mjs"), "send.ts"], "all sent"),
+    },
+    {
+      name: "Deno",
+      needs: ["@deno/linux-x64-glibc@2"],
+      run: () => runs(tool("@deno/linux-x64-glibc/deno"), ["run", "--allow-all", "--no-check", "send.mjs"], "all sent"),
+    },
+    {
+      name: "Bun",
+      needs: ["@oven/bun-linux-x64@1"],
+      run: () => runs(tool("@oven/bun-linux-x64/bin/bun"), ["send.mjs"], "all sent"),
+    },
+  ];
+  return { entries, prepare };
 }
