@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "connection-server": ["core"],
   emulator: ["core", "connection-server"],
   "node-gcm": ["core", "http-sender"],
+  "store-lmdb": ["core"],
 };
 
 /** Folders that import nothing of their package but what is listed: the device model is below everything else. */
@@ -29,6 +30,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "p-retry": "core/src/retry/retrier.ts",
   undici: "http-sender/src/http/http.ts",
   "@xmpp/client": "ccs-client/src/xmpp/xmpp.ts",
+  lmdb: "store-lmdb/src/environment.ts",
 };
 
 /** Node's modules that core may import: it names channels and checks certificates, and does no I/O. Empty: anywhere in core. */

@@ -1,0 +1,6 @@
+export {
+  createLmdbRegistrationStore,
+  type LmdbRegistrationStore,
+  type LmdbRegistrationStoreOptions,
+} from "./store.ts";
+export { LmdbStoreError, type LmdbFailure } from "./errors.ts";

@@ -1,0 +1,244 @@
+import type { RegistrationToken, TokenState } from "@cloud-messaging/core";
+import type { NewChange, RegistrationTables, StoredRegistration } from "@cloud-messaging/core/transport";
+import type { Environment, Table } from "./environment.ts";
+import {
+  type AgeKey,
+  fromRegistrationRow,
+  fromTokenRow,
+  LEARNED,
+  type Numbers,
+  type RegistrationRow,
+  SEEN,
+  type TokenEntry,
+  type TokenRow,
+  toRegistrationRow,
+  tokenKey,
+  toTokenRow,
+} from "./layout.ts";
+
+/** Change as the table `changes` keeps it, by its place. */
+export type KeptChange = NewChange & { readonly at: number };
+
+/** Tables of the database. */
+export interface LmdbTables {
+  readonly meta: Table<unknown, string>;
+  /** By `id`: pages go by it. */
+  readonly registrations: Table<RegistrationRow, number>;
+  /** By user: the `id` of each registration. */
+  readonly users: Table<number, string>;
+  readonly tokens: Table<TokenRow, string>;
+  /** By canonical ID and superseded token. */
+  readonly sources: Table<true, [string, string]>;
+  readonly ages: Table<true, AgeKey>;
+  readonly changes: Table<KeptChange, number>;
+}
+
+export function openTables(environment: Environment): LmdbTables {
+  return {
+    meta: environment.table("meta"),
+    registrations: environment.table("registrations"),
+    users: environment.table("users", { dupSort: true, encoding: "ordered-binary" }),
+    tokens: environment.table("tokens"),
+    sources: environment.table("sources"),
+    ages: environment.table("ages"),
+    changes: environment.table("changes", { encoding: "json" }),
+  };
+}
+
+const NO_NUMBERS: Numbers = { counter: 0, users: 0, lastChange: 0, oldestChange: 1 };
+
+/** Reads the store's numbers. */
+export function readNumbers({ meta }: LmdbTables): Numbers {
+  return (meta.get("numbers") as Numbers | undefined) ?? NO_NUMBERS;
+}
+
+/** Tables inside a transaction. What it has read or written is remembered until the end of the transaction. */
+export class TransactionTables implements RegistrationTables {
+  readonly #tables: LmdbTables;
+  readonly #now: () => number;
+  readonly #maxChanges: number;
+  readonly #registrations = new Map<number, StoredRegistration>();
+  readonly #tokens = new Map<string, TokenEntry>();
+  /** Keys of tokens whose entry is to be written. */
+  readonly #dirty = new Set<string>();
+  #numbers: Numbers = NO_NUMBERS;
+
+  /** @param maxChanges Changes kept. */
+  constructor(tables: LmdbTables, now: () => number, maxChanges: number) {
+    this.#tables = tables;
+    this.#now = now;
+    this.#maxChanges = maxChanges;
+  }
+
+  begin(): void {
+    // what an attempt left that was taken back
+    this.#registrations.clear();
+    this.#tokens.clear();
+    this.#dirty.clear();
+    this.#numbers = { ...readNumbers(this.#tables) };
+  }
+
+  end(): void {
+    this.#writeTokens();
+    this.#tables.meta.put("numbers", this.#numbers);
+    this.#registrations.clear();
+    this.#tokens.clear();
+  }
+
+  nextNumber(): number {
+    return ++this.#numbers.counter;
+  }
+
+  stateOf(token: RegistrationToken): TokenState | undefined {
+    return this.#entry(token).state;
+  }
+
+  setState(token: RegistrationToken, state: TokenState | undefined): void {
+    this.#change(token).state = state;
+  }
+
+  registrationsOfToken(token: RegistrationToken): readonly StoredRegistration[] {
+    return this.#entry(token).ids.map((id) => this.registration(id));
+  }
+
+  registrationsOfUser(userId: string): readonly StoredRegistration[] {
+    return [...this.#tables.users.getValues(userId)].map((id) => this.registration(id));
+  }
+
+  tokensOfInstallation(fid: string): readonly RegistrationToken[] {
+    this.#writeTokens();
+    return this.#tables.tokens
+      .getRange({ start: `${fid}:`, end: `${fid};` })
+      .map(({ key, value }) => fromTokenRow(key, value))
+      .filter(({ state }) => state !== undefined)
+      .map(({ token }) => token)
+      .asArray as unknown as RegistrationToken[];
+  }
+
+  putRegistration(registration: StoredRegistration, before: StoredRegistration | undefined): void {
+    const { id, userId, token, lastSeenAt } = registration;
+    const { users, ages, registrations } = this.#tables;
+    if (before === undefined) {
+      if (!users.doesExist(userId)) this.#numbers.users++;
+      users.put(userId, id);
+    }
+    if (before?.token !== token) {
+      if (before !== undefined) this.#takeFromToken(before);
+      const entry = this.#change(token);
+      entry.ids = [...entry.ids, id].sort((one, other) => one - other);
+    }
+    if (before?.lastSeenAt !== lastSeenAt) {
+      if (before !== undefined) ages.remove([SEEN, before.lastSeenAt, id]);
+      ages.put([SEEN, lastSeenAt, id], true);
+    }
+    registrations.put(id, toRegistrationRow(registration));
+    this.#registrations.set(id, registration);
+  }
+
+  deleteRegistration(registration: StoredRegistration): void {
+    const { id, userId, lastSeenAt } = registration;
+    const { users, ages, registrations } = this.#tables;
+    this.#takeFromToken(registration);
+    users.remove(userId, id);
+    if (!users.doesExist(userId)) this.#numbers.users--;
+    ages.remove([SEEN, lastSeenAt, id]);
+    registrations.remove(id);
+    this.#registrations.delete(id);
+  }
+
+  rewriteOf(token: RegistrationToken): RegistrationToken | undefined {
+    return this.#entry(token).rewrite?.canonical;
+  }
+
+  rewritesTo(canonical: RegistrationToken): readonly RegistrationToken[] {
+    const key = tokenKey(canonical);
+    const sources = [...this.#tables.sources.getKeys({ start: [key, ""], end: [key, "\u007f"] })];
+    return sources.map(([, source]) => this.#entryOf(source).token);
+  }
+
+  setRewrite(token: RegistrationToken, canonical: RegistrationToken | undefined, at: number): void {
+    const { sources, ages } = this.#tables;
+    const key = tokenKey(token);
+    const entry = this.#change(token);
+    if (entry.rewrite !== undefined) {
+      sources.remove([tokenKey(entry.rewrite.canonical), key]);
+      ages.remove([LEARNED, entry.rewrite.at, key]);
+    }
+    entry.rewrite = canonical === undefined ? undefined : { canonical, at };
+    if (canonical === undefined) return;
+    sources.put([tokenKey(canonical), key], true);
+    ages.put([LEARNED, at, key], true);
+  }
+
+  emit(change: NewChange): void {
+    const { changes } = this.#tables;
+    const numbers = this.#numbers;
+    changes.put(++numbers.lastChange, { ...change, at: this.#now() });
+    for (; numbers.lastChange - numbers.oldestChange >= this.#maxChanges; numbers.oldestChange++) {
+      changes.remove(numbers.oldestChange);
+    }
+  }
+
+  /** The registration with this `id`, which is stored. */
+  registration(id: number): StoredRegistration {
+    const known = this.#registrations.get(id);
+    if (known !== undefined) return known;
+    const row = this.#tables.registrations.get(id);
+    if (row === undefined) throw new Error(`registration ${id} is not there, though a table names it`);
+    const registration = fromRegistrationRow(id, row);
+    this.#registrations.set(id, registration);
+    return registration;
+  }
+
+  /** Registrations last seen before a time, the longest ago first. */
+  unseenSince(before: number, limit: number): StoredRegistration[] {
+    const { ages } = this.#tables;
+    return [...ages.getKeys({ ...agesUntil(SEEN, before), limit })].map(([, , id]) => this.registration(id as number));
+  }
+
+  /** Forgets rewrites learned before a time, the oldest first. Returns their number. */
+  forgetRewrites(before: number, limit: number): number {
+    const keys = [...this.#tables.ages.getKeys({ ...agesUntil(LEARNED, before), limit })];
+    for (const [, , key] of keys) this.setRewrite(this.#entryOf(key as string).token, undefined, 0);
+    return keys.length;
+  }
+
+  #takeFromToken({ id, token }: StoredRegistration): void {
+    const entry = this.#change(token);
+    entry.ids = entry.ids.filter((each) => each !== id);
+  }
+
+  #entry(token: RegistrationToken): TokenEntry {
+    return this.#entryOf(tokenKey(token), token);
+  }
+
+  #entryOf(key: string, token = key as RegistrationToken): TokenEntry {
+    let entry = this.#tokens.get(key);
+    if (entry === undefined) {
+      const row = this.#tables.tokens.get(key);
+      entry = row === undefined ? { state: undefined, ids: [], rewrite: undefined, token } : fromTokenRow(key, row);
+      this.#tokens.set(key, entry);
+    }
+    return entry;
+  }
+
+  /** The entry of a token, to be changed. */
+  #change(token: RegistrationToken): TokenEntry {
+    const key = tokenKey(token);
+    this.#dirty.add(key);
+    return this.#entryOf(key, token);
+  }
+
+  #writeTokens(): void {
+    const { tokens } = this.#tables;
+    for (const key of this.#dirty) {
+      const entry = this.#entryOf(key);
+      if (entry.state === undefined && entry.rewrite === undefined && entry.ids.length === 0) tokens.remove(key);
+      else tokens.put(key, toTokenRow(key, entry));
+    }
+    this.#dirty.clear();
+  }
+}
+
+const agesUntil = (kind: AgeKey[0], before: number) =>
+  ({ start: [kind], end: [kind, before] }) as unknown as { start: AgeKey; end: AgeKey };

@@ -1,0 +1,61 @@
+import type { CancelTimer, Clock } from "@cloud-messaging/core";
+
+/** Time between two looks for changes by other processes, while somebody waits for them. Unit: milliseconds. */
+const POLL_MS = 100;
+
+/** Callbacks for when there are changes to read. */
+export interface Watch {
+  /** Adds a callback; returns a function that ends it. */
+  add(wake: () => void): () => void;
+  /** Looks for changes now. */
+  check(): void;
+  /** Ends all. */
+  close(): void;
+}
+
+/** @param lastChange Reads the place of the last change in the feed. */
+export function createWatch(clock: Clock, lastChange: () => number): Watch {
+  const wakers = new Set<{ readonly wake: () => void }>();
+  let seen = 0;
+  let cancel: CancelTimer | undefined;
+
+  function check(): void {
+    if (wakers.size === 0) return;
+    const last = lastChange();
+    if (last === seen) return;
+    seen = last;
+    for (const { wake } of [...wakers]) wake();
+  }
+
+  function poll(): void {
+    cancel = clock.schedule(POLL_MS, () => {
+      // again at first, so that a failed look or callback does not end the others
+      poll();
+      check();
+    });
+  }
+
+  function stop(): void {
+    cancel?.();
+    cancel = undefined;
+  }
+
+  return {
+    add(wake) {
+      if (wakers.size === 0) {
+        seen = lastChange();
+        poll();
+      }
+      const waker = { wake };
+      wakers.add(waker);
+      return () => {
+        if (wakers.delete(waker) && wakers.size === 0) stop();
+      };
+    },
+    check,
+    close() {
+      wakers.clear();
+      stop();
+    },
+  };
+}
