@@ -4,7 +4,6 @@ import { join } from "node:path";
 
 // The layout of LMDB's data file on machines of 64 bits. LMDB maps the file into memory: a page that the file lacks ends the process with a
 // signal that nothing can catch, so the file is looked at before.
-const META_PAGES = 2;
 const META_MAGIC = 0xbeefc0de;
 const DATA_VERSION = 2;
 const PAGE_HEADER = 24;

@@ -4,8 +4,13 @@ import { type Database, type DatabaseOptions, type Key, open, type RootDatabase 
 import { dataFileFault } from "./data-file.ts";
 import { failure, storeError } from "./errors.ts";
 
-/** Ordered table. Reads see the last committed state, and inside of a change what it has written. */
-export type Table<V, K extends Key> = Database<V, K>;
+/** Ordered table. Reads see the last committed state, and inside of a change what it has written; writes belong into changes. */
+export interface Table<V, K extends Key>
+  extends Pick<Database<V, K>, "get" | "doesExist" | "getRange" | "getKeys" | "getValues" | "getStats"> {
+  put(key: K, value: V): void;
+  /** @param value Of a table with several values of a key: the one. */
+  remove(key: K, value?: V): void;
+}
 
 /** The database of a folder. */
 export interface Environment {
@@ -103,7 +108,8 @@ export function openEnvironment(folder: string, hooks: TransactionHooks): Enviro
   }
 
   return {
-    table: (name, options = {}) => root.openDB(name, options),
+    table: <V, K extends Key>(name: string, options: DatabaseOptions = {}) =>
+      root.openDB<V, K>(name, options) as unknown as Table<V, K>,
     begin(run) {
       try {
         root.transactionSync(run);

@@ -1,6 +1,6 @@
+export { type LmdbFailure, LmdbStoreError } from "./errors.ts";
 export {
   createLmdbRegistrationStore,
   type LmdbRegistrationStore,
   type LmdbRegistrationStoreOptions,
 } from "./store.ts";
-export { LmdbStoreError, type LmdbFailure } from "./errors.ts";

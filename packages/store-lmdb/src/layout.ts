@@ -65,9 +65,7 @@ export function stateOfRow([revision, acceptedAt, suspicion]: TokenRow): TokenSt
   if (revision === null) return undefined;
   if (acceptedAt === null && suspicion === null) return { revision };
   const doubt =
-    suspicion === null
-      ? {}
-      : { suspicion: { sender: suspicion[0], refusals: suspicion[1], since: suspicion[2] } };
+    suspicion === null ? {} : { suspicion: { sender: suspicion[0], refusals: suspicion[1], since: suspicion[2] } };
   return { revision, ...(acceptedAt === null ? {} : { acceptedAt }), ...doubt };
 }
 

@@ -26,6 +26,7 @@ import {
   readRegistration,
   registrationRules,
   type StoredRegistration,
+  toRegistration,
   unknownCursor,
 } from "@cloud-messaging/core/transport";
 import { z } from "zod";
@@ -122,7 +123,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
     const row = tables.tokens.get(tokenKey(token));
     return (row && stateOfRow(row)) ?? UNKNOWN;
   }
-  const toRegistration = (stored: StoredRegistration) => registrationRules.toRegistration(stored, stateOf(stored.token));
+  const withState = (stored: StoredRegistration) => toRegistration(stored, stateOf(stored.token));
 
   function storedAt(id: number): StoredRegistration {
     const row = tables.registrations.get(id);
@@ -148,7 +149,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
     registrationsOf(userId) {
       return read(() => {
         if (!isUserKey(userId)) return [];
-        return [...tables.users.getValues(userId)].map((id) => toRegistration(storedAt(id)));
+        return [...tables.users.getValues(userId)].map((id) => withState(storedAt(id)));
       });
     },
 
@@ -192,8 +193,12 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
         for (const { key, value } of tables.registrations.getRange({ start, exclusiveStart: true })) {
           const stored = fromRegistrationRow(key, value);
           const { lastSeenAt } = stored;
-          if ((platform === undefined || stored.platform === platform) && lastSeenAt >= seenSince && lastSeenAt < seenBefore)
-            found.push(toRegistration(stored));
+          if (
+            (platform === undefined || stored.platform === platform) &&
+            lastSeenAt >= seenSince &&
+            lastSeenAt < seenBefore
+          )
+            found.push(withState(stored));
           if (found.length === limit || ++looked === MAX_LOOKED_AT) return { registrations: found, next: String(key) };
         }
         return { registrations: found };
@@ -223,9 +228,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
       const { before, limit } = query;
       return change(() => {
         const unseen = writing.unseenSince(before, limit);
-        const removed = unseen.map((each) =>
-          registrationRules.toRegistration(each, writing.stateOf(each.token) ?? UNKNOWN),
-        );
+        const removed = unseen.map((each) => toRegistration(each, writing.stateOf(each.token) ?? UNKNOWN));
         for (const each of unseen) registrationRules.removeUnseen(writing, each);
         const forgotten = writing.forgetRewrites(before, limit);
         return { removed, more: unseen.length === limit || forgotten === limit };
@@ -263,16 +266,17 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
 }
 
 function readPlace(cursor: string | undefined, path: "after" | "from"): number {
-  const place = cursor === undefined ? 0 : Number(cursor);
-  if (!Number.isSafeInteger(place) || place < 0) throw unknownCursor(path);
-  return place;
+  if (cursor === undefined) return 0;
+  if (!/^\d{1,15}$/.test(cursor)) throw unknownCursor(path);
+  return Number(cursor);
 }
 
 /** Refuses a database of another layout; marks a new one with ours. */
 function checkFormat(path: string, { meta, registrations }: LmdbTables): void {
   const format = meta.get("format");
   if (format === FORMAT) return;
-  const isNew = format === undefined && meta.get("numbers") === undefined && [...registrations.getKeys({ limit: 1 })].length === 0;
+  const isNew =
+    format === undefined && meta.get("numbers") === undefined && [...registrations.getKeys({ limit: 1 })].length === 0;
   if (!isNew) throw failure("other-format", "opened", path, `format ${String(format)}, not ${FORMAT}`);
   meta.put("format", FORMAT);
 }

@@ -11,8 +11,8 @@ import {
   SEEN,
   type TokenEntry,
   type TokenRow,
-  toRegistrationRow,
   tokenKey,
+  toRegistrationRow,
   toTokenRow,
 } from "./layout.ts";
 
@@ -111,8 +111,7 @@ export class TransactionTables implements RegistrationTables {
       .getRange({ start: `${fid}:`, end: `${fid};` })
       .map(({ key, value }) => fromTokenRow(key, value))
       .filter(({ state }) => state !== undefined)
-      .map(({ token }) => token)
-      .asArray as unknown as RegistrationToken[];
+      .map(({ token }) => token).asArray as unknown as RegistrationToken[];
   }
 
   putRegistration(registration: StoredRegistration, before: StoredRegistration | undefined): void {

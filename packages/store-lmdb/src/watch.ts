@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import { nameOfError, publish } from "@cloud-messaging/core/transport";
 
 /** Time between two looks for changes by other processes, while somebody waits for them. Unit: milliseconds. */
 const POLL_MS = 100;
@@ -24,7 +25,17 @@ export function createWatch(clock: Clock, lastChange: () => number): Watch {
     const last = lastChange();
     if (last === seen) return;
     seen = last;
-    for (const { wake } of [...wakers]) wake();
+    for (const { wake } of [...wakers]) {
+      try {
+        wake();
+      } catch (error) {
+        publish("cloud-messaging:notice", () => ({
+          transport: "registration-store",
+          notice: "change-listener-failed",
+          detail: nameOfError(error),
+        }));
+      }
+    }
   }
 
   function poll(): void {
