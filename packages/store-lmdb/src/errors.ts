@@ -24,6 +24,7 @@ export class LmdbStoreError extends CloudMessagingError {
 const REASONS: Readonly<Record<string, LmdbFailure>> = {
   28: "disk-full", // ENOSPC
   122: "disk-full", // EDQUOT
+  27: "disk-full", // EFBIG: the largest file that this process may write
   5: "disk-full", // EIO: LMDB's name for a write that the disk took in part only
   1: "not-permitted",
   13: "not-permitted",
