@@ -320,6 +320,22 @@ describe.each(["1.1", "2"] as const)("a proxy, over HTTP/%s", (httpVersion) => {
     },
   );
 
+  it("that refuses is told with its words and without the password that it repeats", async () => {
+    const secret = btoa("me:hunter 22");
+    const proxy = createServer((socket) => {
+      socket.on("error", () => {}).once("data", () => socket.end(`HTTP/1.1 407 hunter 22, ${secret}\r\n\r\n`));
+    });
+    const port = await listen(proxy);
+    const outcome = await sendOnce(
+      fcm({ endpoint: "https://fcm.test", httpVersion, proxy: `http://me:hunter%2022@127.0.0.1:${port}` }),
+    );
+    expect(outcome).toMatchObject({
+      kind: "retryable",
+      code: "connection-failed",
+      detail: "no connection to https://fcm.test: the proxy refused the connection: HTTP 407 …, …",
+    });
+  });
+
   it("of the environment is used as over the other HTTP version, or refused by name", async () => {
     const proxy = await aProxy(1);
     const endpoint = "https://fcm.test";

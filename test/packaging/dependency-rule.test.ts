@@ -38,7 +38,10 @@ const CORE_BUILTINS: Readonly<Record<string, readonly string[]>> = {
   "node:diagnostics_channel": [],
   "node:timers": [],
   "node:crypto": ["core/src/environment/tls.ts"],
-  "node:net": ["core/src/environment/tls.ts"],
+  // types alone: the caller gives the functions that connect
+  "node:http": ["core/src/environment/tunnel.ts"],
+  "node:https": ["core/src/environment/tunnel.ts"],
+  "node:net": ["core/src/environment/tls.ts", "core/src/environment/tunnel.ts"],
   "node:tls": ["core/src/environment/tls.ts"],
 };
 

@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from "node:net";
+import { isIP } from "node:net";
 import {
   type BackoffPolicy,
   type Clock,
@@ -17,6 +17,7 @@ import {
   TlsSchema,
 } from "@cloud-messaging/core/transport";
 import { z } from "zod";
+import { hostInUrl } from "./address.ts";
 import { createRedactor } from "./redactor.ts";
 import { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";
 import type { DeadLetterHandler, ReceiptHandler, UpstreamHandler } from "./upstream/handlers.ts";
@@ -284,5 +285,5 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
 
 /** @throws {InvalidOptionsError} The environment has an invalid proxy URL. */
 function proxyOfEnvironment({ host, port }: { readonly host: string; readonly port: number }): string | undefined {
-  return environmentProxy(process.env, { host: isIPv6(host) ? `[${host}]` : host, port, secure: true });
+  return environmentProxy(process.env, { host: hostInUrl(host), port, secure: true });
 }

@@ -152,6 +152,7 @@ export {
   readEmulatorCa,
 } from "./environment/emulator-environment.ts";
 export { environmentProxy, type ProxiedConnection, type Environment, proxyProblem } from "./environment/proxy.ts";
+export { openTunnel, type TunnelOptions, type TunnelRequests } from "./environment/tunnel.ts";
 export { TlsSchema, verifiedTls } from "./environment/tls.ts";
 export { processWide } from "./environment/process-wide.ts";
 export { isLoopback } from "./environment/loopback.ts";

@@ -1,6 +1,6 @@
-import { isIPv6 } from "node:net";
 import { AuthenticationError, type CancelTimer, ConnectionError } from "@cloud-messaging/core";
 import { connectionFailure, plusMs, publish, Reachability } from "@cloud-messaging/core/transport";
+import { authorityOf } from "../address.ts";
 import type { Outgoing, Outlet } from "../downstream/outgoing.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { Connection, type ConnectionReceivers } from "./connection.ts";
@@ -44,7 +44,7 @@ export class ConnectionPool implements Outlet {
 
   constructor(options: ResolvedCcsOptions) {
     this.#options = options;
-    this.#address = `${isIPv6(options.host) ? `[${options.host}]` : options.host}:${options.port}`;
+    this.#address = authorityOf(options);
     this.#reachability = new Reachability("ccs", this.#address, process);
     this.#rate = new ConnectRate(options.maxConnectsPerMinute);
     this.#lanes = Array.from({ length: options.connections }, () => ({

@@ -1,10 +1,12 @@
+import { type ClientRequest, request as http } from "node:http";
+import { request as https } from "node:https";
 import type { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 import { clearImmediate, setImmediate } from "node:timers";
 import { connect, type TLSSocket } from "node:tls";
 import type { TlsOptions } from "@cloud-messaging/core";
-import { verifiedTls } from "@cloud-messaging/core/transport";
-import { openTunnel } from "../connection/proxy-tunnel.ts";
+import { openTunnel, verifiedTls } from "@cloud-messaging/core/transport";
+import { authorityOf } from "../address.ts";
 
 /** Connection target and trust settings. */
 export interface TextStreamTarget {
@@ -40,7 +42,7 @@ export class TextStream {
   /** Absent until the tunnel through the proxy is open. */
   #socket: TLSSocket | undefined;
   /** Cancels the attempt to open a tunnel. */
-  #cancelTunnel: (() => void) | undefined;
+  #tunnel: ClientRequest | undefined;
   readonly #decoder = new StringDecoder("utf8");
   /** Text of the next flush. An array, since concatenated strings would keep every piece alive until flattened. */
   #outgoing: string[] = [];
@@ -52,21 +54,22 @@ export class TextStream {
 
   constructor(target: TextStreamTarget, events: TextStreamEvents) {
     this.#events = events;
-    const { proxy, host, port, tls } = target;
+    const { proxy, host, tls } = target;
     const secure = verifiedTls({ ...tls, servername: tls?.servername ?? host });
     if (proxy === undefined) {
-      const socket = connect({ host, port, ...secure });
+      const socket = connect({ host, port: target.port, ...secure });
       socket.on("connect", () => events.connected());
       this.#take(socket, socket);
     } else {
-      this.#cancelTunnel = openTunnel(
-        { proxy, host, port, tls },
-        (tunnel) => {
+      const through = { proxy: new URL(proxy), target: authorityOf(target), tls };
+      this.#tunnel = openTunnel({ http, https }, through, (error, tunnel) => {
+        if (this.#ended) tunnel?.destroy();
+        else if (tunnel === null) events.closed(error ?? undefined);
+        else {
           events.connected();
           this.#take(connect({ host, socket: tunnel, ...secure }), tunnel);
-        },
-        (error) => events.closed(error),
-      );
+        }
+      });
     }
   }
 
@@ -74,8 +77,7 @@ export class TextStream {
   #take(socket: TLSSocket, below: Socket): void {
     const events = this.#events;
     this.#socket = socket;
-    below.setNoDelay(true);
-    below.setKeepAlive(true);
+    below.setNoDelay(true).setKeepAlive(true);
     socket.on("secureConnect", () => events.secured());
     socket.on("data", (chunk: Buffer) => {
       const text = this.#decoder.write(chunk);
@@ -155,7 +157,7 @@ export class TextStream {
     this.#cancelFlush();
     if (this.#socket !== undefined) this.#socket.destroy();
     else if (first) {
-      this.#cancelTunnel?.();
+      this.#tunnel?.destroy();
       setImmediate(() => this.#events.closed(undefined));
     }
   }

@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
-import { isIPv6 } from "node:net";
 import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
 import { codeOfError, connectionFailure, defined, describeError, nameOfError } from "@cloud-messaging/core/transport";
 import { client, type Element, type Entity, xml } from "@xmpp/client";
+import { authorityOf } from "../address.ts";
 import { LibrarySocket } from "./library-socket.ts";
 import {
   childOf,
@@ -152,9 +152,9 @@ export class XmppStream {
   }
 
   #createEntity(socket: LibrarySocket): Entity {
-    const { host, port, domain, resource, login, password } = this.#options;
+    const { domain, resource, login, password } = this.#options;
     const entity = client({
-      service: `xmpps://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+      service: `xmpps://${authorityOf(this.#options)}`,
       domain,
       timeout: LIBRARY_TIMEOUT_MS,
       ...defined({ resource }),
@@ -194,8 +194,8 @@ export class XmppStream {
   }
 
   async #negotiate(): Promise<void> {
-    const { host, port, domain } = this.#options;
-    await this.#entity.connect(`xmpps://${isIPv6(host) ? `[${host}]` : host}:${port}`);
+    const { domain } = this.#options;
+    await this.#entity.connect(`xmpps://${authorityOf(this.#options)}`);
     await this.#entity.open({ domain });
   }
 

@@ -8,6 +8,7 @@ import {
   earlier,
   NEVER,
   onAbort,
+  openTunnel,
   plusMs,
   Reachability,
   verifiedTls,
@@ -30,9 +31,8 @@ import {
 } from "./http-client.ts";
 import { textOf } from "./http-text.ts";
 import { withoutInterimAnswers } from "./interim-answers.ts";
-import { proxyFor, targetOf } from "./proxy.ts";
+import { proxyFor, TUNNEL_REQUESTS, targetOf } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
-import { openTunnel } from "./tunnel.ts";
 
 export type {
   HttpAnswer,
@@ -157,13 +157,13 @@ function createConnector(options: HttpClientOptions, owned: Set<Destroyable>): b
   if (proxy === undefined) return open;
   const target = targetOf(origin);
   return (to, callback) => {
-    const tunnel = openTunnel({ proxy, target, tls, timeoutMs }, (error, socket) => {
+    const tunnel = openTunnel(TUNNEL_REQUESTS, { proxy, target, tls, timeoutMs }, (error, socket) => {
       owned.delete(tunnel);
       if (error !== null || socket === null) {
         callback(error ?? new Error("no connection"), null);
         return;
       }
-      owned.add(socket);
+      owned.add(socket.setTimeout(0));
       socket.once("close", () => owned.delete(socket));
       if (to.protocol === "https:") open({ ...to, httpSocket: socket }, callback);
       else callback(null, withoutInterimAnswers(socket));

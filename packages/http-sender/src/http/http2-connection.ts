@@ -11,6 +11,7 @@ import {
   connectionFailureCode,
   describeError,
   elapsedMs,
+  openTunnel,
   verifiedTls,
 } from "@cloud-messaging/core/transport";
 import {
@@ -21,8 +22,7 @@ import {
   StreamExchange,
   type StreamHost,
 } from "./http2-stream.ts";
-import { targetOf } from "./proxy.ts";
-import { openTunnel } from "./tunnel.ts";
+import { TUNNEL_REQUESTS, targetOf } from "./proxy.ts";
 
 /** Streams per connection while the server names no limit: the minimum that RFC 9113 recommends. */
 const DEFAULT_MAX_STREAMS = 100;
@@ -103,8 +103,8 @@ export class Http2Connection implements StreamHost {
   }
 
   #openThrough(proxy: URL): void {
-    const { origin, tls, connectTimeoutMs: timeoutMs } = this.#options;
-    this.#tunnel = openTunnel({ proxy, target: targetOf(origin), tls, timeoutMs }, (error, socket) => {
+    const { origin, tls } = this.#options;
+    this.#tunnel = openTunnel(TUNNEL_REQUESTS, { proxy, target: targetOf(origin), tls }, (error, socket) => {
       this.#tunnel = undefined;
       if (this.#phase === "closed") socket?.destroy();
       else if (socket !== null) this.#begin(openSocket(this.#options, socket));

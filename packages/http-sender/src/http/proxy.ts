@@ -1,4 +1,9 @@
-import { environmentProxy } from "@cloud-messaging/core/transport";
+import { request as http } from "node:http";
+import { request as https } from "node:https";
+import { environmentProxy, type TunnelRequests } from "@cloud-messaging/core/transport";
+
+/** Requests that open tunnels. */
+export const TUNNEL_REQUESTS: TunnelRequests = { http, https };
 
 /**
  * The proxy for an origin: the one that is given, else the one that the environment names for it, never one for this machine.
