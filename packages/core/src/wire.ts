@@ -42,6 +42,7 @@ export {
 } from "./wire/ccs.ts";
 
 // JSON whose large integers keep every digit
+export { parseBoundedJson } from "./wire/bounded-json.ts";
 export { parseExactJson, stringifyExactJson } from "./wire/exact-json.ts";
 
 // FCM HTTP v1

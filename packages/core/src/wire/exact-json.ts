@@ -1,3 +1,5 @@
+import { parseBoundedJson } from "./bounded-json.ts";
+
 // "multicast_id" and a topic's "message_id" are signed 64-bit JSON numbers, beyond what a JavaScript number can hold. Inside a JSON
 // string a quote is always escaped, so this text can only be a key with a number behind it.
 const WIDE_IDS = /"(multicast_id|message_id)"(\s*:\s*)(-?(?:0|[1-9]\d*))(?![\d.eE])/g;
@@ -5,10 +7,10 @@ const WIDE_IDS = /"(multicast_id|message_id)"(\s*:\s*)(-?(?:0|[1-9]\d*))(?![\d.e
 /**
  * `JSON.parse` that gives the service's 64-bit IDs as strings, to the last digit: they never pass through a JavaScript number.
  *
- * @throws {SyntaxError} as `JSON.parse` does.
+ * @throws {SyntaxError} as `parseBoundedJson` does.
  */
 export function parseExactJson(text: string): unknown {
-  return JSON.parse(text.replace(WIDE_IDS, '"$1"$2"$3"'));
+  return parseBoundedJson(text.replace(WIDE_IDS, '"$1"$2"$3"'));
 }
 
 /** `JSON.stringify` that writes a bigint as a JSON number, every digit of it. What the emulator answers with. */

@@ -1,9 +1,8 @@
 import type { ServiceAnswer } from "@cloud-messaging/core";
 import { defined, serviceText, withoutSecrets } from "@cloud-messaging/core/transport";
-import type { HttpAnswer } from "../http/http-client.ts";
+import { parseBoundedJson } from "@cloud-messaging/core/wire";
+import { type HttpAnswer, MAX_ERROR_BYTES } from "../http/http-client.ts";
 
-/** Longest JSON body that is read as an error. Unit: characters. */
-const MAX_JSON = 64 * 1024;
 /** Part of any other body that is read: the title of a page is near its top. Unit: characters. */
 const MAX_PAGE = 4 * 1024;
 /** Headers kept of an answer: request IDs for the service's support, and `Retry-After`. */
@@ -34,7 +33,7 @@ export interface ErrorBody {
  * @param secret Redacted in the description: a proxy's error page may repeat the request.
  */
 export function readErrorBody(body: string, secret: string): ErrorBody {
-  const json = body.length > MAX_JSON ? undefined : parseJson(body);
+  const json = body.length > MAX_ERROR_BYTES ? undefined : parseJson(body);
   const word = errorWordOf(json);
   // before the cut of the page, which could leave half of a secret
   const description = serviceText(word ?? readablePage(withoutSecrets(body, [secret]).slice(0, MAX_PAGE)), [secret]);
@@ -92,7 +91,7 @@ export function isWord(value: unknown): value is string {
 function parseJson(body: string): unknown {
   if (!/^\s*[{[]/.test(body)) return undefined;
   try {
-    return JSON.parse(body);
+    return parseBoundedJson(body);
   } catch {
     return undefined;
   }

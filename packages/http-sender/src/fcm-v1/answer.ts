@@ -6,6 +6,7 @@ import {
   readRetryAfter,
   serviceText,
 } from "@cloud-messaging/core/transport";
+import { parseBoundedJson } from "@cloud-messaging/core/wire";
 import { answerOf, statusOf, unreadAnswerOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
 import { isAboutAccessToken, type RecipientKind, readFailure } from "./failure.ts";
@@ -86,7 +87,7 @@ function readAccepted(answered: HttpAnswer, recipient: string, token: string): R
   if (incomplete !== undefined) return doubt(incomplete.code, incomplete.detail);
   let answer: unknown;
   try {
-    answer = JSON.parse(body);
+    answer = parseBoundedJson(body);
   } catch {
     return doubt("invalid-response", body.trim() === "" ? "the answer is empty" : "the answer is not JSON");
   }

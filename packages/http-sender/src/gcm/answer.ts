@@ -16,7 +16,13 @@ import {
   serviceText,
   tokenProblem,
 } from "@cloud-messaging/core/transport";
-import { errorCodeFor, errorCodeForHttpStatus, narrowErrorCode, parseExactJson } from "@cloud-messaging/core/wire";
+import {
+  errorCodeFor,
+  errorCodeForHttpStatus,
+  narrowErrorCode,
+  parseBoundedJson,
+  parseExactJson,
+} from "@cloud-messaging/core/wire";
 import { isGoogleHost } from "../common/endpoint.ts";
 import { answerOf, errorText, isWord, readRefusal, statusOf, unreadAnswerOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http.ts";
@@ -114,7 +120,7 @@ function readJson(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
   let body: unknown;
   try {
     // only a topic's message ID is a number that needs every digit; other IDs are text, and multicast_id is read separately
-    body = toMany ? parseExactJson(answer.body) : JSON.parse(answer.body);
+    body = toMany ? parseExactJson(answer.body) : parseBoundedJson(answer.body);
   } catch {
     return unread(answer, facts, answer.body.trim() === "" ? "the answer is empty" : "the answer is not JSON");
   }

@@ -28,6 +28,17 @@ export interface HttpClientOptions {
   readonly clock?: Clock | undefined;
 }
 
+/**
+ * Part of the body of an error answer that is kept; the rest is received and dropped. Ours: far more than any error holds, and a page of
+ * four megabytes costs little more than its transfer. Unit: bytes.
+ */
+export const MAX_ERROR_BYTES = 64 * 1024;
+
+/** True if a chunk of an answer's body is dropped: what precedes it is all that is read of an error. */
+export function isPastError(status: number, bytesBefore: number): boolean {
+  return status >= 300 && bytesBefore > MAX_ERROR_BYTES;
+}
+
 /** The default of `isOverload`. */
 export function isOverloadStatus(status: number): boolean {
   return status === 429 || status === 503;

@@ -28,6 +28,7 @@ import {
   type HttpRequest,
   type HttpResult,
   isOverloadStatus,
+  isPastError,
 } from "./http-client.ts";
 import { textOf } from "./http-text.ts";
 import { withoutInterimAnswers } from "./interim-answers.ts";
@@ -305,9 +306,12 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#phase === "over") return;
+    const before = this.#bytes;
     this.#bytes += chunk.length;
     if (this.#bytes > this.#shared.maxResponseBytes) {
       this.end("invalid-response", `the answer is longer than ${this.#shared.maxResponseBytes} bytes`);
+    } else if (isPastError(this.#status, before)) {
+      // dropped
     } else if (this.#body === undefined) this.#body = chunk;
     else {
       this.#more ??= [this.#body];

@@ -1,5 +1,6 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import { describeError } from "@cloud-messaging/core/transport";
+import { isPastError } from "./http-client.ts";
 
 /** Request on a connection, with its callbacks. One of `onAnswer`, `onRefused` and `onLost` is called, once. */
 export interface Http2Request {
@@ -78,8 +79,10 @@ export class StreamExchange implements Cancellable {
   }
 
   #onData(chunk: Buffer): void {
+    const before = this.#bytes;
     this.#bytes += chunk.length;
     if (this.#bytes <= this.#request.maxResponseBytes) {
+      if (isPastError(this.#status, before)) return;
       if (this.#first === undefined) this.#first = chunk;
       else if (this.#more === undefined) this.#more = [this.#first, chunk];
       else this.#more.push(chunk);

@@ -26,7 +26,7 @@ import {
   tokenProblem,
   type WireVocabulary,
 } from "@cloud-messaging/core/transport";
-import { errorCodeFor, errorCodeForHttpStatus } from "@cloud-messaging/core/wire";
+import { errorCodeFor, errorCodeForHttpStatus, parseBoundedJson } from "@cloud-messaging/core/wire";
 import { z } from "zod";
 import { isGoogleHost } from "../common/endpoint.ts";
 import { answerOf, errorText, readRefusal, unreadAnswerOf } from "../common/error-body.ts";
@@ -257,7 +257,7 @@ function failed(outcomeFor: (recipient: string) => RecipientOutcome, answer?: Ht
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseBoundedJson(text);
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

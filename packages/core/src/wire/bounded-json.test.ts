@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest";
+import { parseBoundedJson } from "./bounded-json.ts";
+
+describe("JSON from outside", () => {
+  it("is read to a depth of 64", () => {
+    const nested = (depth: number): string => `${'{"a":['.repeat(depth / 2)}${"]}".repeat(depth / 2)}`;
+    expect(JSON.stringify(parseBoundedJson(nested(64)))).toBe(nested(64));
+    expect(() => parseBoundedJson(nested(66))).toThrow("nests more than 64 levels deep");
+  });
+
+  it("does not nest by brackets inside of a text", () => {
+    const text = `${"[{".repeat(100)}\\"${"[".repeat(100)}`;
+    expect(parseBoundedJson(`["${text}"]`)).toEqual([text.replaceAll("\\", "")]);
+  });
+
+  it("is refused before it is parsed where it nests too deep: a SyntaxError, as for any other fault", () => {
+    expect(() => parseBoundedJson("[".repeat(1_000_000))).toThrow(SyntaxError);
+    expect(() => parseBoundedJson("{")).toThrow(SyntaxError);
+  });
+});
