@@ -48,6 +48,24 @@ describe.each(SENDERS)("a message over %s", (_, createSender) => {
     expect(other.received).toEqual([]);
   });
 
+  it("to a topic or condition is refused as an invalid argument, whatever the service says of a token, and removes nothing", async () => {
+    await using emulator = await startEmulator();
+    const registrations = createMemoryRegistrationStore();
+    registrations.register("ada", "news");
+    await using sender = createSender(emulator, { registrations, retry: false });
+    const words = ["not-registered", "invalid-registration", "NotRegistered", "InvalidRegistration"];
+    for (const target of [{ topic: "news" }, { condition: "'news' in topics" }]) {
+      for (const error of [...words, "BAD_REGISTRATION", "DEVICE_UNREGISTERED", "UNREGISTERED"]) {
+        emulator.faults.next({ error });
+        const { outcomes } = await sender.send({ target, data: { n: "1" } });
+        expect(outcomes[0]?.kind, error).not.toBe("unregistered");
+        if (words.slice(0, 2).includes(error)) expect(outcomes).toMatchObject([{ code: "invalid-argument" }]);
+        emulator.faults.clear();
+      }
+    }
+    expect(registrations.registrationsOf("ada")).toMatchObject([{ token: "news" }]);
+  });
+
   it("is sent by a sender with every option that all senders have", async () => {
     const options: Required<SenderOptions> = {
       registrations: createMemoryRegistrationStore(),

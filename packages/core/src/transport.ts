@@ -22,6 +22,7 @@ export { lifeEndsAt, withLifeLeft } from "./retry/lifetime.ts";
 // Outcomes
 export {
   failureOutcome,
+  outcomeAbout,
   ambiguousOutcome,
   type FailureFacts,
   outcomeKindFor,

@@ -1,4 +1,11 @@
-import type { Clock, DownstreamMessage, MonotonicInstant, RecipientOutcome, SendReport } from "@cloud-messaging/core";
+import type {
+  Clock,
+  DownstreamMessage,
+  MonotonicInstant,
+  RecipientOutcome,
+  SendReport,
+  Target,
+} from "@cloud-messaging/core";
 import {
   type AttemptOptions,
   defaultAmbiguousPolicy,
@@ -6,6 +13,7 @@ import {
   lifeEndsAt,
   NEVER,
   type OutcomeListener,
+  outcomeAbout,
   withLifeLeft,
 } from "@cloud-messaging/core/transport";
 import type { Connection } from "../connection/connection.ts";
@@ -25,6 +33,7 @@ export interface SendRules {
   readonly timeToLiveSec: number | undefined;
   /** ID of the send over all its attempts; absent without retries. */
   readonly sendId: string | undefined;
+  readonly target: Target;
   /** Takes each recipient's outcome as soon as it is known. */
   readonly onOutcome: OutcomeListener | undefined;
 }
@@ -42,6 +51,7 @@ export function rulesOf(message: DownstreamMessage, options: AttemptOptions, clo
     alive: endsAt === NEVER ? undefined : () => withLifeLeft(message, options, clock.monotonic()),
     timeToLiveSec: message.timeToLiveSec,
     sendId,
+    target: message.target,
     onOutcome,
   };
 }
@@ -63,7 +73,8 @@ export class SendInProgress {
     this.#resolve = resolve;
   }
 
-  settle(position: number, outcome: RecipientOutcome): void {
+  settle(position: number, answered: RecipientOutcome): void {
+    const outcome = outcomeAbout(this.rules.target, answered);
     this.outcomes[position] = outcome;
     this.rules.onOutcome?.(position, outcome);
     if (--this.unsettled > 0) return;

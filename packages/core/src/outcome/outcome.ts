@@ -1,4 +1,5 @@
 import { defined } from "../defined.ts";
+import type { Target } from "../message/target.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import { type ErrorCode, errorRow, type Verdict } from "./error-code.ts";
 
@@ -204,6 +205,20 @@ export function ambiguousOutcome(code: ErrorCode, facts: FailureFacts): Ambiguou
     code,
     ...defined({ detail: facts.detail }),
   };
+}
+
+/**
+ * Reads an answer about a target: a topic or condition is no registration, so that none is unregistered, in doubt or rewritten,
+ * whatever word the service chose. Such a refusal is `invalid-argument`, as over every other protocol.
+ */
+export function outcomeAbout(target: Target, outcome: RecipientOutcome): RecipientOutcome {
+  if (!("topic" in target || "condition" in target)) return outcome;
+  if (outcome.kind === "accepted") {
+    const { canonicalRegistrationId: _, ...accepted } = outcome;
+    return accepted;
+  }
+  if (outcome.kind !== "unregistered" && outcome.code !== "suspect-registration") return outcome;
+  return { ...outcome, kind: "rejected", code: "invalid-argument", detail: errorRow("invalid-argument").action };
 }
 
 /** Adds earlier unanswered copies to an outcome. */

@@ -11,6 +11,7 @@ import {
   defined,
   errorRow,
   failureOutcome,
+  outcomeAbout,
   outcomeKindFor,
   readRetryAfter,
   serviceText,
@@ -63,7 +64,8 @@ export function outcomesOf(result: HttpResult, facts: RequestFacts): RecipientOu
   if (result.incomplete !== undefined) {
     return unread(result, facts, result.incomplete.detail, result.incomplete.code);
   }
-  return facts.format === "json" ? readJson(result, facts) : readPlainText(result, facts);
+  const outcomes = facts.format === "json" ? readJson(result, facts) : readPlainText(result, facts);
+  return outcomes.map((outcome) => outcomeAbout(facts.target, outcome));
 }
 
 /** Outcomes of a status other than 2xx: the same for every recipient. It counts even if the body is incomplete. */

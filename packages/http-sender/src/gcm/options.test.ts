@@ -75,10 +75,8 @@ describe("the options of the GCM HTTP transport", () => {
   });
 
   it("are asked for where there are none", () => {
-    for (const none of [undefined, null]) {
-      expect(() => createGcmSender(none as never)).toThrow(/apiKey: is missing/);
-      expect(() => createGcmHttpTransport(none as never)).toThrow(/apiKey: is missing/);
-    }
+    expect(() => createGcmSender(undefined as never)).toThrow(/apiKey: is missing/);
+    expect(() => createGcmHttpTransport(undefined as never)).toThrow(/apiKey: is missing/);
     expect(() => createGcmSender({ apiKey, retries: 3 } as never)).toThrow(/retries: is not an option/);
   });
 
