@@ -25,6 +25,9 @@ const CLOSED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   "connection-server/src/http": ["connection-server/src/http"],
 };
 
+/** Folders that know a package by its types alone: the device model knows nothing of protocols and their servers. */
+const TYPES_ONLY: Readonly<Record<string, string>> = { "emulator/src/model": "@cloud-messaging/connection-server" };
+
 /** Where a well-known library lives. Any other library has one home per package too, wherever that is. */
 const HOMES: Readonly<Record<string, string>> = {
   "p-retry": "core/src/retry/retrier.ts",
@@ -84,6 +87,12 @@ function importsOf(text: string): string[] {
   );
 }
 
+/** True if a file imports types alone from a package. */
+const isTypeImport = (text: string, specifier: string): boolean =>
+  [...withoutComments(text).matchAll(/(?:import|export)\s+(type\s)?[^"';]*?from\s*["']([^"']+)["']/g)].every(
+    ([, type, from]) => from !== specifier || type !== undefined,
+  );
+
 const isBuiltin = (specifier: string) => specifier.startsWith("node:") || builtinModules.includes(specifier);
 const libraryOf = (specifier: string) =>
   specifier
@@ -110,6 +119,11 @@ function breaches(sources: readonly Source[]): string[] {
         continue;
       }
       const library = libraryOf(specifier);
+      for (const [folder, types] of Object.entries(TYPES_ONLY)) {
+        if (library === types && source.path.startsWith(`${folder}/`) && !isTypeImport(source.text, specifier)) {
+          found.push(`${source.path} imports more than types of ${library}`);
+        }
+      }
       if (library.startsWith("@cloud-messaging/")) {
         const sibling = library.slice("@cloud-messaging/".length);
         if (sibling !== source.package && !(MAY_IMPORT[source.package] ?? []).includes(sibling)) {
@@ -200,12 +214,21 @@ describe("who may import whom", () => {
     ["http-sender/src/a.ts", 'import { x } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
     ["ccs-client/src/a.ts", 'import type { X } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
     ["connection-server/src/a.ts", 'import { x } from "@cloud-messaging/emulator";', /imports @cloud-messaging/],
+    ["node-gcm/src/a.ts", 'import { x } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
+    ["core/src/a.ts", 'import type { X } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
     [
       "emulator/src/model/a.ts",
       'import type { InboxStore } from "../inbox/store.ts";',
       /from outside emulator\/src\/model/,
     ],
     ["emulator/src/model/a.ts", 'import { x } from "../stats.ts";', /from outside emulator\/src\/model/],
+    ["emulator/src/model/a.ts", 'import { x } from "../control/call.ts";', /from outside emulator\/src\/model/],
+    ["emulator/src/model/a.ts", 'import { x } from "../servers/ccs.ts";', /from outside emulator\/src\/model/],
+    [
+      "emulator/src/model/a.ts",
+      'import { type X, startCcsServer } from "@cloud-messaging/connection-server";',
+      /imports more than types/,
+    ],
   ])("would be broken by %s with %j", (path, text, breach) => {
     expect(breaches([{ package: path.split("/")[0] as string, path, text }]).join()).toMatch(breach);
   });

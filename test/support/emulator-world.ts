@@ -1,9 +1,9 @@
-import type { Decision } from "@cloud-messaging/connection-server";
+import type { Decision, UpstreamPort, UpstreamStanza } from "@cloud-messaging/connection-server";
 import { createManualClock } from "@cloud-messaging/core";
 import { createModel, type Model } from "../../packages/emulator/src/create-model.ts";
 import type { AppInstance, DeviceMessage } from "../../packages/emulator/src/model/devices.ts";
 import type { CapturedMessage, ModelMessage } from "../../packages/emulator/src/model/message.ts";
-import type { UpstreamItem, UpstreamPort } from "../../packages/emulator/src/model/upstream.ts";
+import type { UpstreamItem } from "../../packages/emulator/src/model/upstream.ts";
 import type { EmulatorOptions } from "../../packages/emulator/src/options.ts";
 import { resolveOptions } from "../../packages/emulator/src/schemas.ts";
 
@@ -62,7 +62,8 @@ export function testWorld(options: EmulatorOptions = {}): TestWorld {
     latest: () => model.inbox.latest() as CapturedMessage,
     port(senderId = "1234567890") {
       const items: UpstreamItem[] = [];
-      const port = { id: 1, accepting: true, items, write: (item: UpstreamItem) => void items.push(item) };
+      const write = (item: UpstreamStanza): boolean => items.push(item as UpstreamItem) > 0;
+      const port = { id: 1, senderId, accepting: true, items, write };
       model.upstream.attach(senderId, port);
       return port;
     },

@@ -1,22 +1,25 @@
 // Service behind the servers
-export { DecisionTimeoutError, type ServerOptions } from "./ask.ts";
+export { type CallOptions, DecisionTimeoutError, type ServerOptions } from "./ask.ts";
 // Parts for further endpoints of the same hosts
 export { parseBoundedJson } from "./bounded-json.ts";
+// CCS
+export type {
+  CcsConnection,
+  CcsHooks,
+  CcsPhase,
+  CcsServerEvent,
+  CcsServerOptions,
+  CutOptions,
+  DrainOptions,
+  ReadDownstream,
+} from "./ccs/options.ts";
+export { type CcsServer, startCcsServer } from "./ccs/server.ts";
+export type { ElementStyle } from "./ccs/stanzas.ts";
 export { bearerOfHeader, keyOfHeader, managementBearer } from "./credentials.ts";
 
 // FCM HTTP v1
 export { failureAnswer, refusalAnswer, unauthenticatedAnswer } from "./fcm-v1/answer.ts";
 export { FCM_V1_HOSTS, fcmV1Routes } from "./fcm-v1/routes.ts";
-export { checkMessage } from "./gcm/check-message.ts";
-export {
-  conditionAddress,
-  type GcmEnvelope,
-  isPriority,
-  stringData,
-  toIncoming,
-  typeProblem,
-  withNumericTtl,
-} from "./gcm/message.ts";
 // GCM HTTP
 export {
   GCM_HTTP_HOSTS,
@@ -55,4 +58,7 @@ export {
   type ProtocolRules,
   type Refusal,
   type Sender,
+  type UpstreamPort,
+  type UpstreamReceiver,
+  type UpstreamStanza,
 } from "./service.ts";

@@ -2,7 +2,7 @@ import type { ErrorCode } from "@cloud-messaging/core";
 import type { ConditionNode } from "@cloud-messaging/core/transport";
 
 /** A value, now or later. */
-export type MaybePromise<T> = T | Promise<T>;
+export type MaybePromise<T> = T | PromiseLike<T>;
 
 /** Protocols that bring downstream messages. */
 export type Protocol = "gcm-http" | "ccs" | "fcm-v1";
@@ -51,6 +51,8 @@ export interface IncomingMessage extends MessageContent {
   readonly project?: string | undefined;
   /** The sender's own ID of it (CCS). */
   readonly messageId?: string | undefined;
+  /** Number of the connection that it came over (CCS). */
+  readonly connectionId?: number | undefined;
   /** Content by platform, where that differs (v1). @defaultValue the same for all */
   readonly contentFor?: ((platform: Platform) => MessageContent) | undefined;
   /** True if an unknown token has to look like one that was given out, and is malformed otherwise (v1). @defaultValue `false` */
@@ -130,6 +132,39 @@ export const FCM_RULES: ProtocolRules = {
   domain: "fcm.googleapis.com",
 };
 
+/** An upstream message or a receipt, as CCS writes it. */
+export interface UpstreamStanza {
+  /** Content of `<gcm>`. */
+  readonly json: string;
+  /** ID of the downstream message that a receipt is for. While that is not answered on the same connection, the receipt waits for the answer. */
+  readonly receiptFor?: string | undefined;
+}
+
+/** One CCS connection of an app server, as a service writes to it. */
+export interface UpstreamPort {
+  /** Number of the connection. */
+  readonly id: number;
+  readonly senderId: string;
+  /** True if new messages may be written: not while the connection drains or ends. */
+  readonly accepting: boolean;
+  /**
+   * Writes an upstream message or a receipt. Until its ack has come, the service keeps it.
+   *
+   * @returns `false` if it was not written: the connection ends, or its client has left more than 1 MiB unread.
+   */
+  write(stanza: UpstreamStanza): boolean;
+}
+
+/** The service's side of an {@link UpstreamPort}. */
+export interface UpstreamReceiver {
+  /** Number of stanzas written to the port and not acked. A draining connection waits for them. */
+  readonly unacked: number;
+  /** Takes an ack. `false`: no such stanza was written to the port, which is answered with a stanza error. */
+  acked(from: string, messageId: string): boolean;
+  /** Told when the connection has ended: what was not acked has to be written to another one. */
+  detach(): void;
+}
+
 /** The service behind the connection servers: a device model, or a gateway that sends on. */
 export interface MessagingService {
   /** @defaultValue {@link FCM_RULES} */
@@ -138,6 +173,10 @@ export interface MessagingService {
   authenticate(login: Login): MaybePromise<Sender | Refusal>;
   /** Decides on one message. A rejection, or no decision in time, is answered as an internal error. */
   submit(message: IncomingMessage): MaybePromise<Decision>;
-  /** Told of messages that a protocol refused before the service was asked: malformed ones. */
+  /** Told of messages that a protocol refused before the service was asked: malformed ones, those beyond the window. */
   refused?(message: IncomingMessage, refusal: Refusal): void;
+  /** Told of messages under decision that cannot be answered any more (CCS): their connection ended, or their ID was used again. */
+  unanswered?(message: IncomingMessage, reason: string): void;
+  /** Takes a CCS connection that is online, for upstream messages and receipts. @defaultValue none are written, and any ack is an error */
+  attach?(port: UpstreamPort): UpstreamReceiver;
 }

@@ -69,7 +69,13 @@ export function createModel(settings: ResolvedOptions): Model {
   });
   const fcm = new FcmAccounts(clock, ids, quotas);
   const credentials = createCredentials(settings.apiKeys, (token) => fcm.check(token));
-  const emulated = new EmulatedService({ service, registry, credentials, autoRegister: settings.autoRegister });
+  const emulated = new EmulatedService({
+    service,
+    registry,
+    upstream,
+    credentials,
+    autoRegister: settings.autoRegister,
+  });
   return {
     service,
     emulated,

@@ -5,17 +5,21 @@ import type {
   MessagingService,
   Refusal,
   Sender,
+  UpstreamPort,
+  UpstreamReceiver,
 } from "@cloud-messaging/connection-server";
 import type { AppInstance, DeviceRegistry } from "./model/devices.ts";
 import type { ModelMessage } from "./model/message.ts";
 import type { CloudService } from "./model/service.ts";
 import { isMalformed } from "./model/token-rules.ts";
+import type { UpstreamQueues } from "./model/upstream.ts";
 import type { Credentials } from "./servers/credentials.ts";
 
 /** Parts of the emulator behind its connection servers. */
 export interface EmulatedServiceParts {
   readonly service: CloudService;
   readonly registry: DeviceRegistry;
+  readonly upstream: UpstreamQueues;
   readonly credentials: Credentials;
   readonly autoRegister: boolean;
 }
@@ -52,6 +56,19 @@ export class EmulatedService implements MessagingService {
   refused(message: IncomingMessage, refusal: Refusal): void {
     const { service } = this.#parts;
     service.refuse(service.receive(this.resolve(message)), refusal);
+  }
+
+  attach(port: UpstreamPort): UpstreamReceiver {
+    const { upstream } = this.#parts;
+    const { senderId } = port;
+    upstream.attach(senderId, port);
+    return {
+      get unacked() {
+        return upstream.unacked(senderId, port);
+      },
+      acked: (from, messageId) => upstream.acked(senderId, port, from, messageId),
+      detach: () => upstream.detach(senderId, port),
+    };
   }
 
   /** Resolves the recipient, and takes the content that the recipient's platform has. */

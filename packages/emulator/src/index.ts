@@ -1,6 +1,14 @@
 // Public names.
 
-export type { Address, Platform, Protocol, ValidationStyle } from "@cloud-messaging/connection-server";
+export type {
+  Address,
+  CcsPhase,
+  DrainOptions,
+  ElementStyle,
+  Platform,
+  Protocol,
+  ValidationStyle,
+} from "@cloud-messaging/connection-server";
 export {
   type DeviceOptions,
   type EmulatedDevice,
@@ -38,9 +46,7 @@ export type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
 export type { CcsOptions, EmulatorOptions, QuotaOptions, ThrottlingOptions, TlsOptions } from "./options.ts";
 export { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
 export type { EmulatorState } from "./schemas.ts";
-export type { DrainOptions, EmulatedCcs, EmulatedConnection } from "./servers/ccs.ts";
-export type { CcsPhase } from "./servers/ccs-connection.ts";
-export type { ElementStyle } from "./servers/ccs-stanzas.ts";
+export type { EmulatedCcs, EmulatedConnection } from "./servers/ccs.ts";
 export type { ApiKey } from "./servers/credentials.ts";
 export type { EmulatedFcm } from "./servers/fcm-accounts.ts";
 export { startEmulator } from "./start-emulator.ts";

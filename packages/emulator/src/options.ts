@@ -1,10 +1,9 @@
-import type { ValidationStyle } from "@cloud-messaging/connection-server";
+import type { ElementStyle, ValidationStyle } from "@cloud-messaging/connection-server";
 import type { Clock, Random } from "@cloud-messaging/core";
 import type { Profile } from "./model/profile.ts";
 import type { QuotaLimits } from "./model/quotas.ts";
 import type { EvictionRule } from "./model/storage.ts";
 import type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
-import type { ElementStyle } from "./servers/ccs-stanzas.ts";
 import type { ApiKey } from "./servers/credentials.ts";
 
 /** CCS options. */

@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 import type { HttpServer } from "@cloud-messaging/connection-server";
-import { type Clock, ConnectionError } from "@cloud-messaging/core";
+import { ConnectionError } from "@cloud-messaging/core";
 import { createCertificates } from "./certificates.ts";
 import { controlRoutes } from "./control/control-api.ts";
 import { clearModel, createModel, type Model } from "./create-model.ts";
@@ -9,7 +9,7 @@ import { type Emulator, ProtocolViolationError } from "./emulator.ts";
 import { createEmulatorHttp, type EmulatorRoute } from "./emulator-http.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { type ResolvedOptions, resolveOptions } from "./schemas.ts";
-import { type CcsServer, type EmulatedCcs, startCcsServer } from "./servers/ccs.ts";
+import { type CcsSide, type EmulatedCcs, startCcs } from "./servers/ccs.ts";
 import { serviceRoutes } from "./servers/endpoints.ts";
 import { inboxPageRoutes } from "./servers/inbox-page.ts";
 import { readState } from "./state/read-state.ts";
@@ -185,7 +185,7 @@ interface Servers {
   readonly app: ReturnType<typeof createEmulatorHttp>;
   readonly http: HttpServer;
   readonly https: HttpServer | undefined;
-  readonly ccs: CcsServer | undefined;
+  readonly ccs: CcsSide | undefined;
 }
 
 /** Starts the servers; if one fails, those started before are closed. */
@@ -232,14 +232,9 @@ async function listen(
   const ccs =
     ccsPort === false
       ? undefined
-      : await start("CCS", "ccsPort", ccsPort, () => {
-          const { keepAliveMs, maxConnectionsPerSender, newConnectionsPerMinute, ...behaviour } = settings.ccs;
-          const limits = { maxConnectionsPerSender, newConnectionsPerMinute };
-          const options = { host, port: ccsPort, ...tls, handshakeTimeoutMs: patienceMs, keepAliveMs, ...limits };
-          const clock: Clock = settings.clock;
-          const { lenientNumbers, groupFailureCounts } = settings;
-          return startCcsServer(options, { ...model, ...behaviour, clock, lenientNumbers, groupFailureCounts });
-        });
+      : await start("CCS", "ccsPort", ccsPort, () =>
+          startCcs({ host, port: ccsPort, tls, handshakeTimeoutMs: patienceMs }, model),
+        );
   return { app, http, https, ccs };
 }
 

@@ -62,7 +62,7 @@ async function authenticate(
   return undefined;
 }
 
-async function handle({ bounded, service, clock }: Context, request: HttpRequest): Promise<HttpAnswer> {
+async function handle({ bounded, clock }: Context, request: HttpRequest): Promise<HttpAnswer> {
   const project = request.params["project"] ?? "";
   const refuse = (detail: string, answer: HttpAnswer): HttpAnswer => {
     const shown = {
@@ -73,7 +73,7 @@ async function handle({ bounded, service, clock }: Context, request: HttpRequest
       timeToLiveSec: 0,
     } as const;
     const refusal = { kind: "refused", code: "invalid-argument", detail } as const;
-    service.refused?.({ ...shown, project, wire: request.body }, refusal);
+    bounded.refused({ ...shown, project, wire: request.body }, refusal);
     return answer;
   };
   let json: unknown;

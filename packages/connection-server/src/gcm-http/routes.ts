@@ -7,7 +7,15 @@ import { keyOfHeader, managementBearer } from "../credentials.ts";
 import { checkMessage } from "../gcm/check-message.ts";
 import { conditionAddress, isPriority, stringData, toIncoming, typeProblem, withNumericTtl } from "../gcm/message.ts";
 import type { HttpAnswer, HttpRequest, HttpRequestHead, HttpRoute } from "../http/route.ts";
-import { type Address, type Decision, FCM_RULES, type IncomingMessage, type Refusal, type Sender } from "../service.ts";
+import {
+  type Address,
+  type Decision,
+  FCM_RULES,
+  type IncomingMessage,
+  type MaybePromise,
+  type Refusal,
+  type Sender,
+} from "../service.ts";
 import {
   badRequest,
   groupAnswer,
@@ -145,7 +153,7 @@ async function handleJson(sending: Sending): Promise<HttpAnswer> {
   }
   const data = stringData(fields.data);
   const envelope = { protocol: "gcm-http", senderId, wire } as const;
-  const send = (recipient: string, address: Address): Decision | Promise<Decision> =>
+  const send = (recipient: string, address: Address): MaybePromise<Decision> =>
     bounded.submit(toIncoming(fields, data, recipient, address, envelope, rules));
   const wrong = checkMessage(data, fields.time_to_live);
   if (wrong !== undefined) {
@@ -204,10 +212,10 @@ function refuseWhole(sending: Sending, to: string, code: ErrorCode, reason: stri
 
 /** Tells the service of a message that is refused before it is asked. */
 function refusedBefore({ context, senderId, wire }: Sending, to: string, refusal: Refusal): Refusal {
-  const { service } = context;
+  const { service, bounded } = context;
   const envelope = { protocol: "gcm-http", senderId, wire } as const;
   const rules = service.rules ?? FCM_RULES;
   const message: IncomingMessage = toIncoming({}, {}, to, { kind: "token", token: to }, envelope, rules);
-  service.refused?.(message, refusal);
+  bounded.refused(message, refusal);
   return refusal;
 }

@@ -20,6 +20,7 @@ export interface GcmEnvelope {
   readonly senderId: string | undefined;
   readonly wire: string;
   readonly messageId?: string | undefined;
+  readonly connectionId?: number | undefined;
   readonly receiptRequested?: boolean | undefined;
 }
 
@@ -51,6 +52,7 @@ export function toIncoming(
     senderId: envelope.senderId,
     wire: envelope.wire,
     messageId: envelope.messageId,
+    connectionId: envelope.connectionId,
     receiptRequested: envelope.receiptRequested,
     address,
     to,

@@ -90,6 +90,7 @@ export class DeviceUpstream {
       senderId: captured.senderId ?? this.#senderOf(app),
       from: domain,
       messageId,
+      receiptFor: captured.messageId,
       expiresAt: clock.now() + UPSTREAM_TTL_SEC * 1000,
       json: JSON.stringify({
         category: app.packageName,

@@ -1,3 +1,4 @@
+import type { UpstreamPort, UpstreamStanza } from "@cloud-messaging/connection-server";
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
 import { defined } from "@cloud-messaging/core/transport";
 import type { ModelCounters, ModelEvents } from "./ports.ts";
@@ -12,26 +13,16 @@ const MAX_TEXT = 64 * 1_048_576;
 const MAX_LATE = 1000;
 
 /** Message from a device, or receipt, in delivery to the app server. */
-export interface UpstreamItem {
+export interface UpstreamItem extends UpstreamStanza {
   readonly kind: "upstream" | "receipt";
   readonly senderId: string;
   /** Addressee of the ack. */
   readonly from: string;
   readonly messageId: string;
-  /** Content of `<gcm>`. */
-  readonly json: string;
   /** Expiry, in the service's time. Unit: milliseconds since the epoch. */
   readonly expiresAt: number;
   /** Called once, when the item was acknowledged or dropped. */
   settle(result: "acked" | "expired" | "discarded"): void;
-}
-
-/** Connection that upstream messages are delivered to. */
-export interface UpstreamPort {
-  readonly id: number;
-  /** True if it accepts new messages. */
-  readonly accepting: boolean;
-  write(item: UpstreamItem): void;
 }
 
 interface Flight {

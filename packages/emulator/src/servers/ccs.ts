@@ -1,29 +1,31 @@
-import { createServer, type TLSSocket } from "node:tls";
-import type { Refusal } from "@cloud-messaging/connection-server";
-import { SocketGuard } from "@cloud-messaging/connection-server";
-import { AbortedError, ClosedError, type ErrorCode, InvalidOptionsError } from "@cloud-messaging/core";
+import {
+  type CcsConnection,
+  type CcsPhase,
+  type CcsServerEvent,
+  type CcsServerOptions,
+  type DrainOptions,
+  type Refusal,
+  startCcsServer,
+} from "@cloud-messaging/connection-server";
+import { AbortedError, type Clock, ClosedError, type ErrorCode, InvalidOptionsError } from "@cloud-messaging/core";
 import { ERROR_CODES } from "@cloud-messaging/core/transport";
-import { CcsConnection, type CcsPhase } from "./ccs-connection.ts";
-import { createConnectionLimits } from "./ccs-connection-limits.ts";
-import type { CcsContext } from "./ccs-context.ts";
-
-/** `message_id`s remembered, to tell a repeated one, and their text together (in characters). Ours. */
-const MAX_REMEMBERED = 100_000;
-const MAX_REMEMBERED_TEXT = 8 * 1_048_576;
+import type { Counters } from "../stats.ts";
+import { HeldMessages } from "./ccs-held.ts";
+import { createCcsHooks } from "./ccs-hooks.ts";
+import type { EndpointContext } from "./endpoint.ts";
 
 /** One connection of an app server. */
 export interface EmulatedConnection {
-  /** Counts up from 1 in the order in which they connected. */
+  /** Number of the connection, from 1 in the order in which they connected. */
   readonly id: number;
-  /** Where it stands now. */
   readonly phase: CcsPhase;
-  /** Who logged in. */
+  /** Sender that has logged in. */
   readonly senderId: string;
-  /** The bound address; empty before that. */
+  /** Bound address. */
   readonly jid: string;
   /** Downstream messages without an answer. */
   readonly pending: number;
-  /** Upstream messages and receipts that it has not acked. */
+  /** Upstream messages and receipts without an ack. */
   readonly unackedUpstream: number;
   /** Sends CONNECTION_DRAINING; the connection ends when it is done. */
   drain(options?: DrainOptions): void;
@@ -37,24 +39,15 @@ export interface EmulatedConnection {
   nack(messageId: string, error: ErrorCode | (string & {}), detail?: string): boolean;
 }
 
-/** How to drain. */
-export interface DrainOptions {
-  /**
-   * Whether messages that come from now on are nacked with `CONNECTION_DRAINING`. Otherwise those that were in the pipeline, a window's
-   * worth, are processed. Default `false`.
-   */
-  readonly nack?: boolean;
-}
-
 /** The CCS side of the emulator. */
 export interface EmulatedCcs {
-  /** The address listened on. */
+  /** Address of the listener. */
   readonly host: string;
   /** 0 when the emulator was started without CCS. */
   readonly port: number;
   /** Connections that are logged in and bound, the oldest first. */
   readonly connections: readonly EmulatedConnection[];
-  /** Whether messages are answered by themselves. Set it to `false` and `ack()`, `nack()` decide; what is held stays held. */
+  /** True if messages are acknowledged automatically. If false, `ack()` and `nack()` decide; messages held already stay held. */
   autoAck: boolean;
   /** Drains every connection. */
   drainAll(options?: DrainOptions): void;
@@ -77,123 +70,61 @@ export interface EmulatedCcs {
   ): Promise<readonly EmulatedConnection[]>;
 }
 
-/** How to listen. */
-export interface CcsServerOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly cert: string;
-  readonly key: string;
-  readonly handshakeTimeoutMs: number;
-  readonly keepAliveMs: number;
-  readonly maxConnectionsPerSender: number;
-  readonly newConnectionsPerMinute: number;
-}
-
-/** The emulator's own side of the CCS server. */
-export interface CcsServer extends EmulatedCcs {
+/** The emulator's own side of its CCS server. */
+export interface CcsSide extends EmulatedCcs {
   close(): Promise<void>;
 }
 
-/** Starts the XMPP server; rejects with the system's error when the port cannot be had. */
-export async function startCcsServer(
-  options: CcsServerOptions,
-  shared: Omit<CcsContext, "onOnline" | "onClosed" | "seenBefore" | "refuseConnection">,
-): Promise<CcsServer> {
-  const guard = new SocketGuard();
+/** Starts the connection server for CCS over the emulated service, with faults, counters and events around it. */
+export async function startCcs(
+  where: Pick<CcsServerOptions, "host" | "port" | "tls" | "handshakeTimeoutMs">,
+  context: EndpointContext,
+): Promise<CcsSide> {
+  const { counters, events, settings, ids } = context;
+  const clock: Clock = settings.clock;
+  const { autoAck, ackDelayMs, ...behaviour } = settings.ccs;
+  const service = new HeldMessages(context, autoAck);
+  const hooks = createCcsHooks({ ...context, clock, ackDelayMs });
   const online = new Map<CcsConnection, EmulatedConnection>();
-  const all = new Set<CcsConnection>();
   const waiters = new Set<() => void>();
-  const remembered = new Set<string>();
-  let rememberedText = 0;
-  const limits = createConnectionLimits(options, shared);
   let closed = false;
-  let count = 0;
 
-  const context: CcsContext = {
-    ...shared,
-    onOnline(connection) {
-      online.set(connection, viewOf(connection, shared));
-      shared.counters.connections++;
-      shared.events.emit({
-        type: "connection",
-        change: "online",
-        connectionId: connection.id,
-        senderId: connection.senderId,
-      });
-      shared.upstream.attach(connection.senderId, connection.traffic);
-      for (const check of [...waiters]) check();
+  const server = await startCcsServer({
+    ...behaviour,
+    ...where,
+    service,
+    hooks,
+    clock,
+    hexId: (digits) => ids.hex(digits),
+    lenientNumbers: settings.lenientNumbers,
+    groupFailureCounts: settings.groupFailureCounts,
+    // a test may leave any number of messages undecided, for any time
+    maxConcurrentMessages: Number.POSITIVE_INFINITY,
+    decisionTimeoutMs: Number.POSITIVE_INFINITY,
+    onEvent(event) {
+      count(event, counters);
+      if (event.type === "online") online.set(event.connection, viewOf(event.connection, service, counters));
+      if (event.type === "closed") online.delete(event.connection);
+      publish(event, events);
+      if (event.type === "online") for (const check of [...waiters]) check();
     },
-    refuseConnection: (senderId) => limits.refuse(senderId),
-    onClosed(connection) {
-      if (online.delete(connection)) limits.closed(connection.senderId);
-      all.delete(connection);
-    },
-    seenBefore(senderId, messageId) {
-      const key = `${senderId}\n${messageId}`;
-      if (remembered.has(key)) return true;
-      remembered.add(key);
-      rememberedText += key.length;
-      // all at once: dropping the oldest one by one makes a set slow
-      if (remembered.size > MAX_REMEMBERED || rememberedText > MAX_REMEMBERED_TEXT) {
-        remembered.clear();
-        rememberedText = 0;
-      }
-      return false;
-    },
-  };
-
-  const server = createServer({
-    cert: options.cert,
-    key: options.key,
-    handshakeTimeout: options.handshakeTimeoutMs,
   });
-  server.prependListener("connection", (socket) => {
-    if (shared.faults.takeLogin(["refuse"]) !== undefined) socket.resetAndDestroy();
-  });
-  guard.watch(server);
-  server.on("tlsClientError", (_error, socket) => socket.destroy());
-  server.on("secureConnection", (socket: TLSSocket) => {
-    if (closed) return void socket.destroy();
-    guard.proven(socket);
-    if (shared.faults.takeLogin(["hang"]) !== undefined) {
-      socket.on("error", () => {});
-      socket.resume();
-      return;
-    }
-    all.add(new CcsConnection(++count, socket, context));
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: options.host, port: options.port, exclusive: true }, () => {
-      server.off("error", reject);
-      server.on("error", () => {});
-      resolve();
-    });
-  });
-  const address = server.address();
-
-  let cancelKeepAlive = (): void => {};
-  const keepAlive = (): void => {
-    for (const connection of online.keys()) connection.keepAlive();
-    cancelKeepAlive = shared.clock.schedule(options.keepAliveMs, keepAlive);
-  };
-  if (Number.isFinite(options.keepAliveMs)) cancelKeepAlive = shared.clock.schedule(options.keepAliveMs, keepAlive);
 
   let closing: Promise<void> | undefined;
   return {
-    host: options.host,
-    port: typeof address === "object" && address !== null ? address.port : options.port,
+    host: where.host,
+    port: server.port,
     get connections() {
       return [...online.values()];
     },
     get autoAck() {
-      return context.autoAck;
+      return service.autoAck;
     },
     set autoAck(value) {
-      context.autoAck = value;
+      service.autoAck = value;
     },
-    drainAll({ nack = false } = {}) {
-      for (const connection of [...online.values()]) connection.drain({ nack });
+    drainAll(options) {
+      for (const connection of [...online.values()]) connection.drain(options);
     },
     cutAll() {
       for (const connection of [...online.values()]) connection.cut();
@@ -235,48 +166,85 @@ export async function startCcsServer(
       });
     },
     close() {
-      closing ??= new Promise((resolve) => {
+      closing ??= (async () => {
         closed = true;
-        cancelKeepAlive();
         for (const check of [...waiters]) check();
-        for (const connection of [...all]) connection.cut("the emulator was closed");
-        guard.closeAll();
-        server.close(() => resolve());
-      });
+        await server.close();
+        hooks.close();
+      })();
       return closing;
     },
   };
 }
 
-function viewOf(
-  connection: CcsConnection,
-  { upstream, counters }: Pick<CcsContext, "upstream" | "counters">,
-): EmulatedConnection {
+function count(event: CcsServerEvent, counters: Counters): void {
+  switch (event.type) {
+    case "online":
+      counters.connections++;
+      return;
+    case "draining":
+      counters.drains++;
+      return;
+    case "login-refused":
+      counters.failedLogins++;
+      return;
+    case "answered":
+      if (event.answer === "ack") counters.acks++;
+      else counters.nacks++;
+      return;
+    case "stanza-error":
+      counters.stanzaErrors++;
+      return;
+    case "violation":
+      counters.violations++;
+      return;
+  }
+}
+
+function publish(event: CcsServerEvent, events: EndpointContext["events"]): void {
+  if (event.type === "violation") {
+    const { connection, detail } = event;
+    events.emit({ type: "violation", ...(connection === undefined ? {} : { connectionId: connection.id }), detail });
+  } else if (
+    event.type === "opened" ||
+    event.type === "online" ||
+    event.type === "draining" ||
+    event.type === "closed"
+  ) {
+    const { id, senderId } = event.connection;
+    events.emit({
+      type: "connection",
+      change: event.type,
+      connectionId: id,
+      ...(event.type === "closed" ? { reason: event.reason } : {}),
+      ...(senderId === "" ? {} : { senderId }),
+    });
+  }
+}
+
+function viewOf(connection: CcsConnection, service: HeldMessages, counters: Counters): EmulatedConnection {
+  const { id } = connection;
   return {
-    id: connection.id,
+    id,
     get phase() {
       return connection.phase;
     },
     senderId: connection.senderId,
     jid: connection.jid,
     get pending() {
-      return connection.traffic.pending.length;
+      return connection.pending;
     },
     get unackedUpstream() {
-      return upstream.unacked(connection.senderId, connection.traffic);
+      return connection.unackedUpstream;
     },
-    drain: ({ nack = false } = {}) => connection.traffic.drain(nack),
+    drain: (options) => connection.drain(options),
     cut() {
       counters.cuts++;
       connection.cut();
     },
-    ack: (messageId) => connection.traffic.ack(messageId),
-    ackAll() {
-      let acked = 0;
-      for (const messageId of connection.traffic.pending) if (connection.traffic.ack(messageId)) acked++;
-      return acked;
-    },
-    nack: (messageId, error, detail) => connection.traffic.nack(messageId, refusalOf(error, detail)),
+    ack: (messageId) => service.ack(id, messageId),
+    ackAll: () => service.ackAll(id),
+    nack: (messageId, error, detail) => service.nack(id, messageId, refusalOf(error, detail)),
   };
 }
 

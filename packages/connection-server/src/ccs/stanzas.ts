@@ -1,5 +1,5 @@
 import { GCM_NAMESPACE } from "@cloud-messaging/core/wire";
-import { escapeXml, escapeXmlText, type XmlElement } from "../xml-stream.ts";
+import { escapeXml, escapeXmlText, type XmlElement } from "./xml-stream.ts";
 
 /** Namespaces of XMPP that CCS uses. */
 export const NS = {

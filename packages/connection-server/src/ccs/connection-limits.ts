@@ -1,6 +1,5 @@
-import type { MonotonicInstant } from "@cloud-messaging/core";
+import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
 import { msBetween } from "@cloud-messaging/core/transport";
-import type { CcsContext } from "./ccs-context.ts";
 
 /** Connections of one sender that clients were to stay below. Source: docs/emulator-fidelity.md#ccs */
 const WARN_ABOVE = 1000;
@@ -10,16 +9,17 @@ const MINUTE_MS = 60_000;
 
 /** Counts the connections of each sender. */
 export interface ConnectionLimits {
-  /** Why a sender may have no further one now; `undefined` when it may, and then it is counted. */
+  /** Counts a connection. @returns The reason to refuse it instead. */
   refuse(senderId: string): string | undefined;
-  /** One that was counted has ended. */
+  /** Takes back a counted connection that has ended. */
   closed(senderId: string): void;
 }
 
 /** Limits the connections of each sender, in number and per minute. */
 export function createConnectionLimits(
   limits: { readonly maxConnectionsPerSender: number; readonly newConnectionsPerMinute: number },
-  { clock, counters, events }: Pick<CcsContext, "clock" | "counters" | "events">,
+  clock: Clock,
+  onViolation: (detail: string) => void,
 ): ConnectionLimits {
   const open = new Map<string, number>();
   const recent = new Map<string, { readonly since: MonotonicInstant; count: number }>();
@@ -42,10 +42,7 @@ export function createConnectionLimits(
       if (isTooFast(senderId)) return `more than ${limits.newConnectionsPerMinute} new connections in a minute`;
       if (count >= limits.maxConnectionsPerSender) return `the sender has ${count} connections, which is the limit`;
       open.set(senderId, count + 1);
-      if (count === WARN_ABOVE) {
-        counters.violations++;
-        events.emit({ type: "violation", detail: `sender ${senderId} has more than ${WARN_ABOVE} connections` });
-      }
+      if (count === WARN_ABOVE) onViolation(`sender ${senderId} has more than ${WARN_ABOVE} connections`);
       return undefined;
     },
     closed(senderId) {
