@@ -14,6 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "http-sender": ["core"],
   "ccs-client": ["core"],
   "connection-server": ["core"],
+  "store-postgres": ["core"],
+  "store-redis": ["core"],
   emulator: ["core", "connection-server"],
   "node-gcm": ["core", "http-sender"],
   "store-lmdb": ["core"],
