@@ -47,7 +47,7 @@ export interface TransactionHooks {
 const MAX_CHANGES = 1_000;
 
 /** Transactions after which the places of readers that were killed are freed, so that they keep no old pages. */
-const READER_CHECK_EVERY = 1_000;
+const READER_CHECK_EVERY = 100;
 
 /** Numbers of Linux for file systems whose memory maps and locks other machines do not see: NFS, SMB (three), AFS, Ceph. */
 const REMOTE_FILE_SYSTEMS: ReadonlySet<number> = new Set([
