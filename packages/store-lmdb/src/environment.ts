@@ -25,10 +25,12 @@ export interface Environment {
    * @throws {LmdbStoreError} it failed. @throws {ClosedError} the database is closed.
    */
   change<T>(run: () => T): Promise<T>;
-  /** Runs a read. @throws {LmdbStoreError} it failed. @throws {ClosedError} the database is closed. */
+  /**
+   * Runs a read, of one moment: the newest that any process has committed.
+   *
+   * @throws {LmdbStoreError} it failed. @throws {ClosedError} the database is closed.
+   */
   read<T>(run: () => T): T;
-  /** Makes the next read see what other processes have committed until now. */
-  refresh(): void;
   /** Lets changes that wait be written, then closes the files. Every call returns the same promise. */
   close(): Promise<void>;
 }
@@ -128,13 +130,12 @@ export function openEnvironment(folder: string, hooks: TransactionHooks): Enviro
     read(run) {
       assertOpen();
       try {
+        // a snapshot is kept for the rest of the event loop's turn otherwise
+        root.resetReadTxn();
         return run();
       } catch (error) {
         throw error instanceof CloudMessagingError ? error : storeError("read", folder, error);
       }
-    },
-    refresh() {
-      root.resetReadTxn();
     },
     close() {
       closing ??= Promise.resolve(writing).then(() => root.close());

@@ -85,7 +85,7 @@ describe("a store on lmdb", () => {
         expect(lmdb.registrations({ limit: 100 })).toEqual(memory.registrations({ limit: 100 }));
         await lmdb.close();
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 

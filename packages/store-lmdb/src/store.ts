@@ -112,12 +112,8 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
     checkFormat(path, tables);
   });
   const writing = new TransactionTables(tables, () => clock.now(), maxChanges);
-  const watching = createWatch(clock, () => {
-    environment.refresh();
-    return readNumbers(tables).lastChange;
-  });
-
   const { change, read } = environment;
+  const watching = createWatch(clock, () => read(() => readNumbers(tables).lastChange));
 
   function stateOf(token: RegistrationToken): TokenState {
     const row = tables.tokens.get(tokenKey(token));
@@ -207,12 +203,13 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
 
     users(query) {
       checkQuery("users", query);
-      const { after = "", limit } = query;
-      if (after !== "" && !isUserKey(after)) throw unknownCursor("after");
+      const { after, limit } = query;
+      const start = after?.slice(1) ?? "";
+      // a mark before the ID, so that another store's cursor is refused
+      if (after !== undefined && !(after.startsWith("=") && isUserKey(start))) throw unknownCursor("after");
       return read(() => {
-        const userIds = [...tables.users.getKeys({ start: after, exclusiveStart: after !== "", limit })];
-        const last = userIds.at(-1);
-        return userIds.length < limit || last === undefined ? { userIds } : { userIds, next: last };
+        const userIds = [...tables.users.getKeys({ start, exclusiveStart: after !== undefined, limit })];
+        return userIds.length < limit ? { userIds } : { userIds, next: `=${userIds.at(-1)}` };
       });
     },
 
@@ -239,7 +236,6 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
       checkQuery("changes", query);
       const { from, limit } = query;
       return read(() => {
-        environment.refresh();
         const { lastChange, oldestChange } = readNumbers(tables);
         if (from === "newest") return { changes: [], cursor: String(lastChange) };
         const start = from === "oldest" ? oldestChange - 1 : readPlace(from, "from");

@@ -22,7 +22,7 @@ export function createWatch(clock: Clock, lastChange: () => number): Watch {
 
   function check(): void {
     if (wakers.size === 0) return;
-    const last = lastChange();
+    const last = look();
     if (last === seen) return;
     seen = last;
     for (const { wake } of [...wakers]) {
@@ -38,9 +38,17 @@ export function createWatch(clock: Clock, lastChange: () => number): Watch {
     }
   }
 
+  /** A look that fails counts as a change: the error is for those who read. */
+  function look(): number {
+    try {
+      return lastChange();
+    } catch {
+      return Number.NaN;
+    }
+  }
+
   function poll(): void {
     cancel = clock.schedule(POLL_MS, () => {
-      // again at first, so that a failed look or callback does not end the others
       poll();
       check();
     });
