@@ -1,16 +1,19 @@
+import { readdirSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Packages without circular imports, imports of types included. */
-const PACKAGES = ["core", "connection-server"];
+/** Packages: none has circular imports, those of types included. */
+const PACKAGES = readdirSync(join(root, "packages"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
 /** Imports within a package, by file. */
 async function importsOf(folder: string): Promise<Map<string, string[]>> {
   const files = (await readdir(folder, { recursive: true })).filter(
-    (file) => file.endsWith(".ts") && !/\.test\.ts$|\.test-d\.ts$|\.test-support\.ts$/.test(file),
+    (file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$|\.test-d\.ts$|\.test-support\.ts$/.test(file),
   );
   const entries = files.map(async (file): Promise<[string, string[]]> => {
     const path = join(folder, file);
@@ -37,6 +40,6 @@ function circlesIn(imports: ReadonlyMap<string, readonly string[]>): string[] {
 
 it.each(PACKAGES)("no file of %s imports itself through others, types included", async (name) => {
   const imports = await importsOf(join(root, "packages", name, "src"));
-  expect(imports.size).toBeGreaterThan(10);
+  expect(imports.size).toBeGreaterThan(0);
   expect(circlesIn(imports).map((file) => relative(root, file))).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import type { Decision, UpstreamPort, UpstreamStanza } from "@cloud-messaging/connection-server";
 import { createManualClock } from "@cloud-messaging/core";
 import { createModel, type Model } from "../../packages/emulator/src/create-model.ts";
-import type { AppInstance, DeviceMessage } from "../../packages/emulator/src/model/devices.ts";
+import type { AppInstance, DeviceMessage } from "../../packages/emulator/src/model/app-instance.ts";
 import type { CapturedMessage, ModelMessage } from "../../packages/emulator/src/model/message.ts";
 import type { UpstreamItem } from "../../packages/emulator/src/model/upstream.ts";
 import type { EmulatorOptions } from "../../packages/emulator/src/options.ts";

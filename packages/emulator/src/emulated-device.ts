@@ -1,14 +1,8 @@
 import { PLATFORMS, type Platform } from "@cloud-messaging/connection-server";
 import { AbortedError, ClosedError, InvalidOptionsError } from "@cloud-messaging/core";
 import type { EventHub } from "./events.ts";
-import {
-  type AppInstance,
-  type DeviceMessage,
-  type DeviceRegistry,
-  type DeviceView,
-  MAX_SENDERS,
-  viewOf,
-} from "./model/devices.ts";
+import type { AppInstance, DeviceMessage } from "./model/app-instance.ts";
+import { type DeviceRegistry, type DeviceView, MAX_SENDERS, viewOf } from "./model/devices.ts";
 import type { ServiceIds } from "./model/ids.ts";
 import { type CloudService, MAX_TOPICS } from "./model/service.ts";
 import { isMalformed } from "./model/token-rules.ts";

@@ -8,7 +8,8 @@ import type {
   UpstreamPort,
   UpstreamReceiver,
 } from "@cloud-messaging/connection-server";
-import type { AppInstance, DeviceRegistry } from "./model/devices.ts";
+import type { AppInstance } from "./model/app-instance.ts";
+import type { DeviceRegistry } from "./model/devices.ts";
 import type { ModelMessage } from "./model/message.ts";
 import type { CloudService } from "./model/service.ts";
 import { isMalformed } from "./model/token-rules.ts";

@@ -36,8 +36,9 @@ export {
   type RequestFault,
 } from "./faults/faults.ts";
 export type { Inbox, WaitForCount, WaitForOptions } from "./inbox/store.ts";
+export type { DeviceMessage } from "./model/app-instance.ts";
 export { DeviceQueueFullError } from "./model/device-upstream.ts";
-export type { DeviceMessage, DeviceView } from "./model/devices.ts";
+export type { DeviceView } from "./model/devices.ts";
 export type { CapturedMessage, MessageState, TimelineEntry } from "./model/message.ts";
 export type { Profile } from "./model/profile.ts";
 export type { QuotaLimits, RetryAfterForm } from "./model/quotas.ts";

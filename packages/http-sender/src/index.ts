@@ -19,17 +19,17 @@ export type { AccessToken } from "./auth/access-token.ts";
 export type { CredentialCheck } from "./auth/credential-check.ts";
 
 // Topics and device groups
-export {
-  createTopics,
-  type Topics,
-  type TopicSubscription,
-  type InstanceIdTopics,
-  type InstanceInfo,
-  type InstanceInfoFound,
-  type InstanceInfoResult,
-  type ApnsImport,
-  type ApnsImported,
-  type ApnsImportOutcome,
+export { createTopics } from "./management/create-topics.ts";
+export type {
+  Topics,
+  TopicSubscription,
+  InstanceIdTopics,
+  InstanceInfo,
+  InstanceInfoFound,
+  InstanceInfoResult,
+  ApnsImport,
+  ApnsImported,
+  ApnsImportOutcome,
 } from "./management/topics.ts";
 export {
   createDeviceGroups,

@@ -10,7 +10,8 @@ export { Constants } from "./constants.ts";
 export { MulitcastResult, type MulitcastResultConstructor, Result, type ResultConstructor } from "./legacy-results.ts";
 export { type Flag, Message, type MessageConstructor, type MessageParams } from "./message.ts";
 export type { ProxyParts, RetryOptions, SenderOptions } from "./options.ts";
-export { type Failure, type Response, SendError } from "./response.ts";
+export type { Failure, Response } from "./response.ts";
+export { SendError } from "./send-error.ts";
 export { Sender, type SenderConstructor } from "./sender.ts";
 export type {
   Callback,

@@ -5,7 +5,7 @@ import {
   type FcmCredential,
   type FcmV1TransportOptions,
 } from "@cloud-messaging/http-sender";
-import { SendError } from "./response.ts";
+import { SendError } from "./send-error.ts";
 
 /** Number of retries and pause between them. */
 export interface RetryOptions {

@@ -3,7 +3,8 @@ import { isCloudMessagingError, systemClock } from "@cloud-messaging/core";
 import { nextDelayMs, outcomeKindFor } from "@cloud-messaging/core/transport";
 import { Constants } from "./constants.ts";
 import { addressOf } from "./convert.ts";
-import { type Response, SendError, type Settled } from "./response.ts";
+import type { Response, Settled } from "./response.ts";
+import { SendError } from "./send-error.ts";
 import type { Callback } from "./typings.ts";
 
 /** One attempt by an overridden `sendNoRetry`. */

@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
 import { legacyWordFor } from "@cloud-messaging/core/wire";
+import { SendError } from "./send-error.ts";
 import type { IResponseBody } from "./typings.ts";
 
 /** Result of one token in a response. */
@@ -32,17 +33,6 @@ export type Failure = number | Error;
 export type Settled =
   | { readonly failure: unknown }
   | { readonly response: Response; readonly tokens: readonly string[] };
-
-/** Failure of a send with a message. `code` is the HTTP status that node-gcm would have given, or this SDK's error code. */
-export class SendError extends Error {
-  override readonly name = "SendError";
-  readonly code: number | ErrorCode;
-
-  constructor(code: number | ErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /** Codes of refusals of the whole send. */
 const OF_THE_WHOLE: ReadonlySet<ErrorCode> = new Set(["authentication-failed", "permission-denied", "endpoint-gone"]);

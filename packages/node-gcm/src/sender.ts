@@ -29,7 +29,8 @@ import {
 } from "./options.ts";
 import { sendOverridden } from "./overridden.ts";
 import { reportRateLimits } from "./rate-limits.ts";
-import { type Failure, type Response, responseOf, SendError, type Settled } from "./response.ts";
+import { type Failure, type Response, responseOf, type Settled } from "./response.ts";
+import { SendError } from "./send-error.ts";
 import { type SharedTransport, shareTransport } from "./shared-transport.ts";
 import type { Callback, IResponseBody, Recipient } from "./typings.ts";
 

@@ -1,9 +1,7 @@
-import type { DeliverySource } from "./delivery-queue.ts";
-
-/** Unacknowledged deliveries of each connection, up to a limit. */
+/** Unacknowledged deliveries of each connection, up to a limit. A connection is recognised by identity. */
 export class Unacknowledged {
   readonly #limit: number;
-  readonly #bySource = new WeakMap<DeliverySource, Set<string>>();
+  readonly #bySource = new WeakMap<object, Set<string>>();
 
   /** @param limit Maximum number of unacknowledged deliveries of one connection. Range: 0 or more. */
   constructor(limit: number) {
@@ -11,7 +9,7 @@ export class Unacknowledged {
   }
 
   /** Counts a delivery. Returns `false` beyond the limit: that delivery has to be acknowledged on arrival. */
-  hold(source: DeliverySource, key: string): boolean {
+  hold(source: object, key: string): boolean {
     if (this.#limit === Number.POSITIVE_INFINITY) return true;
     let keys = this.#bySource.get(source);
     if (keys === undefined) {
@@ -24,7 +22,7 @@ export class Unacknowledged {
   }
 
   /** Removes an acknowledged delivery. */
-  release(source: DeliverySource, key: string): void {
+  release(source: object, key: string): void {
     this.#bySource.get(source)?.delete(key);
   }
 }

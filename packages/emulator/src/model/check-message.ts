@@ -1,6 +1,6 @@
 import type { IncomingMessage, MessageContent, Refusal } from "@cloud-messaging/connection-server";
 import { payloadBytes } from "@cloud-messaging/core/transport";
-import type { AppInstance } from "./devices.ts";
+import type { AppInstance } from "./app-instance.ts";
 
 import { admits } from "./token-rules.ts";
 

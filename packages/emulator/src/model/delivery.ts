@@ -1,7 +1,7 @@
 import type { Clock } from "@cloud-messaging/core";
 import { defined, earlier, msBetween, NEVER } from "@cloud-messaging/core/transport";
-import { type AppInstance, type Device, type DeviceMessage, type DeviceRegistry, viewOf } from "./devices.ts";
-import type { DeliveredContent, Delivery } from "./message.ts";
+import type { AppInstance, DeliveredContent, Delivery, Device, DeviceMessage } from "./app-instance.ts";
+import { type DeviceRegistry, viewOf } from "./devices.ts";
 import type { MessageLog, ModelCounters, ModelEvents } from "./ports.ts";
 import type { ProfileRules } from "./profile.ts";
 import { ReceivedMessages } from "./received.ts";

@@ -1,8 +1,9 @@
 import type { Clock } from "@cloud-messaging/core";
+import type { AppInstance, Delivery, Device } from "./app-instance.ts";
 import type { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
-import type { AppInstance, Device, DeviceRegistry } from "./devices.ts";
-import type { Delivery, ModelMessage } from "./message.ts";
+import type { DeviceRegistry } from "./devices.ts";
+import type { ModelMessage } from "./message.ts";
 import type { MessageLog } from "./ports.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { UpstreamQueues } from "./upstream.ts";

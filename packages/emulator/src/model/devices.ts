@@ -1,6 +1,6 @@
 import type { Platform } from "@cloud-messaging/connection-server";
-import type { CancelTimer, Clock, Random } from "@cloud-messaging/core";
-import type { Delivery } from "./message.ts";
+import type { Clock, Random } from "@cloud-messaging/core";
+import type { AppInstance, Device } from "./app-instance.ts";
 import { type EvictionRule, MessageStorage } from "./storage.ts";
 import { type BucketRules, DeviceRate, type DeviceRateRules, Throttle } from "./throttling.ts";
 
@@ -11,69 +11,6 @@ const MAX_SUPERSEDED = 100;
 
 /** Maximum number of unregistered tokens remembered, which distinguishes them from unknown ones. Implementation limit. */
 const MAX_DEAD = 100_000;
-
-/** Message as received by an app. */
-export interface DeviceMessage {
-  /** ID of the captured message; absent on the marker. */
-  readonly inboxId?: number;
-  /** Message ID that a receipt would name: the sender's over CCS, otherwise that of the service. */
-  readonly messageId?: string;
-  /** Sender ID, `/topics/name`, or key of the group. */
-  readonly from: string;
-  /** Token that it was sent to. */
-  readonly token: string;
-  readonly collapseKey?: string;
-  readonly data: Readonly<Record<string, string>>;
-  readonly notification?: Readonly<Record<string, unknown>>;
-  /** `deleted_messages`: marker for messages that the service discarded. */
-  readonly messageType?: "deleted_messages";
-  /** Number of discarded messages, on the marker. */
-  readonly totalDeleted?: number;
-  /** Time of the service. Unit: milliseconds since the epoch. */
-  readonly receivedAt: number;
-}
-
-/** Phone or browser. */
-export interface Device {
-  readonly id: string;
-  readonly name: string;
-  readonly platform: Platform;
-  connected: boolean;
-  idle: boolean;
-  /** Time of the disconnect, by the service. Unit: milliseconds since the epoch. */
-  awaySince: number | undefined;
-  readonly apps: Set<AppInstance>;
-  readonly rate: DeviceRate | undefined;
-}
-
-/** App on a device. */
-export interface AppInstance {
-  readonly id: string;
-  readonly device: Device;
-  readonly packageName: string;
-  readonly senderIds: ReadonlySet<string>;
-  /** Token of the latest registration. */
-  canonicalToken: string;
-  /** Valid tokens, oldest first. Empty once the service has noticed an uninstall. */
-  readonly tokens: Set<string>;
-  /** Expiry of superseded tokens, if any. */
-  readonly tokenExpiries: Map<string, { readonly at: number; readonly cancel: CancelTimer }>;
-  /** True if installed on the phone; the service notices a change at the next delivery. */
-  installed: boolean;
-  readonly topics: Map<string, number>;
-  readonly storage: MessageStorage<Delivery>;
-  readonly throttle: Throttle;
-  /** Cancels the timer of the next grant. */
-  cancelGrant: (() => void) | undefined;
-  confirmReceipts: "auto" | "manual";
-  readonly received: DeviceMessage[];
-  /** Numbers of the received messages, counted over all devices. */
-  readonly receivedAs: number[];
-  /** Number of messages ever received, including those no longer listed. */
-  receivedTotal: number;
-  /** Received messages that requested a receipt and are not confirmed, by captured ID. */
-  readonly unconfirmed: Map<number, Delivery>;
-}
 
 /** Device and one of its apps, as plain data. */
 export interface DeviceView {

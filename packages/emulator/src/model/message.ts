@@ -1,6 +1,5 @@
-import type { Address, IncomingMessage, MessageContent, Protocol } from "@cloud-messaging/connection-server";
+import type { Address, IncomingMessage, Protocol } from "@cloud-messaging/connection-server";
 import type { ErrorCode } from "@cloud-messaging/core";
-import type { AppInstance } from "./devices.ts";
 
 /** An address that the model knows: installation IDs are resolved. */
 export type ResolvedAddress = Exclude<Address, { kind: "fid" }>;
@@ -41,26 +40,6 @@ export interface TimelineEntry {
   /** Device of the event. */
   readonly deviceId?: string;
   readonly detail?: string;
-}
-
-/** Content of a message that reaches an app or affects delivery. */
-export type DeliveredContent = Pick<MessageContent, "data" | "notification" | "collapseKey" | "timeToLiveSec">;
-
-/** One message in delivery to one app on one device. */
-export interface Delivery {
-  readonly captured: CapturedMessage;
-  readonly app: AppInstance;
-  /** Token that it was sent to. */
-  readonly token: string;
-  /** `from` as received by the app: sender ID, topic, or key of the group. */
-  readonly from: string;
-  /** Expiry, in the service's time. Unit: milliseconds since the epoch. */
-  readonly expiresAt: number;
-  /** Content on the app's device, if different from the captured one. */
-  readonly content?: DeliveredContent | undefined;
-  cancelExpiry?: (() => void) | undefined;
-  /** Number among the stored messages, while it is stored. */
-  waitingAs?: number | undefined;
 }
 
 /** Captured message: request, answer and timeline. */

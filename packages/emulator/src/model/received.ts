@@ -1,4 +1,4 @@
-import type { AppInstance, DeviceMessage } from "./devices.ts";
+import type { AppInstance, DeviceMessage } from "./app-instance.ts";
 import { OldestFirst } from "./oldest-first.ts";
 import type { ModelCounters } from "./ports.ts";
 import { weightOf } from "./weight.ts";

@@ -6,14 +6,15 @@ import {
   MAX_TOPIC_PAYLOAD_BYTES,
   matchesCondition,
 } from "@cloud-messaging/core/transport";
+import type { AppInstance, Delivery } from "./app-instance.ts";
 import { checkApp, checkSize } from "./check-message.ts";
 import { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
 import { DeviceUpstream } from "./device-upstream.ts";
-import { type AppInstance, type DeviceRegistry, viewOf } from "./devices.ts";
+import { type DeviceRegistry, viewOf } from "./devices.ts";
 import { FanOuts } from "./fan-outs.ts";
 import type { ServiceIds } from "./ids.ts";
-import type { CapturedMessage, Delivery, ModelMessage, ResolvedAddress } from "./message.ts";
+import type { CapturedMessage, ModelMessage, ResolvedAddress } from "./message.ts";
 import type { InjectedRefusals, MessageLog, ModelCounters, ModelEvents } from "./ports.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { Quotas } from "./quotas.ts";

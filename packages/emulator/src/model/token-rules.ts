@@ -1,5 +1,5 @@
 import { MAX_TOKEN_LENGTH } from "@cloud-messaging/core/transport";
-import type { AppInstance } from "./devices.ts";
+import type { AppInstance } from "./app-instance.ts";
 
 /** Minimum length of a well-formed token. Implementation limit: the documented test token `ABC` has to be malformed. */
 export const MIN_TOKEN_LENGTH = 4;

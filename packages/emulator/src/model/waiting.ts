@@ -1,4 +1,4 @@
-import type { DeliveredContent, Delivery } from "./message.ts";
+import type { DeliveredContent, Delivery } from "./app-instance.ts";
 import { OldestFirst } from "./oldest-first.ts";
 import type { ModelCounters } from "./ports.ts";
 import { weightOf } from "./weight.ts";

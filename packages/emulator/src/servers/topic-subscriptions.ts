@@ -9,7 +9,8 @@ import {
 } from "@cloud-messaging/connection-server";
 import { isTopicName } from "@cloud-messaging/core/transport";
 import type { EmulatorRoute } from "../emulator-http.ts";
-import { type AppInstance, viewOf } from "../model/devices.ts";
+import type { AppInstance } from "../model/app-instance.ts";
+import { viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";
 import { type EndpointContext, type HttpEndpoint, withFaults } from "./endpoint.ts";
 

@@ -2,9 +2,10 @@ import type { Clock } from "@cloud-messaging/core";
 import { defined } from "@cloud-messaging/core/transport";
 import type { EmulatorClock } from "../emulator-clock.ts";
 import type { InboxStore } from "../inbox/store.ts";
+import type { DeliveredContent } from "../model/app-instance.ts";
 import type { DeviceGroups } from "../model/device-groups.ts";
 import type { DeviceRegistry } from "../model/devices.ts";
-import type { CapturedMessage, DeliveredContent } from "../model/message.ts";
+import type { CapturedMessage } from "../model/message.ts";
 import type { CloudService } from "../model/service.ts";
 import type { EmulatorState } from "../schemas.ts";
 

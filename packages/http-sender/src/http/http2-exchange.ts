@@ -1,31 +1,62 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import type { CancelTimer, MonotonicInstant } from "@cloud-messaging/core";
-import { earlier, elapsedMs, LONG_AGO, NEVER, onAbort, plusMs } from "@cloud-messaging/core/transport";
-import type { Expiring } from "./deadlines.ts";
+import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
+import {
+  earlier,
+  elapsedMs,
+  LONG_AGO,
+  NEVER,
+  onAbort,
+  plusMs,
+  type Reachability,
+} from "@cloud-messaging/core/transport";
+import type { Deadlines, Expiring } from "./deadlines.ts";
 import {
   type HttpBody,
+  type HttpClientOptions,
   type HttpFailureCode,
   type HttpRequest,
   type HttpResult,
   isOverloadStatus,
 } from "./http-client.ts";
 import { textOf } from "./http-text.ts";
-import type { Http2Pool } from "./http2.ts";
 import type { Http2Connection } from "./http2-connection.ts";
 import type { AnswerProblem, Cancellable, Http2Request } from "./http2-stream.ts";
-import type { SlotHolder } from "./slots.ts";
+import type { SlotHolder, Slots } from "./slots.ts";
+import type { SlowdownDetector } from "./slowdown.ts";
 
 /** Maximum number of immediate repeats of a request that provably was not processed. */
 const MAX_MOVES = 5;
 /** Delays before the repeats: a server that refuses is overloaded. Unit: milliseconds. */
 const MOVE_DELAYS_MS = [0, 20, 80, 320, 1_000] as const;
+
+/** Owner of exchanges: gives them headers, limits and a connection. */
+export interface ExchangeOwner {
+  readonly options: Pick<HttpClientOptions, "maxResponseBytes" | "origin" | "timeoutMs" | "isOverload">;
+  readonly clock: Clock;
+  readonly slots: Slots;
+  readonly deadlines: Deadlines;
+  readonly reachability: Reachability;
+  readonly slowdown: SlowdownDetector;
+  headersOf(request: HttpRequest): OutgoingHttpHeaders;
+  /**
+   * Puts a request on a connection, or in the queue for one.
+   *
+   * @param avoided Connection that has just refused it: used only if no other has room.
+   */
+  assign(exchange: Http2Exchange, avoided?: Http2Connection): void;
+  /** Takes a request out of the queue. */
+  withdraw(exchange: Http2Exchange): void;
+  /** Forgets a request that has its result. */
+  settled(exchange: Http2Exchange): void;
+}
+
 /** One request over HTTP/2 and its answer. */
 export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
   expiresAt: MonotonicInstant;
   readonly headers: OutgoingHttpHeaders;
   body: HttpBody | undefined;
   readonly maxResponseBytes: number;
-  readonly #pool: Http2Pool;
+  readonly #owner: ExchangeOwner;
   readonly #request: HttpRequest;
   readonly #resolve: (result: HttpResult) => void;
   #forgetSignal: (() => void) | undefined;
@@ -38,18 +69,18 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
   #sentAt = 0;
   #startedAt: MonotonicInstant = LONG_AGO;
 
-  constructor(pool: Http2Pool, request: HttpRequest, resolve: (result: HttpResult) => void) {
-    this.#pool = pool;
+  constructor(owner: ExchangeOwner, request: HttpRequest, resolve: (result: HttpResult) => void) {
+    this.#owner = owner;
     this.#request = request;
     this.#resolve = resolve;
-    this.maxResponseBytes = pool.options.maxResponseBytes;
+    this.maxResponseBytes = owner.options.maxResponseBytes;
     // the attempt's time limit begins with its turn
     this.expiresAt = request.deadline ?? NEVER;
-    this.headers = pool.headersOf(request);
+    this.headers = owner.headersOf(request);
   }
 
   begin(): void {
-    const { deadlines, slots, clock } = this.#pool;
+    const { deadlines, slots, clock } = this.#owner;
     const { signal } = this.#request;
     if (signal?.aborted) {
       this.end("aborted", "the signal was aborted");
@@ -65,13 +96,13 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
   }
 
   run(): void {
-    const { deadlines, clock, options } = this.#pool;
+    const { deadlines, clock, options } = this.#owner;
     this.#phase = "dispatched";
     deadlines.delete(this);
     this.expiresAt = earlier(this.expiresAt, plusMs(clock.monotonic(), options.timeoutMs));
     deadlines.add(this);
-    this.#epoch = this.#pool.slots.epoch;
-    this.#pool.assign(this);
+    this.#epoch = this.#owner.slots.epoch;
+    this.#owner.assign(this);
   }
 
   start(connection: Http2Connection): void {
@@ -82,14 +113,14 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
       return;
     }
     this.#phase = "started";
-    this.#sentAt = this.#pool.clock.now();
-    this.#startedAt = this.#pool.clock.monotonic();
+    this.#sentAt = this.#owner.clock.now();
+    this.#startedAt = this.#owner.clock.monotonic();
     this.#connection = connection;
     this.#stream = connection.request(this);
   }
 
   expire(): void {
-    const { reachability, options } = this.#pool;
+    const { reachability, options } = this.#owner;
     const detail = this.#phase === "started" ? "no answer in time" : `no connection to ${options.origin} in time`;
     if (this.#phase === "dispatched") reachability.failed("timeout", detail);
     this.end("timeout", detail);
@@ -106,7 +137,7 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
 
   onAnswer(status: number, headers: IncomingHttpHeaders, body: Buffer, problem: AnswerProblem | undefined): void {
     if (this.#phase === "over") return;
-    const { slots, slowdown, clock, options } = this.#pool;
+    const { slots, slowdown, clock, options } = this.#owner;
     const { isOverload = isOverloadStatus } = options;
     const text = textOf(body);
     if (isOverload(status, text)) slots.overloaded(this.#epoch);
@@ -132,8 +163,8 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
     }
     const refusing = this.#connection;
     const delayMs = MOVE_DELAYS_MS[this.#moves - 1] ?? 0;
-    if (delayMs === 0) this.#pool.assign(this, refusing);
-    else this.#cancelMove = this.#pool.clock.schedule(delayMs, () => this.#pool.assign(this, refusing));
+    if (delayMs === 0) this.#owner.assign(this, refusing);
+    else this.#cancelMove = this.#owner.clock.schedule(delayMs, () => this.#owner.assign(this, refusing));
   }
 
   onLost(reason: string): void {
@@ -146,16 +177,16 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
   }
 
   #finish(result: HttpResult): void {
-    const { deadlines, slots } = this.#pool;
+    const { deadlines, slots } = this.#owner;
     const hadSlot = this.#phase !== "waiting";
     this.#phase = "over";
     deadlines.delete(this);
-    this.#pool.withdraw(this);
+    this.#owner.withdraw(this);
     this.#forgetSignal?.();
     this.#cancelMove?.();
     this.#resolve(result);
     if (hadSlot) slots.release();
     else slots.withdraw(this);
-    this.#pool.settled(this);
+    this.#owner.settled(this);
   }
 }

@@ -11,7 +11,7 @@ import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import type { HttpClient, HttpClientOptions, HttpRequest, HttpResult } from "./http-client.ts";
 import { Http2Connection } from "./http2-connection.ts";
-import { Http2Exchange } from "./http2-exchange.ts";
+import { type ExchangeOwner, Http2Exchange } from "./http2-exchange.ts";
 import { proxyFor } from "./proxy.ts";
 import { createSlots, type Slots } from "./slots.ts";
 import { createSlowdownDetector, type SlowdownDetector } from "./slowdown.ts";
@@ -71,7 +71,7 @@ export function createHttp2Client(options: Http2ClientOptions): HttpClient {
 }
 
 /** The connections of one origin, and the requests that wait for one. */
-export class Http2Pool {
+export class Http2Pool implements ExchangeOwner {
   readonly options: Http2ClientOptions;
   readonly clock: Clock;
   readonly slots: Slots;
@@ -148,11 +148,6 @@ export class Http2Pool {
     });
   }
 
-  /**
-   * Puts a request on a connection, or in the queue for one.
-   *
-   * @param avoided The connection that has just refused it: taken only where no other has room.
-   */
   assign(exchange: Http2Exchange, avoided?: Http2Connection): void {
     const connection = this.#withRoom(avoided) ?? this.#withRoom();
     if (connection !== undefined) {

@@ -1,6 +1,7 @@
 import type { Platform } from "@cloud-messaging/connection-server";
 import type { FaultView } from "../../faults/faults.ts";
-import type { DeviceMessage, DeviceView } from "../../model/devices.ts";
+import type { DeviceMessage } from "../../model/app-instance.ts";
+import type { DeviceView } from "../../model/devices.ts";
 import type { CapturedMessage } from "../../model/message.ts";
 import type { EmulatorStats } from "../../stats.ts";
 import type { MessageSummary } from "../live.ts";

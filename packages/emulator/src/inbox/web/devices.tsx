@@ -1,5 +1,6 @@
 import type { Platform } from "@cloud-messaging/connection-server";
-import type { DeviceMessage, DeviceView } from "../../model/devices.ts";
+import type { DeviceMessage } from "../../model/app-instance.ts";
+import type { DeviceView } from "../../model/devices.ts";
 import type { Api } from "./api.ts";
 import { clockTime, shorten } from "./format.ts";
 import { NotificationPreview, plural } from "./notification-preview.tsx";
