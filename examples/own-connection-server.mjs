@@ -1,9 +1,12 @@
-// A connection server of one's own: node-gcm and its drop-in send to it over GCM HTTP, and the service behind it decides late and out of order.
+// A connection server of one's own: node-gcm and its drop-in send to it over GCM HTTP, our client over CCS, and the one service behind it decides
+// late and out of order.
 //
 //   node examples/own-connection-server.mjs
-import { createHttpApp, gcmHttpRoutes } from "@cloud-messaging/connection-server";
+import { createCcsClient } from "@cloud-messaging/ccs-client";
+import { createHttpApp, gcmHttpRoutes, startCcsServer } from "@cloud-messaging/connection-server";
 import dropIn from "@cloud-messaging/node-gcm";
 import nodeGcm from "node-gcm";
+import { selfSigned } from "./support/self-signed.mjs";
 
 const API_KEY = "AIzaSyOwnConnectionServer0000000000000x";
 const BATCH = 3;
@@ -36,22 +39,36 @@ class BatchingService {
   }
 }
 
-const app = createHttpApp(gcmHttpRoutes({ service: new BatchingService() }), { handshakeTimeoutMs: 10_000 });
-const server = await app.listen({ host: "127.0.0.1", port: 0 });
-const uri = `http://127.0.0.1:${server.port}/gcm/send`;
+const service = new BatchingService();
+const app = createHttpApp(gcmHttpRoutes({ service }), { handshakeTimeoutMs: 10_000 });
+const http = await app.listen({ host: "127.0.0.1", port: 0 });
+const tls = await selfSigned();
+const ccs = await startCcsServer({ host: "127.0.0.1", port: 0, tls, service });
 
+const to = ["first", "gone", "last"];
 for (const [name, gcm] of [
   ["node-gcm", nodeGcm],
   ["the drop-in", dropIn],
 ]) {
-  const sender = new gcm.Sender(API_KEY, { uri });
+  const sender = new gcm.Sender(API_KEY, { uri: `http://127.0.0.1:${http.port}/gcm/send` });
   const message = new gcm.Message({ data: { score: "5:1" } });
   const response = await new Promise((resolve, reject) => {
-    sender.send(message, { registrationTokens: ["first", "gone", "last"] }, (error, body) =>
-      error ? reject(error) : resolve(body),
-    );
+    sender.send(message, { registrationTokens: to }, (error, body) => (error ? reject(error) : resolve(body)));
   });
   const results = response.results.map((result) => result.message_id ?? result.error);
   console.log(`${name}: ${results.join(", ")}`);
 }
-await server.close();
+
+const client = createCcsClient({
+  host: "127.0.0.1",
+  port: ccs.port,
+  tls: { ca: tls.cert },
+  senderId: "1234567890",
+  apiKey: API_KEY,
+});
+const reports = await Promise.all(to.map((token) => client.send({ target: { token }, data: { score: "5:1" } })));
+console.log(`the CCS client: ${reports.map(({ outcome }) => outcome.kind).join(", ")}`);
+await client.close();
+await ccs.drain();
+await ccs.close();
+await http.close();

@@ -25,6 +25,7 @@ describe("the HTTP examples run as written", () => {
         /decided on last\n {2}decided on gone\n {2}decided on first\n/,
         /^node-gcm: own:2, NotRegistered, own:1$/m,
         /^the drop-in: own:4, NotRegistered, own:3$/m,
+        /^the CCS client: accepted, unregistered, accepted$/m,
       ],
     ],
     ["topics.mjs", [/accepted, accepted, accepted, unregistered/, /received: 2, 2, 0/]],
