@@ -9,6 +9,8 @@ import {
   type IncomingMessage,
   type MessagingService,
   type ServerOptions,
+  type TokenService,
+  tokenRoutes,
 } from "@cloud-messaging/connection-server";
 import { createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
@@ -258,5 +260,93 @@ describe("a slow service", () => {
     expect((await first).status).toBe(200);
     expect((await second).status).toBe(200);
     expect(order).toEqual(["asked first", "decided first", "asked second"]);
+  });
+});
+
+describe("the token endpoint", () => {
+  const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+  async function serveTokens(exchange: TokenService["exchange"], options: Partial<ServerOptions> = {}) {
+    const failures: unknown[] = [];
+    const onServiceFailure = (error: unknown): void => void failures.push(error);
+    const routes = tokenRoutes({ ...options, service: { exchange }, onServiceFailure });
+    const server = await createHttpApp(routes, { handshakeTimeoutMs: 10_000 }).listen({ host: "127.0.0.1", port: 0 });
+    return {
+      failures,
+      async post(form: Record<string, string>, path = "/token") {
+        const body = new URLSearchParams(form);
+        const answer = await fetch(`http://127.0.0.1:${server.port}${path}`, { method: "POST", body });
+        const json = (await answer.json()) as { readonly error?: string };
+        return [answer.status, json, answer.headers.get("cache-control")] as const;
+      },
+      [Symbol.asyncDispose]: () => server.close(),
+    };
+  }
+
+  it.each(["/token", "/oauth2/v4/token", "/oauth2/v3/token", "/o/oauth2/token"])(
+    "hands a grant to the service under %s and answers with its token, which may come late",
+    async (path) => {
+      const grants: unknown[] = [];
+      await using server = await serveTokens(async (grant) => {
+        grants.push(grant);
+        await new Promise((resolve) => setImmediate(resolve));
+        return { kind: "issued", accessToken: "ya29.x", expiresInSec: 60 };
+      });
+      const token = { access_token: "ya29.x", expires_in: 60, token_type: "Bearer" };
+      expect(await server.post({ grant_type: JWT_BEARER, assertion: "a.b.c" }, path)).toEqual([200, token, "no-store"]);
+      await server.post({ grant_type: "refresh_token", refresh_token: "1//x", client_secret: "s" }, path);
+      expect(grants).toEqual([
+        { kind: "jwt-bearer", assertion: "a.b.c" },
+        { kind: "refresh-token", refreshToken: "1//x" },
+      ]);
+    },
+  );
+
+  it("answers a refusal 400 with its code, and a grant of another type without asking", async () => {
+    await using server = await serveTokens(() => ({ kind: "refused", error: "invalid_grant", detail: "revoked" }));
+    const refused = { error: "invalid_grant", error_description: "revoked" };
+    expect(await server.post({ grant_type: JWT_BEARER })).toEqual([400, refused, "no-store"]);
+    const other = { error: "unsupported_grant_type", error_description: "Invalid grant_type: password" };
+    expect(await server.post({ grant_type: "password" })).toEqual([400, other, "no-store"]);
+  });
+
+  it.each([
+    [
+      "throws",
+      (): never => {
+        throw new Error("secret");
+      },
+      new Error("secret"),
+    ],
+    ["rejects", () => Promise.reject(new Error("secret")), new Error("secret")],
+    ["gives no token", () => ({ kind: "issued" }), expect.any(TypeError)],
+  ] as [string, () => never, unknown][])(
+    "answers 500 without the reason when the service %s, told once",
+    async (_how, fail, error) => {
+      await using server = await serveTokens(fail);
+      const [status, body] = await server.post({ grant_type: JWT_BEARER });
+      expect([status, body.error]).toEqual([500, "internal_failure"]);
+      expect(JSON.stringify(body)).not.toContain("secret");
+      expect(server.failures).toEqual([error]);
+    },
+  );
+
+  it("answers 500 when the service has not answered in time", async () => {
+    const clock = createManualClock();
+    let asked = (): void => {};
+    const isAsked = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    await using server = await serveTokens(
+      () => {
+        asked();
+        return new Promise(() => {});
+      },
+      { clock, decisionTimeoutMs: 5_000 },
+    );
+    const answer = server.post({ grant_type: JWT_BEARER });
+    await isAsked;
+    await clock.advance(5_000);
+    expect((await answer)[0]).toBe(500);
+    expect(server.failures).toEqual([new DecisionTimeoutError("exchange", 5_000)]);
   });
 });

@@ -41,7 +41,16 @@ export {
   MAX_BODY_BYTES,
   type RawAnswer,
 } from "./http/route.ts";
-export { SocketGuard } from "./http/socket-guard.ts";
+// OAuth2 token endpoint
+export {
+  type Grant,
+  type GrantDecision,
+  OAUTH_HOSTS,
+  TOKEN_PATHS,
+  type TokenServerOptions,
+  type TokenService,
+  tokenRoutes,
+} from "./oauth/routes.ts";
 export {
   type Acceptance,
   type Address,

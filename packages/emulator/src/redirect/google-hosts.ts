@@ -27,6 +27,3 @@ export const GOOGLE_HOSTS: readonly string[] = [
   "sts.mtls.googleapis.com",
   "iamcredentials.googleapis.com",
 ];
-
-/** Hosts of the token endpoint. */
-export const OAUTH_HOSTS: readonly string[] = ["oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com"];

@@ -1,7 +1,8 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
+import { type Grant, type GrantDecision, TOKEN_PATHS, type TokenService } from "@cloud-messaging/connection-server";
 import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
 import { plusMs } from "@cloud-messaging/core/transport";
-import { JWT_BEARER_GRANT, MESSAGING_SCOPE, type ServiceAccountKey } from "@cloud-messaging/core/wire";
+import { MESSAGING_SCOPE, type ServiceAccountKey } from "@cloud-messaging/core/wire";
 import type { ServiceIds } from "../model/ids.ts";
 import type { Quotas } from "../model/quotas.ts";
 
@@ -28,12 +29,6 @@ export interface EmulatedFcm {
   expireTokens(): void;
 }
 
-/** Why a grant is refused, as the token endpoint writes it. */
-export interface GrantRefusal {
-  readonly error: string;
-  readonly error_description: string;
-}
-
 /** Tells the emulator's own access tokens from others. */
 const TOKEN_PREFIX = "ya29.emulator.";
 /** Tokens remembered; the oldest are forgotten, and then refused. Ours. */
@@ -43,7 +38,7 @@ const CLOCK_LEEWAY_SEC = 300;
 const MAX_GRANT_LIFE_SEC = 3600;
 
 /** The accounts of the project, and the access tokens they got. */
-export class FcmAccounts implements EmulatedFcm {
+export class FcmAccounts implements EmulatedFcm, TokenService {
   readonly projectId = "emulator-project";
   tokenLifetimeSec = 3599;
   acceptForeignTokens = true;
@@ -115,26 +110,19 @@ export class FcmAccounts implements EmulatedFcm {
     return expiresAt !== undefined && this.#clock.monotonic() < expiresAt;
   }
 
-  /** Exchanges a grant for an access token. */
-  exchange(form: URLSearchParams): { access_token: string; expires_in: number; token_type: string } | GrantRefusal {
-    const grant = form.get("grant_type") ?? "";
-    if (grant !== JWT_BEARER_GRANT && grant !== "refresh_token") {
-      return { error: "unsupported_grant_type", error_description: `Invalid grant_type: ${grant.slice(0, 100)}` };
-    }
+  exchange(grant: Grant): GrantDecision {
     const refusal =
-      grant === "refresh_token"
-        ? this.#refusalOfUser(form.get("refresh_token") ?? "")
-        : this.#refusalOf(form.get("assertion") ?? "");
-    if (typeof refusal === "string") return { error: "invalid_grant", error_description: refusal };
+      grant.kind === "refresh-token" ? this.#refusalOfUser(grant.refreshToken) : this.#refusalOf(grant.assertion);
+    if (typeof refusal === "string") return { kind: "refused", error: "invalid_grant", detail: refusal };
     if (refusal !== undefined) return refusal;
-    const token = `${TOKEN_PREFIX}${this.#ids.hex(32)}`;
-    this.#tokens.set(token, plusMs(this.#clock.monotonic(), this.tokenLifetimeSec * 1000));
+    const accessToken = `${TOKEN_PREFIX}${this.#ids.hex(32)}`;
+    this.#tokens.set(accessToken, plusMs(this.#clock.monotonic(), this.tokenLifetimeSec * 1000));
     if (this.#tokens.size > MAX_TOKENS) {
       const oldest = this.#tokens.keys().next();
       if (!oldest.done) this.#tokens.delete(oldest.value);
     }
     this.tokensIssued++;
-    return { access_token: token, expires_in: this.tokenLifetimeSec, token_type: "Bearer" };
+    return { kind: "issued", accessToken, expiresInSec: this.tokenLifetimeSec };
   }
 
   /** A user's refresh token is never the emulator's own. As text: `invalid_grant`. */
@@ -143,7 +131,7 @@ export class FcmAccounts implements EmulatedFcm {
   }
 
   /** As text: `invalid_grant`. */
-  #refusalOf(assertion: string): string | GrantRefusal | undefined {
+  #refusalOf(assertion: string): string | GrantDecision | undefined {
     const [header = "", claims = "", signature = ""] = assertion.split(".");
     const read = readClaims(claims);
     if (read === undefined) return "Invalid JWT: Failed to parse the assertion.";
@@ -165,8 +153,9 @@ export class FcmAccounts implements EmulatedFcm {
     if (read.scope === "") return NO_SCOPE;
     if (read.scope.split(" ").some((scope) => GOOD_SCOPES.has(scope))) return undefined;
     return {
+      kind: "refused",
       error: "invalid_scope",
-      error_description: `None of the scopes allows to send: ask for ${MESSAGING_SCOPE}`,
+      detail: `None of the scopes allows to send: ask for ${MESSAGING_SCOPE}`,
     };
   }
 }
@@ -174,9 +163,6 @@ export class FcmAccounts implements EmulatedFcm {
 const NO_SCOPE = "Invalid JWT: no scope was asked for.";
 /** Scopes that allow sending. */
 const GOOD_SCOPES: ReadonlySet<string> = new Set([MESSAGING_SCOPE, "https://www.googleapis.com/auth/cloud-platform"]);
-/** Paths of the token endpoint through the years: key files, gtoken, and firebase-admin up to 12 each name another. */
-export const TOKEN_PATHS: readonly string[] = ["/token", "/oauth2/v4/token", "/oauth2/v3/token", "/o/oauth2/token"];
-
 // any host: the emulator cannot know the names it is reached by
 
 function isTokenEndpoint(aud: string): boolean {
