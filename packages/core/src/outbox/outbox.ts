@@ -127,8 +127,10 @@ export interface OutboxProgress {
   /** Number of failures by code. */
   readonly codes: Readonly<Record<string, number>>;
   readonly rate?: Pace;
-  readonly createdAt: Date;
-  readonly finishedAt?: Date;
+  /** On the engine's clock. Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** Likewise. */
+  readonly finishedAt?: number;
 }
 
 /** Final outcome of a recipient. */
@@ -142,8 +144,8 @@ export interface OutboxResult {
   readonly outcome: RecipientOutcome;
   /** Dead letter: the reason why no further attempt was made. Absent where the outcome itself was final. */
   readonly dead?: DeadCause;
-  /** Time at which it was recorded. */
-  readonly at: Date;
+  /** Time at which it was recorded, on the engine's clock. Milliseconds since the epoch. */
+  readonly at: number;
 }
 
 /** Request for results. */

@@ -23,7 +23,7 @@ export function progressOf(submission: Submission): OutboxProgress {
     kinds,
     codes,
     ...(pace === undefined ? {} : { rate: pace }),
-    createdAt: new Date(createdAt),
-    ...(finishedAt === undefined ? {} : { finishedAt: new Date(finishedAt) }),
+    createdAt,
+    ...(finishedAt === undefined ? {} : { finishedAt }),
   };
 }

@@ -69,7 +69,7 @@ export async function* readResults(
           position: stored.chunk * CHUNK_SIZE + at,
           outcome,
           ...(cause === undefined ? {} : { dead: cause }),
-          at: new Date(stored.at),
+          at: stored.at,
         };
       }
       before = stored.cursor;

@@ -1,0 +1,160 @@
+import { statfsSync } from "node:fs";
+import { ClosedError, CloudMessagingError } from "@cloud-messaging/core";
+import { type Database, type DatabaseOptions, type Key, open, type RootDatabase } from "lmdb";
+import { dataFileFault } from "./data-file.ts";
+import { failure, storeError } from "./errors.ts";
+
+/** Ordered table. Reads see the last committed state, and inside of a change what it has written; writes belong into changes. */
+export interface Table<V, K extends Key>
+  extends Pick<Database<V, K>, "get" | "doesExist" | "getRange" | "getKeys" | "getValues" | "getStats"> {
+  put(key: K, value: V): void;
+  /** @param value Of a table with several values of a key: the one. */
+  remove(key: K, value?: V): void;
+}
+
+/** The database of a folder. */
+export interface Environment {
+  /** Runs the first transaction, blocking: opens tables, checks them. An error closes the database. */
+  begin(run: () => void): void;
+  /** Opens a table, and makes it where it is missing. For `begin`. */
+  table<V, K extends Key>(name: string, options?: DatabaseOptions): Table<V, K>;
+  /**
+   * Runs a change in a transaction, and resolves once the disk has it. Changes that wait for the disk together are one transaction: an
+   * error takes it back whole, and fails them all.
+   *
+   * @throws {OutboxStorageError} it failed. @throws {ClosedError} the database is closed.
+   */
+  change<T>(run: () => T): Promise<T>;
+  /** Runs a read. @throws {OutboxStorageError} it failed. @throws {ClosedError} the database is closed. */
+  read<T>(run: () => T): T;
+  /** Makes the next read see what other processes have committed until now. */
+  refresh(): void;
+  /** Lets changes that wait be written, then closes the files. Every call returns the same promise. */
+  close(): Promise<void>;
+}
+
+/** Changes of one transaction at most: it runs on the event loop. */
+const MAX_CHANGES = 1_000;
+
+/** Transactions after which the places of readers that were killed are freed, so that they keep no old pages. */
+const READER_CHECK_EVERY = 1_000;
+
+/** Numbers of Linux for file systems whose memory maps and locks other machines do not see: NFS, SMB (three), AFS, Ceph. */
+const REMOTE_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400,
+]);
+
+interface Waiting {
+  readonly run: () => unknown;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Opens the database of a folder; makes both where they are missing.
+ *
+ * @throws {OutboxStorageError} it cannot be opened.
+ */
+export function openEnvironment(folder: string): Environment {
+  const root = openRoot(folder);
+  let waiting: Waiting[] = [];
+  let writing: Promise<void> | undefined;
+  let transactions = 0;
+  let closing: Promise<void> | undefined;
+
+  async function writeAll(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, MAX_CHANGES);
+      waiting = waiting.slice(MAX_CHANGES);
+      await write(batch);
+      if (++transactions % READER_CHECK_EVERY === 0) root.readerCheck();
+    }
+    writing = undefined;
+  }
+
+  async function write(batch: readonly Waiting[]): Promise<void> {
+    let values: readonly unknown[];
+    try {
+      // a child transaction, since that can be taken back
+      values = await root.childTransaction(() => {
+        return batch.map(({ run }) => run());
+      });
+    } catch (error) {
+      const cause = await causeOf(error);
+      for (const { reject } of batch) reject(storeError("written", folder, cause));
+      return;
+    }
+    batch.forEach(({ resolve }, index) => {
+      resolve(values[index] as never);
+    });
+  }
+
+  function assertOpen(): void {
+    if (closing !== undefined) throw new ClosedError("The outbox");
+  }
+
+  return {
+    table: <V, K extends Key>(name: string, options: DatabaseOptions = {}) =>
+      root.openDB<V, K>(name, options) as unknown as Table<V, K>,
+    begin(run) {
+      try {
+        root.transactionSync(run);
+      } catch (error) {
+        void root.close();
+        throw storeError("opened", folder, error);
+      }
+    },
+    change<T>(run: () => T) {
+      return new Promise<T>((resolve, reject) => {
+        assertOpen();
+        waiting.push({ run, resolve, reject });
+        writing ??= Promise.resolve().then(writeAll);
+      });
+    },
+    read(run) {
+      assertOpen();
+      try {
+        return run();
+      } catch (error) {
+        throw error instanceof CloudMessagingError ? error : storeError("read", folder, error);
+      }
+    },
+    refresh() {
+      root.resetReadTxn();
+    },
+    close() {
+      closing ??= Promise.resolve(writing).then(() => root.close());
+      return closing;
+    },
+  };
+}
+
+function openRoot(folder: string): RootDatabase<unknown, Key> {
+  const fault = dataFileFault(folder);
+  if (fault !== undefined) throw failure(fault.reason, "opened", folder, fault.detail);
+  try {
+    const root = open<unknown, Key>({
+      path: folder,
+      noSubdir: false,
+      maxDbs: 16,
+      // a commit is on the disk when it resolves, and a transaction holds what is ours alone: its failure is ours to handle
+      overlappingSync: false,
+      eventTurnBatching: false,
+    });
+    if (!isRemote(folder)) return root;
+    void root.close();
+  } catch (error) {
+    throw storeError("opened", folder, error);
+  }
+  throw failure("remote-folder", "opened", folder, "");
+}
+
+function isRemote(folder: string): boolean {
+  return process.platform === "linux" && REMOTE_FILE_SYSTEMS.has(statfsSync(folder).type);
+}
+
+/** LMDB rejects a failed commit with an error that promises the reason; nobody else takes care of that promise. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const promised = (error as { commitError?: Promise<unknown> } | null | undefined)?.commitError;
+  return promised === undefined ? error : promised.catch((reason: unknown) => reason);
+}
