@@ -1,14 +1,17 @@
 // A test program as users of node:test write them; run by fake-timers.test.ts, over what was built.
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { createCcsClient } from "@cloud-messaging/ccs-client";
-import { startEmulator } from "@cloud-messaging/emulator";
-import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 
 test("with mock.timers.enable()", async () => {
+  // as the first line of a test file does, before anything is imported
+  const early = process.argv[2] === "before-load";
+  if (early) mock.timers.enable();
+  const { createCcsClient } = await import("@cloud-messaging/ccs-client");
+  const { startEmulator } = await import("@cloud-messaging/emulator");
+  const { createFcmSender, createGcmSender } = await import("@cloud-messaging/http-sender");
   const emulator = await startEmulator();
   const phone = emulator.createDevice();
-  mock.timers.enable();
+  if (!early) mock.timers.enable();
   const handled = [];
   const client = createCcsClient({ ...emulator.ccsOptions(), onUpstream: ({ data }) => void handled.push(data) });
   const senders = [createGcmSender(emulator.httpOptions()), createFcmSender(emulator.fcmOptions()), client];

@@ -164,6 +164,7 @@ export { publish, eventChannel } from "./events.ts";
 // Time
 export { monotonicInstant, plusMs, msBetween, earlier, later, NEVER, LONG_AGO } from "./time/monotonic.ts";
 export { elapsedMs, timeLeftMs, wait } from "./time/clock.ts";
+export { nextTurn, type CancelTurn, isFakeImmediate } from "./time/next-turn.ts";
 export { onAbort, isAbortSignal } from "./time/abort.ts";
 
 // Optional fields

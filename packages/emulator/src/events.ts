@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers";
+import { nextTurn } from "@cloud-messaging/core/transport";
 import type { CapturedMessage, TimelineEntry } from "./model/message.ts";
 import type { ModelEvent } from "./model/ports.ts";
 
@@ -78,7 +78,7 @@ export function createEventHub(): EventHub {
         try {
           listener(event);
         } catch (error) {
-          setImmediate(() => {
+          nextTurn(() => {
             throw error;
           });
         }

@@ -1,6 +1,5 @@
-import { setImmediate } from "node:timers";
 import { isCloudMessagingError, systemClock } from "@cloud-messaging/core";
-import { nextDelayMs, outcomeKindFor } from "@cloud-messaging/core/transport";
+import { nextDelayMs, nextTurn, outcomeKindFor } from "@cloud-messaging/core/transport";
 import { Constants } from "./constants.ts";
 import { addressOf } from "./convert.ts";
 import type { Response, Settled } from "./response.ts";
@@ -52,8 +51,8 @@ function once(attempt: OverriddenAttempt, recipient: unknown): Promise<Settled> 
     const tokens = (Array.isArray(recipient) ? recipient : [recipient]) as string[];
     // after the callback, which takes precedence
     (returned as PromiseLike<Response>).then(
-      (response) => setImmediate(resolve, { response, tokens }),
-      (failure: unknown) => setImmediate(resolve, { failure }),
+      (response) => nextTurn(() => resolve({ response, tokens })),
+      (failure: unknown) => nextTurn(() => resolve({ failure })),
     );
   });
 }

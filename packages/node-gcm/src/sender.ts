@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers";
 import {
   type BackoffPolicy,
   type MessageContent,
@@ -10,6 +9,7 @@ import {
   type DownstreamTransport,
   failureOutcome,
   isErrorLike,
+  nextTurn,
   requireOptions,
   withRetry,
 } from "@cloud-messaging/core/transport";
@@ -258,7 +258,7 @@ function settle(attempt: Promise<Settled>, callback: Callback | undefined): Prom
       const failed = "failure" in settled;
       if (callback !== undefined) {
         // in a turn of its own: an error thrown by the callback is the program's
-        setImmediate(() => {
+        nextTurn(() => {
           if (failed) (callback as (error: unknown) => void)(settled.failure);
           else callback(null, settled.response as IResponseBody, settled.tokens);
         });

@@ -2,10 +2,9 @@ import { type ClientRequest, request as http } from "node:http";
 import { request as https } from "node:https";
 import type { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
-import { clearImmediate, setImmediate } from "node:timers";
 import { connect, type TLSSocket } from "node:tls";
 import type { TlsOptions } from "@cloud-messaging/core";
-import { openTunnel, verifiedTls } from "@cloud-messaging/core/transport";
+import { type CancelTurn, nextTurn, openTunnel, verifiedTls } from "@cloud-messaging/core/transport";
 import { authorityOf } from "../address.ts";
 
 /** Connection target and trust settings. */
@@ -47,7 +46,7 @@ export class TextStream {
   /** Text of the next flush. An array, since concatenated strings would keep every piece alive until flattened. */
   #outgoing: string[] = [];
   #outgoingChars = 0;
-  #flush: NodeJS.Immediate | undefined;
+  #flush: CancelTurn | undefined;
   #batch = 0;
   #error: Error | undefined;
   #ended = false;
@@ -113,7 +112,7 @@ export class TextStream {
     if (this.#ended) return;
     this.#outgoing.push(text);
     this.#outgoingChars += text.length;
-    this.#flush ??= setImmediate(() => {
+    this.#flush ??= nextTurn(() => {
       this.#flush = undefined;
       this.flush();
     });
@@ -158,13 +157,13 @@ export class TextStream {
     if (this.#socket !== undefined) this.#socket.destroy();
     else if (first) {
       this.#tunnel?.destroy();
-      setImmediate(() => this.#events.closed(undefined));
+      nextTurn(() => this.#events.closed(undefined));
     }
   }
 
   #cancelFlush(): void {
     if (this.#flush === undefined) return;
-    clearImmediate(this.#flush);
+    this.#flush();
     this.#flush = undefined;
   }
 }

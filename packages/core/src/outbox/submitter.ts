@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers";
 import { OutboxFullError } from "../errors.ts";
 import { type Clock, elapsedMs } from "../time/clock.ts";
 import { LONG_AGO, type MonotonicInstant } from "../time/monotonic.ts";
+import { nextTurn } from "../time/next-turn.ts";
 import type { NewSubmission, OutboxEngine, Submitted } from "./engine.ts";
 
 /** Most submissions of one call of the engine. */
@@ -37,7 +37,7 @@ export class Submitter<Client> {
         this.#queue.push({ submission, resolve, reject });
         if (this.#flushing) return;
         this.#flushing = true;
-        setImmediate(() => void this.#flush());
+        nextTurn(() => void this.#flush());
       });
     }
     const [submitted] = await this.#engine.submit([submission], client);

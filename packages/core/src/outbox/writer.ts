@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers";
 import { type Clock, wait } from "../time/clock.ts";
+import { nextTurn } from "../time/next-turn.ts";
 import type { ChunkJob } from "./chunk-job.ts";
 import type { Settled } from "./codec.ts";
 import type { OutboxEngine } from "./engine.ts";
@@ -43,7 +43,7 @@ export class Writer {
       if (this.#flushing) return;
       this.#flushing = true;
       // what this turn of the event loop still brings goes with it
-      setImmediate(() => void this.#flush());
+      nextTurn(() => void this.#flush());
     });
   }
 

@@ -1,6 +1,6 @@
-import { setImmediate } from "node:timers";
 import { AbortedError, ClosedError, InvalidOptionsError, TooManyWaitingError } from "../errors.ts";
 import { onAbort } from "../time/abort.ts";
+import { nextTurn } from "../time/next-turn.ts";
 
 /** Semaphore that bounds the number of unsettled sends. */
 export interface Gate {
@@ -47,7 +47,7 @@ export function createGate(limit: number, what: string): Gate {
     promised++;
     if (turning) return;
     turning = true;
-    setImmediate(() => {
+    nextTurn(() => {
       turning = false;
       promised = 0;
       admit();

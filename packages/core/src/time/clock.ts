@@ -1,8 +1,8 @@
-import { setImmediate } from "node:timers";
 import { processWide } from "../environment/process-wide.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import { onAbort } from "./abort.ts";
 import { type MonotonicInstant, monotonicInstant, msBetween, plusMs } from "./monotonic.ts";
+import { nextTurn } from "./next-turn.ts";
 
 /** Ends a scheduled call; calling it twice, or after the call was made, does nothing. */
 export type CancelTimer = () => void;
@@ -128,7 +128,7 @@ export function createManualClock(startMs: number = Date.UTC(2026, 0, 1)): Manua
     for (const entry of timers) if (found === undefined || entry[1].at < found[1].at) found = entry;
     return found;
   };
-  const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+  const settle = () => new Promise<void>((resolve) => void nextTurn(resolve));
   const moveTo = (to: MonotonicInstant): void => {
     const byMs = msBetween(monotonic, to);
     if (byMs <= 0) return;

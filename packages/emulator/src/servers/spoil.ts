@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
-import { setImmediate } from "node:timers";
+import { nextTurn } from "@cloud-messaging/core/transport";
 import type { Http2FaultKind, HttpFaultKind } from "../faults/faults.ts";
 
 /** 64 MiB, in pieces. */
@@ -157,8 +157,8 @@ function writePart(
   response.writeHead(200, headers);
   if (part === undefined) {
     response.flushHeaders();
-    setImmediate(then);
-  } else response.write(part, () => setImmediate(then));
+    nextTurn(then);
+  } else response.write(part, () => void nextTurn(then));
 }
 
 function oneResultLess(body: string): string {

@@ -1,7 +1,6 @@
 import type { ClientRequest } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import { setImmediate } from "node:timers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { CancelTimer, Clock, MonotonicInstant, TlsOptions } from "@cloud-messaging/core";
 import {
@@ -11,6 +10,7 @@ import {
   connectionFailureCode,
   describeError,
   elapsedMs,
+  nextTurn,
   openTunnel,
   verifiedTls,
 } from "@cloud-messaging/core/transport";
@@ -283,7 +283,7 @@ export class Http2Connection implements StreamHost {
 
   /** Closes the socket of a session that has ended, whatever the server does. */
   #hangUp(): void {
-    setImmediate(() => this.#socket?.destroySoon());
+    nextTurn(() => this.#socket?.destroySoon());
   }
 
   #becomeBusy(): void {
