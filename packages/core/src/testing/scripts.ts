@@ -289,6 +289,14 @@ export const SCRIPTS: Readonly<Record<string, readonly Command[]>> = {
     register("ada", FID),
   ],
   // unseen
+  "what was seen at the very moment is not unseen": [
+    register("ada", A),
+    advance(1_000),
+    register("ada", B),
+    { do: "readPages", limit: 100 },
+    { do: "removeUnseen", forMs: 1_000, limit: 1 },
+    { do: "removeUnseen", forMs: 999, limit: 1 },
+  ],
   "what was not seen for long is removed, registration by registration, with old rewrites": [
     register("ada", A),
     shared("grace", A),

@@ -1,6 +1,6 @@
 import type { MaybePromise } from "../registrations/maybe-promise.ts";
 import type { RegistrationStore } from "../registrations/registration-store.ts";
-import { createManualClock, type ManualClock } from "../time/clock.ts";
+import { createManualClock, elapsedMs, type ManualClock, systemClock } from "../time/clock.ts";
 import { type Command, randomCommands, randomFrom } from "./commands.ts";
 import { SCRIPTS } from "./scripts.ts";
 import { SINGLE_CASES } from "./single-cases.ts";
@@ -40,8 +40,8 @@ export interface StoreCase {
 
 /** Calls of a random run. */
 const RUN_LENGTH = 30;
-/** Tries to find shorter calls that show the same. */
-const MAX_SHRINKS = 150;
+/** Longest time spent on finding shorter calls that show the same. Unit: milliseconds. */
+const MAX_SHRINK_MS = 10_000;
 
 /**
  * Lists the cases that every registration store has to pass, for any test runner: vitest, jest, node:test. Calls are compared with a
@@ -110,12 +110,11 @@ async function shortest(
 ): Promise<ContractBroken> {
   let failing = commands;
   let told = first;
-  let tries = 0;
+  const begunAt = systemClock.monotonic();
   for (let size = Math.ceil(commands.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     // the first one gives the resolution that verdicts name
-    for (let start = 1; start < failing.length && tries < MAX_SHRINKS; ) {
+    for (let start = 1; start < failing.length && elapsedMs(systemClock, begunAt) < MAX_SHRINK_MS; ) {
       const fewer = [...failing.slice(0, start), ...failing.slice(start + size)];
-      tries++;
       try {
         await check(fewer);
         start += size;

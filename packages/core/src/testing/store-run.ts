@@ -1,12 +1,12 @@
 import type { RegistrationToken } from "../message/token.ts";
 import type { Registration, RegistrationChange, Revision, Verdict } from "../registrations/registration.ts";
-import type { RegistrationStore } from "../registrations/registration-store.ts";
+import type { RegistrationQuery, RegistrationStore } from "../registrations/registration-store.ts";
 import { type ManualClock, systemClock, wait } from "../time/clock.ts";
 import { type Command, TOKENS, USERS } from "./commands.ts";
 import { RegistrationModel } from "./model.ts";
 
 /** Longest time that a feed may take to show a change that was confirmed. Unit: milliseconds. */
-const FEED_PATIENCE_MS = 10_000;
+const FEED_PATIENCE_MS = 2_000;
 const MISMATCH = "mismatch-sender-id";
 const MARK = "mark" as RegistrationToken;
 
@@ -115,13 +115,12 @@ export class StoreRun {
       }
       case "removeUnseen": {
         const before = this.#clock.now() - command.forMs;
-        const removed: Registration[] = [];
-        for (;;) {
-          const page = await store.removeUnseen({ before, limit: command.limit });
-          if (page.removed.length > command.limit) throw new ContractBroken(`removeUnseen removed more than its limit`);
-          removed.push(...page.removed);
-          if (!page.more) return removed.map(({ userId, token }) => `${userId} ${token}`).sort();
-        }
+        const { limit } = command;
+        const removed = await allPages(limit, async () => {
+          const page = await store.removeUnseen({ before, limit });
+          return { entries: page.removed, next: page.more ? "more" : undefined };
+        });
+        return removed.map(({ userId, token }) => `${userId} ${token}`).sort();
       }
       default: {
         const verdict = this.#verdict(command);
@@ -197,16 +196,16 @@ export class StoreRun {
     const [least = 0] = due;
     const read: RegistrationChange[] = [];
     for (let waited = 0; ; waited += 10) {
-      for (;;) {
-        const page = await this.#store().changes({ from: this.#cursor, limit: 2 });
-        const last = page.changes.at(-1);
-        if (last !== undefined && last.cursor !== page.cursor) {
-          throw new ContractBroken(`a page of changes has cursor ${page.cursor}, and its last change ${last.cursor}`);
+      const come = await allPages(2, async () => {
+        const { changes, cursor } = await this.#store().changes({ from: this.#cursor, limit: 2 });
+        const last = changes.at(-1);
+        if (last !== undefined && last.cursor !== cursor) {
+          throw new ContractBroken(`a page of changes has cursor ${cursor}, and its last change ${last.cursor}`);
         }
-        this.#cursor = page.cursor;
-        read.push(...page.changes);
-        if (last === undefined) break;
-      }
+        this.#cursor = cursor;
+        return { entries: changes, next: last && cursor };
+      });
+      read.push(...come);
       const isWhole = due.size > 1 ? read.at(-1)?.token === MARK : read.length >= least;
       if (isWhole || waited >= FEED_PATIENCE_MS) return read.filter(({ token }) => token !== MARK);
       await wait(systemClock, 10);
@@ -218,14 +217,7 @@ export class StoreRun {
     const now = this.#clock.now();
     const filters = [{}, { platform: "android" }, { seenSince: now - 1_000 }, { seenBefore: now - 1_000 }];
     for (const filter of filters) {
-      const found: Registration[] = [];
-      let after: string | undefined;
-      do {
-        const page = await store.registrations({ ...filter, limit, ...(after === undefined ? {} : { after }) });
-        if (page.registrations.length > limit) throw new ContractBroken("a page is longer than its limit");
-        found.push(...page.registrations);
-        after = page.next;
-      } while (after !== undefined);
+      const found = await allRegistrations(store, { ...filter, limit });
       const seen = byToken(found.map(({ revision, ...registration }) => registration));
       this.#keep(`registrations(${text(filter)}) answered`, seen, (model) => {
         const {
@@ -244,13 +236,7 @@ export class StoreRun {
         return byToken(registrationsIn(model).filter(isMeant));
       });
     }
-    const users: string[] = [];
-    for (let after: string | undefined; ; ) {
-      const page = await store.users({ limit, ...(after === undefined ? {} : { after }) });
-      users.push(...page.userIds);
-      after = page.next;
-      if (after === undefined) break;
-    }
+    const users = await allUsers(store, limit);
     const usersIn = (model: RegistrationModel) => [...new Set(model.registrations.map(({ userId }) => userId))].sort();
     this.#keep("users answered", text(users.sort()), (model) => text(usersIn(model)));
     this.#keep("counts answered", text(await store.counts()), (model) =>
@@ -275,6 +261,42 @@ export class StoreRun {
     const texts = changes.map(text);
     return (this.#unordered ? texts.sort() : texts).join(" ");
   }
+}
+
+/** Most pages read one after another: more come from a store that never ends. */
+const MAX_PAGES = 500;
+
+async function allPages<T>(
+  limit: number,
+  read: (after: string | undefined) => Promise<{ readonly entries: readonly T[]; readonly next?: string | undefined }>,
+): Promise<T[]> {
+  const all: T[] = [];
+  let after: string | undefined;
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
+    const { entries, next } = await read(after);
+    if (entries.length > limit)
+      throw new ContractBroken(`a page has ${entries.length} entries, and its limit is ${limit}`);
+    all.push(...entries);
+    after = next;
+    if (after === undefined) return all;
+  }
+  throw new ContractBroken(`there is always a next page: ${MAX_PAGES} were read`);
+}
+
+/** All registrations that a query is for, page by page. */
+export function allRegistrations(store: RegistrationStore, query: RegistrationQuery): Promise<Registration[]> {
+  return allPages(query.limit, async (after = query.after) => {
+    const { registrations, next } = await store.registrations({ ...query, ...(after === undefined ? {} : { after }) });
+    return { entries: registrations, next };
+  });
+}
+
+/** All users, page by page. */
+export function allUsers(store: RegistrationStore, limit: number): Promise<string[]> {
+  return allPages(limit, async (after) => {
+    const { userIds, next } = await store.users({ limit, ...(after === undefined ? {} : { after }) });
+    return { entries: userIds, next };
+  });
 }
 
 function simulate(model: RegistrationModel, command: Command): unknown {
