@@ -64,6 +64,15 @@ export {
   type MemoryRegistrationStore,
   type MemoryRegistrationStoreOptions,
 } from "./registrations/memory-registration-store.ts";
+export {
+  audience,
+  type AudienceOptions,
+  prune,
+  type PruneOptions,
+  sweep,
+  type SweepOptions,
+} from "./registrations/audience.ts";
+export { followChanges, type FollowChangesOptions } from "./registrations/follow-changes.ts";
 export type {
   RegistrationStore,
   PageQuery,
