@@ -18,7 +18,9 @@ async function importsOf(folder: string): Promise<Map<string, string[]>> {
   const entries = files.map(async (file): Promise<[string, string[]]> => {
     const path = join(folder, file);
     const imports = (await readFile(path, "utf8")).matchAll(/from "(\.[^"]+)"/g);
-    return [path, [...imports].map(({ 1: target = "" }) => resolve(dirname(path), target))];
+    // a file may name its own exports, as a namespace
+    const targets = [...imports].map(({ 1: target = "" }) => resolve(dirname(path), target));
+    return [path, targets.filter((target) => target !== path)];
   });
   return new Map(await Promise.all(entries));
 }

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
@@ -7,11 +8,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const root = join(import.meta.dirname, "../..");
 
 /** Packages whose docstrings are checked. */
-const PACKAGES = ["core", "ccs-client"];
+const PACKAGES = readdirSync(join(root, "packages"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
 const DOCSTRING = /\/\*\*(?:[^*]|\*(?!\/))*\*\//g;
 const QUESTION = /^\/\*\*[\s*]*(What|Whether|Where|How|Who|Whose|Why|When|Which)\b/;
-const ENTRY_POINT = /^(create[A-Z]\w*|start[A-Z]\w*|withRetry|withRegistrations|subscribe|toData)$/;
+const ENTRY_POINT = /^(create[A-Z]\w*|start[A-Z]\w*|withRetry|withRegistrations|subscribe|toData|Sender|Message)$/;
 const EXAMPLE = /@example[\s*]+```ts\n([\s\S]*?)```/g;
 
 interface Source {
@@ -22,7 +25,7 @@ interface Source {
 async function sourcesOf(name: string): Promise<Source[]> {
   const folder = join(root, "packages", name, "src");
   const files = (await readdir(folder, { recursive: true })).filter(
-    (file) => file.endsWith(".ts") && !/\.test\.ts$|\.test-d\.ts$|\.test-support\.ts$/.test(file),
+    (file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$|\.test-d\.ts$|\.test-support\.ts$/.test(file),
   );
   return Promise.all(
     files.sort().map(async (file) => {
@@ -32,7 +35,7 @@ async function sourcesOf(name: string): Promise<Source[]> {
   );
 }
 
-/** Names that the entry points of a package export, among them those of functions that a program begins with. */
+/** Names of functions and classes that a program begins with, among those that the entry points of a package export. */
 function entryPointsOf(sources: readonly Source[]): string[] {
   const entries = sources.filter(({ path }) => /^packages\/[^/]+\/src\/(index|transport)\.ts$/.test(path));
   const exported = entries.flatMap(({ text }) => [...text.matchAll(/export \{([^}]*)\} from "\./g)]);
@@ -40,9 +43,11 @@ function entryPointsOf(sources: readonly Source[]): string[] {
   return names.filter((name) => ENTRY_POINT.test(name));
 }
 
-/** The docstring before the declaration of an exported function. */
+/** The docstring before the declaration of an exported function or constructor. */
 function docstringOf(name: string, sources: readonly Source[]): string | undefined {
-  const declaration = new RegExp(String.raw`(\/\*\*(?:[^*]|\*(?!\/))*\*\/)\s*export (?:async )?function ${name}\b`);
+  const declaration = new RegExp(
+    String.raw`(\/\*\*(?:[^*]|\*(?!\/))*\*\/)\s*export (?:(?:async )?function|const) ${name}\b`,
+  );
   for (const { text } of sources) {
     const found = declaration.exec(text);
     if (found !== null) return found[1];

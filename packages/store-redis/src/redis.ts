@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ConnectionError } from "@cloud-messaging/core";
 
-/** What the store uses of a client of `ioredis`: `Redis` or `Cluster`. */
+/** Subset of a client of `ioredis` that the store uses: `Redis` or `Cluster`. */
 export interface IoredisClient {
   evalsha(sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
   eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
@@ -13,7 +13,7 @@ export interface NodeRedisScriptOptions {
   arguments: string[];
 }
 
-/** What the store uses of a client of `redis` (node-redis), connected by its owner: a client, a pool or a cluster. */
+/** Subset of a client of `redis` (node-redis) that the store uses, connected by its owner: a client, a pool or a cluster. */
 export interface NodeRedisClient {
   evalSha(sha: string, options: NodeRedisScriptOptions): Promise<unknown>;
   eval(script: string, options: NodeRedisScriptOptions): Promise<unknown>;

@@ -25,7 +25,7 @@ const SETTLED = Promise.resolve();
 const MAX_STANZA_BYTES = 262_144;
 /** Beyond this much unread output the client is read no more until it reads. Implementation limit. Unit: bytes. */
 const MAX_UNREAD_BYTES = 1_048_576;
-/** How long a client may take to close its side. Implementation limit. Unit: milliseconds. */
+/** Time limit for a client to close its side. Implementation limit. Unit: milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 /** Owner of the connections. */

@@ -18,9 +18,9 @@ export function streamHeader(domain: string, id: string): string {
   return `<stream:stream from="${domain}" id="${id}" version="1.0" xmlns:stream="${NS.stream}" xmlns="${NS.client}">`;
 }
 
-/** What may be done before login: the mechanisms that the live service advertised. */
+/** Stream features before login: the mechanisms that the live service advertised. */
 export const LOGIN_FEATURES = `<stream:features><mechanisms xmlns="${NS.sasl}"><mechanism>X-OAUTH2</mechanism><mechanism>X-GOOGLE-TOKEN</mechanism><mechanism>PLAIN</mechanism></mechanisms></stream:features>`;
-/** What may be done after login. */
+/** Stream features after login. */
 export const SESSION_FEATURES = `<stream:features><bind xmlns="${NS.bind}"/><session xmlns="${NS.session}"/></stream:features>`;
 
 export const SASL_SUCCESS = `<success xmlns="${NS.sasl}"/>`;
@@ -33,7 +33,7 @@ export function streamError(condition: string): string {
   return `<stream:error><${condition} xmlns="${NS.streams}"/></stream:error>`;
 }
 
-/** How acks, nacks and control messages write their element: with a prefix, as the live service did, or as the documentation prints it. */
+/** Form of the element in acks, nacks and control messages: with a prefix, as the live service wrote it, or as the documentation prints it. */
 export type ElementStyle = "data:gcm" | "gcm";
 
 /** An ack, nack or control message: no attributes, as seen live. */

@@ -43,7 +43,7 @@ interface Pending {
   readonly receipts: string[];
 }
 
-/** What the HTTP server answers with 503. */
+/** Refusal that the HTTP server answers with 503. */
 const REACHED_NOBODY: Refusal = {
   kind: "refused",
   code: "unavailable",

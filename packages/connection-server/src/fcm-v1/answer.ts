@@ -12,7 +12,7 @@ import type { FieldViolation } from "./proto-json.ts";
 
 const QUOTA_FAILURE_TYPE = "type.googleapis.com/google.rpc.QuotaFailure";
 
-/** How v1 writes one failure. */
+/** One failure as v1 writes it. */
 interface Failure {
   readonly http: number;
   readonly status: string;

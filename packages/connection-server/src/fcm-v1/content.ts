@@ -2,7 +2,7 @@ import { MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core/transp
 import type { FcmV1Message } from "@cloud-messaging/core/wire";
 import type { MessageContent, Platform, Refusal } from "../service.ts";
 
-/** What a device of a platform makes of a message: its own block takes the place of the general fields, or adds to them. */
+/** Content of a message for a platform: the platform's own block replaces the general fields or adds to them. */
 export function contentFor(platform: Platform, message: FcmV1Message, nowMs: number): MessageContent {
   switch (platform) {
     case "android":
@@ -69,7 +69,7 @@ function appleContent(message: FcmV1Message, nowMs: number): MessageContent {
   };
 }
 
-/** What FCM refuses for a device of Apple's. */
+/** Refusal of a message to an Apple device; `undefined` for none. */
 function appleRefusal(
   headers: ReadonlyMap<string, string>,
   shows: boolean,
@@ -139,7 +139,7 @@ function lowerCaseNames(headers: Readonly<Record<string, string>> = {}): Readonl
   return new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-/** Whether a notification shows or sounds on an Apple device; a picture alone does neither. */
+/** True if a notification shows or sounds on an Apple device; a picture alone does neither. */
 function shows(notification: Readonly<Record<string, unknown>> = {}): boolean {
   return Object.entries(notification).some(([name, value]) => name !== "image" && value !== "" && value !== null);
 }

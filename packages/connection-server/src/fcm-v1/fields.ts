@@ -58,7 +58,7 @@ const ANDROID_NOTIFICATION = {
   proxy: oneOf("AndroidNotification.Proxy", ["PROXY_UNSPECIFIED", "ALLOW", "DENY", "IF_PRIORITY_LOWERED"]),
 };
 
-/** What `android` and `android_v2` share. */
+/** Fields shared by `android` and `android_v2`. */
 const ANDROID_BOTH = {
   collapse_key: string,
   ttl: duration,

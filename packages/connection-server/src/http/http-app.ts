@@ -51,11 +51,21 @@ const TOO_LARGE = textAnswer(413, "Request Entity Too Large\n");
 const MALFORMED = textAnswer(400, "The path is not valid percent-encoding\n");
 const INTERNAL = textAnswer(500, "Internal Server Error\n");
 
-/** Ours: enough for any client, few enough for 1 MiB each. */
+/** Implementation limit: enough for any client, few enough for 1 MiB each. */
 const DEFAULT_CONCURRENT_REQUESTS = 1000;
 
 /**
  * Creates the application of a list of routes.
+ *
+ * @example
+ * ```ts
+ * import { createHttpApp, fcmV1Routes, gcmHttpRoutes, type MessagingService } from "@cloud-messaging/connection-server";
+ *
+ * export async function serve(service: MessagingService) {
+ *   const app = createHttpApp([...gcmHttpRoutes({ service }), ...fcmV1Routes({ service })], { handshakeTimeoutMs: 10_000 });
+ *   return app.listen({ host: "127.0.0.1", port: 8080 });
+ * }
+ * ```
  *
  * @throws {InvalidOptionsError} the options are no object.
  */

@@ -227,7 +227,7 @@ export interface ClaimedChunk {
   readonly state: Uint8Array;
 }
 
-/** What becomes of a leased chunk. */
+/** Update of a leased chunk. */
 export interface ChunkUpdate extends LeaseRef {
   /** Counts the updates of one lease, from 1. */
   readonly revision: number;

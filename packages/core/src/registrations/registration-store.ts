@@ -32,7 +32,7 @@ export interface RegistrationQuery extends PageQuery {
 export interface RegistrationPage {
   /** At most `limit` of them. */
   readonly registrations: readonly Registration[];
-  /** Where the next page begins; absent after the last one. Opaque. A page may be short, even empty, and have a next one. */
+  /** Cursor of the next page; absent after the last one. Opaque. A page may be short, even empty, and have a next one. */
   readonly next?: string;
 }
 
@@ -40,7 +40,7 @@ export interface RegistrationPage {
 export interface UserPage {
   /** At most `limit` of them. */
   readonly userIds: readonly string[];
-  /** Where the next page begins; absent after the last one. Opaque. */
+  /** Cursor of the next page; absent after the last one. Opaque. */
   readonly next?: string;
 }
 
@@ -75,7 +75,7 @@ export interface ChangeQuery {
 export interface ChangePage {
   /** In the order of the feed. */
   readonly changes: readonly RegistrationChange[];
-  /** Where to go on, also when there are none. Opaque. */
+  /** Position after these changes, also when there are none. Opaque. */
   readonly cursor: string;
 }
 

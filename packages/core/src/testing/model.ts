@@ -14,7 +14,7 @@ export interface ModelRegistration extends RegistrationDetails {
 /** Change in the model: as in the feed, without its place. */
 export type ModelChange = Readonly<Record<string, unknown>> & { readonly type: string; readonly token: string };
 
-/** What the model knows of a token beside its registrations. */
+/** State of a token in the model, beside its registrations. */
 interface ModelToken {
   readonly revision: number;
   readonly acceptedAt?: number | undefined;

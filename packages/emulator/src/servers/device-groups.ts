@@ -63,7 +63,7 @@ function change(context: EndpointContext, request: HttpRequest): HttpAnswer {
   }
 }
 
-/** What an app may do for itself: add or remove one token; adding makes the group when it is not there. */
+/** Change by an app: adds or removes one token. Adding creates a missing group. */
 function changeByApp(context: EndpointContext, request: HttpRequest): HttpAnswer {
   const senderId = projectOf(request.headers);
   if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");

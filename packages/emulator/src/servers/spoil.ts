@@ -8,19 +8,19 @@ import type { Http2FaultKind, HttpFaultKind } from "../faults/faults.ts";
 const OVERSIZED_PIECES = 1024;
 const PIECE = Buffer.alloc(65_536, 0x20);
 
-/** What is done to an answer itself; one that is only late is right. */
+/** Kind of fault that changes the answer itself; `slow` only delays it. */
 export type SpoiledKind = Exclude<HttpFaultKind, "slow">;
 
-/** How an answer is spoiled. */
+/** Fault applied to an answer. */
 export interface Spoiling {
   readonly kind: SpoiledKind;
-  /** Whether the request was taken: what the answer says is true. */
+  /** True if the messages of the request were accepted. */
   readonly accept: boolean;
   /** Concurrent streams that are allowed from now on, of `lower-streams`. */
   readonly streams: number;
 }
 
-/** What would have been answered. */
+/** Answer before the fault. */
 interface Answer {
   readonly status: number;
   readonly contentType?: string;
