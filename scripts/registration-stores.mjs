@@ -4,6 +4,22 @@ export const STORES = {
     const { createLmdbRegistrationStore } = await import("@cloud-messaging/store-lmdb");
     return createLmdbRegistrationStore({ path: location });
   },
+  async postgres(location) {
+    const { createPostgresRegistrationStore } = await import("@cloud-messaging/store-postgres");
+    const { default: pg } = await import("pg");
+    const pool = new pg.Pool({ connectionString: location, max: 4 });
+    const store = createPostgresRegistrationStore({ pool });
+    await store.migrate();
+    return { ...store, close: () => store.close().then(() => pool.end()) };
+  },
+  async redis(location) {
+    const { createRedisRegistrationStore } = await import("@cloud-messaging/store-redis");
+    const { Redis } = await import("ioredis");
+    const client = new Redis(location, { retryStrategy: () => 50 });
+    client.on("error", () => undefined);
+    const store = createRedisRegistrationStore({ client });
+    return { ...store, close: () => store.close().then(() => client.disconnect()) };
+  },
 };
 
 /** Opens a store. It has a `close()` that resolves once its files or connections are gone. */

@@ -25,7 +25,7 @@ const token = (sender, n) => `${sender}:token-${n}`;
 const user = (sender, n) => `${sender}:user-${n % USERS}`;
 
 /** Does the n-th thing of a sender. Its users and tokens are its own. */
-async function step(store, sender, n) {
+export async function step(store, sender, n) {
   const verdict = async (of, more) => {
     const { states } = await store.resolve([of]);
     await store.apply([{ token: of, revision: states[0].revision, ...more }]);
@@ -47,7 +47,7 @@ async function step(store, sender, n) {
 }
 
 /** Registrations of a sender's users, and where its newest tokens lead to. */
-async function stateOf(store, sender, n) {
+export async function stateOf(store, sender, n) {
   const users = [];
   for (let index = 0; index < USERS; index++) {
     const registrations = await store.registrationsOf(user(sender, index));
@@ -103,7 +103,7 @@ function startProcess(name, location, senders) {
 }
 
 /** What a sender's store has to hold, step by step. */
-function createModel(sender) {
+export function createModel(sender) {
   const store = createMemoryRegistrationStore();
   return {
     done: 0,
@@ -160,7 +160,7 @@ export async function soakRegistrations({ store: name, location, kills, seed = 1
 }
 
 /** Compares the store's answers with each other: pages, counts, states, the feed. */
-async function inconsistencies(store, from) {
+export async function inconsistencies(store, from) {
   const wrong = [];
   let registrations = 0;
   const users = new Set();

@@ -13,6 +13,8 @@ import {
 import { afterEach, describe, expect, it } from "vitest";
 import { openStore } from "../../scripts/registration-stores.mjs";
 import { soakRegistrations } from "../../scripts/soak-registrations.mjs";
+import { type PostgresServer, runsPostgres, startPostgres } from "../support/postgres.ts";
+import { type RedisServer, runsRedis, startRedis } from "../support/redis.ts";
 
 /** Stores that several processes share: each by its name in `registration-stores.mjs`, and how a test gets an empty one. */
 const STORES: Readonly<Record<string, () => string | Promise<string>>> = {
@@ -21,8 +23,15 @@ const STORES: Readonly<Record<string, () => string | Promise<string>>> = {
     cleanUp.push(() => rmSync(folder, { recursive: true, force: true }));
     return join(folder, "db");
   },
+  ...(runsPostgres && { postgres: () => addressOf(startPostgres()) }),
+  ...(runsRedis && { redis: () => addressOf(startRedis()) }),
 };
 const cleanUp: (() => unknown)[] = [];
+async function addressOf(starting: Promise<PostgresServer | RedisServer>): Promise<string> {
+  const server = await starting;
+  cleanUp.push(() => server[Symbol.asyncDispose]());
+  return server.url;
+}
 afterEach(async () => {
   for (const each of cleanUp.splice(0).reverse()) await each();
 });

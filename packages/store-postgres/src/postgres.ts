@@ -68,6 +68,27 @@ export async function runAlone(pool: PostgresPool, asked: PostgresStatement): Pr
   }
 }
 
+const ignore = (): void => undefined;
+/** Stores on each pool. */
+const stores = new WeakMap<PostgresPool, number>();
+
+/**
+ * Listens for the errors of idle connections, once for all stores of a pool: a server that ends ends those, and without a listener the process.
+ *
+ * @returns a function that ends it.
+ */
+export function ignoreIdleErrors(pool: PostgresPool): () => void {
+  const add = (more: number): number => {
+    const count = (stores.get(pool) ?? 0) + more;
+    stores.set(pool, count);
+    return count;
+  };
+  if (add(1) === 1) pool.on("error", ignore);
+  return () => {
+    if (add(-1) === 0) pool.removeListener("error", ignore);
+  };
+}
+
 /** SQLSTATE of an error of the server, or the system's code; empty without one. */
 export function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null | undefined)?.code;

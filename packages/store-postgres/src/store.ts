@@ -12,10 +12,12 @@ import { listenForChanges } from "./listen.ts";
 import { migrate } from "./migrate.ts";
 import { namesOf } from "./names.ts";
 import { checkOptions, type PostgresRegistrationStoreOptions } from "./options.ts";
-import { codeOf, type PostgresClient, type Row, run, runAlone } from "./postgres.ts";
+import { codeOf, ignoreIdleErrors, type PostgresClient, type Row, run, runAlone } from "./postgres.ts";
 import { changePageOf, NOT_STORED, registrationOf, stateOf } from "./rows.ts";
 import { statementsOf } from "./statements.ts";
 
+/** What a cursor of users begins with, before the last one of the page. */
+const AFTER = "after:";
 /** Registrations removed by one transaction: each holds a lock. */
 const REMOVED_AT_ONCE = 500;
 
@@ -67,9 +69,7 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
   const statements = statementsOf(names, schema);
   const listening = listenForChanges(pool, names.channel, clock);
   let closed = false;
-  // an idle connection that is lost is told to the pool; without a listener it would end the process
-  const ignore = (): void => undefined;
-  pool.on("error", ignore);
+  const stopIgnoring = ignoreIdleErrors(pool);
 
   const assertOpen = (): void => {
     if (closed) throw new ClosedError("The registration store");
@@ -140,10 +140,10 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
 
     async users(query) {
       checkQuery("users", query);
-      const { after = "", limit } = query;
-      if (!isText(after)) throw unknownCursor("after");
-      const userIds = (await ask("users", [after, limit])).map(([userId]) => userId as string);
-      return userIds.length === limit ? { userIds, next: userIds.at(-1) as string } : { userIds };
+      const { after = AFTER, limit } = query;
+      if (!after.startsWith(AFTER) || !isText(after)) throw unknownCursor("after");
+      const userIds = (await ask("users", [after.slice(AFTER.length), limit])).map(([userId]) => userId as string);
+      return userIds.length === limit ? { userIds, next: AFTER + userIds.at(-1) } : { userIds };
     },
 
     async counts() {
@@ -187,7 +187,7 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
       if (closed) return;
       closed = true;
       listening.close();
-      pool.removeListener("error", ignore);
+      stopIgnoring();
     },
 
     [Symbol.asyncDispose]: () => store.close(),

@@ -117,7 +117,7 @@ BEGIN
     RETURN NEXT each;
   END LOOP;
   DELETE FROM ${s}.rewrite WHERE key = ANY (ARRAY(
-    SELECT key FROM ${s}.rewrite WHERE learned_at < before ORDER BY learned_at LIMIT 10000 FOR UPDATE SKIP LOCKED));
+    SELECT key FROM ${s}.rewrite WHERE learned_at < before ORDER BY learned_at LIMIT 1000 FOR UPDATE SKIP LOCKED));
   PERFORM ${s}.drop_changes(keep_since);
 END $$;
 
@@ -135,13 +135,13 @@ END $$;
 CREATE OR REPLACE FUNCTION ${s}.drop_changes(keep_since double precision) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   settled bigint := ${s}.settled_place();
-  through bigint;
+  dropped bigint[] := ARRAY(
+    SELECT place FROM (SELECT place, at FROM ${s}.change ORDER BY place LIMIT 1000) AS oldest
+    WHERE at < keep_since AND place <= settled ORDER BY place);
 BEGIN
-  SELECT max(place) INTO through FROM (SELECT place, at FROM ${s}.change ORDER BY place LIMIT 10000) AS oldest
-  WHERE at < keep_since AND place <= settled;
-  IF through IS NULL THEN RETURN; END IF;
-  UPDATE ${s}.feed SET dropped_through = greatest(dropped_through, through);
-  DELETE FROM ${s}.change WHERE place <= through;
+  IF dropped = '{}' THEN RETURN; END IF;
+  UPDATE ${s}.feed SET dropped_through = greatest(dropped_through, dropped[cardinality(dropped)]);
+  DELETE FROM ${s}.change WHERE place = ANY (dropped);
 END $$;
 
 -- changes after a place, and in a last row without a change the place to go on from
