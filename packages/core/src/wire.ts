@@ -78,6 +78,7 @@ export {
 
 // GCM HTTP
 export { encodeGcmOptions, type GcmOptions } from "./wire/gcm-codec.ts";
+export { decodeGcmData, decodeGcmOptions } from "./wire/gcm-decode.ts";
 
 export {
   type GcmGroupResponse,

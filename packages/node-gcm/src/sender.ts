@@ -13,9 +13,10 @@ import {
   requireOptions,
   withRetry,
 } from "@cloud-messaging/core/transport";
+import { decodeGcmOptions } from "@cloud-messaging/core/wire";
 import type { FcmCredential } from "@cloud-messaging/http-sender";
 import { Constants } from "./constants.ts";
-import { type Address, addressOf, contentOf, isMalformed, type Target } from "./convert.ts";
+import { type Address, addressOf, isMalformed, type Target } from "./convert.ts";
 import type { Message } from "./message.ts";
 import {
   type Credential,
@@ -134,7 +135,7 @@ async function sendOnce(sender: Sender, message: Message, recipient: unknown, re
       return { failure: new SendError(400, "there is no message: give one made with new Message(…), or an object") };
     }
     const json = typeof message.toJson === "function" ? message.toJson() : { ...(message as object) };
-    const content = contentOf(json);
+    const content = decodeGcmOptions(json);
     const isV1 = speaksV1(credential, optionsOf(sender));
     const tokens = tokensOf(address);
     const outcomes =

@@ -1,11 +1,10 @@
 import type { ErrorCode } from "@cloud-messaging/core";
-import { CcsDownstreamSchema } from "@cloud-messaging/core/wire";
+import { CcsDownstreamSchema, decodeGcmData } from "@cloud-messaging/core/wire";
 import { checkMessage } from "../gcm/check-message.ts";
 import {
   conditionAddress,
   type GcmEnvelope,
   isPriority,
-  stringData,
   toIncoming,
   typeProblem,
   withNumericTtl,
@@ -42,7 +41,7 @@ export function readDownstream(
   const address = condition === undefined ? addressOf(to) : conditionAddress(condition);
   if ("problem" in address) return refused(address.problem);
   if (address.kind === "topic" && !rules.topics) return refused("topics are not supported");
-  const data = stringData(fields.data);
+  const data = decodeGcmData(fields.data);
   const message = toIncoming(
     fields,
     data,

@@ -1,11 +1,11 @@
 import type { ErrorCode } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
-import { GcmHttpRequestSchema } from "@cloud-messaging/core/wire";
+import { decodeGcmData, GcmHttpRequestSchema } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService, type ServerOptions } from "../ask.ts";
 import { parseBoundedJson } from "../bounded-json.ts";
 import { keyOfHeader, managementBearer } from "../credentials.ts";
 import { checkMessage } from "../gcm/check-message.ts";
-import { conditionAddress, isPriority, stringData, toIncoming, typeProblem, withNumericTtl } from "../gcm/message.ts";
+import { conditionAddress, isPriority, toIncoming, typeProblem, withNumericTtl } from "../gcm/message.ts";
 import type { HttpAnswer, HttpRequest, HttpRequestHead, HttpRoute } from "../http/route.ts";
 import {
   type Address,
@@ -151,7 +151,7 @@ async function handleJson(sending: Sending): Promise<HttpAnswer> {
   if (!isPriority(fields.priority)) {
     return refuse(`Invalid value (${fields.priority?.slice(0, 50)}) for "priority": must be "normal" or "high"`);
   }
-  const data = stringData(fields.data);
+  const data = decodeGcmData(fields.data);
   const envelope = { protocol: "gcm-http", senderId, wire } as const;
   const send = (recipient: string, address: Address): MaybePromise<Decision> =>
     bounded.submit(toIncoming(fields, data, recipient, address, envelope, rules));

@@ -24,19 +24,6 @@ export interface GcmEnvelope {
   readonly receiptRequested?: boolean | undefined;
 }
 
-/** The data as apps see it: strings. A null is dropped; an object or array becomes its JSON. */
-export function stringData(data: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
-  const entries: [string, string][] = [];
-  for (const [key, value] of Object.entries(data ?? {})) {
-    if (value === null || value === undefined) continue;
-    entries.push([
-      key,
-      typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value),
-    ]);
-  }
-  return Object.fromEntries(entries);
-}
-
 /** Makes the message to one address. */
 export function toIncoming(
   fields: GcmFields,
