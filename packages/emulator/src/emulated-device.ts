@@ -1,11 +1,13 @@
 import { PLATFORMS, type Platform } from "@cloud-messaging/connection-server";
 import { AbortedError, ClosedError, InvalidOptionsError } from "@cloud-messaging/core";
+import { checkSignalOptions } from "@cloud-messaging/core/transport";
 import type { EventHub } from "./events.ts";
 import type { AppInstance, DeviceMessage } from "./model/app-instance.ts";
 import { type DeviceRegistry, type DeviceView, MAX_SENDERS, viewOf } from "./model/devices.ts";
 import type { ServiceIds } from "./model/ids.ts";
 import { type CloudService, MAX_TOPICS } from "./model/service.ts";
 import { isMalformed } from "./model/token-rules.ts";
+import { optionNames } from "./option-names.ts";
 
 /** Options of a device and the app on it. */
 export interface DeviceOptions {
@@ -164,7 +166,26 @@ function checkToken(world: DeviceWorld, token: string, owner?: AppInstance): voi
   if (app !== undefined && app !== owner) throw wrong("token", "belongs to another device");
 }
 
+const checkDeviceNames = optionNames<DeviceOptions>("an option of a device", {
+  name: true,
+  packageName: true,
+  senderId: true,
+  senderIds: true,
+  token: true,
+  connected: true,
+  idle: true,
+  platform: true,
+  confirmReceipts: true,
+});
+const checkUpstreamNames = optionNames<SendUpstreamOptions>("an option of sendUpstream", {
+  senderId: true,
+  notificationKey: true,
+  messageId: true,
+  timeToLiveSec: true,
+});
+
 function check(world: DeviceWorld, options: DeviceOptions): void {
+  checkDeviceNames(options);
   const { token, senderId, senderIds, platform } = options;
   if (platform !== undefined && !PLATFORMS.includes(platform)) {
     throw wrong("platform", `must be one of ${PLATFORMS.join(", ")}`);
@@ -273,6 +294,7 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
     },
     sendUpstream(data, options = {}) {
       requireThere();
+      checkUpstreamNames(options);
       const { notificationKey } = options;
       if (notificationKey !== undefined && service.addressOf(notificationKey).kind !== "group") {
         throw wrong("notificationKey", "is the key of no device group");
@@ -299,8 +321,10 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
       }
       return false;
     },
-    waitFor(predicate, { signal } = {}) {
+    waitFor(predicate, options = {}) {
       return new Promise((resolve, reject) => {
+        checkSignalOptions(options, "an option of waitFor");
+        const { signal } = options;
         const found = app.received.find((message) => predicate(message)); // what it throws rejects
         if (found !== undefined) return resolve(found);
         if (signal?.aborted) return reject(new AbortedError("device.waitFor()", signal.reason));

@@ -3,6 +3,7 @@ import { type Clock, type ErrorCode, InvalidOptionsError, type Random } from "@c
 import { ERROR_CODES, wait } from "@cloud-messaging/core/transport";
 import { wireStringFor } from "@cloud-messaging/core/wire";
 import type { EventHub } from "../events.ts";
+import { checkFaultNames } from "./fault-names.ts";
 import {
   type CutFault,
   type DrainFault,
@@ -69,18 +70,21 @@ export class FaultScript implements Faults {
   }
 
   next(spec: NextFault): void {
+    checkFaultNames.next(spec);
     requireWord(spec.error);
     requireRetryAfter(spec.retryAfter);
     this.#arm({ kind: "next", spec }, spec.times);
   }
 
   random(spec: RandomFault): void {
+    checkFaultNames.random(spec);
     requireWord(spec.error);
     if (!(spec.rate >= 0 && spec.rate <= 1)) throw badFault("rate", "must be a number from 0 to 1");
     this.#arm({ kind: "random", spec }, Number.POSITIVE_INFINITY);
   }
 
   nextRequest(spec: RequestFault): void {
+    checkFaultNames.request(spec);
     if (!Number.isInteger(spec.status) || spec.status < 200 || spec.status > 599) {
       throw badFault("status", "must be an HTTP status from 200 to 599");
     }
@@ -91,6 +95,7 @@ export class FaultScript implements Faults {
   }
 
   http(spec: HttpFault): void {
+    checkFaultNames.http(spec);
     if (spec.delayMs !== undefined && !(spec.delayMs >= 0)) throw badFault("delayMs", "must be 0 or more milliseconds");
     if (!HTTP_FAULT_KINDS.includes(spec.kind)) throw badFault("kind", `must be one of ${HTTP_FAULT_KINDS.join(", ")}`);
     requireCount("after", spec.after);
@@ -99,18 +104,21 @@ export class FaultScript implements Faults {
   }
 
   cutAfter(spec: CutFault): void {
+    checkFaultNames.cut(spec);
     if (!Number.isInteger(spec.messages) || spec.messages < 1)
       throw badFault("messages", "must be a whole number from 1");
     this.#arm({ kind: "cut", spec, seen: 0 }, spec.times);
   }
 
   drainAfter(spec: DrainFault): void {
+    checkFaultNames.drain(spec);
     if (!Number.isInteger(spec.messages) || spec.messages < 1)
       throw badFault("messages", "must be a whole number from 1");
     this.#arm({ kind: "drain", spec, seen: 0 }, spec.times);
   }
 
   login(spec: LoginFault): void {
+    checkFaultNames.login(spec);
     const kinds: readonly LoginFaultKind[] = ["refuse", "hang", "not-authorized", "temporary-auth-failure"];
     if (!kinds.includes(spec.kind)) throw badFault("kind", `must be one of ${kinds.join(", ")}`);
     this.#arm({ kind: "login", spec }, spec.times);

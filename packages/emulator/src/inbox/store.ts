@@ -1,5 +1,6 @@
 import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
-import { defined } from "@cloud-messaging/core/transport";
+import { checkSignalOptions, defined, readOptions } from "@cloud-messaging/core/transport";
+import { z } from "zod";
 import type { EventHub } from "../events.ts";
 import type { CapturedMessage, MessageState, ModelMessage, TimelineEntry } from "../model/message.ts";
 import { OldestFirst } from "../model/oldest-first.ts";
@@ -31,6 +32,11 @@ export interface WaitForCount {
   readonly count: number;
   readonly where?: (message: CapturedMessage) => boolean;
 }
+
+const WaitForCountSchema = z.strictObject({
+  count: z.int().min(0),
+  where: z.custom((value) => typeof value === "function", "must be a function").optional(),
+} satisfies Record<keyof WaitForCount, z.ZodType>);
 
 /** Options of a wait. */
 export interface WaitForOptions {
@@ -154,9 +160,12 @@ export class InboxStore implements Inbox {
   waitFor(count: WaitForCount, options?: WaitForOptions): Promise<readonly CapturedMessage[]>;
   waitFor(
     what: ((message: CapturedMessage) => boolean) | WaitForCount,
-    { signal }: WaitForOptions = {},
+    options: WaitForOptions = {},
   ): Promise<CapturedMessage | readonly CapturedMessage[]> {
     return new Promise((resolve, reject) => {
+      checkSignalOptions(options, "an option of waitFor");
+      if (typeof what !== "function") readOptions(WaitForCountSchema, what, "a part of the count");
+      const { signal } = options;
       if (this.#closed) return reject(new ClosedError("The emulator"));
       if (signal?.aborted) return reject(new AbortedError("inbox.waitFor()", signal.reason));
       const end = (): void => {

@@ -8,7 +8,7 @@ import {
   startCcsServer,
 } from "@cloud-messaging/connection-server";
 import { AbortedError, type Clock, ClosedError, type ErrorCode, InvalidOptionsError } from "@cloud-messaging/core";
-import { ERROR_CODES } from "@cloud-messaging/core/transport";
+import { checkSignalOptions, ERROR_CODES } from "@cloud-messaging/core/transport";
 import type { Counters } from "../stats.ts";
 import { HeldMessages } from "./ccs-held.ts";
 import { createCcsHooks } from "./ccs-hooks.ts";
@@ -142,8 +142,10 @@ export async function startCcs(
       for (const connection of online.values()) if (connection.nack(messageId, error, detail)) return true;
       return false;
     },
-    waitForConnections(wanted, { signal } = {}) {
+    waitForConnections(wanted, options = {}) {
       return new Promise((resolve, reject) => {
+        checkSignalOptions(options, "an option of waitForConnections");
+        const { signal } = options;
         const end = (): void => {
           waiters.delete(check);
           signal?.removeEventListener("abort", check);
