@@ -1,7 +1,7 @@
 // What a package brings along: packages and bytes installed, and how long the first import takes beyond Node itself.
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "./shell.mjs";
+import { npmInstall, run } from "./shell.mjs";
 
 const RUNS = 9;
 
@@ -13,19 +13,14 @@ function installedSize(folder) {
   return bytes;
 }
 
-const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-async function importCost(cwd, specifier, statement) {
-  const net = [];
+/** Milliseconds of the first import in a process that has done nothing else; of several runs the quickest, which others disturbed least. */
+async function importCost(cwd, specifier) {
+  const program = `const began = performance.now(); await import("${specifier}"); console.log(performance.now() - began);`;
+  let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < RUNS; round++) {
-    const timed = async (code) => {
-      const begun = performance.now();
-      await run(process.execPath, ["--input-type=module", "-e", code], { cwd });
-      return performance.now() - begun;
-    };
-    net.push((await timed(statement.replace("%", specifier))) - (await timed("")));
+    least = Math.min(least, Number(await run(process.execPath, ["--input-type=module", "-e", program], { cwd })));
   }
-  return median(net);
+  return least;
 }
 
 /** One row per package and per peer. */
@@ -37,16 +32,13 @@ export async function costs({ folder, tarballs }) {
     "node-gcm": "node-gcm@1",
     "@xmpp/client": "@xmpp/client@0.14",
   };
-  const core = tarballs["@cloud-messaging/core"];
   const wanted = [
-    ...Object.keys(tarballs).map((name) => [name, Object.values(tarballs)]),
+    ...Object.keys(tarballs).map((name) => [name, []]),
     ...Object.entries(peers).map(([name, spec]) => [name, [spec]]),
   ];
   for (const [name, specs] of wanted) {
     const path = folder(`cost-${name.replaceAll(/\W+/g, "-")}`);
-    writeFileSync(join(path, "package.json"), "{}");
-    const own = tarballs[name] === undefined ? specs : await withSiblings(name, tarballs, core);
-    await run("npm", ["install", "--no-audit", "--no-fund", ...own], { cwd: path });
+    await npmInstall(name in tarballs ? await withSiblings(name, tarballs) : specs, { cwd: path });
     const listed = JSON.parse(await run("npm", ["ls", "--all", "--json", "--long"], { cwd: path }));
     const names = new Set();
     const walk = ({ dependencies = {} }) => {
@@ -60,7 +52,7 @@ export async function costs({ folder, tarballs }) {
       name,
       packages: names.size,
       bytes: installedSize(join(path, "node_modules")),
-      importMs: await importCost(path, name, 'await import("%");'),
+      importMs: await importCost(path, name),
     });
   }
   return rows;
