@@ -42,8 +42,11 @@ export function managers({ folder, tarballs, env }) {
     run: async () => {
       const path = folder("yarn-1");
       writeProject(path, tarballs, (files) => ({ resolutions: files }));
-      const printed = await run("npx", ["--yes", "yarn@1", "install", "--no-lockfile"], { cwd: path });
-      if (/^warning/m.test(printed)) throw new Error(printed);
+      const flags = ["--no-lockfile", "--cache-folder", folder("yarn-1-cache")];
+      const printed = await run("npx", ["--yes", "yarn@1", "install", ...flags], { cwd: path });
+      // that a tarball stands for a range as well is this test's doing
+      const warnings = printed.split("\n").filter((line) => /^warning (?!Pattern .* same destination)/.test(line));
+      if (warnings.length > 0) throw new Error(warnings.join("\n"));
       await sendBoth(process.execPath, [], { cwd: path, env });
     },
   };
