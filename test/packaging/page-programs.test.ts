@@ -196,8 +196,8 @@ describe("programs in the pages", () => {
         text += `await program(${JSON.stringify(name)}, async () => {\n${before}\n{\n${given}\n${after}\n}\n});\n`;
       }
     }
-    const { ca, cert, key } = await createTestCertificates();
-    for (const [file, pem] of Object.entries({ "cert.pem": cert, "key.pem": key, "test-ca.pem": ca })) {
+    const { ca, server } = await createTestCertificates();
+    for (const [file, pem] of Object.entries({ "cert.pem": server.cert, "key.pem": server.key, "test-ca.pem": ca })) {
       writeFileSync(join(folder, file), pem);
     }
     writeFileSync(join(folder, "programs.mjs"), `${text}\nawait emulator.close();\nconsole.log("closed");\n`);

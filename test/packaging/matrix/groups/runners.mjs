@@ -83,7 +83,7 @@ export function runners({ plain, tools }) {
       name: "vitest",
       needs: ["vitest@4", "vite@8"],
       run: () => {
-        const config = "export default { test: { globals: true } };";
+        const config = "export default { test: { globals: true, testTimeout: 60_000 } };";
         const files = { "back-end.test.js": jestTest("esm"), "vitest.config.js": config };
         const at = project("vitest", { type: "module" }, files);
         return run(bin("vitest"), ["run", "--root", at], { cwd: at });
