@@ -43,7 +43,7 @@ export function createModel(settings: ResolvedOptions): Model {
     maxDevices: settings.maxDevices,
   });
   const isKnown = (token: string, senderId: string): boolean => {
-    const app = service.appOf(token);
+    const app = service.apps.appOf(token);
     return app !== undefined && (app.senderIds.size === 0 || app.senderIds.has(senderId));
   };
   const groups = new DeviceGroups(() => ids.notificationKey(), isKnown, settings.maxDevices);

@@ -267,7 +267,7 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
     reregister(token) {
       requireThere();
       if (token !== undefined) checkToken(world, token, app);
-      return service.reregister(app, token);
+      return service.apps.reregister(app, token);
     },
     uninstall() {
       requireThere();

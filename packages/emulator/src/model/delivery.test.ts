@@ -426,12 +426,12 @@ describe("uninstalling", () => {
     const { device, send, service, registry } = testWorld();
     const app = device();
     registry.subscribe(app, "news", 0, 10);
-    service.reregister(app, "token-b");
+    service.apps.reregister(app, "token-b");
     service.delivery.uninstall(app);
     send("token-1");
     expect(send("token-b")).toMatchObject({ code: "not-registered" });
     expect([...registry.subscribers("news")]).toEqual([]);
-    service.reregister(app, "token-c");
+    service.apps.reregister(app, "token-c");
     expect(send("token-c").kind).toBe("accepted");
     expect(send("token-1")).toMatchObject({ code: "not-registered" });
     expect(app.received).toHaveLength(1);

@@ -8,8 +8,8 @@ describe("tokens", () => {
   it("knows the latest registration as canonical, and names it in answers to older tokens, which go on working", () => {
     const { device, send, service } = testWorld();
     const app = device({ token: "token-a" });
-    service.reregister(app, "token-b");
-    service.reregister(app, "token-c");
+    service.apps.reregister(app, "token-b");
+    service.apps.reregister(app, "token-c");
     expect(send("token-a")).toMatchObject({ kind: "accepted", canonicalToken: "token-c" });
     expect(send("token-b")).toMatchObject({ canonicalToken: "token-c" });
     expect(send("token-c")).not.toHaveProperty("canonicalToken");
@@ -18,7 +18,7 @@ describe("tokens", () => {
 
   it("stops a superseded token after its lifetime, where it has one", () => {
     const { device, send, service, clock } = testWorld({ supersededLifetimeMs: 1000 });
-    service.reregister(device({ token: "token-a" }), "token-b");
+    service.apps.reregister(device({ token: "token-a" }), "token-b");
     clock.advance(999);
     expect(send("token-a").kind).toBe("accepted");
     clock.advance(1);
@@ -28,7 +28,7 @@ describe("tokens", () => {
 
   it("lets no superseded token's end reach over a reset to another device that has it now", () => {
     const { device, send, service, clock, ...model } = testWorld({ supersededLifetimeMs: 1000 });
-    service.reregister(device({ token: "token-a" }), "token-b");
+    service.apps.reregister(device({ token: "token-a" }), "token-b");
     clearModel({ ...model, service, clock });
     expect(clock.scheduled).toBe(0);
     device({ token: "token-a" });
@@ -39,9 +39,9 @@ describe("tokens", () => {
   it("lets a token that a device takes back work on", () => {
     const { device, send, service, clock } = testWorld({ supersededLifetimeMs: 1000 });
     const app = device({ token: "token-a" });
-    service.reregister(app, "token-b");
+    service.apps.reregister(app, "token-b");
     clock.advance(500);
-    service.reregister(app, "token-a");
+    service.apps.reregister(app, "token-a");
     clock.advance(600);
     expect(send("token-a").kind).toBe("accepted");
     expect(send("token-b")).toMatchObject({ canonicalToken: "token-a" });
@@ -103,7 +103,7 @@ describe("tokens", () => {
   it("forgets the oldest of more than a hundred superseded tokens", () => {
     const { device, send, service } = testWorld();
     const app = device({ token: "token-0" });
-    for (let i = 1; i <= 101; i++) service.reregister(app, `token-${i}`);
+    for (let i = 1; i <= 101; i++) service.apps.reregister(app, `token-${i}`);
     expect(send("token-0").kind).toBe("refused");
     expect(send("token-1").kind).toBe("accepted");
   });

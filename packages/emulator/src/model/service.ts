@@ -1,5 +1,4 @@
 import type { Decision, MessageContent, Refusal } from "@cloud-messaging/connection-server";
-import type { Clock } from "@cloud-messaging/core";
 import {
   isTopicName,
   MAX_PAYLOAD_BYTES,
@@ -7,15 +6,15 @@ import {
   matchesCondition,
 } from "@cloud-messaging/core/transport";
 import type { AppInstance, Delivery } from "./app-instance.ts";
+import { type AppRegistrationParts, AppRegistrations } from "./app-registrations.ts";
 import { checkApp, checkSize } from "./check-message.ts";
 import { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
 import { DeviceUpstream } from "./device-upstream.ts";
-import { type DeviceRegistry, viewOf } from "./devices.ts";
+import { viewOf } from "./devices.ts";
 import { FanOuts } from "./fan-outs.ts";
-import type { ServiceIds } from "./ids.ts";
 import type { CapturedMessage, ModelMessage, ResolvedAddress } from "./message.ts";
-import type { InjectedRefusals, MessageLog, ModelCounters, ModelEvents } from "./ports.ts";
+import type { InjectedRefusals, MessageLog, ModelCounters } from "./ports.ts";
 import type { ProfileRules } from "./profile.ts";
 import type { Quotas } from "./quotas.ts";
 import { admits, isMalformed, looksGivenOut } from "./token-rules.ts";
@@ -25,23 +24,16 @@ import type { UpstreamQueues } from "./upstream.ts";
 export const MAX_TOPICS = 2000;
 
 /** Parts and settings of the service. */
-export interface ServiceParts {
-  readonly clock: Clock;
-  readonly ids: ServiceIds;
+export interface ServiceParts extends AppRegistrationParts {
   readonly profile: ProfileRules;
-  readonly autoRegister: boolean;
   readonly uninstallDetectionDelayMs: number;
-  /** Lifetime of superseded tokens. Unit: milliseconds. `Infinity`: unlimited. */
-  readonly supersededLifetimeMs: number;
   /** Sender ID of devices without one. */
   readonly defaultSenderId: string;
-  readonly registry: DeviceRegistry;
   readonly groups: DeviceGroups;
   readonly upstream: UpstreamQueues;
   readonly inbox: MessageLog;
   readonly faults: InjectedRefusals;
   readonly quotas: Quotas;
-  readonly events: ModelEvents;
   readonly counters: ModelCounters;
 }
 
@@ -57,15 +49,17 @@ interface Recipient {
  */
 export class CloudService {
   readonly #parts: ServiceParts;
+  /** Registrations of apps. */
+  readonly apps: AppRegistrations;
   /** Delivery of accepted messages to devices. */
   readonly delivery: DeliveryEngine;
   /** Messages sent by devices. */
   readonly deviceUpstream: DeviceUpstream;
   readonly #fanOuts: FanOuts<Recipient>;
-  #toldFull = false;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
+    this.apps = new AppRegistrations(parts);
     this.#fanOuts = new FanOuts(parts.clock, parts.quotas.limits);
     this.deviceUpstream = new DeviceUpstream({
       ...parts,
@@ -87,11 +81,6 @@ export class CloudService {
     if (to.startsWith("/topics/")) return { kind: "topic", topic: to.slice("/topics/".length) };
     if (this.#parts.groups.byKey(to) !== undefined) return { kind: "group", notificationKey: to };
     return { kind: "token", token: to };
-  }
-
-  /** Returns the app of a token. With `autoRegister`, registers a device for a well-formed unknown token. */
-  appOf(token: string): AppInstance | undefined {
-    return this.#parts.registry.byToken(token) ?? this.#autoRegistered(token);
   }
 
   /** Captures a message and decides on it at once. */
@@ -132,28 +121,6 @@ export class CloudService {
   /** Records that the answer to a captured message was lost. */
   leaveUnanswered(captured: CapturedMessage, detail: string): void {
     this.#parts.inbox.note(captured, this.#parts.clock.now(), "unanswered", { detail });
-  }
-
-  /** Registers an app again, with a new canonical token. */
-  reregister(app: AppInstance, token: string = this.#parts.ids.token()): string {
-    const { registry, clock, supersededLifetimeMs, events } = this.#parts;
-    const superseded = app.canonicalToken;
-    registry.reregister(app, token);
-    if (Number.isFinite(supersededLifetimeMs) && superseded !== token) {
-      this.expireToken(app, superseded, clock.now() + supersededLifetimeMs);
-    }
-    events.emit({ type: "device", change: "registered", device: viewOf(app) });
-    return token;
-  }
-
-  /** Sets the expiry of a superseded token. */
-  expireToken(app: AppInstance, superseded: string, at: number): void {
-    const { registry, clock } = this.#parts;
-    if (!app.tokens.has(superseded)) return;
-    const cancel = clock.schedule(at - clock.now(), () => {
-      if (registry.byToken(superseded) === app && app.canonicalToken !== superseded) registry.forgetToken(superseded);
-    });
-    app.tokenExpiries.set(superseded, { at, cancel });
   }
 
   /** Unregisters an app: its tokens stop working at once. */
@@ -198,7 +165,7 @@ export class CloudService {
   }
 
   #toToken(captured: CapturedMessage, message: ModelMessage, token: string): Decision {
-    if (message.dryRun && this.#wouldRegister(token)) {
+    if (message.dryRun && this.apps.wouldRegister(token)) {
       // a token that would be registered automatically: a dry run changes nothing
       const refusal =
         checkSize(message, MAX_PAYLOAD_BYTES) ?? this.#parts.faults.takeRefusal(message.protocol, [token]);
@@ -259,7 +226,7 @@ export class CloudService {
     const meant: Recipient[] = [];
     let unregistered = 0;
     for (const token of group.members) {
-      if (message.dryRun && this.#wouldRegister(token)) {
+      if (message.dryRun && this.apps.wouldRegister(token)) {
         unregistered++; // as above: no trace
         continue;
       }
@@ -280,7 +247,7 @@ export class CloudService {
   }
 
   #findApp(token: string, message: ModelMessage): AppInstance | Refusal {
-    const app = isMalformed(token) ? undefined : this.appOf(token);
+    const app = isMalformed(token) ? undefined : this.apps.appOf(token);
     if (app !== undefined) return checkApp({ ...contentOf(message, app), senderId: message.senderId }, app) ?? app;
     const { registry } = this.#parts;
     const unlike = message.checksTokenForm === true && !registry.isDead(token) && !looksGivenOut(token);
@@ -288,27 +255,7 @@ export class CloudService {
       const detail = `Invalid token on 'to' field: ${token.slice(0, 100)}`;
       return { kind: "refused", code: "invalid-registration", detail };
     }
-    return this.refusalOfUnknown(token) ?? { kind: "refused", code: "not-registered" };
-  }
-
-  /**
-   * Refusal of a token that would be registered automatically below `maxDevices`: its sender must not treat it as unregistered.
-   * `undefined` for any other token.
-   */
-  refusalOfUnknown(token: string): Refusal | undefined {
-    const { autoRegister } = this.#parts;
-    if (!autoRegister || isMalformed(token) || this.appOf(token) !== undefined) return undefined;
-    return this.refusalWhenFull();
-  }
-
-  /** Refusal of a new device at `maxDevices`, published once as an event until there is capacity again. */
-  refusalWhenFull(): Refusal | undefined {
-    const { registry, events } = this.#parts;
-    if (!registry.full) return undefined;
-    const detail = `The emulator has ${registry.maxDevices} devices, as many as maxDevices allows, and registers no more: raise it, or remove some`;
-    if (!this.#toldFull) events.emit({ type: "full", detail });
-    this.#toldFull = true;
-    return { kind: "refused", code: "unavailable", detail };
+    return this.apps.refusalOfUnknown(token) ?? { kind: "refused", code: "not-registered" };
   }
 
   #refusalOf(
@@ -329,23 +276,6 @@ export class CloudService {
       };
     }
     return undefined;
-  }
-
-  #wouldRegister(token: string): boolean {
-    const { autoRegister, registry } = this.#parts;
-    return autoRegister && !registry.full && !isMalformed(token) && registry.byToken(token) === undefined;
-  }
-
-  #autoRegistered(token: string): AppInstance | undefined {
-    const { registry, events, ids } = this.#parts;
-    if (!this.#wouldRegister(token)) return undefined;
-    this.#toldFull = false;
-    const id = `auto-${ids.hex(12)}`;
-    const device = registry.addDevice({ id, name: `registered by itself: ${token.slice(0, 12)}` });
-    // without a known sender it admits all
-    const app = registry.addApp(device, { id, token, packageName: "com.example.app", senderIds: [] });
-    events.emit({ type: "device", change: "created", device: viewOf(app) });
-    return app;
   }
 
   #newDecision(message: ModelMessage): Extract<Decision, { kind: "accepted" }> {

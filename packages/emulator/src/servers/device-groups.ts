@@ -119,7 +119,7 @@ function answer(context: EndpointContext, result: GroupAnswer): HttpAnswer {
 /** 503 where a token is unknown for want of room alone: left out of the group in silence, it would be lost. */
 function noRoom({ service }: EndpointContext, tokens: readonly string[]): HttpAnswer | undefined {
   for (const token of tokens) {
-    const full = service.refusalOfUnknown(token);
+    const full = service.apps.refusalOfUnknown(token);
     if (full !== undefined) return jsonAnswer(503, { error: full.detail });
   }
   return undefined;

@@ -104,8 +104,8 @@ function changeTopic(
   if (fault !== undefined) return fault.word ?? wireStringFor("instanceId", fault.code) ?? "INTERNAL";
   if (isMalformed(token)) return "INVALID_ARGUMENT";
   if (!quotas.spendTopicChange(senderId ?? settings.senderId)) return "RESOURCE_EXHAUSTED";
-  const app = service.appOf(token);
-  if (app === undefined) return service.refusalOfUnknown(token) === undefined ? "NOT_FOUND" : "INTERNAL";
+  const app = service.apps.appOf(token);
+  if (app === undefined) return service.apps.refusalOfUnknown(token) === undefined ? "NOT_FOUND" : "INTERNAL";
   if (!admits(app, senderId)) return "PERMISSION_DENIED";
   if (!add) registry.unsubscribe(app, topic);
   else if (!registry.subscribe(app, topic, clock.now(), MAX_TOPICS)) return "TOO_MANY_TOPICS";
@@ -122,7 +122,7 @@ function importApns(context: EndpointContext, request: HttpRequest): HttpAnswer 
   const { registry, service, ids, settings, events } = context;
   const senderId = senderOf(context, request) ?? settings.senderId;
   const results = parsed.data.apns_tokens.map((apnsToken) => {
-    if (!/^[0-9a-fA-F]{64,200}$/.test(apnsToken) || service.refusalWhenFull() !== undefined) {
+    if (!/^[0-9a-fA-F]{64,200}$/.test(apnsToken) || service.apps.refusalWhenFull() !== undefined) {
       return { apns_token: apnsToken, status: "Internal Server Error" };
     }
     const id = `apns-${ids.hex(12)}`;

@@ -38,9 +38,9 @@ export const topicSubscriptionsEndpoint: HttpEndpoint = (context) => {
         if (fault !== undefined) return refusalAnswer(fault);
         if (method !== "GET" && !context.quotas.spendTopicChange(request.params["project"] ?? "")) return tooMany();
         const creates = method === "POST" || method === "PATCH";
-        const app = creates ? context.service.appOf(registration) : context.registry.byToken(registration);
+        const app = creates ? context.service.apps.appOf(registration) : context.registry.byToken(registration);
         if (app !== undefined) return handle(request, app);
-        const full = creates ? context.service.refusalOfUnknown(registration) : undefined;
+        const full = creates ? context.service.apps.refusalOfUnknown(registration) : undefined;
         return full === undefined ? notFound() : refusalAnswer(full);
       }),
   });

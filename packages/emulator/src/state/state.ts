@@ -95,7 +95,7 @@ export function restoreState(state: EmulatorState, { clock, registry, groups, se
       const unregistered = saved.tokens.length === 0;
       const app = registry.addApp(device, { id: saved.id, token, packageName, senderIds, unregistered });
       for (const superseded of saved.tokens) if (superseded !== token) registry.adoptToken(app, superseded);
-      for (const [superseded, at] of Object.entries(saved.tokenExpiries)) service.expireToken(app, superseded, at);
+      for (const [superseded, at] of Object.entries(saved.tokenExpiries)) service.apps.expireToken(app, superseded, at);
       app.installed = saved.installed;
       app.confirmReceipts = saved.confirmReceipts;
       for (const [topic, at] of Object.entries(saved.topics))
