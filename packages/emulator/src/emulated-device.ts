@@ -58,8 +58,6 @@ export interface EmulatedDevice {
   readonly senderIds: readonly string[];
   /** Token of the latest registration: the canonical one. */
   readonly token: string;
-  /** Alias of `token`. */
-  readonly canonicalToken: string;
   /** True if connected. Messages to a disconnected device are stored by the service. */
   readonly connected: boolean;
   /** True if idle. Only `delay_while_idle` messages wait for activity. */
@@ -223,9 +221,6 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
     packageName: app.packageName,
     senderIds: [...app.senderIds],
     get token() {
-      return app.canonicalToken;
-    },
-    get canonicalToken() {
       return app.canonicalToken;
     },
     get connected() {

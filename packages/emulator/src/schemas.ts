@@ -4,7 +4,7 @@ import { type FieldProblem, type Random, systemClock } from "@cloud-messaging/co
 import { ClockSchema, readInput, readOptions } from "@cloud-messaging/core/transport";
 import { z } from "zod";
 import { type Certificates, ownCertificates } from "./certificates.ts";
-import { HTTP_FAULT_KINDS, type HttpFaultKind } from "./faults/faults.ts";
+import { HTTP_FAULT_KINDS } from "./faults/faults.ts";
 import { MESSAGE_STATES } from "./model/message.ts";
 import { NO_QUOTAS } from "./model/quotas.ts";
 import type { EmulatorOptions } from "./options.ts";
@@ -193,7 +193,7 @@ export const ControlBodies = {
     }),
     z.strictObject({
       kind: z.literal("http"),
-      fault: z.enum(HTTP_FAULT_KINDS as [HttpFaultKind, ...HttpFaultKind[]]),
+      fault: z.enum(HTTP_FAULT_KINDS),
       accept: z.boolean().optional(),
       delayMs: z.number().min(0).optional(),
       streams: z.int().min(0).describe("Concurrent streams that lower-streams allows. Default 1").optional(),

@@ -64,28 +64,12 @@ export interface RequestFault {
  * later ones are. `refuse-stream`: RST_STREAM with REFUSED_STREAM. `lower-streams`: SETTINGS with `streams` concurrent streams
  * from then on; the request is answered. `close-session`: the session ends at once with every stream unanswered.
  */
-export type HttpFaultKind =
-  | "reset-before-headers"
-  | "close-before-headers"
-  | "reset-after-headers"
-  | "reset-in-body"
-  | "hang"
-  | "truncate"
-  | "html"
-  | "empty"
-  | "not-json"
-  | "wrong-length"
-  | "wrong-type"
-  | "oversized"
-  | "garbage"
-  | "slow"
-  | "reset-after-body"
-  | Http2FaultKind;
+export type HttpFaultKind = (typeof HTTP_FAULT_KINDS)[number];
 /** Kinds of {@link HttpFaultKind} that exist only over HTTP/2. */
-export type Http2FaultKind = "goaway" | "refuse-stream" | "lower-streams" | "close-session";
+export type Http2FaultKind = Extract<HttpFaultKind, "goaway" | "refuse-stream" | "lower-streams" | "close-session">;
 
 /** All kinds of {@link HttpFaultKind}. */
-export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
+export const HTTP_FAULT_KINDS = [
   "reset-before-headers",
   "close-before-headers",
   "reset-after-headers",
@@ -105,7 +89,7 @@ export const HTTP_FAULT_KINDS: readonly HttpFaultKind[] = [
   "refuse-stream",
   "lower-streams",
   "close-session",
-];
+] as const;
 
 /** Spoiled HTTP answer. */
 export interface HttpFault {

@@ -1,16 +1,12 @@
-import { systemClock } from "@cloud-messaging/core";
-import { defined, readOptions, requireOptions } from "@cloud-messaging/core/transport";
-import type { z } from "zod";
+import { readOptions, requireOptions } from "@cloud-messaging/core/transport";
 import { atEmulator } from "../common/emulator-environment.ts";
-import { parseEndpoint } from "../common/endpoint.ts";
-import { createHttpClient } from "../http/http.ts";
-import { createAuthorization } from "./authorization.ts";
-import { invalidArgument, ManagementClient } from "./client.ts";
+import { type Endpoint, parseEndpoint } from "../common/endpoint.ts";
+import { invalidArgument } from "./client.ts";
+import { connect } from "./connect.ts";
 import { createInstanceIdBackend } from "./instance-id.ts";
 import {
   type InstanceIdOptions,
   instanceIdOptionsSchema,
-  type ManagementCredentials,
   type TopicSubscriptionsOptions,
   topicSubscriptionsOptionsSchema,
 } from "./options.ts";
@@ -36,20 +32,34 @@ export function createTopics(options: TopicSubscriptionsOptions): Topics;
 export function createTopics(options: InstanceIdOptions | TopicSubscriptionsOptions): Topics {
   const given = requireOptions(options);
   switch (given.backend) {
-    case "instance-id":
-      return createInstanceIdBackend(
-        connect(readOptions(instanceIdOptionsSchema, atEmulator(given, "", "topics") ?? given, "an option of topics"), [
-          "access_token_auth",
-          "true",
-        ]).client,
+    case "instance-id": {
+      const settings = readOptions(
+        instanceIdOptionsSchema,
+        atEmulator(given, "", "topics") ?? given,
+        "an option of topics",
       );
+      const { client } = connect(settings, {
+        name: "instance-id",
+        endpoint: originOf(settings.endpoint, settings.allowInsecure),
+        headers: [],
+        bearerHeaders: ["access_token_auth", "true"],
+        vocabulary: "instanceId",
+      });
+      return createInstanceIdBackend(client);
+    }
     case "topic-subscriptions": {
       const settings = readOptions(
         topicSubscriptionsOptionsSchema,
         atEmulator(given, "", "topics") ?? given,
         "an option of topics",
       );
-      const { client, projectId } = connect({ ...settings, apiKey: undefined }, []);
+      const { client, projectId } = connect(settings, {
+        name: "topic-subscriptions",
+        endpoint: originOf(settings.endpoint, settings.allowInsecure),
+        headers: [],
+        bearerHeaders: [],
+        vocabulary: "fcmV1",
+      });
       const project = settings.projectId ?? projectId;
       if (project !== undefined) return createTopicSubscriptionsBackend(client, project, settings.maxConnections);
       throw invalidArgument("projectId", "is missing, and the credential does not say which project it belongs to");
@@ -59,40 +69,9 @@ export function createTopics(options: InstanceIdOptions | TopicSubscriptionsOpti
   }
 }
 
-type Settings = z.output<typeof instanceIdOptionsSchema | typeof topicSubscriptionsOptionsSchema> & {
-  readonly apiKey?: string | undefined;
-};
-
-function connect(settings: Settings, bearerHeaders: readonly string[]) {
-  const { endpoint: address, backend: name, apiKey, credential } = settings;
-  const endpoint = parseEndpoint(address, settings.allowInsecure);
+/** Reads an address without a path. */
+function originOf(address: string | URL, allowInsecure: boolean): Endpoint {
+  const endpoint = parseEndpoint(address, allowInsecure);
   if (endpoint.path !== "/") throw invalidArgument("endpoint", "must be an origin, without a path");
-  const clock = settings.clock ?? systemClock;
-  const authorization = createAuthorization({
-    tls: settings.tls,
-    proxy: settings.proxy,
-    timeoutMs: settings.requestTimeoutMs,
-    allowInsecure: settings.allowInsecure,
-    ...defined({ apiKey, credential: credential as ManagementCredentials["credential"] }),
-    clock,
-    transport: name,
-    bearerHeaders,
-  });
-  const client = new ManagementClient({
-    name,
-    clock,
-    origin: endpoint.origin,
-    host: endpoint.host,
-    http: createHttpClient({
-      ...settings,
-      transport: name,
-      timeoutMs: settings.requestTimeoutMs,
-      origin: endpoint.origin,
-    }),
-    authorization,
-    headers: [],
-    retry: settings.retry,
-    vocabulary: name === "instance-id" ? "instanceId" : "fcmV1",
-  });
-  return { client, projectId: authorization.projectId };
+  return endpoint;
 }

@@ -1,24 +1,18 @@
-import { type MonotonicInstant, systemClock } from "@cloud-messaging/core";
+import type { MonotonicInstant } from "@cloud-messaging/core";
 import { ambiguousOutcome, defined, readOptions, requireOptions } from "@cloud-messaging/core/transport";
 import type { DeviceGroupRequest } from "@cloud-messaging/core/wire";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { parseEndpoint } from "../common/endpoint.ts";
-import { createHttpClient } from "../http/http.ts";
-import { createAuthorization } from "./authorization.ts";
 import {
   type CallOptions,
   type CallResult,
   checkTokens,
   type FailedOutcome,
   invalidArgument,
-  ManagementClient,
+  type ManagementClient,
 } from "./client.ts";
-import {
-  DEVICE_GROUP_ENDPOINTS,
-  type DeviceGroupsOptions,
-  deviceGroupOptionsSchema,
-  type ManagementCredentials,
-} from "./options.ts";
+import { connect } from "./connect.ts";
+import { DEVICE_GROUP_ENDPOINTS, type DeviceGroupsOptions, deviceGroupOptionsSchema } from "./options.ts";
 import type { Bounds } from "./retries.ts";
 
 /** Most members of a device group. Source: docs/protocol/gcm-http.md#device-groups */
@@ -93,8 +87,6 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
   const {
     senderId,
     endpoint: address,
-    apiKey,
-    credential,
     ...settings
   } = readOptions(
     deviceGroupOptionsSchema,
@@ -104,29 +96,11 @@ export function createDeviceGroups(options: DeviceGroupsOptions): DeviceGroups {
   const named =
     typeof address === "string" ? DEVICE_GROUP_ENDPOINTS[address as keyof typeof DEVICE_GROUP_ENDPOINTS] : undefined;
   const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
-  const clock = settings.clock ?? systemClock;
-  const name = "device-groups";
-  const client = new ManagementClient({
-    name,
-    clock,
-    origin: endpoint.origin,
-    host: endpoint.host,
-    http: createHttpClient({
-      ...settings,
-      transport: name,
-      timeoutMs: settings.requestTimeoutMs,
-      origin: endpoint.origin,
-    }),
-    authorization: createAuthorization({
-      ...settings,
-      timeoutMs: settings.requestTimeoutMs,
-      ...defined({ apiKey, credential: credential as ManagementCredentials["credential"] }),
-      clock,
-      transport: name,
-      bearerHeaders: ["access_token_auth", "true"],
-    }),
+  const { client } = connect(settings, {
+    name: "device-groups",
+    endpoint,
     headers: ["project_id", senderId],
-    retry: settings.retry,
+    bearerHeaders: ["access_token_auth", "true"],
     vocabulary: "deviceGroups",
   });
   return deviceGroups(client, endpoint.path);

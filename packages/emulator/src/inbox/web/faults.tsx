@@ -1,4 +1,5 @@
 import type { ErrorCode } from "@cloud-messaging/core";
+import { HTTP_FAULT_KINDS } from "../../faults/faults.ts";
 import type { Api } from "./api.ts";
 import { useState } from "./preact.ts";
 import type { InboxState } from "./state.ts";
@@ -72,26 +73,7 @@ const FORMS: readonly FaultForm[] = [
         name: "fault",
         label: "How",
         value: "reset-before-headers",
-        options: [
-          "reset-before-headers",
-          "reset-after-headers",
-          "reset-in-body",
-          "close-before-headers",
-          "hang",
-          "truncate",
-          "html",
-          "empty",
-          "not-json",
-          "wrong-length",
-          "wrong-type",
-          "oversized",
-          "garbage",
-          "reset-after-body",
-          "goaway",
-          "refuse-stream",
-          "lower-streams",
-          "close-session",
-        ],
+        options: HTTP_FAULT_KINDS.filter((kind) => kind !== "slow"),
       },
       AFTER,
       TIMES,
