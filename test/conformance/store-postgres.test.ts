@@ -1,6 +1,8 @@
 import { createManualClock, isCloudMessagingError, type RegistrationToken } from "@cloud-messaging/core";
 import { registrationStoreCases } from "@cloud-messaging/core/testing";
-import { createPostgresRegistrationStore } from "@cloud-messaging/store-postgres";
+import { startEmulator } from "@cloud-messaging/emulator";
+import { createGcmSender } from "@cloud-messaging/http-sender";
+import { createPostgresRegistrationStore, type PostgresPool } from "@cloud-messaging/store-postgres";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PostgresServer, runsPostgres, startPostgres } from "../support/postgres.ts";
@@ -300,6 +302,32 @@ describe.runIf(runsPostgres)("a registration store in PostgreSQL", () => {
     await expect(store.register("ada", A)).rejects.toMatchObject({ code: "ERR_CLOSED" });
     await expect(store.resolve([A])).rejects.toMatchObject({ code: "ERR_CLOSED" });
     expect((await pool.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+  });
+
+  it("adds one round trip to a send to one token, and once a day another", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice();
+    let statements = 0;
+    const counted: PostgresPool = {
+      query: (statement) => {
+        statements++;
+        return pool.query(statement);
+      },
+      connect: () => pool.connect(),
+      on: (event, listener) => pool.on(event, listener),
+      removeListener: (event, listener) => pool.removeListener(event, listener),
+    };
+    await using registrations = createPostgresRegistrationStore({ pool: counted, schema: `store_${++schemas}` });
+    await registrations.migrate();
+    await registrations.register("ada", phone.token);
+    await using sender = createGcmSender({ ...emulator.httpOptions(), registrations });
+    const counts: number[] = [];
+    for (let n = 0; n < 3; n++) {
+      statements = 0;
+      await sender.send({ target: { token: phone.token }, data: { n: String(n) } });
+      counts.push(statements);
+    }
+    expect(counts).toEqual([2, 1, 1]);
   });
 
   it("does without the parsers that the application has set for types", async () => {

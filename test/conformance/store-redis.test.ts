@@ -1,5 +1,7 @@
 import { createManualClock, type RegistrationStore, type RegistrationToken } from "@cloud-messaging/core";
 import { registrationStoreCases } from "@cloud-messaging/core/testing";
+import { startEmulator } from "@cloud-messaging/emulator";
+import { createGcmSender } from "@cloud-messaging/http-sender";
 import { createRedisRegistrationStore } from "@cloud-messaging/store-redis";
 import { Cluster, Redis } from "ioredis";
 import { createClient, createCluster } from "redis";
@@ -12,6 +14,12 @@ const A = token("tok-A");
 const B = token("tok-B");
 
 const connectNodeRedis = (url: string) => createClient({ url }).connect();
+
+/** Scripts that the server was asked to run by their hash. */
+async function scriptCalls(client: Redis): Promise<number> {
+  const [, calls] = /cmdstat_evalsha:calls=(\d+)/.exec(await client.info("commandstats")) ?? [];
+  return Number(calls ?? 0);
+}
 
 describe.runIf(runsRedis)("a registration store in Redis", () => {
   let server: RedisServer;
@@ -129,10 +137,25 @@ describe.runIf(runsRedis)("a registration store in Redis", () => {
       const { states } = await store.resolve(tokens);
       expect(states.filter(({ revision }) => revision !== null)).toHaveLength(1);
       await store.resolve(tokens);
-      expect((await calls()) - before).toBe(2);
+      expect((await scriptCalls(ioredis)) - before).toBe(2);
       expect(await ioredis.info("commandstats")).toMatch(/cmdstat_eval:/);
     },
   );
+
+  it("adds one round trip to a send to one token, and once a day another", async () => {
+    await using emulator = await startEmulator();
+    const phone = emulator.createDevice();
+    const registrations = createRedisRegistrationStore({ client: ioredis, prefix: `store-${++prefixes}` });
+    await registrations.register("ada", phone.token);
+    await using sender = createGcmSender({ ...emulator.httpOptions(), registrations });
+    const counts: number[] = [];
+    for (let n = 0; n < 3; n++) {
+      const before = await scriptCalls(ioredis);
+      await sender.send({ target: { token: phone.token }, data: { n: String(n) } });
+      counts.push((await scriptCalls(ioredis)) - before);
+    }
+    expect(counts).toEqual([2, 1, 1]);
+  });
 
   it("resolves more tokens than one command of the server takes", async () => {
     const { store } = setup();

@@ -56,18 +56,18 @@ export function scriptRunner(client: RedisClient): RunScript {
     "evalSha" in client
       ? ({ text }, keys, args) => client.eval(text, { keys, arguments: args })
       : ({ text }, keys, args) => client.eval(text, keys.length, ...keys, ...args);
-  return async (asked, keys, args) => {
-    try {
-      return await byHash(asked, keys, args).catch((error: unknown) => {
-        if (!messageOf(error).startsWith("NOSCRIPT")) throw error;
-        return byText(asked, keys, args);
+  return (asked, keys, args) =>
+    byHash(asked, keys, args).catch((error: unknown) => {
+      if (!messageOf(error).startsWith("NOSCRIPT")) throw described(error);
+      return byText(asked, keys, args).catch((other: unknown) => {
+        throw described(other);
       });
-    } catch (cause) {
-      throw isRefusal(cause)
-        ? cause
-        : new ConnectionError("Redis cannot be reached, or ended the connection; the cause says why", { cause });
-    }
-  };
+    });
+}
+
+function described(cause: unknown): unknown {
+  if (isRefusal(cause)) return cause;
+  return new ConnectionError("Redis cannot be reached, or ended the connection; the cause says why", { cause });
 }
 
 /** Text of an error, without what goes before a word of the server. */

@@ -130,8 +130,10 @@ for first = 3, #ARGV, 1000 do
   for i, packed in ipairs(states) do
     if packed then
       local state = unpacked(packed)
-      found[#found + 1] = { first + i - 4, canonicals[i], string.format('%.0f', state.r), state.a or false,
-        state.s or false, state.f or false, state.c or false }
+      local each = { first + i - 4, canonicals[i], string.format('%.0f', state.r), state.a }
+      -- few tokens are in doubt
+      if state.s then each[4], each[5], each[6], each[7] = state.a or false, state.s, state.f, state.c end
+      found[#found + 1] = each
     elseif canonicals[i] then
       found[#found + 1] = { first + i - 4, canonicals[i] }
     end

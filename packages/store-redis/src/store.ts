@@ -65,9 +65,16 @@ export function createRedisRegistrationStore(options: RedisRegistrationStoreOpti
       const cancel = clock.schedule(timeoutMs, () => {
         reject(new ConnectionError(`Redis did not answer within ${timeoutMs} ms`));
       });
-      runScript(SCRIPTS[name], keys, [String(clock.now()), kept, ...args])
-        .finally(cancel)
-        .then((reply) => resolve(reply as Reply), reject);
+      runScript(SCRIPTS[name], keys, [String(clock.now()), kept, ...args]).then(
+        (reply) => {
+          cancel();
+          resolve(reply as Reply);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(error);
+        },
+      );
     });
   }
 

@@ -1,0 +1,137 @@
+// What does a registration store cost beside its bare driver, which runs the same statements?
+import { applyReport } from "@cloud-messaging/core/transport";
+import { inFlight } from "../lib/in-flight.mjs";
+import { openPostgres, openRedis } from "../lib/stores.mjs";
+import { asServer, startPostgres, startRedis } from "../servers/databases.mjs";
+
+const WIDTH = 8;
+const token = (n) => `${n}:APA91b${"x".repeat(140)}`;
+const TOKENS = Array.from({ length: 1_000 }, (_, n) => token(n));
+
+/** A user with a token, each new. */
+const REGISTER = {
+  async ours({ store }) {
+    return async (n) => {
+      await store.register(`user-${n}`, token(n), { platform: "android" });
+      return 1;
+    };
+  },
+  async floor({ bare }, { registerValues }) {
+    const run = await bare((store) => store.register("u", "t", { platform: "android" }), registerValues);
+    return async (n) => {
+      await run(`user-${n}`, token(n));
+      return 1;
+    };
+  },
+};
+
+/** A thousand stored tokens. */
+const RESOLVE = {
+  async ours({ store }) {
+    for (const [n, each] of TOKENS.entries()) await store.register(`user-${n}`, each);
+    return async () => {
+      const { states } = await store.resolve(TOKENS);
+      return states.every(({ revision }) => revision !== null) ? 1 : 0;
+    };
+  },
+  async floor({ store, bare }, { resolveValues }) {
+    for (const [n, each] of TOKENS.entries()) await store.register(`user-${n}`, each);
+    const run = await bare((recording) => recording.resolve(TOKENS), resolveValues);
+    return async () => ((await run(TOKENS)).length === 1_000 ? 1 : 0);
+  },
+};
+
+/** A report of a thousand, ten of them superseded. */
+const canonicalOf = (n, index) => `new-${n}-${index}`;
+const REPORT = {
+  async ours({ store }) {
+    const accepted = TOKENS.map((recipient) => ({ kind: "accepted", recipient }));
+    const states = TOKENS.map(() => ({ revision: "1", acceptedAt: Date.now() }));
+    return async (n) => {
+      const tokens = [...TOKENS];
+      const outcomes = [...accepted];
+      const known = [...states];
+      for (let index = 0; index < 10; index++) {
+        const at = index * 100;
+        tokens[at] = `old-${n}-${index}`;
+        known[at] = { revision: null };
+        outcomes[at] = { ...accepted[at], recipient: tokens[at], canonicalRegistrationId: canonicalOf(n, index) };
+      }
+      await applyReport({ outcomes }, store, { tokens, states: known });
+      return 1;
+    };
+  },
+  async floor({ bare }, { applyValues }) {
+    const verdictsOf = (n) =>
+      Array.from({ length: 10 }, (_, index) => ({
+        type: "replaced",
+        token: `old-${n}-${index}`,
+        revision: null,
+        canonicalRegistrationId: canonicalOf(n, index),
+      }));
+    const run = await bare((store) => store.apply(verdictsOf("first")), applyValues);
+    return async (n) => {
+      await run(verdictsOf(n));
+      return 1;
+    };
+  },
+};
+
+const POSTGRES = {
+  open: openPostgres,
+  start: asServer(startPostgres),
+  values: {
+    registerValues: ([now, , , ...rest], user, of) => [now, user, of, ...rest],
+    resolveValues: (_, tokens) => [tokens],
+    applyValues: ([now], verdicts) => [now, JSON.stringify(verdicts)],
+  },
+};
+const REDIS = {
+  open: openRedis,
+  start: asServer(startRedis),
+  values: {
+    registerValues: ([now, kept, , , ...rest], user, of) => [now, kept, user, of, ...rest],
+    resolveValues: ([now, kept], tokens) => [now, kept, ...tokens],
+    applyValues: ([now, kept], verdicts) => [
+      now,
+      kept,
+      ...verdicts.flatMap(({ type, token: of, canonicalRegistrationId }) => [
+        type,
+        of,
+        "",
+        canonicalRegistrationId,
+        "",
+        "",
+        "",
+      ]),
+    ],
+  },
+};
+
+function storeCase(server, name, unit, messages, work) {
+  const { open, start, values } = server;
+  const contestant = (which) => async (url) => {
+    const opened = await open(url, which);
+    const one = await work[which](opened, values);
+    let n = 0;
+    return { send: (count) => inFlight(count, WIDTH, () => one(n++)), close: opened.close };
+  };
+  return {
+    name,
+    group: "stores",
+    unit,
+    messages,
+    startServer: start,
+    contestants: { floor: contestant("floor"), ours: contestant("ours") },
+    target: { floor: 1.3 },
+  };
+}
+
+export default [
+  storeCase(POSTGRES, "stores-postgres-register", "register", 3_000, REGISTER),
+  storeCase(POSTGRES, "stores-postgres-resolve-1000", "resolve of 1000", 300, RESOLVE),
+  storeCase(POSTGRES, "stores-postgres-report-1000", "report of 1000", 1_000, REPORT),
+  storeCase(REDIS, "stores-redis-register", "register", 6_000, REGISTER),
+  storeCase(REDIS, "stores-redis-resolve-1000", "resolve of 1000", 300, RESOLVE),
+  storeCase(REDIS, "stores-redis-report-1000", "report of 1000", 1_000, REPORT),
+];

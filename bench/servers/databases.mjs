@@ -1,0 +1,21 @@
+// Database servers as the tests start them: on free loopback ports, in temporary folders.
+import { fileURLToPath } from "node:url";
+import { runnerImport } from "vite";
+
+const support = async (name) => {
+  const file = fileURLToPath(new URL(`../../test/support/${name}.ts`, import.meta.url));
+  const { module } = await runnerImport(file, { configFile: false, logLevel: "error" });
+  return module;
+};
+
+/** Starts PostgreSQL with its defaults. */
+export const startPostgres = async () => (await support("postgres")).startPostgres();
+
+/** Starts Redis: append-only file, synchronised at each write. */
+export const startRedis = async () => (await support("redis")).startRedis();
+
+/** A canned server of the benchmark, in front of one of these. */
+export const asServer = (start) => async () => {
+  const server = await start();
+  return { value: server.url, close: () => server[Symbol.asyncDispose]() };
+};
