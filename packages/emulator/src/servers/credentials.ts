@@ -8,21 +8,23 @@ export interface ApiKey {
   readonly senderId?: string | undefined;
 }
 
-/** Which credentials are good. */
+/** Check of credentials. */
 export interface Credentials {
-  /** The sender behind a good key; `undefined` for a bad one. */
+  /** Returns the sender of a valid key; `undefined` for an invalid one. */
   check(key: string): { readonly senderId: string | undefined } | undefined;
-  /** Whether a key is good for a sender. */
+  /** True if a key is valid for a sender. */
   checkFor(key: string, senderId: string): boolean;
-  /** Whether an OAuth access token is good. */
+  /** True if an OAuth access token is valid. */
   checkBearer(token: string): boolean;
   /** The sender behind an `Authorization` header, where it says. */
   senderOf(authorization: string | undefined): string | undefined;
 }
 
 /**
- * @param keys Empty: any key is good.
- * @param checkBearer Whether an access token is good. Default: any is.
+ * Creates the check of credentials.
+ *
+ * @param keys Valid keys. Empty: any key is valid.
+ * @param checkBearer Check of access tokens. Default: any is valid.
  */
 export function createCredentials(
   keys: readonly ApiKey[],
@@ -47,8 +49,8 @@ export function createCredentials(
 }
 
 /**
- * What device groups and Instance ID ask for: a key, or an access token beside `access_token_auth: true`. The answer when neither is
- * there, `undefined` when it is well.
+ * Checks the credentials of device groups and Instance ID: a key, or an access token beside `access_token_auth: true`. Returns the answer to
+ * invalid ones, `undefined` for valid ones.
  */
 export function unauthorizedManagement(
   credentials: Credentials,

@@ -6,17 +6,17 @@ import { MESSAGING_SCOPE, type ServiceAccountKey } from "@cloud-messaging/core/w
 import type { ServiceIds } from "../model/ids.ts";
 import type { Quotas } from "../model/quotas.ts";
 
-/** What can be done to the project, its accounts and their tokens while the emulator runs. */
+/** Project, service accounts and access tokens of a running emulator. */
 export interface EmulatedFcm {
-  /** ID of the project that the throw-away account belongs to. Any other project is served too. */
+  /** Project ID of the generated account. Any other project is served too. */
   readonly projectId: string;
   /** The same as `emulator.quotas.messagesPerMinute`. */
   quotaPerMinute: number;
-  /** How long new access tokens are good. Unit: seconds. Range: 1 or more. @defaultValue 3599 */
+  /** Lifetime of new access tokens. Unit: seconds. Range: 1 or more. @defaultValue 3599 */
   tokenLifetimeSec: number;
   /**
-   * Whether access tokens that the emulator has not given out are good, and service accounts that it does not know get one: a program
-   * comes with a key file of its own. @defaultValue `true`
+   * True if access tokens that the emulator has not issued are valid, and unknown service accounts get one: a program comes with a key file of
+   * its own. @defaultValue `true`
    */
   acceptForeignTokens: boolean;
   /** Access tokens given out so far. */
@@ -31,9 +31,9 @@ export interface EmulatedFcm {
 
 /** Tells the emulator's own access tokens from others. */
 const TOKEN_PREFIX = "ya29.emulator.";
-/** Tokens remembered; the oldest are forgotten, and then refused. Ours. */
+/** Maximum number of valid tokens; the oldest become invalid first. Implementation limit. */
 const MAX_TOKENS = 10_000;
-/** How far a grant's times may lie beside the service's. Unit: seconds. Source: docs/emulator-fidelity.md#oauth */
+/** Maximum difference between the clocks of the client and the service. Unit: seconds. Source: docs/emulator-fidelity.md#oauth */
 const CLOCK_LEEWAY_SEC = 300;
 const MAX_GRANT_LIFE_SEC = 3600;
 
@@ -43,7 +43,7 @@ export class FcmAccounts implements EmulatedFcm, TokenService {
   tokenLifetimeSec = 3599;
   acceptForeignTokens = true;
   tokensIssued = 0;
-  /** Where grants are exchanged: known once the emulator listens. */
+  /** URL of the token endpoint, known once the emulator listens. */
   tokenUri = "";
   readonly #clock: Clock;
   readonly #ids: ServiceIds;
@@ -103,7 +103,7 @@ export class FcmAccounts implements EmulatedFcm, TokenService {
     this.#tokens.clear();
   }
 
-  /** Whether an access token is good. */
+  /** True if an access token is valid. */
   check(token: string): boolean {
     if (!token.startsWith(TOKEN_PREFIX)) return this.acceptForeignTokens;
     const expiresAt = this.#tokens.get(token);
