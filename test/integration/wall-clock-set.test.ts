@@ -141,6 +141,47 @@ async function overCcs(setting?: Setting): Promise<Course> {
   return { times, outcome: `${outcome?.kind} ${outcome?.attempts} ${outcome?.unansweredCopies}` };
 }
 
+/** A ping that is answered, one that is not, and the connection that takes the place of the silent one. */
+async function overPings(setting?: Setting): Promise<Course> {
+  await using server = await startScriptedServer();
+  const clock = createManualClock();
+  const { pass, advance } = momentsOf(clock, setting);
+  const client = createCcsClient({ ...server.options(), clock, random: () => 0.5 });
+  const first = await server.next();
+  first.answersPings = true;
+  await client.ready();
+  const start = clock.monotonic();
+  const times: number[] = [];
+  const pinged = async (count: number): Promise<void> => {
+    // the ping is not due before the last millisecond, and is then written
+    await advance(59_999);
+    expect(first.pings).toHaveLength(count - 1);
+    await clock.advance(1);
+    await first.until(() => first.pings.length === count);
+    times.push(elapsedMs(clock, start));
+    pass();
+  };
+  await pinged(1);
+  // an ack is read after the answer to the ping
+  const sending = client.send(MESSAGE);
+  await first.until(() => first.messages.length === 1);
+  first.ack(first.messages[0]?.id ?? "");
+  const [outcome] = (await sending).outcomes;
+  first.answersPings = false;
+  await pinged(2);
+  await advance(19_999);
+  expect(client.connections.map(({ id, phase }) => `${id} ${phase}`)).toEqual(["1 open"]);
+  await clock.advance(1);
+  await server.next();
+  times.push(elapsedMs(clock, start));
+  await client.ready();
+  pass();
+  const closing = client.close();
+  await clock.advance(60_000);
+  await closing;
+  return { times, outcome: `${outcome?.kind}` };
+}
+
 const courseOf = (transport: (typeof TRANSPORTS)[number], setting?: Setting): Promise<Course> =>
   transport === "ccs" ? overCcs(setting) : overHttp(transport, setting);
 
@@ -162,6 +203,22 @@ describe("a wall clock that is set by an hour at any moment of a send", () => {
     },
     60_000,
   );
+});
+
+describe("a wall clock that is set by an hour at any moment of the pings of CCS", () => {
+  it("makes none come later or sooner, and no connection last longer", async () => {
+    const undisturbed = await overPings();
+    expect(undisturbed).toEqual({ times: [60_000, 120_000, 140_000], outcome: "accepted" });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ at: fc.nat({ max: 5 }), byMs: fc.constantFrom(-HOUR_MS, HOUR_MS) }),
+        async (setting) => {
+          expect(await overPings(setting)).toEqual(undisturbed);
+        },
+      ),
+      { numRuns: 8 },
+    );
+  }, 60_000);
 });
 
 describe("what the CCS client remembers of a message between two attempts", () => {

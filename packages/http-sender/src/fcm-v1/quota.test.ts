@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { type CloudMessagingEvents, createManualClock, type ManualClock, subscribe } from "@cloud-messaging/core";
-import { plusMs } from "@cloud-messaging/core/transport";
+import { msBetween, plusMs } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { joinQuota, type Quota, type QuotaParty } from "./quota.ts";
 
@@ -34,6 +34,48 @@ describe("the quota of a project", () => {
     }
     const lastMinute = grants.filter((at) => at >= 90_000).length;
     expect(lastMinute).toBeGreaterThanOrEqual(Math.floor(perMinute * 0.95) - 1);
+  });
+
+  it("is granted at the same moments wherever the wall clock is set meanwhile, in the ramp-up, in a pause and at full rate", async () => {
+    const course = async (at?: number, byMs = 0): Promise<number[]> => {
+      const clock = createManualClock();
+      const start = clock.monotonic();
+      const quota = join(clock, { perMinute: 120, rampUpMs: 30_000 });
+      const grants: number[] = [];
+      const over = new AbortController();
+      const send = async (): Promise<void> => {
+        while (!over.signal.aborted) {
+          if (!quota.take() && (await quota.wait({ signal: over.signal })) !== "granted") return;
+          grants.push(msBetween(start, clock.monotonic()));
+        }
+      };
+      const pass = async (steps: number, from: number): Promise<void> => {
+        for (let step = 0; step < steps; step++) {
+          if (from + step === at) clock.setWallClock(clock.now() + byMs);
+          await clock.advance(1_000);
+        }
+      };
+      let sending = send();
+      await pass(50, 0);
+      over.abort();
+      await sending;
+      // nothing is sent for more than a minute: the ramp-up begins again
+      await pass(70, 50);
+      const again = new AbortController();
+      sending = (async () => {
+        while (!quota.take()) if ((await quota.wait({ signal: again.signal })) !== "granted") return;
+        grants.push(msBetween(start, clock.monotonic()));
+      })();
+      await pass(30, 120);
+      again.abort();
+      await sending;
+      return grants;
+    };
+    const undisturbed = await course();
+    expect(undisturbed.length).toBeGreaterThan(40);
+    for (const at of [0, 1, 7, 15, 29, 31, 49, 50, 80, 119, 120, 121, 140]) {
+      for (const byMs of [-3_600_000, 3_600_000]) expect(await course(at, byMs), `${at} s`).toEqual(undisturbed);
+    }
   });
 
   it("of a fraction of a message a minute still lets one through, and then waits", async () => {
