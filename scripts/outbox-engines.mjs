@@ -1,0 +1,14 @@
+// Outbox engines that a program can be told to open, by name, at a location: a folder or the address of a server.
+export const ENGINES = {
+  async embedded(location) {
+    const { createEmbeddedEngine } = await import("@cloud-messaging/outbox");
+    return createEmbeddedEngine({ path: location });
+  },
+};
+
+/** Opens an engine. */
+export async function openEngine(name, location) {
+  const open = ENGINES[name];
+  if (open === undefined) throw new Error(`There is no engine ${name}: ${Object.keys(ENGINES).join(", ")}`);
+  return open(location);
+}
