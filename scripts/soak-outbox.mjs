@@ -81,7 +81,8 @@ async function openOutbox({ engine, location, endpoint }) {
 /** A process of its own: a worker, or the one that stores the campaign. */
 async function child(role, settings) {
   const outbox = await openOutbox(settings);
-  if (role === "work") await outbox.work({ concurrency: CONCURRENCY, batchSize: BATCH, leaseMs: LEASE_MS, pollMs: 100 });
+  if (role === "work")
+    await outbox.work({ concurrency: CONCURRENCY, batchSize: BATCH, leaseMs: LEASE_MS, pollMs: 100 });
   else await outbox.enqueueAll({ data: { release: "4.2" } }, audience(settings.recipients), { key: KEY });
   await outbox.close();
 }
@@ -154,7 +155,8 @@ async function check(outbox, { copies, counts }, { recipients, kills }) {
     // an ambiguous copy is one of those that are told
     told[n] = (outcome.unansweredCopies ?? 0) + (outcome.kind === "ambiguous" ? 1 : 0);
     if (told[n] > 0) doubtful++;
-    if (outcome.kind === "accepted" && copies[n] === 0) problems.push(`${outcome.recipient} is accepted and never arrived`);
+    if (outcome.kind === "accepted" && copies[n] === 0)
+      problems.push(`${outcome.recipient} is accepted and never arrived`);
   }
   let lost = 0;
   let repeated = 0;
@@ -162,16 +164,27 @@ async function check(outbox, { copies, counts }, { recipients, kills }) {
     if (copies[n] === 0 && results[n] === 0) lost++;
     if (results[n] !== 1) problems.push(`${tokenOf(n)} has ${results[n]} results`);
     repeated += Math.max(0, copies[n] - 1);
-    if (copies[n] - 1 > told[n]) problems.push(`${tokenOf(n)} arrived ${copies[n]} times, and ${told[n]} copies are told`);
+    if (copies[n] - 1 > told[n])
+      problems.push(`${tokenOf(n)} arrived ${copies[n]} times, and ${told[n]} copies are told`);
   }
   const inFlight = kills * CONCURRENCY * BATCH;
   if (lost > 0) problems.push(`${lost} recipients are lost`);
-  if (repeated > inFlight) problems.push(`${repeated} copies are more than ${inFlight}, which was in flight at the kills`);
+  if (repeated > inFlight)
+    problems.push(`${repeated} copies are more than ${inFlight}, which was in flight at the kills`);
   const progress = await outbox.progress({ key: KEY });
   if (progress.state !== "finished" || progress.recipients !== recipients) {
     problems.push(`the campaign is ${progress.state} with ${progress.recipients} recipients`);
   }
-  return { recipients, kills, lost, copies: repeated, told: doubtful, inFlight, ...counts(), problems: problems.slice(0, 20) };
+  return {
+    recipients,
+    kills,
+    lost,
+    copies: repeated,
+    told: doubtful,
+    inFlight,
+    ...counts(),
+    problems: problems.slice(0, 20),
+  };
 }
 
 if (process.argv[1] === FILE) {

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
 import {
   type Addition,
@@ -8,35 +8,22 @@ import {
   type LeaseRef,
   type LeaseStatus,
   type NewChunk,
-  type NewResult,
   type NewSubmission,
   type OutboxEngine,
   paceAfterClaim,
   type ResultQuery,
   type StoredResult,
-  type Submission,
   type SubmissionChange,
 } from "@cloud-messaging/core/transport";
 import { isSameBoot, type MachineClock, machineClock } from "./boot.ts";
 import { type Environment, openEnvironment } from "./environment.ts";
 import { failure } from "./errors.ts";
+import type { EmbeddedEngineOptions } from "./options.ts";
+import { asBuffer, EMPTY, hashOf, heldBackUntil, LAST, Rows } from "./rows.ts";
 import { type ChunkRow, FORMAT, openTables, type SubmissionRow, type Tables } from "./tables.ts";
 
-/** Options of `createEmbeddedEngine`. */
-export interface EmbeddedEngineOptions {
-  /** Folder of the outbox, made where it is missing, on a disk of this machine. */
-  readonly path: string;
-  /** @defaultValue the system's clock */
-  readonly clock?: Clock;
-  /** Clock of leases. @defaultValue the machine's */
-  readonly machine?: MachineClock;
-}
-
-const EMPTY = new Uint8Array();
 /** Sorts after every ID. */
 const AFTER_IDS = "~";
-/** Last key of a range. */
-const LAST = Number.MAX_SAFE_INTEGER;
 
 /**
  * Creates an engine in a folder of this machine, on LMDB. Any number of processes of the machine may use it at once. A call that writes
@@ -60,6 +47,7 @@ class EmbeddedEngine implements OutboxEngine {
   readonly #machine: MachineClock;
   readonly #environment: Environment;
   readonly #tables: Tables;
+  readonly #rows: Rows;
   readonly #listeners = new Set<() => void>();
 
   constructor(path: string, clock: Clock, machine: MachineClock) {
@@ -69,6 +57,7 @@ class EmbeddedEngine implements OutboxEngine {
     let tables: Tables | undefined;
     this.#environment.begin(() => {
       tables = openTables(this.#environment);
+      const rows = new Rows(tables);
       const { meta, leases } = tables;
       const format = meta.get("format");
       if (format === undefined) meta.put("format", FORMAT);
@@ -77,9 +66,10 @@ class EmbeddedEngine implements OutboxEngine {
       if (boot !== undefined && isSameBoot(boot, machine.boot)) return;
       meta.put("boot", machine.boot);
       // no worker survives a boot
-      for (const [until, id, chunk] of [...leases.getKeys()]) this.#expire(tables, until, id, chunk);
+      for (const [until, id, chunk] of [...leases.getKeys()]) rows.expire(until, id, chunk);
     });
     this.#tables = tables as unknown as Tables;
+    this.#rows = new Rows(this.#tables);
   }
 
   submit(submissions: readonly NewSubmission[]) {
@@ -117,7 +107,7 @@ class EmbeddedEngine implements OutboxEngine {
       if (row === undefined) return { stored: false, submission: undefined };
       const stored = row.chunks === after && !row.sealed && row.state !== "cancelled";
       if (stored) this.#add(id, row, chunks, seal);
-      return { stored, submission: this.#record(id, row) };
+      return { stored, submission: this.#rows.record(id, row) };
     });
   }
 
@@ -134,11 +124,11 @@ class EmbeddedEngine implements OutboxEngine {
       row.recipients += size;
       row.pending += pending;
       pendingAdded += pending;
-      if (result !== undefined) this.#addResult(id, row, chunk, result, now);
+      if (result !== undefined) this.#rows.addResult(id, row, chunk, result, now);
     }
-    this.#count(row.lane, pendingAdded);
+    this.#rows.count(row.lane, pendingAdded);
     if (seal) row.sealed = true;
-    this.#save(id, row, now);
+    this.#rows.save(id, row, now);
   }
 
   async claim(request: ClaimRequest) {
@@ -168,8 +158,7 @@ class EmbeddedEngine implements OutboxEngine {
     const now = this.#clock.now();
     const until = this.#machine.now();
     const { leases, lanes: table, submissions, due, chunks } = this.#tables;
-    for (const [at, id, chunk] of [...leases.getKeys({ end: [until, AFTER_IDS, 0] })])
-      this.#expire(this.#tables, at, id, chunk);
+    for (const [at, id, chunk] of [...leases.getKeys({ end: [until, AFTER_IDS, 0] })]) this.#rows.expire(at, id, chunk);
     const claimed: ClaimedChunk[] = [];
     const takeFrom = (id: string, row: SubmissionRow, latest: number): void => {
       for (const [, dueAt, chunk] of [...due.getKeys({ start: [id, 0, 0], end: [id, latest, LAST] })]) {
@@ -178,7 +167,7 @@ class EmbeddedEngine implements OutboxEngine {
         if (held === undefined) due.remove([id, dueAt, chunk]);
         else claimed.push(this.#lease(id, row, { chunk, dueAt, held, leaseMs, now }));
       }
-      this.#save(id, row, now);
+      this.#rows.save(id, row, now);
     };
     if (submission !== undefined) {
       const row = submissions.get(submission);
@@ -229,24 +218,13 @@ class EmbeddedEngine implements OutboxEngine {
     return {
       chunk,
       lease: lease.id,
-      submission: this.#record(id, row),
+      submission: this.#rows.record(id, row),
       recipients: recipients.get([id, chunk]) ?? EMPTY,
       size: held.size,
       pending: held.pending,
       spreadMs,
       state: held.state,
     };
-  }
-
-  /** Makes a chunk whose lease has run out due again. Its lease counts until somebody takes it. */
-  #expire({ leases, chunks, due, submissions, lanes }: Tables, until: number, id: string, chunk: number): void {
-    leases.remove([until, id, chunk]);
-    const held = chunks.get([id, chunk]);
-    if (held === undefined || held.waits || held.pending === 0) return;
-    chunks.put([id, chunk], { ...held, waits: true });
-    due.put([id, held.dueAt, chunk], null);
-    const row = submissions.get(id);
-    if (row !== undefined) this.#place({ submissions, lanes, due }, id, row);
   }
 
   write(updates: readonly ChunkUpdate[]) {
@@ -256,7 +234,7 @@ class EmbeddedEngine implements OutboxEngine {
   #write(update: ChunkUpdate): LeaseStatus {
     const { submission: id, chunk, state, pending, result, releaseAfterMs, revision } = update;
     const { submissions, chunks, due, leases } = this.#tables;
-    const found = this.#leased(update);
+    const found = this.#rows.leased(update);
     if (found === undefined) return "lost";
     const { row, held, lease } = found;
     if (revision <= lease.revision) return row.state;
@@ -277,10 +255,10 @@ class EmbeddedEngine implements OutboxEngine {
       waits,
       lease: ends ? undefined : { ...lease, revision },
     });
-    this.#count(row.lane, pending - held.pending);
+    this.#rows.count(row.lane, pending - held.pending);
     row.pending += pending - held.pending;
-    if (result !== undefined) this.#addResult(id, row, chunk, result, now);
-    if (ends) this.#save(id, row, now);
+    if (result !== undefined) this.#rows.addResult(id, row, chunk, result, now);
+    if (ends) this.#rows.save(id, row, now);
     else submissions.put(id, row);
     return row.state;
   }
@@ -288,7 +266,7 @@ class EmbeddedEngine implements OutboxEngine {
   renew(leases: readonly LeaseRef[], leaseMs: number) {
     return this.#environment.change(() =>
       leases.map((ref): LeaseStatus => {
-        const found = this.#leased(ref);
+        const found = this.#rows.leased(ref);
         if (found === undefined) return "lost";
         const { submission: id, chunk } = ref;
         const { held, lease, row } = found;
@@ -298,17 +276,10 @@ class EmbeddedEngine implements OutboxEngine {
         const until = this.#machine.now() + leaseMs;
         table.put([until, id, chunk], null);
         chunks.put([id, chunk], { ...held, waits: false, lease: { ...lease, until } });
-        if (held.waits) this.#place(this.#tables, id, row);
+        if (held.waits) this.#rows.place(id, row);
         return row.state;
       }),
     );
-  }
-
-  #leased({ submission, chunk, lease: id }: LeaseRef) {
-    const { submissions, chunks } = this.#tables;
-    const held = chunks.get([submission, chunk]);
-    const row = held?.lease?.id === id ? submissions.get(submission) : undefined;
-    return held?.lease === undefined || row === undefined ? undefined : { row, held, lease: held.lease };
   }
 
   control(id: string, { state, pace }: SubmissionChange) {
@@ -322,9 +293,9 @@ class EmbeddedEngine implements OutboxEngine {
           row.pace = pace ?? undefined;
           row.reached = undefined;
         }
-        this.#save(id, row, this.#clock.now());
+        this.#rows.save(id, row, this.#clock.now());
       }
-      return this.#record(id, row);
+      return this.#rows.record(id, row);
     });
   }
 
@@ -332,7 +303,7 @@ class EmbeddedEngine implements OutboxEngine {
     return this.#read(({ keys, submissions }) => {
       const id = "id" in by ? by.id : keys.get(hashOf(by.key));
       const row = id === undefined || id === "" ? undefined : submissions.get(id);
-      return row === undefined ? undefined : this.#record(id as string, row);
+      return row === undefined ? undefined : this.#rows.record(id as string, row);
     });
   }
 
@@ -388,26 +359,9 @@ class EmbeddedEngine implements OutboxEngine {
     return this.#environment.change(() => {
       const before = this.#clock.now() - olderThanMs;
       const old = [...this.#tables.finished.getKeys({ end: [before, ""], limit })];
-      for (const [at, id] of old) this.#remove(at, id);
+      for (const [at, id] of old) this.#rows.remove(at, id);
       return old.length;
     });
-  }
-
-  #remove(at: number, id: string): void {
-    const { finished, submissions, bodies, keys, chunks, recipients, results, resultsOf } = this.#tables;
-    finished.remove([at, id]);
-    const key = submissions.get(id)?.key;
-    if (key !== undefined) keys.remove(hashOf(key));
-    for (const place of [...chunks.getKeys({ start: [id, 0], end: [id, LAST] })]) {
-      chunks.remove(place);
-      recipients.remove(place);
-    }
-    for (const place of [...resultsOf.getKeys({ start: [id, 0], end: [id, LAST] })]) {
-      resultsOf.remove(place);
-      results.remove(place[1]);
-    }
-    bodies.remove(id);
-    submissions.remove(id);
   }
 
   onWork(listener: () => void) {
@@ -439,64 +393,4 @@ class EmbeddedEngine implements OutboxEngine {
       return run(this.#tables);
     });
   }
-
-  /** Stores a submission, its place in its lane, and its end. */
-  #save(id: string, row: SubmissionRow, now: number): void {
-    if (row.sealed && row.pending === 0 && row.finishedAt === undefined) {
-      row.finishedAt = now;
-      this.#tables.finished.put([now, id], null);
-    }
-    this.#place(this.#tables, id, row);
-  }
-
-  #place(
-    { submissions, lanes, due }: Pick<Tables, "submissions" | "lanes" | "due">,
-    id: string,
-    row: SubmissionRow,
-  ): void {
-    const [head] = [...due.getKeys({ start: [id, 0, 0], end: [id, LAST, LAST], limit: 1 })];
-    const free = heldBackUntil(row);
-    const at = head === undefined || free === Number.POSITIVE_INFINITY ? undefined : Math.ceil(Math.max(head[1], free));
-    if (at !== row.laneAt) {
-      if (row.laneAt !== undefined) lanes.remove([row.lane, row.laneAt, id]);
-      if (at !== undefined) lanes.put([row.lane, at, id], null);
-      row.laneAt = at;
-    }
-    submissions.put(id, row);
-  }
-
-  #addResult(id: string, row: SubmissionRow, chunk: number, { body, counts, failed }: NewResult, at: number): void {
-    const { meta, results, resultsOf } = this.#tables;
-    const sequence = ((meta.get("sequence") as number | undefined) ?? 0) + 1;
-    meta.put("sequence", sequence);
-    results.put(sequence, { submission: id, chunk, at, failed, body: asBuffer(body) });
-    resultsOf.put([id, sequence], failed);
-    for (const [name, count] of Object.entries(counts)) row.counts[name] = (row.counts[name] ?? 0) + count;
-  }
-
-  #count(lane: string, change: number): void {
-    const { backlog } = this.#tables;
-    if (change !== 0) backlog.put(lane, (backlog.get(lane) ?? 0) + change);
-  }
-
-  #record(id: string, row: SubmissionRow): Submission {
-    const { laneAt: _, reached: __, counts, ...rest } = row;
-    return { ...rest, id, counts: { ...counts }, body: this.#tables.bodies.get(id) ?? EMPTY };
-  }
-}
-
-/** Instant until which no chunk of a submission is handed out. */
-function heldBackUntil({ state, pace, reached }: SubmissionRow): number {
-  if (state === "cancelled") return 0;
-  if (state === "paused") return Number.POSITIVE_INFINITY;
-  return pace === undefined ? 0 : (reached?.nextAt ?? 0);
-}
-
-/** Keys are of any length and characters; LMDB's are not. */
-function hashOf(key: string): string {
-  return createHash("sha256").update(key, "utf16le").digest("base64url");
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

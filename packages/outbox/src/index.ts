@@ -59,4 +59,5 @@ export type {
   ResultOptions,
   WorkOptions,
 } from "@cloud-messaging/core/transport";
-export { createEmbeddedEngine, type EmbeddedEngineOptions } from "./embedded-engine.ts";
+export { createEmbeddedEngine } from "./embedded-engine.ts";
+export type { EmbeddedEngineOptions } from "./options.ts";

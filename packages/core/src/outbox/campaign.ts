@@ -135,7 +135,7 @@ export class CampaignWriter<Client> {
       if (ended) await this.#store(true);
     } catch (error) {
       // what the source gave before it failed, or the signal aborted, stays
-      if (!ended) await this.#store(false).catch(() => undefined);
+      if (!ended) await this.#store(false, true).catch(() => undefined);
       throw error;
     } finally {
       if (!ended) await iterator.return?.();
@@ -194,11 +194,11 @@ export class CampaignWriter<Client> {
     }
   }
 
-  async #store(seal: boolean): Promise<void> {
+  async #store(seal: boolean, all = seal): Promise<void> {
     const { engine, codec, client, reserve } = this.#parts;
     let groups = this.#full;
     this.#full = [];
-    if (seal || groups.length === 0) {
+    if (all) {
       if (this.#members.length > 0) groups.push(this.#members);
       this.#members = [];
     }
