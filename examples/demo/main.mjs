@@ -6,6 +6,7 @@ import { multicast } from "./1-multicast.mjs";
 import { flowControl } from "./2-ccs.mjs";
 import { upstream } from "./3-upstream.mjs";
 import { changingConnections } from "./4-connections.mjs";
+import { outboxSurvives } from "./5-outbox.mjs";
 import { createNarrator } from "./narrator.mjs";
 import { createTally } from "./tally.mjs";
 
@@ -49,9 +50,12 @@ try {
   await upstream(story);
   narrator.chapter(4, "CCS: connections come and go, messages do not");
   await changingConnections(story);
+  narrator.chapter(5, "Outbox: a worker is killed, nobody is left out");
+  const lost = await outboxSurvives(story);
 
-  const summary = tally.summary();
+  const summary = { ...tally.summary(), lostByTheOutbox: lost };
   problems = tally.problems(summary);
+  if (lost > 0) problems.push(`${lost} recipients of the outbox are lost`);
   narrator.finish(summary, problems);
 } finally {
   for (const unsubscribe of stop) unsubscribe();

@@ -60,7 +60,7 @@ export function createNarrator({ json }) {
       const table = new Table({ style: { head: [], border: colourful ? ["dim"] : [] }, colAligns: ["left", "right"] });
       for (const [name, count] of Object.entries(summary)) {
         const label = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-        const alarming = name === "lost" && count !== 0;
+        const alarming = name.startsWith("lost") && count !== 0;
         table.push([alarming ? paint("red", label) : label, alarming ? paint("red", String(count)) : String(count)]);
       }
       print(`\n${table.toString()}`);

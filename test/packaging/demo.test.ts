@@ -26,6 +26,9 @@ it("the demo loses nothing, and every count is what its story says", async () =>
         "connection",
         "drain",
         "resend",
+        "outbox-stored",
+        "outbox-killed",
+        "outbox-finished",
       ]),
     ),
   );
@@ -43,6 +46,7 @@ it("the demo loses nothing, and every count is what its story says", async () =>
       drains: 2,
       reconnects: 1,
       lost: 0,
+      lostByTheOutbox: 0,
     },
   });
 });
