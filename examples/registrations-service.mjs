@@ -43,8 +43,9 @@ async function openRegistrations() {
   return store;
 }
 
-// bodies are small, and say what they hold
-const app = Fastify({ bodyLimit: 16_384, requestTimeout: 30_000 });
+// bodies are small; nothing in them is taken for something else, or left out
+const ajv = { customOptions: { coerceTypes: false, removeAdditional: false } };
+const app = Fastify({ bodyLimit: 16_384, requestTimeout: 30_000, ajv });
 const registrations = await openRegistrations();
 const emulator = options.credential === undefined ? await startEmulator() : undefined;
 const sender = createFcmSender({ ...(emulator?.fcmOptions() ?? { credential: options.credential }), registrations });
