@@ -12,7 +12,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { parseArgs } from "node:util";
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createFcmSender } from "@cloud-messaging/http-sender";
+import { createFcmSender, prune } from "@cloud-messaging/http-sender";
 import { createLmdbRegistrationStore } from "@cloud-messaging/store-lmdb";
 import Fastify from "fastify";
 
@@ -134,13 +134,9 @@ app.setErrorHandler((error, _request, reply) => {
 
 // --- every night -----------------------------------------------------------------------------------------------------------------------
 let nightly;
-async function prune() {
+async function pruneNow() {
   let count = 0;
-  for (let more = true; more; ) {
-    const page = await registrations.removeUnseen({ before: Date.now() - UNSEEN_FOR_MS, limit: 1_000 });
-    count += page.removed.length;
-    more = page.more;
-  }
+  for await (const _ of prune(registrations, { unseenForMs: UNSEEN_FOR_MS })) count++;
   return count;
 }
 function pruneNightly() {
@@ -149,7 +145,7 @@ function pruneNightly() {
   if (next.getTime() <= Date.now()) next.setDate(next.getDate() + 1);
   nightly = setTimeout(async () => {
     pruneNightly();
-    await prune().then(
+    await pruneNow().then(
       (count) => console.log(`pruned: ${count}`),
       (error) => console.error(`not pruned: ${error.message}`),
     );
@@ -166,7 +162,7 @@ app.addHook("onClose", async () => {
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => app.close());
 
 pruneNightly();
-console.log(`pruned: ${await prune()}`);
+console.log(`pruned: ${await pruneNow()}`);
 console.log(`listening: ${await app.listen({ port: Number(options.port), host: "127.0.0.1" })}`);
 if (process.env.SESSION_SECRET === undefined) {
   console.log(`a phone of the emulator: ${emulator?.createDevice({ name: "phone" }).token}`);

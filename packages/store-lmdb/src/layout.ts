@@ -30,13 +30,15 @@ export function isUserKey(userId: unknown): userId is string {
 
 /** Knowledge about a token: that it is stored, superseded, or both while a change is under way. */
 export interface TokenEntry {
+  readonly token: RegistrationToken;
+  readonly key: string;
   state: TokenState | undefined;
   /** Registrations of the token, in ascending order. */
   ids: readonly number[];
   /** The canonical ID that supersedes it, and the time at which that was learned. */
   rewrite: { readonly canonical: RegistrationToken; readonly at: number } | undefined;
-  /** The token, where its key is another. */
-  readonly token: RegistrationToken;
+  /** It is to be written. */
+  dirty: boolean;
 }
 
 /** Entry of the table `tokens`: revision, accepted at, suspicion, registrations, canonical ID, learned at, token where the key is another. */
@@ -50,15 +52,18 @@ export type TokenRow = readonly [
   string | null,
 ];
 
-export function fromTokenRow(key: string, row: TokenRow): TokenEntry {
-  const [, , , ids, canonical, at, token] = row;
-  return {
-    state: stateOfRow(row),
-    ids,
-    rewrite: canonical === null ? undefined : { canonical: canonical as RegistrationToken, at: at ?? 0 },
-    token: (token ?? key) as RegistrationToken,
-  };
+/** @param row `undefined` for a token that is not known. */
+export function toTokenEntry(token: RegistrationToken, key: string, row: TokenRow | undefined): TokenEntry {
+  if (row === undefined) return { token, key, state: undefined, ids: NO_IDS, rewrite: undefined, dirty: false };
+  const [, , , ids, canonical, at] = row;
+  const rewrite = canonical === null ? undefined : { canonical: canonical as RegistrationToken, at: at ?? 0 };
+  return { token, key, state: stateOfRow(row), ids, rewrite, dirty: false };
 }
+
+const NO_IDS: readonly number[] = [];
+
+/** The token of a row. */
+export const tokenOfRow = (key: string, row: TokenRow): RegistrationToken => (row[6] ?? key) as RegistrationToken;
 
 /** Reads the state alone, which is all that a send asks for. */
 export function stateOfRow([revision, acceptedAt, suspicion]: TokenRow): TokenState | undefined {
@@ -69,7 +74,7 @@ export function stateOfRow([revision, acceptedAt, suspicion]: TokenRow): TokenSt
   return { revision, ...(acceptedAt === null ? {} : { acceptedAt }), ...doubt };
 }
 
-export function toTokenRow(key: string, { state, ids, rewrite, token }: TokenEntry): TokenRow {
+export function toTokenRow({ token, key, state, ids, rewrite }: TokenEntry): TokenRow {
   const { revision, acceptedAt, suspicion } = state ?? {};
   return [
     (revision as number | undefined) ?? null,

@@ -4,7 +4,6 @@ import type { Environment, Table } from "./environment.ts";
 import {
   type AgeKey,
   fromRegistrationRow,
-  fromTokenRow,
   LEARNED,
   type Numbers,
   type RegistrationRow,
@@ -12,7 +11,9 @@ import {
   type TokenEntry,
   type TokenRow,
   tokenKey,
+  tokenOfRow,
   toRegistrationRow,
+  toTokenEntry,
   toTokenRow,
 } from "./layout.ts";
 
@@ -58,9 +59,9 @@ export class TransactionTables implements RegistrationTables {
   readonly #now: () => number;
   readonly #maxChanges: number;
   readonly #registrations = new Map<number, StoredRegistration>();
-  readonly #tokens = new Map<string, TokenEntry>();
-  /** Keys of tokens whose entry is to be written. */
-  readonly #dirty = new Set<string>();
+  readonly #tokens = new Map<RegistrationToken, TokenEntry>();
+  /** Those that are to be written. */
+  readonly #dirty: TokenEntry[] = [];
   #numbers: Numbers = NO_NUMBERS;
 
   /** @param maxChanges Changes kept. */
@@ -74,7 +75,7 @@ export class TransactionTables implements RegistrationTables {
     // what an attempt left that was taken back
     this.#registrations.clear();
     this.#tokens.clear();
-    this.#dirty.clear();
+    this.#dirty.length = 0;
     this.#numbers = { ...readNumbers(this.#tables) };
   }
 
@@ -107,11 +108,11 @@ export class TransactionTables implements RegistrationTables {
 
   tokensOfInstallation(fid: string): readonly RegistrationToken[] {
     this.#writeTokens();
-    return this.#tables.tokens
-      .getRange({ start: `${fid}:`, end: `${fid};` })
-      .map(({ key, value }) => fromTokenRow(key, value))
-      .filter(({ state }) => state !== undefined)
-      .map(({ token }) => token).asArray as unknown as RegistrationToken[];
+    const found: RegistrationToken[] = [];
+    for (const { key, value } of this.#tables.tokens.getRange({ start: `${fid}:`, end: `${fid};` })) {
+      if (value[0] !== null) found.push(tokenOfRow(key, value));
+    }
+    return found;
   }
 
   putRegistration(registration: StoredRegistration, before: StoredRegistration | undefined): void {
@@ -124,7 +125,7 @@ export class TransactionTables implements RegistrationTables {
     if (before?.token !== token) {
       if (before !== undefined) this.#takeFromToken(before);
       const entry = this.#change(token);
-      entry.ids = [...entry.ids, id].sort((one, other) => one - other);
+      entry.ids = entry.ids.length === 0 ? [id] : [...entry.ids, id].sort((one, other) => one - other);
     }
     if (before?.lastSeenAt !== lastSeenAt) {
       if (before !== undefined) ages.remove([SEEN, before.lastSeenAt, id]);
@@ -150,22 +151,22 @@ export class TransactionTables implements RegistrationTables {
   }
 
   rewritesTo(canonical: RegistrationToken): readonly RegistrationToken[] {
-    const key = tokenKey(canonical);
+    const { key } = this.#entry(canonical);
     const sources = [...this.#tables.sources.getKeys({ start: [key, ""], end: [key, "\u007f"] })];
-    return sources.map(([, source]) => this.#entryOf(source).token);
+    return sources.map(([, source]) => this.#tokenAt(source));
   }
 
   setRewrite(token: RegistrationToken, canonical: RegistrationToken | undefined, at: number): void {
     const { sources, ages } = this.#tables;
-    const key = tokenKey(token);
     const entry = this.#change(token);
+    const { key } = entry;
     if (entry.rewrite !== undefined) {
-      sources.remove([tokenKey(entry.rewrite.canonical), key]);
+      sources.remove([this.#entry(entry.rewrite.canonical).key, key]);
       ages.remove([LEARNED, entry.rewrite.at, key]);
     }
     entry.rewrite = canonical === undefined ? undefined : { canonical, at };
     if (canonical === undefined) return;
-    sources.put([tokenKey(canonical), key], true);
+    sources.put([this.#entry(canonical).key, key], true);
     ages.put([LEARNED, at, key], true);
   }
 
@@ -198,7 +199,7 @@ export class TransactionTables implements RegistrationTables {
   /** Forgets rewrites learned before a time, the oldest first. Returns their number. */
   forgetRewrites(before: number, limit: number): number {
     const keys = [...this.#tables.ages.getKeys({ ...agesUntil(LEARNED, before), limit })];
-    for (const [, , key] of keys) this.setRewrite(this.#entryOf(key as string).token, undefined, 0);
+    for (const [, , key] of keys) this.setRewrite(this.#tokenAt(key as string), undefined, 0);
     return keys.length;
   }
 
@@ -208,34 +209,39 @@ export class TransactionTables implements RegistrationTables {
   }
 
   #entry(token: RegistrationToken): TokenEntry {
-    return this.#entryOf(tokenKey(token), token);
-  }
-
-  #entryOf(key: string, token = key as RegistrationToken): TokenEntry {
-    let entry = this.#tokens.get(key);
+    let entry = this.#tokens.get(token);
     if (entry === undefined) {
-      const row = this.#tables.tokens.get(key);
-      entry = row === undefined ? { state: undefined, ids: [], rewrite: undefined, token } : fromTokenRow(key, row);
-      this.#tokens.set(key, entry);
+      const key = tokenKey(token);
+      entry = toTokenEntry(token, key, this.#tables.tokens.get(key));
+      this.#tokens.set(token, entry);
     }
     return entry;
   }
 
+  /** The token of a key that another table names. */
+  #tokenAt(key: string): RegistrationToken {
+    const row = this.#tables.tokens.get(key);
+    if (row !== undefined) return tokenOfRow(key, row);
+    return this.#dirty.find((entry) => entry.key === key)?.token ?? (key as RegistrationToken);
+  }
+
   /** The entry of a token, to be changed. */
   #change(token: RegistrationToken): TokenEntry {
-    const key = tokenKey(token);
-    this.#dirty.add(key);
-    return this.#entryOf(key, token);
+    const entry = this.#entry(token);
+    if (!entry.dirty) this.#dirty.push(entry);
+    entry.dirty = true;
+    return entry;
   }
 
   #writeTokens(): void {
     const { tokens } = this.#tables;
-    for (const key of this.#dirty) {
-      const entry = this.#entryOf(key);
-      if (entry.state === undefined && entry.rewrite === undefined && entry.ids.length === 0) tokens.remove(key);
-      else tokens.put(key, toTokenRow(key, entry));
+    for (const entry of this.#dirty) {
+      entry.dirty = false;
+      const isGone = entry.state === undefined && entry.rewrite === undefined && entry.ids.length === 0;
+      if (isGone) tokens.remove(entry.key);
+      else tokens.put(entry.key, toTokenRow(entry));
     }
-    this.#dirty.clear();
+    this.#dirty.length = 0;
   }
 }
 
