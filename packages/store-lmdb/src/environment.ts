@@ -1,4 +1,5 @@
 import { statfsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { ClosedError, CloudMessagingError } from "@cloud-messaging/core";
 import { type Database, type DatabaseOptions, type Key, open, type RootDatabase } from "lmdb";
 import { dataFileFault } from "./data-file.ts";
@@ -145,10 +146,11 @@ export function openEnvironment(folder: string, hooks: TransactionHooks): Enviro
 }
 
 function openRoot(folder: string): RootDatabase<unknown, Key> {
+  if (isRemote(folder)) throw failure("remote-folder", "opened", folder, "");
   const fault = dataFileFault(folder);
   if (fault !== undefined) throw failure(fault.reason, "opened", folder, fault.detail);
   try {
-    const root = open<unknown, Key>({
+    return open<unknown, Key>({
       path: folder,
       noSubdir: false,
       maxDbs: 16,
@@ -156,16 +158,21 @@ function openRoot(folder: string): RootDatabase<unknown, Key> {
       overlappingSync: false,
       eventTurnBatching: false,
     });
-    if (!isRemote(folder)) return root;
-    void root.close();
   } catch (error) {
     throw storeError("opened", folder, error);
   }
-  throw failure("remote-folder", "opened", folder, "");
 }
 
+/** Asks the folder, or the one above it that is there. */
 function isRemote(folder: string): boolean {
-  return process.platform === "linux" && REMOTE_FILE_SYSTEMS.has(statfsSync(folder).type);
+  if (process.platform !== "linux") return false;
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    try {
+      return REMOTE_FILE_SYSTEMS.has(statfsSync(at).type);
+    } catch {
+      if (at === dirname(at)) return false;
+    }
+  }
 }
 
 /** LMDB rejects a failed commit with an error that promises the reason; nobody else takes care of that promise. */
