@@ -14,6 +14,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const OPEN = `
   import { writeSync } from "node:fs";
+  import { createRequire } from "node:module";
   import { createLmdbRegistrationStore } from "@cloud-messaging/store-lmdb";
   const store = createLmdbRegistrationStore({ path: process.env.STORE });
   const say = (line) => writeSync(1, line + "\\n");
