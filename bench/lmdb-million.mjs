@@ -113,12 +113,12 @@ const STEPS = {
             const id = key[2];
             const [userId, name] = registrations.get(id);
             tokens.get(name);
-            registrations.remove(id);
-            users.remove(userId, id);
+            void registrations.remove(id);
+            void users.remove(userId, id);
             if (!users.doesExist(userId)) numbers.users--;
-            ages.remove(key);
-            tokens.remove(name);
-            changes.put(++numbers.lastChange, {
+            void ages.remove(key);
+            void tokens.remove(name);
+            void changes.put(++numbers.lastChange, {
               type: "removed",
               token: name,
               reason: "unseen",
@@ -126,7 +126,7 @@ const STEPS = {
               at: Date.now(),
             });
           }
-          meta.put("numbers", numbers);
+          void meta.put("numbers", numbers);
           return keys.length;
         });
         removed += last;
