@@ -19,9 +19,10 @@ const BATCH = 500;
 const token = (n) => `${n}:APA91b${"x".repeat(140)}`;
 const mib = (bytes) => Math.round(bytes / 2 ** 20);
 
+/** Without the write-ahead log of PostgreSQL, which is of a size of its own. */
 function bytesBelow(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("pg_wal"))
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 

@@ -41,34 +41,40 @@ const RESOLVE = {
   },
 };
 
-/** A report of a thousand, ten of them superseded. */
-const canonicalOf = (n, index) => `new-${n}-${index}`;
+/** A report of a thousand, ten of them superseded. Whoever has a driver alone looks for those as well. */
+const ACCEPTED = TOKENS.map((recipient) => ({ kind: "accepted", recipient }));
+const KNOWN = TOKENS.map(() => ({ revision: "1", acceptedAt: Date.now() }));
+function reportOf(n) {
+  const outcomes = [...ACCEPTED];
+  const tokens = [...TOKENS];
+  const states = [...KNOWN];
+  for (let index = 0; index < 10; index++) {
+    const at = index * 100;
+    tokens[at] = `old-${n}-${index}`;
+    states[at] = { revision: null };
+    outcomes[at] = { kind: "accepted", recipient: tokens[at], canonicalRegistrationId: `new-${n}-${index}` };
+  }
+  return { outcomes, resolution: { tokens, states } };
+}
 const REPORT = {
   async ours({ store }) {
-    const accepted = TOKENS.map((recipient) => ({ kind: "accepted", recipient }));
-    const states = TOKENS.map(() => ({ revision: "1", acceptedAt: Date.now() }));
     return async (n) => {
-      const tokens = [...TOKENS];
-      const outcomes = [...accepted];
-      const known = [...states];
-      for (let index = 0; index < 10; index++) {
-        const at = index * 100;
-        tokens[at] = `old-${n}-${index}`;
-        known[at] = { revision: null };
-        outcomes[at] = { ...accepted[at], recipient: tokens[at], canonicalRegistrationId: canonicalOf(n, index) };
-      }
-      await applyReport({ outcomes }, store, { tokens, states: known });
+      const { outcomes, resolution } = reportOf(n);
+      await applyReport({ outcomes }, store, resolution);
       return 1;
     };
   },
   async floor({ bare }, { applyValues }) {
-    const verdictsOf = (n) =>
-      Array.from({ length: 10 }, (_, index) => ({
-        type: "replaced",
-        token: `old-${n}-${index}`,
-        revision: null,
-        canonicalRegistrationId: canonicalOf(n, index),
-      }));
+    const verdictsOf = (n) => {
+      const { outcomes, resolution } = reportOf(n);
+      const verdicts = [];
+      for (const [position, { kind, canonicalRegistrationId }] of outcomes.entries()) {
+        if (kind === "accepted" && canonicalRegistrationId === undefined) continue;
+        const { revision } = resolution.states[position];
+        verdicts.push({ type: "replaced", token: resolution.tokens[position], revision, canonicalRegistrationId });
+      }
+      return verdicts;
+    };
     const run = await bare((store) => store.apply(verdictsOf("first")), applyValues);
     return async (n) => {
       await run(verdictsOf(n));

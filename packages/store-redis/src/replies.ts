@@ -28,16 +28,17 @@ export const NOT_STORED: TokenState = Object.freeze({ revision: null });
 
 /** Reads the state of a token: five values from this one on. */
 export function stateOf(values: readonly Reply[], first: number): TokenState {
-  const [revision, acceptedAt, sender, refusals, since] = values.slice(first, first + 5) as (
-    | string
-    | null
-    | undefined
-  )[];
+  const revision = values[first] as string | null | undefined;
   if (revision == null) return NOT_STORED;
+  const acceptedAt = values[first + 1];
+  const sender = values[first + 2] as string | null | undefined;
+  if (acceptedAt == null && sender == null) return { revision };
   return {
     revision,
     ...(acceptedAt == null ? undefined : { acceptedAt: Number(acceptedAt) }),
-    ...(sender == null ? undefined : { suspicion: { sender, refusals: Number(refusals), since: Number(since) } }),
+    ...(sender == null
+      ? undefined
+      : { suspicion: { sender, refusals: Number(values[first + 3]), since: Number(values[first + 4]) } }),
   };
 }
 
