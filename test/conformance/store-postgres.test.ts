@@ -294,6 +294,19 @@ describe.runIf(runsPostgres)("a registration store in PostgreSQL", () => {
     expect(wakes).toBe(2);
   });
 
+  it("leaves the only connection of a pool to its calls while somebody watches", async () => {
+    const { schema } = await setup();
+    const single = new pg.Pool({ connectionString: server.url, max: 1 });
+    try {
+      await using store = createPostgresRegistrationStore({ pool: single, schema });
+      store.watch?.(() => undefined);
+      await store.register("ada", A);
+      expect(await store.registrationsOf("ada")).toHaveLength(1);
+    } finally {
+      await single.end();
+    }
+  });
+
   it("ends no pool that it was given, and refuses calls after close()", async () => {
     const { store } = await setup();
     store.watch?.(() => undefined);

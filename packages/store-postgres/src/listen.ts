@@ -69,6 +69,8 @@ export function listenForChanges(pool: PostgresPool, channel: string, clock: Clo
 
   return {
     watch(wake) {
+      // the only connection is for the calls: whoever follows the changes looks now and then
+      if (pool.options?.max === 1) return () => undefined;
       const own = () => wake();
       wakers.add(own);
       end ??= begin();

@@ -8,7 +8,7 @@ import type { PostgresPool } from "./postgres.ts";
 export interface PostgresRegistrationStoreOptions {
   /**
    * A `Pool` of `pg`, which stays the application's: the store never ends it. One of its connections is taken while somebody follows the
-   * changes, so it needs two or more. Its `connectionTimeoutMillis` and `query_timeout` limit the waits for a server that does not answer.
+   * changes, unless it has only one. Its `connectionTimeoutMillis` and `query_timeout` limit the waits for a server that does not answer.
    */
   readonly pool: PostgresPool;
   /**

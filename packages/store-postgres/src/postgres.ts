@@ -23,6 +23,8 @@ export interface PostgresPooledClient extends PostgresClient {
 
 /** A pool of connections: what the store uses of a `Pool` of `pg`. */
 export interface PostgresPool extends PostgresClient {
+  /** Its `max` is the number of connections. */
+  readonly options?: { readonly max?: number | undefined } | undefined;
   connect(): Promise<PostgresPooledClient>;
   on(event: "error", listener: () => void): unknown;
   removeListener(event: "error", listener: () => void): unknown;
