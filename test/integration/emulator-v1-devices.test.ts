@@ -252,6 +252,11 @@ describe("tokens over v1", () => {
     expect(refused).toHaveLength(2);
     expect(told).toEqual([expect.stringMatching(/has 2 devices, as many as maxDevices allows/)]);
     for (const { reason } of refused) expect(reason).toMatch(/has 2 devices, as many as maxDevices allows/);
+    // a page that is loaded afterwards is told as well, until a device is removed
+    const about = async (): Promise<unknown> => (await fetch(`${emulator.httpUrl}/emulator/v1/`)).json();
+    expect(await about()).toMatchObject({ full: told[0] });
+    emulator.devices[0]?.remove();
+    expect(await about()).toMatchObject({ full: null });
   });
 
   const group = { operation: "create", notification_key_name: "home", registration_ids: ["tok-first", "tok-third"] };

@@ -46,6 +46,8 @@ export interface Emulator extends AsyncDisposable {
   readonly violations: readonly string[];
   /** Apps on all devices. */
   readonly devices: readonly EmulatedDevice[];
+  /** Reason for which unknown tokens are unavailable at `maxDevices`, from the first one that was until there is capacity again. */
+  readonly full: string | undefined;
   /** Options for `createGcmSender`: endpoint and API key. */
   httpOptions(): { endpoint: string; apiKey: string; allowInsecure?: boolean };
   /** Options for `createFcmSender`: endpoint, CA and a generated service account. */

@@ -105,6 +105,9 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
     events,
     stats: counters,
     violations: events.violations,
+    get full() {
+      return model.service.apps.full;
+    },
     get devices() {
       return [...registry.apps()].map((app) => handleOf(world, app));
     },

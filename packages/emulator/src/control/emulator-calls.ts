@@ -19,6 +19,7 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
         now: emulator.now(),
         messages: emulator.inbox.total,
         pruned: emulator.inbox.pruned,
+        full: emulator.full ?? null,
       });
     },
   },

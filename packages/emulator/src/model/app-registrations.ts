@@ -67,10 +67,19 @@ export class AppRegistrations {
   refusalWhenFull(): Refusal | undefined {
     const { registry, events } = this.#parts;
     if (!registry.full) return undefined;
-    const detail = `The emulator has ${registry.maxDevices} devices, as many as maxDevices allows, and registers no more: raise it, or remove some`;
+    const detail = this.#fullDetail;
     if (!this.#toldFull) events.emit({ type: "full", detail });
     this.#toldFull = true;
     return { kind: "refused", code: "unavailable", detail };
+  }
+
+  /** Reason of the refusals at `maxDevices`, from the first one until there is capacity again. */
+  get full(): string | undefined {
+    return this.#toldFull && this.#parts.registry.full ? this.#fullDetail : undefined;
+  }
+
+  get #fullDetail(): string {
+    return `The emulator has ${this.#parts.registry.maxDevices} devices, as many as maxDevices allows, and registers no more: raise it, or remove some`;
   }
 
   /** True for an unknown token that would be registered automatically. */

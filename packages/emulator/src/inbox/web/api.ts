@@ -32,6 +32,7 @@ export interface About {
   readonly https: string | null;
   readonly ccs: { readonly host: string; readonly port: number };
   readonly now: number;
+  readonly full: string | null;
 }
 
 /** Client of the control API. A failed call reports the reason through `onProblem` and returns `undefined`. */

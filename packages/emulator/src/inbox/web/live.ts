@@ -59,7 +59,7 @@ export function follow(state: InboxState, api: Api, onChange: (link: Link) => vo
       retry = setTimeout(load, RETRY_MS);
       return changed("lost");
     }
-    state.load({ ...page, ...devices, ...connections, ...faults, now: about.now });
+    state.load({ ...page, ...devices, ...connections, ...faults, now: about.now, full: about.full });
     const waiting = early;
     early = undefined;
     for (const event of waiting) state.apply(event);

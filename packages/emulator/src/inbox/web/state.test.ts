@@ -48,6 +48,7 @@ const snapshot = (facts: Partial<Snapshot>): Snapshot => ({
   connections: [],
   faults: [],
   now: 0,
+  full: null,
   ...facts,
 });
 
@@ -58,6 +59,10 @@ it("says why unknown tokens are refused until there is room again", () => {
   state.apply({ type: "full", detail: "The emulator has 2 devices" });
   expect(state.full).toBe("The emulator has 2 devices");
   state.apply({ type: "device", change: "removed", device: device("a") });
+  expect(state.full).toBeUndefined();
+  state.load(snapshot({ full: "The emulator has 2 devices" }));
+  expect(state.full).toBe("The emulator has 2 devices");
+  state.load(snapshot({}));
   expect(state.full).toBeUndefined();
 });
 

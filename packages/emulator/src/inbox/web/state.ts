@@ -30,6 +30,7 @@ export interface Snapshot {
   readonly connections: readonly ConnectionView[];
   readonly faults: readonly FaultView[];
   readonly now: number;
+  readonly full: string | null;
 }
 
 /** Bounded state of the page, independent of the DOM. */
@@ -78,6 +79,7 @@ export class InboxState {
     this.connections = snapshot.connections;
     this.faults = snapshot.faults;
     this.clockAheadMs = snapshot.now - Date.now();
+    this.full = snapshot.full ?? undefined;
   }
 
   /** Adds older messages in front. */
