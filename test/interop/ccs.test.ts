@@ -76,6 +76,18 @@ describeWith("libstrophe-dev", ["gcc", "-include", "strophe.h", "-E", "-x", "c",
   );
 });
 
+describeWith(
+  "libgloox-dev",
+  ["g++", "-include", "gloox/client.h", "-E", "-x", "c++", "/dev/null"],
+  "gloox (C++), with GnuTLS",
+  () => {
+    it(
+      "logs in, sends, is acked and nacked, acks a receipt and an upstream message",
+      goThroughByAddress(() => built("g++", (output) => ["-o", output, "programs/gloox_client.cpp", "-lgloox"])),
+    );
+  },
+);
+
 // Debian's packages of Go programs' sources, outside of any module
 const GO_ENVIRONMENT = { GO111MODULE: "off", GOPATH: "/usr/share/gocode", GOFLAGS: "" };
 
