@@ -202,9 +202,9 @@ export function isCloudMessagingError(error: unknown): error is AnyCloudMessagin
   return typeof error === "object" && error !== null && BRAND in error;
 }
 
-/** Problems told in an error's message; `problems` has them all. */
+/** Maximum number of problems in the message of an error; `problems` has all of them. */
 const MAX_TOLD = 10;
-/** Longest path told. Unit: characters. A key of the caller's may be long, or be a token in the wrong place. */
+/** Longest path in the message of an error. Unit: characters. A key of the caller's may be long, or be a token in the wrong place. */
 const MAX_PATH_CHARS = 80;
 
 function describeProblems(problems: readonly FieldProblem[]): string {

@@ -92,7 +92,7 @@ export interface CloudMessagingEvents {
   "cloud-messaging:outbox-lease-lost": { readonly engine: string; readonly id: string; readonly chunk: number };
   /** An operation of an outbox has failed and will be tried again: `claim`, `write`, `renew`, `read`, `send` or `prune`. */
   "cloud-messaging:outbox-failure": { readonly engine: string; readonly operation: string; readonly detail: string };
-  /** Something of the service or the configuration that somebody should know about, and that is not an error of one send. */
+  /** Notice about the service or the configuration that is not an error of one send. */
   "cloud-messaging:notice": { readonly transport: string; readonly notice: string; readonly detail: string };
 }
 
@@ -111,7 +111,7 @@ export function eventChannel(name: EventName): Channel {
   return found;
 }
 
-/** Publishes, when somebody listens; `event` is made only then. */
+/** Publishes an event if the channel has subscribers; `event` is called only then. */
 export function publish<N extends EventName>(name: N, event: () => CloudMessagingEvents[N]): void {
   const target = eventChannel(name);
   if (target.hasSubscribers) target.publish(event());

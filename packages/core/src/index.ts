@@ -1,4 +1,4 @@
-// The names an application uses, in the order in which it meets them.
+// Names for applications, in the order in which a reader needs them.
 
 // Sending
 export type {

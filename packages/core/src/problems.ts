@@ -19,7 +19,7 @@ export interface InputWording {
 /** A value as its schema reads it, or everything that is wrong with it. */
 export type Reading<T> = { readonly value: T } | { readonly problems: readonly FieldProblem[] };
 
-/** Longest list of names told where no single one is close. */
+/** Longest list of names in an error for a name that resembles none of them. */
 const MAX_LISTED = 8;
 const UNION = "must be of another type";
 

@@ -1,4 +1,4 @@
-// For a transport, a store, a sender or a façade of one's own.
+// Names for authors of transports, stores, senders and façades.
 
 // The contract
 export type { DownstreamTransport, AttemptOptions, OutcomeListener } from "./sending/downstream-transport.ts";

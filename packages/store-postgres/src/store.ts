@@ -16,7 +16,7 @@ import { codeOf, ignoreIdleErrors, type PostgresClient, type Row, run, runAlone 
 import { changePageOf, NOT_STORED, registrationOf, stateOf } from "./rows.ts";
 import { statementsOf } from "./statements.ts";
 
-/** What a cursor of users begins with, before the last one of the page. */
+/** Prefix of a cursor of users, before the last user of the page. */
 const AFTER = "after:";
 /** Registrations removed by one transaction: each holds a lock. */
 const REMOVED_AT_ONCE = 500;

@@ -12,7 +12,7 @@ export type DrainReason =
 /** Error that ended a connection. */
 export type ConnectionEnd = ConnectionError | AuthenticationError;
 
-/** Reason for which no connection can come about until somebody mends it. */
+/** Reason that lasts until the configuration is corrected. */
 export interface Refusal {
   readonly code: "authentication-failed" | "untrusted-certificate" | "wrong-protocol";
   readonly error: ConnectionEnd;

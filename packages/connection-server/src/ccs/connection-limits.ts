@@ -3,7 +3,7 @@ import { msBetween } from "@cloud-messaging/core/transport";
 
 /** Connections of one sender that clients were to stay below. Source: docs/emulator-fidelity.md#ccs */
 const WARN_ABOVE = 1000;
-/** Senders whose new connections are counted at the same time. Ours. */
+/** Maximum number of senders whose new connections are counted at the same time. Implementation limit. */
 const MAX_COUNTED = 10_000;
 const MINUTE_MS = 60_000;
 

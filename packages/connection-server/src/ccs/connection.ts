@@ -21,7 +21,7 @@ import { childOf, createXmlStream, textOf, type XmlElement, type XmlStream } fro
 /** Its reactions are microtasks that fake timers cannot hold back. */
 const SETTLED = Promise.resolve();
 
-/** Maximum size of a stanza: a message's payload has 4 KiB, and escaping and options need room. Implementation limit. Unit: bytes. */
+/** Maximum size of a stanza: the payload of a message has 4 KiB, to which escaping and options are added. Implementation limit. Unit: bytes. */
 const MAX_STANZA_BYTES = 262_144;
 /** Beyond this much unread output the client is read no more until it reads. Implementation limit. Unit: bytes. */
 const MAX_UNREAD_BYTES = 1_048_576;

@@ -80,7 +80,7 @@ export function iqResourceConstraint(iq: XmlElement, to: string, from: string): 
   return `<iq to="${escapeXml(to)}" from="${from}" id="${id}" type="error"><error type="wait"><resource-constraint xmlns="${NS.stanzas}"/></error></iq>`;
 }
 
-/** The answer to an iq that nobody here understands. */
+/** Answer to an iq of an unknown kind. */
 export function iqUnavailable(iq: XmlElement, to: string, from: string): string {
   const id = escapeXml(iq.attributes["id"] ?? "");
   return `<iq to="${escapeXml(to)}" from="${from}" id="${id}" type="error"><error code="503" type="cancel"><service-unavailable xmlns="${NS.stanzas}"/></error></iq>`;

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "@cloud-messaging/core";
+import { defined } from "@cloud-messaging/core/transport";
 import {
   APNS_ERROR_TYPE,
   BAD_REQUEST_TYPE,
@@ -89,7 +90,7 @@ export function refusalAnswer({ code, word, detail, retryAfter }: Refusal): Http
   };
   const quota = failure.http === 429 && meant === "quota-exceeded";
   const details = quota ? [{ "@type": QUOTA_FAILURE_TYPE, violations: [{ subject: "project" }] }] : failure.details;
-  const answer = failureAnswer({ ...failure, ...(details === undefined ? {} : { details }) });
+  const answer = failureAnswer({ ...failure, ...defined({ details }) });
   return retryAfter === undefined ? answer : { ...answer, headers: { "retry-after": retryAfter } };
 }
 

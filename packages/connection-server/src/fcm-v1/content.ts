@@ -1,4 +1,4 @@
-import { MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core/transport";
+import { defined, MAX_TIME_TO_LIVE_SEC, payloadBytes } from "@cloud-messaging/core/transport";
 import type { FcmV1Message } from "@cloud-messaging/core/wire";
 import type { MessageContent, Platform, Refusal } from "../service.ts";
 
@@ -45,9 +45,7 @@ function appleContent(message: FcmV1Message, nowMs: number): MessageContent {
   const notification = orNothing({
     ...message.notification,
     ...(typeof alert === "string" ? { body: alert } : typeof alert === "object" && alert !== null ? alert : {}),
-    ...(sound === undefined ? {} : { sound }),
-    ...(badge === undefined ? {} : { badge }),
-    ...(image === undefined ? {} : { image }),
+    ...defined({ sound, badge, image }),
   });
   const own = Object.entries(custom).map(([key, value]) => [
     key,

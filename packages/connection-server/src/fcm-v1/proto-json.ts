@@ -47,7 +47,7 @@ export function readProto(type: ProtoMessage, json: unknown): ProtoReading {
   return { value, violations };
 }
 
-/** At most so many are told; the answer would otherwise be many times the request. Implementation limit. */
+/** Maximum number of violations in an answer, which would otherwise be many times the request. Implementation limit. */
 const MAX_VIOLATIONS = 100;
 
 type Violations = FieldViolation[];

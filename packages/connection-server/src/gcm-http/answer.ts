@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { defined } from "@cloud-messaging/core/transport";
 import { legacyWordFor, stringifyExactJson } from "@cloud-messaging/core/wire";
 import type { HttpAnswer } from "../http/route.ts";
 import type { Acceptance, Decision, Refusal } from "../service.ts";
@@ -55,7 +56,7 @@ export function plainTextAnswer(decision: Decision): HttpAnswer {
     status,
     contentType,
     body: status === 200 ? `Error=${word}\n` : "",
-    ...(headers === undefined ? {} : { headers }),
+    ...defined({ headers }),
   };
 }
 
@@ -67,7 +68,7 @@ export function badRequest(reason: string): HttpAnswer {
 /** The service cannot say who the sender is: 503, or 500 where it failed. */
 export function unavailable({ code, retryAfter }: Refusal): HttpAnswer {
   const status = code === "internal-error" ? 500 : 503;
-  const headers = retryAfter === undefined ? {} : { headers: { "retry-after": retryAfter } };
+  const headers = defined({ headers: retryAfter === undefined ? undefined : { "retry-after": retryAfter } });
   return { status, contentType: "text/html; charset=UTF-8", body: `<html><body>${status}</body></html>\n`, ...headers };
 }
 
@@ -91,7 +92,7 @@ export function unauthorized(): HttpAnswer {
 
 function json(body: unknown, decisions: readonly Decision[]): HttpAnswer {
   const headers = retryAfterOf(decisions);
-  return { status: 200, body: stringifyExactJson(body), ...(headers === undefined ? {} : { headers }) };
+  return { status: 200, body: stringifyExactJson(body), ...defined({ headers }) };
 }
 
 function retryAfterOf(decisions: readonly Decision[]): Record<string, string> | undefined {

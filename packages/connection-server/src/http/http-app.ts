@@ -111,7 +111,7 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
   return {
     listen: (where) =>
       listenHttp(where, handshakeTimeoutMs, (request, response) => {
-        // an error of the socket: "close" follows, and there is nobody to tell
+        // an error of the socket: "close" follows, and no client to answer
         request.on("error", () => {});
         response.on("error", () => {});
         void answer(request, response);

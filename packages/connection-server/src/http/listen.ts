@@ -20,7 +20,7 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Time limit of an HTTP/2 session without requests. Ours. Unit: milliseconds. */
+/** Time limit of an HTTP/2 session without requests. Implementation limit. Unit: milliseconds. */
 const SESSION_TIMEOUT_MS = 75_000;
 
 type Listener = (request: NodeRequest, response: HttpResponse) => void;

@@ -1,6 +1,6 @@
 import type { HttpRoute } from "./route.ts";
 
-/** Longest path that is matched. Ours. Unit: characters. */
+/** Longest path that is matched. Implementation limit. Unit: characters. */
 const MAX_PATH_LENGTH = 16_384;
 
 /** A route and the values of its named segments. */

@@ -1,6 +1,6 @@
 import type { Server, Socket } from "node:net";
 
-/** Connections that have not come as far as saying who they are. Beyond this the oldest of them goes. Ours. */
+/** Maximum number of connections before a complete handshake or request; beyond it the oldest is closed. Implementation limit. */
 const MAX_UNPROVEN = 1024;
 
 /**

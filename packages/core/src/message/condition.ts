@@ -1,6 +1,6 @@
 /** Most topics one condition may name. Source: docs/protocol/gcm-http.md#conditions */
 export const MAX_CONDITION_TOPICS = 5;
-/** Deepest nesting of parentheses and `!` read. Ours: five topics never need more. */
+/** Deepest nesting of parentheses and `!` read. Implementation limit: five topics never need more. */
 const MAX_DEPTH = 32;
 
 /** 1 to 900 of these. Source: docs/protocol/gcm-http.md#topics */

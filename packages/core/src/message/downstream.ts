@@ -50,13 +50,13 @@ export interface MessageContent {
   readonly messageId?: string | undefined;
   /** Label for the console's statistics. 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
   readonly analyticsLabel?: string | undefined;
-  /** FCM HTTP v1: what only Android devices are told. */
+  /** FCM HTTP v1: options for Android devices. */
   readonly android?: Android | undefined;
   /** FCM HTTP v1: likewise, in the form of 2026. Not beside `android`. */
   readonly androidV2?: AndroidV2 | undefined;
-  /** FCM HTTP v1: what only Apple devices are told. */
+  /** FCM HTTP v1: options for Apple devices. */
   readonly apns?: Apns | undefined;
-  /** FCM HTTP v1: what only browsers are told. */
+  /** FCM HTTP v1: options for browsers. */
   readonly webpush?: Webpush | undefined;
 }
 

@@ -39,7 +39,7 @@ const KINDS = ["token", "tokens", "fid", "topic", "condition", "notificationKey"
 const KNOWN_KEYS = [...KINDS, "notificationKeyName"] as const;
 const TOPIC_PREFIX = "/topics/";
 
-/** One checker for all kinds, so that what is said names the field the caller wrote and not six alternatives. */
+/** One checker for all kinds: an error names the field that the caller wrote and not six alternatives. */
 export const TargetSchema: z.ZodType<Target, TargetInput> = z
   .custom<TargetInput>(() => true)
   .transform((input: unknown, context): Target => {

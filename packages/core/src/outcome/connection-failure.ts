@@ -1,7 +1,7 @@
 import { codeOfError, describeError } from "./describe-error.ts";
 import { type ErrorCode, errorRow } from "./error-code.ts";
 
-/** Code of a failure to connect. All but `connection-failed` last until somebody mends something. */
+/** Code of a failure to connect. All but `connection-failed` last until the configuration is corrected. */
 export type ConnectionFailureCode = Extract<
   ErrorCode,
   "connection-failed" | "untrusted-certificate" | "wrong-protocol"

@@ -1,6 +1,6 @@
 /** Errors inside errors that are looked at for words. */
 const MAX_DEPTH = 3;
-/** Members of an aggregate that are told. */
+/** Maximum number of members of an aggregate error that are described. */
 const MAX_TOLD = 3;
 
 /**

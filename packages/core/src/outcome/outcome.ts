@@ -53,7 +53,7 @@ export interface AcceptedOutcome extends OutcomeBase {
   readonly kind: "accepted";
   /** HTTP: the ID the service gave. CCS: the `message_id` that was acknowledged. Opaque; every digit kept. */
   readonly messageId?: string;
-  /** Use this token from now on; the store has been told. */
+  /** Token to use from now on; the store has been updated. */
   readonly canonicalRegistrationId?: RegistrationToken;
   /** To a device group: how many of its members. */
   readonly group?: GroupResult;

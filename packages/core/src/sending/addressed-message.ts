@@ -67,7 +67,7 @@ export function refusedRecipient(recipient: unknown, detail: string): RecipientO
   return failureOutcome("invalid-argument", { recipient: name, attempts: 0, detail });
 }
 
-/** Tells whether there is nobody that a message can be sent to. */
+/** True if a message has no recipient that it can be sent to. */
 export function hasNoRecipients({ target }: DownstreamMessage): boolean {
   return "tokens" in target && target.tokens.length === 0;
 }

@@ -25,7 +25,7 @@ import type { CreateSenderOptions, SendEachOptions, Sender, SendOptions } from "
 import { checkSendAllOptions, checkSendEachOptions, checkSenderOptions, checkSendOptions } from "./sender-options.ts";
 import { type AddressedUser, addressUser, ownMessageIdForMany, readUserId, withTokens } from "./user-message.ts";
 
-/** Sends unsettled at once, unless told otherwise. */
+/** Default of `maxWaiting`. */
 const DEFAULT_MAX_WAITING = 10_000;
 
 /**

@@ -90,7 +90,7 @@ export function sendMessages(
   }).run();
 }
 
-/** A message that can be sent; the outcomes of one that cannot be, or has nobody to be sent to. */
+/** A message that can be sent, or the outcomes of one that cannot be sent or has no recipient. */
 function readMessage(input: unknown, parts: FanoutParts) {
   try {
     const addressed = readAddressedMessage(input);

@@ -1,5 +1,5 @@
 /**
- * Deepest JSON read. Ours: what would be passed on has to be written again, which recurses, and `JSON.parse` takes a second for four
+ * Maximum depth of JSON that is read. Implementation limit: what would be passed on has to be written again, which recurses, and `JSON.parse` takes a second for four
  * megabytes of brackets.
  */
 const MAX_JSON_DEPTH = 64;

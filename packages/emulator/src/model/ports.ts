@@ -36,7 +36,7 @@ export type ModelEvent =
 
 /** Receiver of the model's events. */
 export interface ModelEvents {
-  /** True while somebody listens: for events that cost something to make. */
+  /** True while the events have listeners; for events that are costly to make. */
   readonly listening: boolean;
   emit(event: ModelEvent): void;
 }

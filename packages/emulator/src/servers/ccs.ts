@@ -8,7 +8,7 @@ import {
   startCcsServer,
 } from "@cloud-messaging/connection-server";
 import { AbortedError, type Clock, ClosedError, type ErrorCode, InvalidOptionsError } from "@cloud-messaging/core";
-import { checkSignalOptions, ERROR_CODES } from "@cloud-messaging/core/transport";
+import { checkSignalOptions, defined, ERROR_CODES } from "@cloud-messaging/core/transport";
 import type { Counters } from "../stats.ts";
 import { HeldMessages } from "./ccs-held.ts";
 import { createCcsHooks } from "./ccs-hooks.ts";
@@ -206,7 +206,7 @@ function count(event: CcsServerEvent, counters: Counters): void {
 function publish(event: CcsServerEvent, events: EndpointContext["events"]): void {
   if (event.type === "violation") {
     const { connection, detail } = event;
-    events.emit({ type: "violation", ...(connection === undefined ? {} : { connectionId: connection.id }), detail });
+    events.emit({ type: "violation", ...defined({ connectionId: connection?.id }), detail });
   } else if (
     event.type === "opened" ||
     event.type === "online" ||

@@ -116,7 +116,7 @@ function answer(context: EndpointContext, result: GroupAnswer): HttpAnswer {
   return jsonAnswer(200, { notification_key: group.keys.at(-1) });
 }
 
-/** 503 where a token is unknown for want of room alone: left out of the group in silence, it would be lost. */
+/** Answer 503 for a token that is unknown only because of `maxDevices`; `undefined` otherwise. Without it, the group would lose the token. */
 function noRoom({ service }: EndpointContext, tokens: readonly string[]): HttpAnswer | undefined {
   for (const token of tokens) {
     const full = service.apps.refusalOfUnknown(token);

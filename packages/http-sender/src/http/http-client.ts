@@ -29,7 +29,7 @@ export interface HttpClientOptions {
 }
 
 /**
- * Part of the body of an error answer that is kept; the rest is received and dropped. Ours: far more than any error holds, and a page of
+ * Part of the body of an error answer that is kept; the rest is received and dropped. Implementation limit: far more than any error holds, and a page of
  * four megabytes costs little more than its transfer. Unit: bytes.
  */
 export const MAX_ERROR_BYTES = 64 * 1024;

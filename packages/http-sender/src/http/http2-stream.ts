@@ -34,7 +34,7 @@ export interface StreamHost {
 
 /** A request under way. */
 export interface Cancellable {
-  /** Ends it: it is told nothing after that. */
+  /** Ends the stream; no callback is called after that. */
   cancel(): void;
 }
 /** Of a request whose stream could not be opened. */

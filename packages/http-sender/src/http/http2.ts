@@ -189,7 +189,7 @@ export class Http2Pool implements ExchangeOwner {
     });
   }
 
-  /** The one with the most streams that still has room: few connections stay busy, and the others can be let go. */
+  /** Connection with the most streams below its limit: few connections stay busy, and idle ones can be closed. */
   #withRoom(avoided?: Http2Connection): Http2Connection | undefined {
     let best: Http2Connection | undefined;
     const staleBefore = plusMs(this.clock.monotonic(), -this.options.idleTimeoutMs);
