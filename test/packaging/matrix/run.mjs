@@ -67,6 +67,18 @@ async function tryGroup(group, { entries, prepare }, tools) {
   results.push(...rows);
 }
 
+/** Others' packages that ours want beside them, with their ranges: npm installs them by itself, and a project names them. */
+function peersOf(plain, packages) {
+  const peers = {};
+  for (const name of packages) {
+    const manifest = JSON.parse(readFileSync(join(plain, "node_modules", name, "package.json"), "utf8"));
+    for (const [peer, range] of Object.entries(manifest.peerDependencies ?? {})) {
+      if (!packages.includes(peer) && !manifest.peerDependenciesMeta?.[peer]?.optional) peers[peer] = range;
+    }
+  }
+  return peers;
+}
+
 /** Puts what is known so far into the page. */
 function writePage(measured) {
   const page = join(ROOT, "docs/compatibility.md");
@@ -93,6 +105,7 @@ try {
   // the one installation that most combinations share
   const plain = folder("plain");
   await npmInstall([...Object.values(tarballs), "@types/node@20"], { cwd: plain });
+  const peers = peersOf(plain, Object.keys(tarballs));
   writeFileSync(join(plain, "emulator.mjs"), emulatorProgram);
   emulator = await startService(process.execPath, [join(plain, "emulator.mjs")], { cwd: plain });
   const env = { EMULATOR: emulator.first, CI: "true", NO_COLOR: "1" };
@@ -104,7 +117,7 @@ try {
       if (values.write) writePage(await costs({ folder, tarballs }));
     } else {
       const tools = folder(`${group}-tools`);
-      await tryGroup(group, GROUPS[group]({ plain, folder, tarballs, tools, env }), tools);
+      await tryGroup(group, GROUPS[group]({ plain, folder, tarballs, peers, tools, env }), tools);
       if (values.write) writePage();
     }
     console.log(`${group}: ${secondsSince(started)} s`);

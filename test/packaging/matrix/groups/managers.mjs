@@ -6,12 +6,18 @@ import { pnpmVersion } from "../project.mjs";
 import { npmInstall, run } from "../shell.mjs";
 
 /** A project that depends on the tarballs, with what they name of each other led to the tarballs as well. */
-function writeProject(path, tarballs, extra) {
+function writeProject(path, { tarballs, peers }, extra) {
   mkdirSync(path, { recursive: true });
   const files = Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`]));
   writeFileSync(
     join(path, "package.json"),
-    JSON.stringify({ name: "app", private: true, license: "MIT", dependencies: files, ...extra(files) }),
+    JSON.stringify({
+      name: "app",
+      private: true,
+      license: "MIT",
+      dependencies: { ...peers, ...files },
+      ...extra(files),
+    }),
   );
   writeFileSync(join(path, "send.mjs"), sendProgram("esm"));
   writeFileSync(join(path, "send.cjs"), sendProgram("cjs"));
@@ -25,13 +31,14 @@ async function sendBoth(command, args, options) {
   }
 }
 
-export function managers({ folder, tarballs, env }) {
+export function managers(context) {
+  const { folder, env } = context;
   const pnpm = {
     name: "pnpm, strict",
     quick: true,
     run: async () => {
       const path = folder("pnpm");
-      writeProject(path, tarballs, (files) => ({ pnpm: { overrides: files } }));
+      writeProject(path, context, (files) => ({ pnpm: { overrides: files } }));
       const flags = ["--strict-peer-dependencies", "--config.hoist=false", "--prefer-offline"];
       await run("npx", ["--yes", pnpmVersion, "install", ...flags], { cwd: path });
       await sendBoth(process.execPath, [], { cwd: path, env });
@@ -41,7 +48,7 @@ export function managers({ folder, tarballs, env }) {
     name: "yarn 1, without a warning",
     run: async () => {
       const path = folder("yarn-1");
-      writeProject(path, tarballs, (files) => ({ resolutions: files }));
+      writeProject(path, context, (files) => ({ resolutions: files }));
       const flags = ["--no-lockfile", "--cache-folder", folder("yarn-1-cache")];
       const printed = await run("npx", ["--yes", "yarn@1", "install", ...flags], { cwd: path });
       // that a tarball stands for a range as well is this test's doing
@@ -54,7 +61,7 @@ export function managers({ folder, tarballs, env }) {
     name: "yarn 4, plug'n'play",
     run: async () => {
       const path = folder("yarn-4");
-      writeProject(path, tarballs, (files) => ({ resolutions: files }));
+      writeProject(path, context, (files) => ({ resolutions: files }));
       const yarn = ["exec", "--yes", "--package=@yarnpkg/cli-dist@4", "--", "yarn"];
       // the network settings are npm's: yarn has files of its own for them
       const registry = (await run("npm", ["config", "get", "registry"], { cwd: path })).trim();
@@ -76,7 +83,7 @@ export function managers({ folder, tarballs, env }) {
     run: async () => {
       const path = folder("workspaces");
       writeFileSync(join(path, "package.json"), JSON.stringify({ name: "root", private: true, workspaces: ["app"] }));
-      writeProject(join(path, "app"), tarballs, () => ({}));
+      writeProject(join(path, "app"), context, () => ({}));
       await npmInstall([], { cwd: path });
       await sendBoth(process.execPath, [], { cwd: join(path, "app"), env });
     },
