@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /** Runs a command to its end. @returns what it printed; rejects with it, where the command fails. */
-export async function run(command, args, { cwd, env = {}, limitMs = 300_000 } = {}) {
+export async function run(command, args, { cwd, env = {}, limitMs = 900_000 } = {}) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let printed = "";
   for (const stream of [child.stdout, child.stderr]) {
