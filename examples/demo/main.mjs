@@ -7,6 +7,7 @@ import { flowControl } from "./2-ccs.mjs";
 import { upstream } from "./3-upstream.mjs";
 import { changingConnections } from "./4-connections.mjs";
 import { outboxSurvives } from "./5-outbox.mjs";
+import { twoUsers } from "./6-two-users.mjs";
 import { createNarrator } from "./narrator.mjs";
 import { createTally } from "./tally.mjs";
 
@@ -52,6 +53,8 @@ try {
   await changingConnections(story);
   narrator.chapter(5, "Outbox: a worker is killed, nobody is left out");
   const lost = await outboxSurvives(story);
+  narrator.chapter(6, "Registrations: two users, one phone");
+  await twoUsers(story);
 
   const summary = { ...tally.summary(), lostByTheOutbox: lost };
   problems = tally.problems(summary);

@@ -2,10 +2,11 @@
 
 /** What the story says has to come out. */
 const EXPECTED = {
-  sent: 657,
-  accepted: 653,
+  sent: 659,
+  accepted: 655,
   canonicalRewrites: 1,
-  removed: 3,
+  removed: 4,
+  moved: 1,
   retries: 5,
   acks: 648,
   nacks: 7,
@@ -27,6 +28,7 @@ export function createTally(emulator) {
     upstream: 0,
     canonicalRewrites: 0,
     removed: 0,
+    moved: 0,
   };
   const phaseOf = new Map();
   const phases = { draining: 0, lost: 0 };
@@ -48,6 +50,7 @@ export function createTally(emulator) {
     change(change) {
       if (change.type === "replaced") counts.canonicalRewrites++;
       if (change.type === "removed") counts.removed++;
+      if (change.type === "moved") counts.moved++;
     },
     count: (name) => counts[name]++,
     onRetry: (event) => {
@@ -68,6 +71,7 @@ export function createTally(emulator) {
         accepted: counts.accepted,
         canonicalRewrites: counts.canonicalRewrites,
         removed: counts.removed,
+        moved: counts.moved,
         retries: counts.retries,
         acks: counts.acks,
         nacks: emulator.stats.nacks,

@@ -19,7 +19,7 @@ it("the demo loses nothing, and every count is what its story says", async () =>
   const events = lines.slice(0, -1).map((line) => JSON.parse(line) as { event: string });
   expect(new Set(events.map(({ event }) => event))).toEqual(
     new Set(
-      ["chapter", "retry", "replaced", "removed", "outcome", "note", "acks", "nack", "receipt"].concat([
+      ["chapter", "retry", "replaced", "removed", "moved", "outcome", "note", "acks", "nack", "receipt"].concat([
         "handled",
         "upstream-acked",
         "handler-failed",
@@ -34,10 +34,11 @@ it("the demo loses nothing, and every count is what its story says", async () =>
   );
   expect(JSON.parse(lines.at(-1) as string)).toEqual({
     summary: {
-      sent: 657,
-      accepted: 653,
+      sent: 659,
+      accepted: 655,
       canonicalRewrites: 1,
-      removed: 3,
+      removed: 4,
+      moved: 1,
       retries: 5,
       acks: 648,
       nacks: 7,

@@ -1,10 +1,28 @@
-import { readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { programEnvironment } from "../support/program-environment.ts";
 
 const root = join(import.meta.dirname, "../..");
 
 it("the documented error-code table is the one in the code", async () => {
   const { errorCodeTable } = (await import(join(root, "scripts/error-code-table.mjs"))) as { errorCodeTable(): string };
   expect(readFileSync(join(root, "docs/protocol/error-codes.md"), "utf8")).toBe(errorCodeTable());
+});
+
+it("the documented story of two users and one phone prints what it says", async () => {
+  const page = readFileSync(join(root, "docs/registrations.md"), "utf8");
+  const program = /```js file=two-users\.mjs\n([\s\S]*?)```/.exec(page)?.[1] as string;
+  const folder = mkdtempSync(join(root, "examples", ".registrations-"));
+  try {
+    writeFileSync(join(folder, "two-users.mjs"), program);
+    const { stdout } = await promisify(execFile)(process.execPath, [join(folder, "two-users.mjs")], {
+      env: programEnvironment({ NO_COLOR: "1" }),
+    });
+    expect(stdout).toBe("moved phone [ 'ada' ] [ 'grace' ]\n[ 'tablet' ]\nfalse\n");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -50,6 +50,7 @@ export function createCcsTransport(options: CcsTransportOptions): CcsTransport {
 
 class Ccs implements CcsTransport {
   readonly name = "ccs";
+  readonly sender: string;
   readonly usesMessageIds = true;
   readonly settlesAmbiguous = true;
   readonly retryPolicy = CCS_RETRY_POLICY;
@@ -73,6 +74,7 @@ class Ccs implements CcsTransport {
     this.#options = resolved;
     const { clock, handlerConcurrency, maxDeliveryAttempts, maxQueuedDeliveries, handledMessages, onDeadLetter } =
       resolved;
+    this.sender = resolved.senderId;
     this.closeTimeoutMs = resolved.closeTimeoutMs;
     // twice the window: a message is waiting whenever a slot is released
     this.preferredConcurrency = 2 * resolved.maxPendingMessages * resolved.connections;

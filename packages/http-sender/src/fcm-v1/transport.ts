@@ -187,6 +187,8 @@ interface Project {
 
 class FcmV1 implements FcmV1Transport {
   readonly name = NAME;
+  /** The project, where it is known from the beginning. */
+  readonly sender?: string;
   readonly retryPolicy = FCM_V1_RETRY_POLICY;
   readonly preferredBatchSize = BATCH_SIZE;
   readonly preferredConcurrency: number;
@@ -206,7 +208,10 @@ class FcmV1 implements FcmV1Transport {
       Math.ceil((2 * parts.maxRequests) / BATCH_SIZE),
       Math.min(MAX_BATCHES, Math.ceil((TOKENS_PER_REQUEST * parts.maxRequests) / BATCH_SIZE)),
     );
-    if (parts.projectId !== undefined) this.#project = this.#join(parts.projectId);
+    if (parts.projectId !== undefined) {
+      this.sender = parts.projectId;
+      this.#project = this.#join(parts.projectId);
+    }
   }
 
   async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
