@@ -103,7 +103,7 @@ describe("for any audience, any behaviour of each token and any size of request"
           if ("error" in said) expect(outcome.service?.error).toBe(said.error);
         }
         const superseded = new Set(tokens.filter((token) => letterAt(token, attemptsOf(token)) === "C"));
-        const resolved = await registrations.resolve(tokens as never);
+        const { tokens: resolved } = await registrations.resolve(tokens as never);
         expect(resolved).toEqual(tokens.map((token) => (superseded.has(token) ? "canonical" : token)));
       }),
       { numRuns: 150 },
