@@ -8,7 +8,7 @@ import {
   createMemoryRegistrationStore,
   type RegistrationStore,
   type RegistrationToken,
-  type Verdict,
+  type RegistrationVerdict,
 } from "@cloud-messaging/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { openStore } from "../../scripts/registration-stores.mjs";
@@ -47,7 +47,11 @@ const REPORT = `(token, n, revision) => [
   { type: "suspect", token, revision, reason: "mismatch-sender-id", sender: "project" },
   { type: "accepted", token, revision },
 ][n % 4]`;
-const verdictOn = new Function(`return ${REPORT}`)() as (token: string, n: number, revision: unknown) => Verdict;
+const verdictOn = new Function(`return ${REPORT}`)() as (
+  token: string,
+  n: number,
+  revision: unknown,
+) => RegistrationVerdict;
 
 /** Two senders: each asks for the state of every token, says so, and reports when it is told to. */
 const SENDERS = `

@@ -97,7 +97,7 @@ export type {
   SuspectRemoval,
   TokenState,
   Revision,
-  Verdict,
+  RegistrationVerdict,
 } from "./registrations/registration.ts";
 export type { MaybePromise } from "./registrations/maybe-promise.ts";
 export type { SuspectCode } from "./outcome/error-code.ts";

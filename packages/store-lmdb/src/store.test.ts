@@ -6,7 +6,7 @@ import {
   createMemoryRegistrationStore,
   type ManualClock,
   type RegistrationToken,
-  type Verdict,
+  type RegistrationVerdict,
 } from "@cloud-messaging/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
@@ -61,7 +61,7 @@ describe("a store on lmdb", () => {
           for (const store of [memory, lmdb]) {
             const revisionOf = (of: RegistrationToken) =>
               store === memory ? memory.resolve([of]).states[0]?.revision : lmdb.resolve([of]).states[0]?.revision;
-            const verdict = (given: object) => store.apply([given as Verdict]);
+            const verdict = (given: object) => store.apply([given as RegistrationVerdict]);
             if (each[0] === "register") await store.register(each[1], each[2], each[3] ? { owner: "shared" } : {});
             else if (each[0] === "unregister") await store.unregister(each[1], each[2]);
             else if (each[0] === "touch") await store.touch(each[1], each[2]);

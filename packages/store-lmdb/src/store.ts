@@ -12,12 +12,12 @@ import {
   type RegistrationQuery,
   type RegistrationStore,
   type RegistrationToken,
+  type RegistrationVerdict,
   type RemovedPage,
   type Resolution,
   systemClock,
   type TokenState,
   type UserPage,
-  type Verdict,
 } from "@cloud-messaging/core";
 import {
   ClockSchema,
@@ -59,7 +59,7 @@ export interface LmdbRegistrationStore extends RegistrationStore, AsyncDisposabl
   touch(userId: string, token: string): Promise<boolean>;
   registrationsOf(userId: string): readonly Registration[];
   resolve(tokens: readonly RegistrationToken[]): Resolution;
-  apply(verdicts: readonly Verdict[]): Promise<void>;
+  apply(verdicts: readonly RegistrationVerdict[]): Promise<void>;
   registrations(query: RegistrationQuery): RegistrationPage;
   users(query: PageQuery): UserPage;
   counts(): RegistrationCounts;

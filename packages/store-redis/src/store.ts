@@ -5,9 +5,9 @@ import {
   type RegisterOptions,
   type RegistrationStore,
   type RegistrationToken,
+  type RegistrationVerdict,
   systemClock,
   type TokenState,
-  type Verdict,
 } from "@cloud-messaging/core";
 import { checkQuery, readRegistration, unknownCursor } from "@cloud-messaging/core/transport";
 import { checkOptions, type RedisRegistrationStoreOptions } from "./options.ts";
@@ -181,7 +181,7 @@ function placeOf(after: string): [user: string, id: string] {
 }
 
 /** Arguments of a verdict, seven of each. */
-function argumentsOf(verdict: Verdict): string[] {
+function argumentsOf(verdict: RegistrationVerdict): string[] {
   const { type, token, revision } = verdict;
   const common = [type, token, revision === null ? "" : String(revision)];
   switch (verdict.type) {

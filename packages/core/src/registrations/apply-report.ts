@@ -3,7 +3,7 @@ import { isSuspectCode } from "../outcome/error-code.ts";
 import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
-import type { SuspectRemoval, TokenState, Verdict } from "./registration.ts";
+import type { RegistrationVerdict, SuspectRemoval, TokenState } from "./registration.ts";
 import type { RegistrationStore, Resolution } from "./registration-store.ts";
 
 /** Time between two notes of an accepted message for the same token. Unit: milliseconds. Our choice: a send seldom writes for it. */
@@ -54,7 +54,7 @@ export function applyReport(
   resolution: Resolution,
   { sender = "default", suspects, dryRun = false, clock = systemClock }: ApplyReportOptions = {},
 ): MaybePromise<void> {
-  let verdicts: Verdict[] | undefined;
+  let verdicts: RegistrationVerdict[] | undefined;
   for (const [position, outcome] of report.outcomes.entries()) {
     const token = resolution.tokens[position];
     const state = resolution.states[position];
@@ -80,7 +80,7 @@ function verdictOf(
   { revision }: TokenState,
   sender: string,
   removal: SuspectRemoval | undefined,
-): Verdict | undefined {
+): RegistrationVerdict | undefined {
   switch (outcome.kind) {
     case "accepted": {
       const { canonicalRegistrationId } = outcome;

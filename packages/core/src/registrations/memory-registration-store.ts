@@ -5,7 +5,13 @@ import { type Clock, systemClock } from "../time/clock.ts";
 import { MemoryFeed } from "./memory-feed.ts";
 import { MemoryTables } from "./memory-tables.ts";
 import { checkQuery, readRegistration, unknownCursor } from "./read-registration.ts";
-import type { RegisterOptions, Registration, RegistrationChange, TokenState, Verdict } from "./registration.ts";
+import type {
+  RegisterOptions,
+  Registration,
+  RegistrationChange,
+  RegistrationVerdict,
+  TokenState,
+} from "./registration.ts";
 import {
   toRegistration as registrationFrom,
   registrationRules as rules,
@@ -52,7 +58,7 @@ export interface MemoryRegistrationStore extends RegistrationStore {
   touch(userId: string, token: string): boolean;
   registrationsOf(userId: string): readonly Registration[];
   resolve(tokens: readonly RegistrationToken[]): Resolution;
-  apply(verdicts: readonly Verdict[]): void;
+  apply(verdicts: readonly RegistrationVerdict[]): void;
   registrations(query: RegistrationQuery): RegistrationPage;
   users(query: PageQuery): UserPage;
   counts(): RegistrationCounts;

@@ -6,9 +6,9 @@ import type {
   Registration,
   RegistrationChange,
   RegistrationDetails,
+  RegistrationVerdict,
   RemovalReason,
   TokenState,
-  Verdict,
 } from "./registration.ts";
 
 /** Registration as a store keeps it. */
@@ -143,7 +143,7 @@ function touch(tables: RegistrationTables, now: number, userId: string, token: R
 }
 
 /** Rule of `RegistrationStore.apply`, for one verdict. */
-function applyVerdict(tables: RegistrationTables, now: number, verdict: Verdict): void {
+function applyVerdict(tables: RegistrationTables, now: number, verdict: RegistrationVerdict): void {
   const { token } = verdict;
   const state = tables.stateOf(token);
   if ((state?.revision ?? null) !== verdict.revision || tables.rewriteOf(token) !== undefined) return;

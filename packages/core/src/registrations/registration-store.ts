@@ -1,6 +1,12 @@
 import type { RegistrationToken } from "../message/token.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
-import type { RegisterOptions, Registration, RegistrationChange, TokenState, Verdict } from "./registration.ts";
+import type {
+  RegisterOptions,
+  Registration,
+  RegistrationChange,
+  RegistrationVerdict,
+  TokenState,
+} from "./registration.ts";
 
 /** Tokens to send to, and the state of each. Both by the position of the tokens asked for. */
 export interface Resolution {
@@ -143,7 +149,7 @@ export interface RegistrationStore {
    * - `suspect`: counts a refusal of a stored token, as a change; with a `removal` that is reached, removes it, reason `suspect`.
    * - `accepted`: notes the time and ends suspicion.
    */
-  apply(verdicts: readonly Verdict[]): MaybePromise<void>;
+  apply(verdicts: readonly RegistrationVerdict[]): MaybePromise<void>;
 
   /**
    * A page of all registrations. A registration that is stored, and meets the conditions, from the first page to the last is on exactly one

@@ -135,7 +135,7 @@ export interface SuspectRemoval {
  * Statement about a token that a send brought. `revision` is that of the token when it was asked for, before the message was sent:
  * a verdict on a token whose state has changed since changes nothing.
  */
-export type Verdict =
+export type RegistrationVerdict =
   | {
       readonly type: "replaced";
       readonly token: RegistrationToken;

@@ -3,7 +3,7 @@ import { InvalidMessageError } from "../errors.ts";
 import { refuseV1Only, type SingleMessageInput } from "../message/downstream.ts";
 import { failureOutcome } from "../outcome/outcome.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
-import type { Verdict } from "../registrations/registration.ts";
+import type { RegistrationVerdict } from "../registrations/registration.ts";
 import { withRetry } from "../retry/with-retry.ts";
 import { type Answer, scriptedTransport } from "../scripted-transport.test-support.ts";
 import { createManualClock } from "../time/clock.ts";
@@ -258,10 +258,10 @@ describe("a sender", () => {
   });
 
   it("tells the store of a report in one call, in the order of the recipients", async () => {
-    const told: (readonly Verdict[])[] = [];
+    const told: (readonly RegistrationVerdict[])[] = [];
     const registrations = {
       ...createMemoryRegistrationStore(),
-      apply: (each: readonly Verdict[]) => void told.push(each),
+      apply: (each: readonly RegistrationVerdict[]) => void told.push(each),
     };
     const { sender } = setup({ a: ["not-registered"], c: ["mismatch-sender-id"] }, { registrations });
     await sender.send({ target: { tokens: ["a", "b", "c"] } });

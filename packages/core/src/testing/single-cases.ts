@@ -1,5 +1,5 @@
 import type { RegistrationToken } from "../message/token.ts";
-import type { RegistrationChange, Verdict } from "../registrations/registration.ts";
+import type { RegistrationChange, RegistrationVerdict } from "../registrations/registration.ts";
 import type { RegistrationStore } from "../registrations/registration-store.ts";
 import { type ManualClock, systemClock, wait } from "../time/clock.ts";
 import { allRegistrations, allUsers, ContractBroken } from "./store-run.ts";
@@ -31,7 +31,10 @@ async function tokensOf(store: RegistrationStore, userId: string): Promise<strin
   return (await store.registrationsOf(userId)).map(({ token }) => token as string);
 }
 
-async function verdictOn(store: RegistrationStore, token: string): Promise<Extract<Verdict, { type: "removed" }>> {
+async function verdictOn(
+  store: RegistrationStore,
+  token: string,
+): Promise<Extract<RegistrationVerdict, { type: "removed" }>> {
   const { states } = await store.resolve(asTokens([token]));
   const revision = states[0]?.revision ?? null;
   return { type: "removed", token: token as RegistrationToken, revision, reason: "not-registered" };
@@ -143,7 +146,7 @@ export const SINGLE_CASES: Readonly<Record<string, SingleCase>> = {
     const stored = tokens.filter((_, n) => n % 50 === 0);
     for (const [n, token] of stored.entries()) await at(stores, n).register("ada", token);
     const { states } = await at(stores, 0).resolve(tokens);
-    const verdicts = tokens.map((token, n): Verdict => {
+    const verdicts = tokens.map((token, n): RegistrationVerdict => {
       const revision = states[n]?.revision ?? null;
       if (n % 100 === 0)
         return { type: "replaced", token, revision, canonicalRegistrationId: `new-${n}` as RegistrationToken };

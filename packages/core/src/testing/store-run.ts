@@ -1,5 +1,5 @@
 import type { RegistrationToken } from "../message/token.ts";
-import type { Registration, RegistrationChange, Revision, Verdict } from "../registrations/registration.ts";
+import type { Registration, RegistrationChange, RegistrationVerdict, Revision } from "../registrations/registration.ts";
 import type { RegistrationQuery, RegistrationStore } from "../registrations/registration-store.ts";
 import { type ManualClock, systemClock, wait } from "../time/clock.ts";
 import { type Command, TOKENS, USERS } from "./commands.ts";
@@ -131,7 +131,7 @@ export class StoreRun {
   }
 
   /** The verdict of a command; `undefined` where the resolution that it names was left out, or gave another token to send to. */
-  #verdict(command: Command): Verdict | undefined {
+  #verdict(command: Command): RegistrationVerdict | undefined {
     if (!("after" in command)) return undefined;
     const token = command.token as RegistrationToken;
     const revision = this.#revisions.get(`${command.after} ${token}`);
