@@ -113,8 +113,8 @@ const MUTANTS: readonly (readonly [string, string, string, string])[] = [
   [
     "registering again keeps the revision",
     RULES,
-    "defined({ revision: number, acceptedAt })",
-    "defined({ revision: known === undefined ? number : (tables.stateOf(target)?.revision ?? number), acceptedAt })",
+    "tokenState(number, acceptedAt, undefined)",
+    "tokenState(known === undefined ? number : (tables.stateOf(target)?.revision ?? number), acceptedAt, undefined)",
   ],
   [
     "registering again loses what is left out",
@@ -163,8 +163,8 @@ const MUTANTS: readonly (readonly [string, string, string, string])[] = [
   [
     "a rewrite does not change the revision of its target",
     RULES,
-    "revision: tables.nextNumber(), acceptedAt: acceptedAt",
-    "revision: known?.revision ?? tables.nextNumber(), acceptedAt: acceptedAt",
+    "tokenState(tables.nextNumber(), acceptedAt ===",
+    "tokenState(known?.revision ?? tables.nextNumber(), acceptedAt ===",
   ],
   [
     "a verdict on a superseded token is applied",

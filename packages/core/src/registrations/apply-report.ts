@@ -55,7 +55,9 @@ export function applyReport(
   { sender = "default", suspects, dryRun = false, clock = systemClock }: ApplyReportOptions = {},
 ): MaybePromise<void> {
   let verdicts: RegistrationVerdict[] | undefined;
-  for (const [position, outcome] of report.outcomes.entries()) {
+  const { outcomes } = report;
+  for (let position = 0; position < outcomes.length; position++) {
+    const outcome = outcomes[position] as RecipientOutcome;
     const token = resolution.tokens[position];
     const state = resolution.states[position];
     if (token === undefined || state === undefined) continue;

@@ -8,6 +8,8 @@ import type {
   RegistrationDetails,
   RegistrationVerdict,
   RemovalReason,
+  Revision,
+  Suspicion,
   TokenState,
 } from "./registration.ts";
 
@@ -103,7 +105,7 @@ function register(
   const reported = { ...known, ...defined(details), userId, token: target, shared, ...times };
   tables.putRegistration({ ...reported, id: known?.id ?? number, order: number }, known);
   const acceptedAt = tables.stateOf(target)?.acceptedAt;
-  tables.setState(target, defined({ revision: number, acceptedAt }));
+  tables.setState(target, tokenState(number, acceptedAt, undefined));
 
   const lost = settleOwners(tables, target);
   news.forEach((each, index) => {
@@ -170,18 +172,30 @@ function removeUnseen(tables: RegistrationTables, registration: StoredRegistrati
 }
 
 /** Builds what a store answers with of a registration and the state of its token. */
-export function toRegistration(
-  { userId, token, registeredAt, lastSeenAt, platform, appVersion, locale, attributes }: StoredRegistration,
-  state: TokenState,
-): Registration {
-  return {
+export function toRegistration(stored: StoredRegistration, state: TokenState): Registration {
+  const { userId, token, registeredAt, lastSeenAt, platform, appVersion, locale, attributes } = stored;
+  // field by field: it is made for every registration of every send to a user
+  const registration: { -readonly [K in keyof Registration]: Registration[K] } = {
     userId,
     token,
+    revision: state.revision,
     registeredAt,
     lastSeenAt,
-    ...state,
-    ...defined({ platform, appVersion, locale, attributes }),
   };
+  if (state.acceptedAt !== undefined) registration.acceptedAt = state.acceptedAt;
+  if (state.suspicion !== undefined) registration.suspicion = state.suspicion;
+  if (platform !== undefined) registration.platform = platform;
+  if (appVersion !== undefined) registration.appVersion = appVersion;
+  if (locale !== undefined) registration.locale = locale;
+  if (attributes !== undefined) registration.attributes = attributes;
+  return registration;
+}
+
+function tokenState(revision: Revision, acceptedAt: number | undefined, suspicion: Suspicion | undefined): TokenState {
+  const state: { -readonly [K in keyof TokenState]: TokenState[K] } = { revision };
+  if (acceptedAt !== undefined) state.acceptedAt = acceptedAt;
+  if (suspicion !== undefined) state.suspicion = suspicion;
+  return state;
 }
 
 function replace(
@@ -203,10 +217,7 @@ function replace(
   if (users.length > 0) {
     const acceptedAt = Math.max(known?.acceptedAt ?? 0, state?.acceptedAt ?? 0);
     const suspicion = known?.suspicion;
-    tables.setState(
-      target,
-      defined({ revision: tables.nextNumber(), acceptedAt: acceptedAt === 0 ? undefined : acceptedAt, suspicion }),
-    );
+    tables.setState(target, tokenState(tables.nextNumber(), acceptedAt === 0 ? undefined : acceptedAt, suspicion));
   }
   const lost = settleOwners(tables, target);
   emitReplaced(tables, token, target, users, lost);
