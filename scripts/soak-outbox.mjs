@@ -91,10 +91,15 @@ function startChild(role, settings) {
   const process_ = spawn(process.execPath, [FILE, "--child", role, "--settings", JSON.stringify(settings)], {
     stdio: ["ignore", "inherit", "inherit"],
   });
-  const ended = once(process_, "close");
+  let killed = false;
+  const ended = once(process_, "close").then(([code]) => {
+    // one that fails by itself would be waited for without end
+    if (!killed && code !== 0) throw new Error(`the process to ${role} ended by itself: ${code}`);
+  });
   return {
     ended,
     async kill() {
+      killed = true;
       process_.kill("SIGKILL");
       await ended;
     },
