@@ -22,7 +22,7 @@ const KEY = "campaign";
 const WORKERS = 2;
 const CONCURRENCY = 4;
 const BATCH = 100;
-const LEASE_MS = 1_500;
+const LEASE_MS = 5_000;
 const tokenOf = (n) => `token-${n}`;
 
 function* audience(recipients) {
