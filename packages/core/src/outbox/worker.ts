@@ -289,6 +289,8 @@ export class Worker {
       return;
     }
     held.finishing = true;
+    // its last write gives the lease back: what becomes due meanwhile is the next worker's
+    job.stopped = true;
     void this.#writer.write(job, true).then(() => {
       this.#jobs.delete(job);
       if (job.status === "lost") this.#parts.onLost(job);
