@@ -28,7 +28,11 @@ const AFTER_IDS = "~";
 /**
  * Creates an engine in a folder of this machine, on LMDB. Any number of processes of the machine may use it at once. A call that writes
  * resolves when the disk has it.
- *
+ * @example
+ * ```ts
+ * import { createEmbeddedEngine } from "@cloud-messaging/outbox";
+ * const engine = createEmbeddedEngine({ path: "/var/lib/my-app/outbox" });
+ * ```
  * @throws {OutboxStorageError} the folder cannot be used: its message says why.
  */
 export function createEmbeddedEngine(options: EmbeddedEngineOptions): OutboxEngine {

@@ -34,9 +34,7 @@ import { ProjectLookup } from "../auth/project.ts";
 import { projectOfEnvironment } from "../auth/project-id.ts";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { type Endpoint, parseEndpoint } from "../common/endpoint.ts";
-import { createHttpClient } from "../http/http.ts";
 import type { HttpAnswer, HttpClient, HttpResult } from "../http/http-client.ts";
-import { createHttp2Client } from "../http/http2.ts";
 import {
   isOverload,
   isPastAuthentication,
@@ -51,6 +49,7 @@ import {
 } from "./answer.ts";
 import { addressesOf, createFcmV1Encoder, type FcmV1Address, recipientKindOf } from "./codec.ts";
 import { CREDENTIAL_PROBE, readProbe } from "./credential-probe.ts";
+import { createClient } from "./http-client.ts";
 import { createNotices } from "./notices.ts";
 import { type FcmV1Transport, type FcmV1TransportOptions, fcmV1OptionsSchema } from "./options.ts";
 import { hasOtherFault } from "./other-faults.ts";
@@ -60,7 +59,6 @@ import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
 /** Over HTTP/1.1 each is a connection: 256 carry 3,000 messages a second at 75 ms. Source: docs/protocol/fcm-v1.md#http-versions */
 const DEFAULT_REQUESTS = { "2": 500, "1.1": 256 } as const;
 const DEFAULT_IDLE_TIMEOUT_MS = { "2": 120_000, "1.1": 30_000 } as const;
-const DEFAULT_HTTP2_CONNECTIONS = 8;
 /** Batch size of `sendAll`: small, since a token that is retried, after ten seconds or more, holds up its batch. */
 const BATCH_SIZE = 10;
 /** Tokens of `sendAll` in flight or waiting for their next attempt, per possible request. Bounds memory. */
@@ -138,33 +136,6 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1
 
 const NAME = "fcm-v1";
 const requestChannel = eventChannel("cloud-messaging:http-request");
-
-function createClient(
-  version: "1.1" | "2",
-  {
-    maxRequests,
-    maxConnections,
-    ...common
-  }: Omit<Parameters<typeof createHttpClient>[0], "maxConnections" | "closeTimeoutMs"> & {
-    readonly maxRequests: number;
-    readonly maxConnections: number | undefined;
-  },
-): HttpClient {
-  // close() of the transport has waited already
-  const closeTimeoutMs = 0;
-  return version === "2"
-    ? createHttp2Client({
-        ...common,
-        closeTimeoutMs,
-        maxRequests: maxRequests,
-        maxConnections: maxConnections ?? DEFAULT_HTTP2_CONNECTIONS,
-      })
-    : createHttpClient({
-        ...common,
-        closeTimeoutMs,
-        maxConnections: Math.min(maxConnections ?? maxRequests, maxRequests),
-      });
-}
 
 interface Parts {
   readonly http: HttpClient;
