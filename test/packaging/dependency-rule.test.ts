@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "node-gcm": ["core", "http-sender"],
   "store-lmdb": ["core"],
   outbox: ["core"],
+  "outbox-postgres": ["core"],
 };
 
 /** Folders that import nothing of their package but what is listed: the device model is below everything else. */

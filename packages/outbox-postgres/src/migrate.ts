@@ -1,0 +1,41 @@
+import type { Names } from "./names.ts";
+import { type PostgresPool, run, statement } from "./postgres.ts";
+import { readFunctions } from "./sql-read.ts";
+import { storeFunctions } from "./sql-store.ts";
+import { tables } from "./sql-tables.ts";
+import { workFunctions } from "./sql-work.ts";
+
+/** Statements that lead from each version to the next one. What is released is never changed: a change is a further version. */
+const VERSIONS: readonly ((names: Names) => string)[] = [
+  (names) => tables(names) + storeFunctions(names) + workFunctions(names) + readFunctions(names),
+];
+
+/** Version that this code works with. */
+export const VERSION = VERSIONS.length;
+
+/**
+ * Brings the schema to the version of this code: in one transaction, one process at a time. A schema that is there already stays as it is.
+ * A schema of a later version is left alone: migrations only add, so that processes of both versions run side by side.
+ */
+export async function migrate(pool: PostgresPool, names: Names): Promise<void> {
+  const { s } = names;
+  const client = await pool.connect();
+  const execute = (text: string) => run(client, statement(text)());
+  let failed = true;
+  try {
+    await execute("BEGIN ISOLATION LEVEL READ COMMITTED");
+    await execute(`SELECT pg_advisory_xact_lock(hashtextextended('${s} migration', 0))`);
+    await execute(`CREATE SCHEMA IF NOT EXISTS ${s}`);
+    await execute(`CREATE TABLE IF NOT EXISTS ${s}.version (version integer NOT NULL)`);
+    const [row] = await execute(`SELECT max(version) FROM ${s}.version`);
+    for (let version = Number(row?.[0] ?? 0); version < VERSION; version++) {
+      await execute((VERSIONS[version] as (names: Names) => string)(names));
+      await execute(`INSERT INTO ${s}.version VALUES (${version + 1})`);
+    }
+    await execute("COMMIT");
+    failed = false;
+  } finally {
+    // a connection in a transaction that failed is not used again
+    client.release(failed);
+  }
+}
