@@ -4,6 +4,16 @@ export const ENGINES = {
     const { createEmbeddedEngine } = await import("@cloud-messaging/outbox");
     return createEmbeddedEngine({ path: location });
   },
+  async postgres(location) {
+    const { createPostgresEngine } = await import("@cloud-messaging/outbox-postgres");
+    const { default: pg } = await import("pg");
+    const pool = new pg.Pool({ connectionString: location, max: 4, allowExitOnIdle: true });
+    // the server may end after the engine
+    pool.on("error", () => {});
+    const engine = createPostgresEngine({ pool });
+    await engine.migrate();
+    return engine;
+  },
 };
 
 /** Opens an engine. */

@@ -22,7 +22,7 @@ export interface PostgresEngine extends OutboxEngine<PostgresClient> {
 /**
  * Keeps an outbox in PostgreSQL 12 or later, on a pool of the application's own: `enqueue(message, { client })` is a part of the caller's
  * transaction. Leases end by the server's clock. After the server was lost the engine goes on by itself; until then its calls
- * reject with `ConnectionError`, and one that was under way may have been made.
+ * reject with `OutboxStorageError`, and one that was under way may have been made.
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  *

@@ -1,4 +1,4 @@
-import { ConnectionError, InvalidOptionsError, OutboxStorageError } from "@cloud-messaging/core";
+import { InvalidOptionsError, OutboxStorageError } from "@cloud-messaging/core";
 
 /** Statement of the engine: prepared on each connection at its first use, rows as arrays, values as the text of the server. */
 export interface PostgresStatement {
@@ -43,9 +43,9 @@ export function statement(text: string, name?: string): (values?: unknown[]) => 
 /**
  * Runs a statement.
  *
- * @throws {ConnectionError} the server cannot be reached, or ended the connection: the statement may have run.
  * @throws {InvalidOptionsError} the schema has not been set up.
- * @throws {OutboxStorageError} the server has run out of space, or cannot use its files.
+ * @throws {OutboxStorageError} the server cannot be reached, or ended the connection: the statement may have run. Or it has run out of space,
+ * or cannot use its files.
  */
 export async function run(client: PostgresClient, asked: PostgresStatement): Promise<readonly Row[]> {
   try {
@@ -101,7 +101,7 @@ function described(cause: unknown): unknown {
   // an error of the server's own has a severity; the others are of the connection
   const isOfServer = typeof (cause as { severity?: unknown } | null | undefined)?.severity === "string";
   if (!isOfServer || /^(08|57P0|53300)/.test(code)) {
-    return new ConnectionError("PostgreSQL cannot be reached, or ended the connection; the cause says why", { cause });
+    return new OutboxStorageError("PostgreSQL cannot be reached, or ended the connection; the cause says why", cause);
   }
   if (code.startsWith("53") || code.startsWith("58")) {
     return new OutboxStorageError("PostgreSQL has no space or memory left, or cannot use its files", cause);

@@ -144,6 +144,7 @@ BEGIN
   END LOOP;
   INSERT INTO ${s}.backlog SELECT lane, sum(change) FROM unnest(lanes, changes) AS done (lane, change)
   GROUP BY lane HAVING sum(change) <> 0;
+  IF random() < 0.02 THEN PERFORM ${s}.sum_up_backlog(); END IF;
 END $$;
 
 CREATE FUNCTION ${s}.renew(leases jsonb, lease_ms double precision) RETURNS SETOF text LANGUAGE plpgsql AS $$

@@ -1,0 +1,118 @@
+import type { NewSubmission } from "@cloud-messaging/core/transport";
+import { createPostgresEngine } from "@cloud-messaging/outbox-postgres";
+import pg from "pg";
+import { describe, expect, it } from "vitest";
+import { runsPostgres, startPostgres } from "../support/postgres.ts";
+
+const ROWS = 20_000;
+const s = "cloud_messaging_outbox";
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+describe.runIf(runsPostgres)("the plans of an outbox in PostgreSQL, on large tables", () => {
+  it("scan no table on any path of a send", async () => {
+    await using server = await startPostgres({ fsync: "off" });
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    const plans = new Map<string, Set<string>>();
+    let current = new Set<string>();
+    pool.on("connect", (client) => {
+      client.on("notice", ({ message }) => {
+        const [, plan] = /plan:\n([\s\S]*)/.exec(message ?? "") ?? [];
+        if (plan !== undefined) current.add(plan.replace(/ {2}\(cost=[^)]*\)/g, ""));
+      });
+      void client.query(
+        "LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; SET client_min_messages = log",
+      );
+    });
+    try {
+      const engine = createPostgresEngine({ pool });
+      await engine.migrate();
+      await fill(pool);
+      const client = await pool.connect();
+      await client.query("SET auto_explain.log_min_duration = 0");
+      client.release();
+
+      const submission = (id: string): NewSubmission => {
+        const chunk = { recipients: bytes("a"), size: 2, pending: 1 };
+        const result = { body: bytes("r"), counts: { "rejected:invalid-argument": 1 }, failed: 1 };
+        return {
+          id,
+          key: `key ${id}`,
+          lane: "normal",
+          body: bytes("b"),
+          chunks: [{ ...chunk, result }],
+          sealed: false,
+        };
+      };
+      const claim = async (limit: number) =>
+        (await engine.claim({ lanes: ["urgent", "normal", "bulk"], limit, leaseMs: 30_000 })).chunks;
+      const calls: Record<string, (n: number) => unknown> = {
+        submit: (n) => engine.submit([submission(`new-${n}`)]),
+        append: (n) => {
+          const chunks = submission("").chunks;
+          return engine.append({ submission: `new-${n}`, after: 1, chunks, seal: true });
+        },
+        claim: () => claim(5),
+        "claim of a submission": (n) =>
+          engine.claim({ lanes: [], limit: 5, leaseMs: 30_000, submission: `id-${n + 500}` }),
+        write: async () => {
+          const updates = (await claim(5)).map(({ submission: { id }, chunk, lease }) => {
+            const result = { body: bytes("r"), counts: { accepted: 1 }, failed: 0 };
+            return { submission: id, chunk, lease, revision: 1, state: bytes("s"), pending: 0, result };
+          });
+          return engine.write(updates);
+        },
+        renew: async () => {
+          const leases = (await claim(5)).map(({ submission: { id }, chunk, lease }) => ({
+            submission: id,
+            chunk,
+            lease,
+          }));
+          return engine.renew(leases, 30_000);
+        },
+        pause: (n) => engine.control(`id-${n + 1_000}`, { state: "paused" }),
+        "find by id": (n) => engine.find({ id: `id-${n}` }),
+        "find by key": (n) => engine.find({ key: `key ${n}` }),
+        chunks: (n) => engine.chunks(`id-${n}`, 0, 10),
+        results: (n) => engine.results({ after: String(n * 100), limit: 100 }),
+        "results, failed": (n) => engine.results({ after: String(n * 100), limit: 100, failedOnly: true }),
+        "results of a submission": (n) => engine.results({ submission: `id-${n}`, limit: 100 }),
+        "results of a submission, failed": (n) =>
+          engine.results({ submission: `id-${n}`, limit: 100, failedOnly: true }),
+        prune: () => engine.prune(0, 10),
+      };
+      for (const [name, call] of Object.entries(calls)) {
+        current = new Set();
+        plans.set(name, current);
+        // from the sixth time on, a prepared statement may have a plan for any values
+        for (let n = 1; n <= 7; n++) await call(n);
+      }
+    } finally {
+      await pool.end();
+    }
+    const scans: string[] = [];
+    for (const [call, found] of plans) {
+      expect(found.size, call).toBeGreaterThan(0);
+      for (const plan of found) {
+        for (const [scan] of plan.matchAll(/Seq Scan on \S+/g)) {
+          // one row, the list of databases, and what is summed up as it grows
+          if (!/ on (place|pg_database|backlog)$/.test(scan)) scans.push(`${call}: ${scan}\n${plan}`);
+        }
+      }
+    }
+    expect(scans).toEqual([]);
+  });
+});
+
+/** Fills the tables: waiting submissions, and as many that have finished. */
+async function fill(pool: pg.Pool): Promise<void> {
+  await pool.query(`
+    INSERT INTO ${s}.submission (id, lane, body, sealed, created_at, chunks, recipients, pending, counts, finished_at)
+      SELECT 'id-' || n, CASE WHEN n % 10 = 0 THEN 'bulk' ELSE 'normal' END, 'body', true, n, 1, 1, n % 2, '{}',
+        CASE WHEN n % 2 = 0 THEN n END FROM generate_series(1, ${ROWS}) AS n;
+    INSERT INTO ${s}.chunk SELECT 'id-' || n, 0, 1, 'a' FROM generate_series(1, ${ROWS}) AS n;
+    INSERT INTO ${s}.work (submission, number, lane, free, due_at, pending, state)
+      SELECT id, 0, lane, true, created_at, 1, '' FROM ${s}.submission WHERE finished_at IS NULL;
+    INSERT INTO ${s}.result (submission, number, at, failed, body)
+      SELECT 'id-' || n, 0, n, (n % 7 = 0)::integer, 'r' FROM generate_series(1, ${ROWS}) AS n;
+    ANALYZE`);
+}
