@@ -28,6 +28,10 @@ describe("the HTTP examples run as written", () => {
         /^the CCS client: accepted, unregistered, accepted$/m,
       ],
     ],
+    [
+      "gateway.mjs",
+      [/^  gcm-http: accepted$/m, /^  ccs: accepted$/m, /^the phone shows: From node-gcm, From CCS$/m],
+    ],
     ["topics.mjs", [/accepted, accepted, accepted, unregistered/, /received: 2, 2, 0/]],
   ])("%s", async (file, lines) => {
     const { code, output } = await run(file);

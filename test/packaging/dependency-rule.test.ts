@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "store-lmdb": ["core"],
   outbox: ["core"],
   "outbox-postgres": ["core"],
+  gateway: ["core", "connection-server", "http-sender"],
 };
 
 /** Folders that import nothing of their package but what is listed: the device model is below everything else. */

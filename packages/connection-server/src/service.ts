@@ -53,6 +53,10 @@ export interface IncomingMessage extends MessageContent {
   readonly messageId?: string | undefined;
   /** Number of the connection that it came over (CCS). */
   readonly connectionId?: number | undefined;
+  /** Client, as the answer to `authenticate` named it. */
+  readonly client?: string | undefined;
+  /** Fields of the request as they were read (GCM HTTP, CCS); the recipients of one request share the object. `decodeGcmOptions` of core reads it. */
+  readonly fields?: Readonly<Record<string, unknown>> | undefined;
   /** Content by platform, where that differs (v1). @defaultValue the same for all */
   readonly contentFor?: ((platform: Platform) => MessageContent) | undefined;
   /** True if an unknown token has to look like one that was given out, and is malformed otherwise (v1). @defaultValue `false` */
@@ -100,6 +104,8 @@ export interface Login {
   readonly senderId?: string;
   /** Project that the request is for (v1). */
   readonly project?: string;
+  /** IP address of the client; `undefined` if it is not known. */
+  readonly remoteAddress?: string | undefined;
 }
 
 /** An authenticated sender. */
@@ -107,6 +113,8 @@ export interface Sender {
   readonly kind: "sender";
   /** `undefined`: the credentials do not name one. */
   readonly senderId?: string | undefined;
+  /** Name of the client, for `IncomingMessage.client`. */
+  readonly client?: string | undefined;
 }
 
 /** Rules and words that changed over the years of the service. */

@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import type { CancelTimer } from "@cloud-messaging/core";
+import type { Sender } from "../service.ts";
 import type { CcsContext } from "./context.ts";
 import { type CcsLogin, readLogin } from "./login.ts";
 import type { CcsPhase, CutOptions, DrainOptions } from "./options.ts";
@@ -47,6 +48,7 @@ export class ServerConnection implements CcsLink {
   #cancelAuthentication: CancelTimer = () => {};
   #phase: Exclude<CcsPhase, "draining"> = "login";
   #senderId = "";
+  #client: string | undefined;
   #jid = "";
   #stream: XmlStream;
   #opened = false;
@@ -83,6 +85,10 @@ export class ServerConnection implements CcsLink {
 
   get senderId(): string {
     return this.#senderId;
+  }
+
+  get client(): string | undefined {
+    return this.#client;
   }
 
   get jid(): string {
@@ -257,15 +263,17 @@ export class ServerConnection implements CcsLink {
     // the stream starts anew after the answer, for which a client waits: nothing of the new one can be in what was read
     this.#stream.stop();
     this.hold();
-    this.#cancelAuthentication = this.#context.bounded.authenticating(login, (sender) => {
-      if (sender.kind === "sender") this.#loggedIn(login);
+    const { remoteAddress } = this.#socket;
+    this.#cancelAuthentication = this.#context.bounded.authenticating({ ...login, remoteAddress }, (sender) => {
+      if (sender.kind === "sender") this.#loggedIn(login, sender);
       else this.#refuseLogin(sender.code === "authentication-failed" ? "not-authorized" : "temporary-auth-failure");
       this.resume();
     });
   }
 
-  #loggedIn({ senderId }: CcsLogin): void {
+  #loggedIn({ senderId }: CcsLogin, { client }: Sender): void {
     this.#senderId = senderId;
+    this.#client = client;
     this.#phase = "binding";
     this.send(SASL_SUCCESS);
     this.#stream = this.#newStream();

@@ -11,6 +11,10 @@ export interface CcsServer {
   readonly connections: readonly CcsConnection[];
   /** Drains every connection there is. Resolves when the last of them has ended. */
   drain(options?: DrainOptions): Promise<void>;
+  /** Accepts no further connections; those there are go on. */
+  stopAccepting(): void;
+  /** Uses another certificate and key, PEM, for connections that come from now on. @throws the system's error if they do not fit. */
+  setTls(tls: { readonly cert: string; readonly key: string }): void;
   /** Ends every connection at once. Every call returns the same promise. */
   close(): Promise<void>;
 }
@@ -99,6 +103,11 @@ export async function startCcsServer(options: CcsServerOptions): Promise<CcsServ
   };
   if (Number.isFinite(keepAliveMs)) cancelKeepAlive = clock.schedule(keepAliveMs, keepAlive);
 
+  let stopped: Promise<void> | undefined;
+  const stopAccepting = (): Promise<void> => {
+    stopped ??= new Promise((resolve) => server.close(() => resolve()));
+    return stopped;
+  };
   let closing: Promise<void> | undefined;
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
@@ -110,6 +119,12 @@ export async function startCcsServer(options: CcsServerOptions): Promise<CcsServ
       for (const connection of left) connection.drain(how);
       return ended(left);
     },
+    stopAccepting() {
+      void stopAccepting();
+    },
+    setTls(fresh) {
+      server.setSecureContext(fresh);
+    },
     close() {
       closing ??= (async () => {
         closed = true;
@@ -117,7 +132,7 @@ export async function startCcsServer(options: CcsServerOptions): Promise<CcsServ
         const left = [...all];
         for (const connection of left) connection.cut({ reason: "the server was closed" });
         guard.closeAll();
-        await new Promise<void>((resolve) => server.close(() => resolve()));
+        await stopAccepting();
         await ended(left);
       })();
       return closing;

@@ -15,6 +15,8 @@ const MAX_UNREAD_BYTES = 1_048_576;
 
 /** The connection as its traffic uses it. */
 export interface CcsLink extends CcsConnection {
+  /** Client, as the service named it. */
+  readonly client: string | undefined;
   /** Bytes that the client has not taken yet. */
   readonly unreadBytes: number;
   /** True once the stream is being closed. */
@@ -210,8 +212,8 @@ export class CcsTraffic implements UpstreamPort {
       this.#giveUp(earlier, "its message_id was used again");
       this.#pending.delete(messageId);
     }
-    const { id: connectionId, senderId } = this.#link;
-    const envelope = { protocol: "ccs", senderId, connectionId, wire: json, messageId } as const;
+    const { id: connectionId, senderId, client } = this.#link;
+    const envelope = { protocol: "ccs", senderId, client, connectionId, wire: json, messageId } as const;
     const read = readDownstream(value, envelope, rules, lenientNumbers);
     const to = typeof value["to"] === "string" && value["to"] !== "" ? value["to"] : read.message.to;
     if (hooks.message === undefined) this.#process(messageId, to, read);

@@ -66,6 +66,7 @@ interface Context extends GcmHttpServerOptions {
 interface Sending {
   readonly context: Context;
   readonly senderId: string | undefined;
+  readonly client: string | undefined;
   readonly wire: string;
 }
 
@@ -88,22 +89,22 @@ export function gcmHttpRoutes(options: GcmHttpServerOptions): HttpRoute[] {
 }
 
 async function authenticate({ bounded }: Context, request: HttpRequestHead): Promise<HttpAnswer | undefined> {
-  const { headers, path, locals } = request;
+  const { headers, path, locals, remoteAddress } = request;
   const key = keyOfHeader(headers.authorization);
   // FCM's last years: an access token in the place of the key, with a header that says so
   const bearer = key === undefined && path === "/fcm/send" ? managementBearer(headers) : undefined;
   const secret = key ?? bearer;
   if (secret === undefined) return unauthorized();
   const kind = key === undefined ? "access-token" : "api-key";
-  const sender = await bounded.authenticate({ protocol: "gcm-http", kind, secret });
+  const sender = await bounded.authenticate({ protocol: "gcm-http", kind, secret, remoteAddress });
   if (sender.kind === "refused") return sender.code === "authentication-failed" ? unauthorized() : unavailable(sender);
   locals.set(SENDER, sender);
   return undefined;
 }
 
 function handle(context: Context, request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
-  const { senderId } = request.locals.get(SENDER) as Sender;
-  const sending: Sending = { context, senderId, wire: request.body };
+  const { senderId, client } = request.locals.get(SENDER) as Sender;
+  const sending: Sending = { context, senderId, client, wire: request.body };
   const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
   if (type === "application/json") return handleJson(sending);
   if (type === "" || type === "application/x-www-form-urlencoded") return handlePlainText(sending);
@@ -111,7 +112,7 @@ function handle(context: Context, request: HttpRequest): HttpAnswer | Promise<Ht
 }
 
 async function handleJson(sending: Sending): Promise<HttpAnswer> {
-  const { context, senderId, wire } = sending;
+  const { context, senderId, client, wire } = sending;
   const { bounded, lenientNumbers = false, validationStyle = "live", groupFailureCounts = false } = context;
   const { multicastId } = context;
   const rules = context.service.rules ?? FCM_RULES;
@@ -152,7 +153,7 @@ async function handleJson(sending: Sending): Promise<HttpAnswer> {
     return refuse(`Invalid value (${fields.priority?.slice(0, 50)}) for "priority": must be "normal" or "high"`);
   }
   const data = decodeGcmData(fields.data);
-  const envelope = { protocol: "gcm-http", senderId, wire } as const;
+  const envelope = { protocol: "gcm-http", senderId, client, wire } as const;
   const send = (recipient: string, address: Address): MaybePromise<Decision> =>
     bounded.submit(toIncoming(fields, data, recipient, address, envelope, rules));
   const wrong = checkMessage(data, fields.time_to_live);
@@ -180,7 +181,7 @@ async function handleJson(sending: Sending): Promise<HttpAnswer> {
 }
 
 async function handlePlainText(sending: Sending): Promise<HttpAnswer> {
-  const { context, senderId, wire } = sending;
+  const { context, senderId, client, wire } = sending;
   const rules = context.service.rules ?? FCM_RULES;
   const { token, data, fields } = readPlainText(wire, rules.httpTo);
   if (token === "") {
@@ -191,7 +192,7 @@ async function handlePlainText(sending: Sending): Promise<HttpAnswer> {
   }
   const wrong = checkMessage(data, fields.time_to_live);
   if (wrong !== undefined) return plainTextAnswer(refusedBefore(sending, token, wrong));
-  const envelope = { protocol: "gcm-http", senderId, wire } as const;
+  const envelope = { protocol: "gcm-http", senderId, client, wire } as const;
   const message = toIncoming(fields, data, token, { kind: "token", token }, envelope, rules);
   return plainTextAnswer(await context.bounded.submit(message));
 }
@@ -211,9 +212,9 @@ function refuseWhole(sending: Sending, to: string, code: ErrorCode, reason: stri
 }
 
 /** Tells the service of a message that is refused before it is asked. */
-function refusedBefore({ context, senderId, wire }: Sending, to: string, refusal: Refusal): Refusal {
+function refusedBefore({ context, senderId, client, wire }: Sending, to: string, refusal: Refusal): Refusal {
   const { service, bounded } = context;
-  const envelope = { protocol: "gcm-http", senderId, wire } as const;
+  const envelope = { protocol: "gcm-http", senderId, client, wire } as const;
   const rules = service.rules ?? FCM_RULES;
   const message: IncomingMessage = toIncoming({}, {}, to, { kind: "token", token: to }, envelope, rules);
   bounded.refused(message, refusal);

@@ -18,6 +18,7 @@ export interface GcmFields {
 export interface GcmEnvelope {
   readonly protocol: Protocol;
   readonly senderId: string | undefined;
+  readonly client?: string | undefined;
   readonly wire: string;
   readonly messageId?: string | undefined;
   readonly connectionId?: number | undefined;
@@ -37,6 +38,8 @@ export function toIncoming(
   return {
     protocol: envelope.protocol,
     senderId: envelope.senderId,
+    client: envelope.client,
+    fields: fields as Readonly<Record<string, unknown>>,
     wire: envelope.wire,
     messageId: envelope.messageId,
     connectionId: envelope.connectionId,

@@ -26,6 +26,13 @@ export interface HttpAppOptions {
    * @defaultValue 1000
    */
   readonly maxConcurrentRequests?: number;
+  /**
+   * True behind a proxy that sets `X-Forwarded-For`: the address of a client is the last one there. Never without such a proxy, since a client
+   * can write the header itself.
+   *
+   * @defaultValue `false`
+   */
+  readonly trustProxy?: boolean;
   /** Called with every answer; `route` is absent when no route matched. */
   readonly onAnswer?: (
     request: { readonly method: string; readonly path: string },
@@ -71,7 +78,7 @@ const DEFAULT_CONCURRENT_REQUESTS = 1000;
  */
 export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOptions): HttpApp {
   const lookup = createRouter(routes);
-  const { onAnswer, onError, maxConcurrentRequests, handshakeTimeoutMs } = requireOptions(options);
+  const { onAnswer, onError, maxConcurrentRequests, handshakeTimeoutMs, trustProxy = false } = requireOptions(options);
   const permits = new Permits(maxConcurrentRequests ?? DEFAULT_CONCURRENT_REQUESTS);
 
   async function answer(request: NodeRequest, response: HttpResponse): Promise<void> {
@@ -91,7 +98,8 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
     if (!permits.tryAcquire()) await permits.acquire();
     try {
       if (response.destroyed) return;
-      const head = headOf(request, method, path, mark === -1 ? "" : url.slice(mark + 1), found);
+      const query = mark === -1 ? "" : url.slice(mark + 1);
+      const head = headOf(request, method, path, query, found, addressOf(request, trustProxy));
       const pending = route.before?.(head);
       const early = pending instanceof Promise ? await pending : pending;
       if (early === "not-found") return finish(NOT_FOUND);
@@ -136,6 +144,7 @@ function headOf(
   path: string,
   query: string,
   { params }: RouteMatch<HttpRoute>,
+  remoteAddress: string | undefined,
 ): HttpRequestHead {
   return {
     method,
@@ -146,8 +155,18 @@ function headOf(
     host: hostOf(request),
     origin: originOf(request),
     http2: request.httpVersionMajor === 2,
+    remoteAddress,
     locals: new Map(),
   };
+}
+
+function addressOf({ headers, socket }: NodeRequest, trustProxy: boolean): string | undefined {
+  const forwarded = trustProxy ? headers["x-forwarded-for"] : undefined;
+  const last = String(forwarded ?? "")
+    .split(",")
+    .at(-1)
+    ?.trim();
+  return last ? last : (socket as { remoteAddress?: string } | undefined)?.remoteAddress;
 }
 
 function hostOf({ headers, socket }: NodeRequest): string {

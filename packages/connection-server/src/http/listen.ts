@@ -16,6 +16,10 @@ export interface HttpListenOptions {
 /** A server that listens. */
 export interface HttpServer {
   readonly port: number;
+  /** Accepts no further connections. Resolves when every request under way has been answered; idle connections stay. */
+  drain(): Promise<void>;
+  /** Uses another certificate and key, PEM, for connections that come from now on. @throws the system's error if they do not fit. */
+  setTls(tls: NonNullable<HttpListenOptions["tls"]>): void;
   /** Ends every connection. Every call returns the same promise. */
   close(): Promise<void>;
 }
@@ -39,8 +43,18 @@ export async function listenHttp(
     keepAliveTimeout: 75_000,
   };
   const guard = new SocketGuard();
+  const underWay = new Set<HttpResponse>();
+  let whenIdle = (): void => {};
+  const listener: Listener = (request, response) => {
+    underWay.add(response);
+    response.once("close", () => {
+      underWay.delete(response);
+      if (underWay.size === 0) whenIdle();
+    });
+    onRequest(request, response);
+  };
   const server =
-    where.tls === undefined ? plainServer(onRequest, limits, guard) : tlsServer(onRequest, where.tls, limits, guard);
+    where.tls === undefined ? plainServer(listener, limits, guard) : tlsServer(listener, where.tls, limits, guard);
   server.on("clientError", (_error: Error, socket: { destroy(): void }) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -51,14 +65,31 @@ export async function listenHttp(
     });
   });
   const address = server.address();
+  let stopped: Promise<void> | undefined;
+  const stopAccepting = (): Promise<void> => {
+    stopped ??= new Promise((resolve) => server.close(() => resolve()));
+    return stopped;
+  };
+  let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
   return {
     port: typeof address === "object" && address !== null ? address.port : where.port,
-    close() {
-      closing ??= new Promise((resolve) => {
-        guard.closeAll();
-        server.close(() => resolve());
+    drain() {
+      void stopAccepting();
+      draining ??= new Promise((resolve) => {
+        whenIdle = resolve;
+        if (underWay.size === 0) resolve();
       });
+      return draining;
+    },
+    setTls(fresh) {
+      if ("setSecureContext" in server) server.setSecureContext(fresh);
+    },
+    close() {
+      closing ??= (async () => {
+        guard.closeAll();
+        await stopAccepting();
+      })();
       return closing;
     },
   };

@@ -18,6 +18,8 @@ export interface HttpRequestHead {
   /** Scheme, host and port asked; `undefined` when the client did not say. */
   readonly origin: string | undefined;
   readonly http2: boolean;
+  /** IP address of the client; `undefined` if its connection has ended. */
+  readonly remoteAddress: string | undefined;
   /** Values that `before` leaves for `handle`. */
   readonly locals: Map<unknown, unknown>;
 }

@@ -1,0 +1,100 @@
+#!/usr/bin/env node
+import { parseArgs } from "node:util";
+import { CloudMessagingError } from "@cloud-messaging/core";
+import { describeError } from "@cloud-messaging/core/transport";
+import pino from "pino";
+import { addKey, readConfig } from "./config.ts";
+import { createGateway } from "./gateway.ts";
+import { createKey } from "./keys.ts";
+import type { GatewayEvent } from "./options.ts";
+
+/** Exit status for invalid command-line options. */
+const USAGE = 2;
+
+const HELP = `Usage: cloud-messaging-gateway --config FILE
+       cloud-messaging-gateway key add --config FILE --client NAME      prints a new key once
+       cloud-messaging-gateway key import --config FILE --client NAME   reads a key from standard input
+
+Endpoint for app servers that cannot be changed: GCM HTTP and CCS in front, FCM HTTP v1 behind.
+SIGHUP reads the config again: clients and certificates. SIGTERM and SIGINT end in good order.
+`;
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof CloudMessagingError) && !isUsage(error)) throw error;
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = USAGE;
+}
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { config: { type: "string" }, client: { type: "string" }, help: { type: "boolean", short: "h" } },
+  });
+  const command = positionals.join(" ");
+  const { config, client } = values;
+  if (values.help === true || config === undefined) {
+    (values.help === true ? process.stdout : process.stderr).write(HELP);
+    if (values.help !== true) process.exitCode = USAGE;
+    return;
+  }
+  if (command === "") return serve(config);
+  if ((command !== "key add" && command !== "key import") || client === undefined) {
+    process.stderr.write(HELP);
+    process.exitCode = USAGE;
+    return;
+  }
+  const key = command === "key add" ? createKey() : await readStandardInput();
+  addKey(config, client, key);
+  process.stdout.write(command === "key add" ? `${key}\n` : `The key of ${client} has been added\n`);
+}
+
+async function readStandardInput(): Promise<string> {
+  let text = "";
+  for await (const chunk of process.stdin) text += String(chunk);
+  return text.trim();
+}
+
+async function serve(file: string): Promise<void> {
+  const log = pino();
+  const gateway = await createGateway({ ...readConfig(file), onEvent: (event) => write(log, event) });
+  log.info({ http: gateway.httpPort, ccs: gateway.ccsPort, operations: gateway.operationsPort }, "listening");
+  process.on("SIGHUP", () => {
+    reload().catch((error: unknown) =>
+      log.error({ reason: describeError(error) }, "reload failed: nothing has changed"),
+    );
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      log.info({ signal }, "closing");
+      gateway.close().then(
+        () => log.info("closed"),
+        (error: unknown) => log.error({ reason: describeError(error) }, "close failed"),
+      );
+    });
+  }
+
+  async function reload(): Promise<void> {
+    const { clients, http, ccs } = readConfig(file);
+    const httpTls = http === false ? undefined : http?.tls;
+    await gateway.reload({
+      clients,
+      ...(httpTls === undefined ? {} : { httpTls }),
+      ...(ccs === undefined ? {} : { ccsTls: ccs.tls }),
+    });
+    log.info("reloaded");
+  }
+}
+
+function write(log: pino.Logger, event: GatewayEvent): void {
+  const { type, ...fields } = event;
+  if (event.type === "failure") log.error({ reason: describeError(event.error) }, "failure");
+  else if (event.type === "login-refused" || event.type === "notice") log.warn(fields, type);
+  else log.info(fields, type);
+}
+
+function isUsage(error: unknown): boolean {
+  return String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
+}

@@ -1,0 +1,110 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
+import { describeError } from "@cloud-messaging/core/transport";
+import { hashKey } from "./keys.ts";
+import type { GatewayOptions } from "./options.ts";
+
+/**
+ * Reads a config file: the options of `createGateway` as JSON. `credential`, `cert` and `key` name files, from the config's folder.
+ *
+ * @throws {CloudMessagingError} a file cannot be read, or is no JSON.
+ */
+export function readConfig(file: string): GatewayOptions {
+  const json = readJson(file);
+  const folder = dirname(resolve(file));
+  const pem = (path: unknown): unknown => (typeof path === "string" ? readText(resolve(folder, path)) : path);
+  const tls = (value: unknown): unknown =>
+    isObject(value)
+      ? {
+          ...value,
+          ...("cert" in value ? { cert: pem(value["cert"]) } : {}),
+          ...("key" in value ? { key: pem(value["key"]) } : {}),
+        }
+      : value;
+  const withTls = (value: unknown): unknown =>
+    isObject(value) && "tls" in value ? { ...value, tls: tls(value["tls"]) } : value;
+  const { projects } = json;
+  return {
+    ...json,
+    ...("http" in json ? { http: withTls(json["http"]) } : {}),
+    ...("ccs" in json ? { ccs: withTls(json["ccs"]) } : {}),
+    ...(isObject(projects)
+      ? {
+          projects: Object.fromEntries(
+            Object.entries(projects).map(([name, project]) => [
+              name,
+              isObject(project) &&
+              typeof project["credential"] === "string" &&
+              project["credential"] !== "application-default"
+                ? { ...project, credential: resolve(folder, project["credential"]) }
+                : project,
+            ]),
+          ),
+        }
+      : {}),
+  } as unknown as GatewayOptions;
+}
+
+/**
+ * Adds the hash of a key to a client of a config file. The file is replaced in one step.
+ *
+ * @throws {CloudMessagingError} the file cannot be read or written.
+ * @throws {InvalidOptionsError} there is no such client, or the key is too short.
+ */
+export function addKey(file: string, clientName: string, key: string): void {
+  const json = readJson(file);
+  const clients = Array.isArray(json["clients"]) ? (json["clients"] as unknown[]).filter(isObject) : [];
+  const client = clients.find(({ name }) => name === clientName);
+  if (client === undefined) {
+    const names = clients.map(({ name }) => String(name)).join(", ");
+    throw new InvalidOptionsError([
+      { path: "--client", problem: `must be a client of the config: ${names || "it has none"}` },
+    ]);
+  }
+  let hash: string;
+  try {
+    hash = hashKey(key);
+  } catch (error) {
+    throw new InvalidOptionsError([{ path: "key", problem: describeError(error) }]);
+  }
+  const keys = Array.isArray(client["keys"]) ? (client["keys"] as unknown[]) : [];
+  if (!keys.includes(hash)) client["keys"] = [...keys, hash];
+  const temporary = `${file}.new`;
+  try {
+    writeFileSync(temporary, `${JSON.stringify(json, undefined, 2)}\n`, { mode: 0o600 });
+    renameSync(temporary, file);
+  } catch (error) {
+    throw new ConfigError(`${file} cannot be written: ${describeError(error)}`);
+  }
+}
+
+/** A config file cannot be used. */
+export class ConfigError extends CloudMessagingError {
+  override readonly name = "ConfigError";
+  readonly code = "ERR_CONFIG";
+}
+
+function readJson(file: string): Record<string, unknown> {
+  const text = readText(file);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`${file} is no JSON: ${describeError(error)}`);
+  }
+  if (!isObject(json)) throw new ConfigError(`${file} must hold a JSON object`);
+  return json;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8").replace(/^\uFEFF/, "");
+  } catch (error) {
+    throw new ConfigError(`${file} cannot be read: ${describeError(error)}`);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,222 @@
+import {
+  type CcsServer,
+  createHttpApp,
+  gcmHttpRoutes,
+  type HttpServer,
+  startCcsServer,
+} from "@cloud-messaging/connection-server";
+import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
+import { elapsedMs, wait } from "@cloud-messaging/core/transport";
+import { createFcmSender, type FcmSender } from "@cloud-messaging/http-sender";
+import { Logins } from "./logins.ts";
+import { createOperations } from "./operations.ts";
+import {
+  type GatewayClient,
+  type GatewayEvent,
+  type GatewayOptions,
+  type GatewayTls,
+  resolveGatewayOptions,
+} from "./options.ts";
+import { GatewayService } from "./service.ts";
+
+/** Time limit of headers and handshakes. Unit: milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Time beyond `answerTimeoutMs` after which the sender has failed to keep its own limit. Unit: milliseconds. */
+const DECISION_GRACE_MS = 5000;
+
+/** Interval of the check of credentials behind `/readyz`. Unit: milliseconds. */
+const CHECK_INTERVAL_MS = 60_000;
+
+/** A gateway that listens. */
+export interface Gateway extends AsyncDisposable {
+  /** Port of GCM HTTP; `undefined` if it is off. */
+  readonly httpPort: number | undefined;
+  /** Port of CCS; `undefined` if it is off. */
+  readonly ccsPort: number | undefined;
+  /** Port of health and metrics; `undefined` if they are off. */
+  readonly operationsPort: number | undefined;
+  /** Number of messages without an answer. */
+  readonly underWay: number;
+  /** Number of CCS connections that are logged in. */
+  readonly ccsConnections: number;
+  /**
+   * Takes other clients and certificates, without an interruption: requests under way keep the old ones, and CCS connections are drained, so that
+   * app servers connect anew. Every new option is checked before any is used.
+   *
+   * @throws {InvalidOptionsError} naming every wrong option; nothing has changed.
+   */
+  reload(changes: GatewayChanges): Promise<void>;
+  /** Senders by project, for health checks. */
+  readonly projects: ReadonlyMap<string, FcmSender>;
+  /**
+   * Accepts nothing new, drains CCS, answers what is under way (at most `closeTimeoutMs`), and closes the senders. Every call returns the same
+   * promise.
+   */
+  close(): Promise<void>;
+}
+
+/** Options that a reload can change. */
+export interface GatewayChanges {
+  readonly clients?: readonly GatewayClient[];
+  readonly httpTls?: GatewayTls;
+  readonly ccsTls?: GatewayTls;
+}
+
+/**
+ * Starts a gateway: GCM HTTP and CCS for app servers that cannot be changed, FCM HTTP v1 behind it.
+ *
+ * @example
+ * ```ts
+ * import { createGateway, hashKey } from "@cloud-messaging/gateway";
+ *
+ * export const start = (key: string) =>
+ *   createGateway({
+ *     projects: { shop: { credential: "service-account.json" } },
+ *     clients: [{ name: "web-shop", keys: [hashKey(key)], project: "shop" }],
+ *     http: { port: 8080 },
+ *   });
+ * ```
+ *
+ * @throws {InvalidOptionsError} naming every wrong option.
+ * @throws the system's error when a port cannot be had.
+ */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const resolved = resolveGatewayOptions(options);
+  const { host, http, ccs, answerTimeoutMs, closeTimeoutMs, clock = systemClock } = resolved;
+  let closing: Promise<void> | undefined;
+  const operations = createOperations({
+    underWay: () => service.underWay,
+    ccsConnections: () => ccsServer?.connections.length ?? 0,
+    notReady: async () => (closing === undefined ? credentials() : "closing"),
+  });
+  const credentials = remembered(CHECK_INTERVAL_MS, clock, () => credentialsProblem(senders));
+  const onEvent = (event: GatewayEvent): void => {
+    operations.observe(event);
+    resolved.onEvent?.(event);
+  };
+  const senders = createSenders(options, onEvent);
+  const logins = new Logins(resolved.clients as GatewayClient[], resolved.failedLoginsPerMinute, clock, onEvent);
+  const service = new GatewayService({
+    ...resolved,
+    logins,
+    senderOf: (project) => senders.get(project),
+    onEvent,
+    clock,
+  });
+  const serving = {
+    service,
+    clock,
+    decisionTimeoutMs: answerTimeoutMs + DECISION_GRACE_MS,
+    onServiceFailure: (error: unknown) => onEvent({ type: "failure", error }),
+    lenientNumbers: true,
+  };
+  const app = createHttpApp(gcmHttpRoutes(serving), {
+    handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+    trustProxy: resolved.trustProxy,
+    onError: (error) => onEvent({ type: "failure", error }),
+  });
+  let httpServer: HttpServer | undefined;
+  let ccsServer: CcsServer | undefined;
+  let operationsServer: HttpServer | undefined;
+  try {
+    if (resolved.operations !== undefined) operationsServer = await operations.listen(resolved.operations);
+    if (http !== false) {
+      httpServer = await app.listen({ host, port: http.port, ...(http.tls === undefined ? {} : { tls: http.tls }) });
+    }
+    if (ccs !== undefined) {
+      ccsServer = await startCcsServer({
+        ...serving,
+        host,
+        ...ccs,
+        drainTimeoutMs: closeTimeoutMs,
+        onEvent: (event) => {
+          if (event.type !== "online" && event.type !== "draining" && event.type !== "closed") return;
+          const { senderId } = event.connection;
+          const reason = event.type === "closed" ? { reason: event.reason } : {};
+          if (senderId !== "") onEvent({ type: "ccs-connection", phase: event.type, senderId, ...reason });
+        },
+      });
+    }
+  } catch (error) {
+    await Promise.all([operationsServer?.close(), httpServer?.close()]);
+    await closeAll(senders);
+    throw error;
+  }
+
+  const close = async (): Promise<void> => {
+    const limit = new AbortController();
+    ccsServer?.stopAccepting();
+    const settled = Promise.all([httpServer?.drain(), ccsServer?.drain()]);
+    await Promise.race([settled, wait(clock, closeTimeoutMs, limit.signal)]);
+    limit.abort();
+    await Promise.all([httpServer?.close(), ccsServer?.close()]);
+    await closeAll(senders);
+    await operationsServer?.close();
+  };
+  const end = (): Promise<void> => {
+    closing ??= close();
+    return closing;
+  };
+  return {
+    httpPort: httpServer?.port,
+    ccsPort: ccsServer?.port,
+    operationsPort: operationsServer?.port,
+    projects: senders,
+    get underWay() {
+      return service.underWay;
+    },
+    get ccsConnections() {
+      return ccsServer?.connections.length ?? 0;
+    },
+    async reload({ clients, httpTls, ccsTls }) {
+      const changed = resolveGatewayOptions({ ...options, ...(clients === undefined ? {} : { clients }) });
+      if (ccsTls !== undefined) ccsServer?.setTls(ccsTls);
+      if (httpTls !== undefined) httpServer?.setTls(httpTls);
+      logins.replace(changed.clients as GatewayClient[]);
+      await ccsServer?.drain();
+    },
+    close: end,
+    [Symbol.asyncDispose]: end,
+  };
+}
+
+/** Creates the sender of each project. @throws {InvalidOptionsError} with the project's name before each path; none is left open. */
+function createSenders({ projects }: GatewayOptions, onEvent: (event: GatewayEvent) => void): Map<string, FcmSender> {
+  const senders = new Map<string, FcmSender>();
+  for (const [project, sender] of Object.entries(projects)) {
+    try {
+      const onNotice = ({ field, detail }: { readonly field: string; readonly detail: string }): void =>
+        onEvent({ type: "notice", project, field, detail });
+      senders.set(project, createFcmSender({ onNotice, ...sender }));
+    } catch (error) {
+      void closeAll(senders);
+      if (!(error instanceof InvalidOptionsError)) throw error;
+      throw new InvalidOptionsError(
+        error.problems.map((problem) => ({ ...problem, path: `projects.${project}.${problem.path}` })),
+      );
+    }
+  }
+  return senders;
+}
+
+/** Calls a function at most once in an interval; between, its last result is given. */
+function remembered<T>(intervalMs: number, clock: Clock, call: () => Promise<T>): () => Promise<T> {
+  let last: { readonly at: ReturnType<Clock["monotonic"]>; readonly result: Promise<T> } | undefined;
+  return () => {
+    if (last === undefined || elapsedMs(clock, last.at) >= intervalMs) last = { at: clock.monotonic(), result: call() };
+    return last.result;
+  };
+}
+
+/** Reason why messages of a project cannot be sent; `undefined` if all can. */
+async function credentialsProblem(senders: ReadonlyMap<string, FcmSender>): Promise<string | undefined> {
+  for (const [project, sender] of senders) {
+    const check = await sender.verifyCredentials();
+    if (check.kind === "invalid") return `The credential of ${project} is refused: ${check.code}`;
+  }
+  return undefined;
+}
+
+async function closeAll(senders: ReadonlyMap<string, FcmSender>): Promise<void> {
+  await Promise.all([...senders.values()].map((sender) => sender.close()));
+}

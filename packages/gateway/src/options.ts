@@ -1,0 +1,194 @@
+import { BlockList, isIP } from "node:net";
+import type { Clock } from "@cloud-messaging/core";
+import { ClockSchema, readOptions } from "@cloud-messaging/core/transport";
+import type { FcmSenderOptions } from "@cloud-messaging/http-sender";
+import { z } from "zod";
+import { isKeyHash } from "./keys.ts";
+
+/** A client of the gateway: one app server, or several that share a key. */
+export interface GatewayClient {
+  /** Name of the client in logs, metrics and events. 1 to 64 of the characters a-z A-Z 0-9 - _ . */
+  readonly name: string;
+  /** Hashes of its API keys, as `hashKey` makes them. Several while a key is being changed. */
+  readonly keys: readonly string[];
+  /** Project that its messages go to: a name of `projects`. */
+  readonly project: string;
+  /** Sender ID that it logs in to CCS with. @defaultValue none: no CCS */
+  readonly senderId?: string;
+  /** Messages in a minute; what is above is answered `Unavailable` with `Retry-After`. @defaultValue no limit */
+  readonly perMinute?: number;
+  /** IP addresses and CIDR ranges that it may come from. @defaultValue any */
+  readonly addresses?: readonly string[];
+}
+
+/** Certificate and private key, PEM. */
+export interface GatewayTls {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Options of `createGateway`. */
+export interface GatewayOptions {
+  /** Options of the FCM sender of each project, by a name of one's own. `timeoutMs` is the gateway's `answerTimeoutMs`. */
+  readonly projects: Readonly<Record<string, Omit<FcmSenderOptions, "timeoutMs" | "clock">>>;
+  readonly clients: readonly GatewayClient[];
+  /** Address to listen on. @defaultValue "127.0.0.1" */
+  readonly host?: string;
+  /** GCM HTTP. Without `tls` plain HTTP, for a proxy that ends TLS. @defaultValue port 8080, plain HTTP */
+  readonly http?: { readonly port?: number; readonly tls?: GatewayTls } | false;
+  /** CCS, always over TLS. @defaultValue none */
+  readonly ccs?: { readonly port?: number; readonly tls: GatewayTls };
+  /** Health and metrics, on a port of their own. @defaultValue none */
+  readonly operations?: { readonly host?: string; readonly port: number };
+  /**
+   * Time limit of an answer: what has none from FCM by then is `Unavailable` for its recipient, and is not sent later. Shorter than the time
+   * limit of the clients. Unit: milliseconds.
+   * @defaultValue 25000
+   */
+  readonly answerTimeoutMs?: number;
+  /**
+   * Answer for a message that FCM may have accepted. `internal-error`: `InternalServerError`, which clients send again. `accepted`: a message ID.
+   * @defaultValue "internal-error"
+   */
+  readonly inDoubt?: "internal-error" | "accepted";
+  /** Time for which the `message_id` of an accepted CCS message is remembered: a repeat gets the same answer. Unit: milliseconds. @defaultValue 600000 */
+  readonly repeatWindowMs?: number;
+  /** Failed logins of one address in a minute; further logins are refused unread until a minute has passed. @defaultValue 20 */
+  readonly failedLoginsPerMinute?: number;
+  /** True behind an HTTP proxy that sets `X-Forwarded-For`. @defaultValue `false` */
+  readonly trustProxy?: boolean;
+  /** Time limit of `close()` for messages under way. Unit: milliseconds. @defaultValue 30000 */
+  readonly closeTimeoutMs?: number;
+  /** Called with each event, synchronously. */
+  readonly onEvent?: (event: GatewayEvent) => void;
+  /** @defaultValue the machine's clock */
+  readonly clock?: Clock;
+}
+
+/** An event of a gateway: for logs and metrics. Has neither keys nor tokens. */
+export type GatewayEvent =
+  | {
+      readonly type: "answered";
+      readonly client: string;
+      readonly project: string;
+      readonly protocol: "gcm-http" | "ccs";
+      /** `accepted`, or the code of the refusal. */
+      readonly result: string;
+      /** Reason of a refusal, in words. */
+      readonly detail?: string;
+      /** Unit: milliseconds. */
+      readonly tookMs: number;
+    }
+  | {
+      readonly type: "login-refused";
+      readonly protocol: "gcm-http" | "ccs";
+      readonly reason: "unknown-key" | "wrong-sender" | "address" | "too-many-failures";
+      readonly address?: string;
+      /** Client, if the key was one of its. */
+      readonly client?: string;
+    }
+  | {
+      readonly type: "ccs-connection";
+      readonly phase: "online" | "draining" | "closed";
+      readonly senderId: string;
+      readonly reason?: string;
+    }
+  | { readonly type: "failure"; readonly error: unknown }
+  | { readonly type: "notice"; readonly project: string; readonly field: string; readonly detail: string };
+
+const port = z.int("must be a port, 0 to 65535").min(0).max(65_535);
+const text = z.string().min(1, "must not be empty");
+const positive = z.number().positive("must be above 0");
+const tls = z.strictObject({ cert: text, key: text });
+const name = z.string().regex(/^[a-zA-Z0-9_.-]{1,64}$/, "must have 1 to 64 of the characters a-z A-Z 0-9 - _ .");
+
+const ClientSchema = z.strictObject({
+  name,
+  keys: z
+    .array(z.string().refine(isKeyHash, "must be a hash that `key add` has written: sha256: and 64 digits"))
+    .min(1, "must have a key"),
+  project: text,
+  senderId: z
+    .string()
+    .regex(/^\d{1,20}$/, "must be a sender ID: 1 to 20 digits")
+    .optional(),
+  perMinute: positive.optional(),
+  addresses: z
+    .array(z.string().refine(isAddressRange, "must be an IP address or a range such as 10.0.0.0/8"))
+    .optional(),
+});
+
+const OptionsSchema = z
+  .strictObject({
+    projects: z.record(name, z.record(z.string(), z.unknown())),
+    clients: z.array(ClientSchema),
+    host: text.default("127.0.0.1"),
+    http: z
+      .union([z.literal(false), z.strictObject({ port: port.default(8080), tls: tls.optional() })])
+      .default({ port: 8080 }),
+    ccs: z.strictObject({ port: port.default(5235), tls }).optional(),
+    operations: z.strictObject({ host: text.default("127.0.0.1"), port }).optional(),
+    answerTimeoutMs: positive.default(25_000),
+    inDoubt: z.enum(["internal-error", "accepted"]).default("internal-error"),
+    repeatWindowMs: positive.default(600_000),
+    failedLoginsPerMinute: z.int().min(1).default(20),
+    trustProxy: z.boolean().default(false),
+    closeTimeoutMs: positive.default(30_000),
+    onEvent: z
+      .custom<(event: GatewayEvent) => void>((value) => typeof value === "function", "must be a function")
+      .optional(),
+    clock: ClockSchema.optional(),
+  })
+  .superRefine(({ clients, projects, ccs }, context) => {
+    const report = (path: PropertyKey[], message: string): void => context.addIssue({ code: "custom", path, message });
+    const names = new Set<string>();
+    const keys = new Set<string>();
+    for (const [i, client] of clients.entries()) {
+      if (!Object.hasOwn(projects, client.project)) {
+        report(["clients", i, "project"], `must be one of the projects: ${Object.keys(projects).join(", ")}`);
+      }
+      if (names.has(client.name)) report(["clients", i, "name"], "is the name of another client");
+      names.add(client.name);
+      for (const [k, key] of client.keys.entries()) {
+        if (keys.has(key)) report(["clients", i, "keys", k], "is the key of another client");
+        keys.add(key);
+      }
+    }
+    if (ccs === undefined) {
+      for (const [i, client] of clients.entries()) {
+        if (client.senderId !== undefined)
+          report(["clients", i, "senderId"], "is for CCS, which is off: give the option ccs");
+      }
+    }
+  });
+
+/** Options with their defaults. */
+export type ResolvedGatewayOptions = z.output<typeof OptionsSchema>;
+
+/** @throws {InvalidOptionsError} naming every wrong option. */
+export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {
+  return readOptions(OptionsSchema, options, "an option of the gateway");
+}
+
+function isAddressRange(value: string): boolean {
+  try {
+    addressRanges([value]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes the list that an address is checked against. @throws one of them is neither an address nor a range. */
+export function addressRanges(addresses: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const address of addresses) {
+    const [net = "", prefix, ...rest] = address.split("/");
+    const family = isIP(net) === 6 ? "ipv6" : "ipv4";
+    if (isIP(net) === 0 || rest.length > 0) throw new RangeError(`${address} is no address`);
+    if (prefix === undefined) list.addAddress(net, family);
+    else if (/^\d{1,3}$/.test(prefix)) list.addSubnet(net, Number(prefix), family);
+    else throw new RangeError(`${address} is no range`);
+  }
+  return list;
+}

@@ -1,0 +1,124 @@
+import type {
+  Decision,
+  IncomingMessage,
+  Login,
+  MessagingService,
+  Refusal,
+  Sender as ServiceSender,
+} from "@cloud-messaging/connection-server";
+import { type Clock, isCloudMessagingError, type Sender } from "@cloud-messaging/core";
+import { elapsedMs, RecentMap } from "@cloud-messaging/core/transport";
+import type { KnownClient, Logins } from "./logins.ts";
+import type { GatewayEvent } from "./options.ts";
+import { type InDoubt, toDecision, toMessage } from "./translate.ts";
+
+/** Implementation limit: CCS messages that are recognised when they are repeated. */
+const MAX_REMEMBERED = 100_000;
+
+/** Parts of the service. */
+export interface GatewayServiceParts {
+  readonly logins: Logins;
+  readonly senderOf: (project: string) => Sender | undefined;
+  readonly answerTimeoutMs: number;
+  readonly inDoubt: InDoubt;
+  readonly repeatWindowMs: number;
+  readonly onEvent: (event: GatewayEvent) => void;
+  readonly clock: Clock;
+}
+
+interface Remembered {
+  readonly decision: Promise<Decision>;
+  readonly at: ReturnType<Clock["monotonic"]>;
+}
+
+/** The service behind the gateway's connection servers: each message goes to the FCM sender of its client's project. */
+export class GatewayService implements MessagingService {
+  readonly #parts: GatewayServiceParts;
+  readonly #repeats = new RecentMap<string, Remembered>(MAX_REMEMBERED);
+  #underWay = 0;
+
+  constructor(parts: GatewayServiceParts) {
+    this.#parts = parts;
+  }
+
+  /** Messages without a decision. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  authenticate(login: Login): ServiceSender | Refusal {
+    const known = this.#parts.logins.check(login);
+    if ("kind" in known) return known;
+    const { name, senderId } = known.options;
+    return { kind: "sender", client: name, senderId };
+  }
+
+  submit(message: IncomingMessage): Promise<Decision> | Decision {
+    const client = this.#parts.logins.get(message.client);
+    // removed by a reload while its connection stayed
+    if (client === undefined)
+      return { kind: "refused", code: "unavailable", detail: "The client is not known any more" };
+    const { messageId } = message;
+    if (message.protocol !== "ccs" || messageId === undefined) return this.#send(message, client);
+    const key = `${client.options.name}\n${messageId}`;
+    const before = this.#repeats.get(key);
+    if (before !== undefined && elapsedMs(this.#parts.clock, before.at) < this.#parts.repeatWindowMs)
+      return before.decision;
+    const decision = this.#send(message, client).then((decided) => {
+      // what was refused may be sent again under the same ID
+      if (decided.kind === "refused") this.#repeats.delete(key);
+      return decided;
+    });
+    this.#repeats.set(key, { decision, at: this.#parts.clock.monotonic() });
+    return decision;
+  }
+
+  async #send(message: IncomingMessage, client: KnownClient): Promise<Decision> {
+    const { clock, answerTimeoutMs, inDoubt, onEvent, senderOf } = this.#parts;
+    const { name, project } = client.options;
+    const startedAt = clock.monotonic();
+    const tell = (decision: Decision): Decision => {
+      const detail = decision.kind === "refused" ? decision.detail : undefined;
+      onEvent({
+        type: "answered",
+        client: name,
+        project,
+        protocol: message.protocol === "ccs" ? "ccs" : "gcm-http",
+        result: decision.kind === "accepted" ? "accepted" : decision.code,
+        tookMs: elapsedMs(clock, startedAt),
+        ...(detail === undefined ? {} : { detail }),
+      });
+      return decision;
+    };
+    const waitMs = client.rate?.take() ?? 0;
+    if (waitMs > 0) return tell(busy("The client's rate is exceeded", Math.ceil(waitMs / 1000)));
+    const sender = senderOf(project);
+    if (sender === undefined) return tell(busy("The project is not configured any more", 60));
+    this.#underWay++;
+    try {
+      const { outcome } = await sender.send(toMessage(message), { timeoutMs: answerTimeoutMs });
+      return tell(toDecision(outcome, inDoubt, clock.now()));
+    } catch (error) {
+      if (!isCloudMessagingError(error)) throw error;
+      return tell(refusalOf(error.code, error.message));
+    } finally {
+      this.#underWay--;
+    }
+  }
+}
+
+function refusalOf(code: string, message: string): Refusal {
+  switch (code) {
+    case "ERR_INVALID_MESSAGE":
+      return { kind: "refused", code: /bytes/.test(message) ? "message-too-big" : "invalid-argument", detail: message };
+    // the gateway is full, or closing
+    case "ERR_TOO_MANY_WAITING":
+      return busy("The gateway has too many messages waiting", 10);
+    default:
+      return busy("The gateway is closing", 10);
+  }
+}
+
+function busy(detail: string, retryAfterSec: number): Refusal {
+  return { kind: "refused", code: "unavailable", detail, retryAfter: String(retryAfterSec) };
+}

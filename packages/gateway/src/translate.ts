@@ -1,0 +1,103 @@
+import type { Decision, IncomingMessage, Refusal } from "@cloud-messaging/connection-server";
+import type { ErrorCode, MessageContent, RecipientOutcome, SingleMessageInput } from "@cloud-messaging/core";
+import { errorRow } from "@cloud-messaging/core/transport";
+import { decodeGcmOptions } from "@cloud-messaging/core/wire";
+
+/** Content of requests whose recipients are asked about one by one: read once. */
+const contents = new WeakMap<object, MessageContent>();
+
+/** Translates a message of an old client. Source: docs/gateway.md#fields */
+export function toMessage(incoming: IncomingMessage): SingleMessageInput {
+  return { ...contentOf(incoming), target: targetOf(incoming) };
+}
+
+function contentOf({ fields = {}, data, protocol }: IncomingMessage): MessageContent {
+  let content = contents.get(fields);
+  if (content === undefined) {
+    const { restrictedPackageName, ...rest } = decodeGcmOptions(fields);
+    content = {
+      ...rest,
+      ...(Object.keys(data).length > 0 ? { data } : {}),
+      // CCS did not know it
+      ...(protocol === "ccs" || restrictedPackageName === undefined ? {} : { restrictedPackageName }),
+    };
+    contents.set(fields, content);
+  }
+  return content;
+}
+
+function targetOf({ address }: IncomingMessage): SingleMessageInput["target"] {
+  switch (address.kind) {
+    case "topic":
+      return { topic: address.topic };
+    case "condition":
+      return { condition: address.condition };
+    case "fid":
+      return { fid: address.fid };
+    case "group":
+      return { notificationKey: address.notificationKey };
+    case "token":
+      return { token: address.token };
+  }
+}
+
+/** Policy for a message that FCM may have accepted. */
+export type InDoubt = "internal-error" | "accepted";
+
+/**
+ * Translates an outcome into the answer that the old service would have given. Source: docs/gateway.md#answers
+ *
+ * @param now Milliseconds since the epoch, for Retry-After.
+ */
+export function toDecision(outcome: RecipientOutcome, inDoubt: InDoubt, now: number): Decision {
+  switch (outcome.kind) {
+    case "accepted": {
+      const canonical = outcome.canonicalRegistrationId ?? outcome.sentTo;
+      return {
+        kind: "accepted",
+        messageId: shortId(outcome.messageId),
+        ...(canonical === undefined || canonical === outcome.recipient ? {} : { canonicalToken: canonical }),
+      };
+    }
+    case "ambiguous":
+      return inDoubt === "accepted"
+        ? { kind: "accepted", messageId: "0:unknown" }
+        : {
+            kind: "refused",
+            code: "internal-error",
+            detail: "FCM has not answered: the message may have been accepted",
+          };
+    case "retryable":
+      return {
+        kind: "refused",
+        // rates of one device or topic have words of their own
+        code: /^(device|topics)-message-rate-exceeded$/.test(outcome.code) ? outcome.code : "unavailable",
+        ...retryAfter(outcome.retryAt, now),
+        ...(outcome.detail === undefined ? {} : { detail: outcome.detail }),
+      };
+    case "unregistered":
+      return { kind: "refused", code: outcome.code };
+    case "rejected":
+      return rejection(outcome.code, outcome.detail);
+  }
+}
+
+/** A fault of the gateway's own credentials is none of the client's: its registrations stay, and it tries again. */
+function rejection(code: ErrorCode, detail?: string): Refusal {
+  const own = errorRow(code).verdict === "fix-credentials" || code === "endpoint-gone" || code === "wrong-protocol";
+  return {
+    kind: "refused",
+    code: own ? "internal-error" : code === "expired" ? "unavailable" : code,
+    ...(own ? { detail: `The gateway cannot send for this project: ${code}` } : detail === undefined ? {} : { detail }),
+  };
+}
+
+function retryAfter(retryAt: number | undefined, now: number): { readonly retryAfter?: string } {
+  if (retryAt === undefined || retryAt <= now) return {};
+  return { retryAfter: String(Math.ceil((retryAt - now) / 1000)) };
+}
+
+/** The last part of FCM's `projects/…/messages/…`. */
+function shortId(name: string | undefined): string {
+  return name?.slice(name.lastIndexOf("/") + 1) ?? "0:unknown";
+}

@@ -1,0 +1,148 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startEmulator } from "@cloud-messaging/emulator";
+import { afterEach, describe, expect, it } from "vitest";
+
+const PROGRAM = join(import.meta.dirname, "../../packages/gateway/bin/cloud-messaging-gateway.mjs");
+const OLD_KEY = "AIzaSyOldKeyThatCannotBeChanged00000000";
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** Starts the program; `line` waits for a line of its log. */
+function start(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, ...env } });
+  cleanups.push(async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = once(child, "exit");
+      child.kill("SIGKILL");
+      await gone;
+    }
+  });
+  let output = "";
+  const waiting = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += String(chunk);
+      for (const look of waiting) look();
+    });
+  }
+  child.stdin.end(input);
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return {
+    child,
+    ended,
+    output: () => output,
+    line: (text: string) =>
+      new Promise<Record<string, unknown>>((resolve, reject) => {
+        const look = (): void => {
+          const found = output.split("\n").find((line) => line.includes(text) && line.endsWith("}"));
+          if (found === undefined) return;
+          waiting.delete(look);
+          resolve(JSON.parse(found) as Record<string, unknown>);
+        };
+        waiting.add(look);
+        void ended.then(() => reject(new Error(`ended without ${text}: ${output}`)));
+        look();
+      }),
+  };
+}
+
+async function aConfig() {
+  const emulator = await startEmulator({ ccsPort: false });
+  cleanups.push(() => emulator.close());
+  const folder = await mkdtemp(join(tmpdir(), "gateway-"));
+  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  const { credential, ...rest } = emulator.fcmOptions();
+  await writeFile(join(folder, "account.json"), JSON.stringify(credential));
+  const config = join(folder, "gateway.json");
+  await writeFile(
+    config,
+    JSON.stringify({
+      projects: { shop: { ...rest, credential: "account.json" } },
+      clients: [{ name: "web-shop", keys: [], project: "shop" }],
+      http: { port: 0 },
+      operations: { port: 0 },
+    }),
+  );
+  return { emulator, config };
+}
+
+const send = (port: unknown, key: string, to: string) =>
+  fetch(`http://127.0.0.1:${port}/fcm/send`, {
+    method: "POST",
+    headers: { authorization: `key=${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ to, data: { n: "1" } }),
+  });
+
+describe("the gateway's program", () => {
+  it("imports a key, adds another one on reload, answers health and metrics, and ends in good order", async () => {
+    const { emulator, config } = await aConfig();
+    const phone = emulator.createDevice();
+    const imported = start(["key", "import", "--config", config, "--client", "web-shop"], `${OLD_KEY}\n`);
+    expect(await imported.ended).toBe(0);
+    expect(await readFile(config, "utf8")).not.toContain(OLD_KEY);
+
+    const gateway = start(["--config", config]);
+    const { http, operations } = await gateway.line('"listening"');
+    expect((await send(http, OLD_KEY, phone.token)).status).toBe(200);
+    const get = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${operations}${path}`);
+      return `${response.status} ${await response.text()}`;
+    };
+    expect(await get("/healthz")).toBe("200 ok\n");
+    expect(await get("/readyz")).toBe("200 ready\n");
+    expect(await get("/metrics")).toContain(
+      'cloud_messaging_gateway_messages_total{client="web-shop",protocol="gcm-http",result="accepted"} 1',
+    );
+
+    const added = start(["key", "add", "--config", config, "--client", "web-shop"]);
+    await added.ended;
+    const fresh = added.output().trim();
+    expect((await send(http, fresh, phone.token)).status).toBe(401);
+    gateway.child.kill("SIGHUP");
+    await gateway.line('"reloaded"');
+    expect((await send(http, fresh, phone.token)).status).toBe(200);
+
+    gateway.child.kill("SIGTERM");
+    expect(await gateway.ended).toBe(0);
+    const log = gateway.output();
+    for (const secret of [OLD_KEY, fresh, phone.token, "PRIVATE KEY"]) expect(log).not.toContain(secret);
+  });
+
+  it("goes on with the config it has when a reload finds a mistake", async () => {
+    const { config } = await aConfig();
+    await start(["key", "import", "--config", config, "--client", "web-shop"], OLD_KEY).ended;
+    const gateway = start(["--config", config]);
+    const { http } = await gateway.line('"listening"');
+    await writeFile(config, '{"clients": 7}');
+    gateway.child.kill("SIGHUP");
+    expect(await gateway.line("reload failed")).toMatchObject({ reason: expect.stringContaining("clients") as string });
+    expect((await send(http, OLD_KEY, "gone")).status).toBe(200);
+  });
+
+  it.each([
+    [["--config", "no-such.json"], /no-such\.json cannot be read/],
+    [["--confg", "x"], /--confg/],
+    [[], /Usage:/],
+  ])("explains %j and ends with status 2", async (args, words) => {
+    const program = start(args);
+    expect(await program.ended).toBe(2);
+    expect(program.output()).toMatch(words);
+  });
+
+  it("refuses a client that the config does not have, and a key that can be guessed", async () => {
+    const { config } = await aConfig();
+    const other = start(["key", "add", "--config", config, "--client", "webshop"]);
+    expect(await other.ended).toBe(2);
+    expect(other.output()).toMatch(/must be a client of the config: web-shop/);
+    const short = start(["key", "import", "--config", config, "--client", "web-shop"], "secret");
+    expect(await short.ended).toBe(2);
+    expect(short.output()).toMatch(/at least 20 characters/);
+  });
+});

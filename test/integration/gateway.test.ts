@@ -1,0 +1,323 @@
+import { createCcsClient } from "@cloud-messaging/ccs-client";
+import { createMemoryRegistrationStore } from "@cloud-messaging/core";
+import { type EmulatorOptions, startEmulator } from "@cloud-messaging/emulator";
+import { createGateway, type GatewayEvent, type GatewayOptions, hashKey } from "@cloud-messaging/gateway";
+import nodeGcm from "node-gcm";
+import { afterEach, describe, expect, it } from "vitest";
+import { createTestCertificates } from "../support/fault-server-certificates.ts";
+
+const KEY = "AIzaSyGateway000000000000000000000000aa";
+const SENDER_ID = "1234567890";
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function setup(options: Partial<GatewayOptions> = {}, emulatorOptions: EmulatorOptions = {}) {
+  const emulator = await startEmulator(emulatorOptions);
+  cleanups.push(() => emulator.close());
+  const { server, ca } = await createTestCertificates();
+  const events: GatewayEvent[] = [];
+  const gateway = await createGateway({
+    projects: { shop: { ...emulator.fcmOptions() } },
+    clients: [{ name: "web-shop", keys: [hashKey(KEY)], project: "shop", senderId: SENDER_ID }],
+    http: { port: 0 },
+    // the machine that runs this may be busy
+    answerTimeoutMs: 100_000,
+    closeTimeoutMs: 100_000,
+    ccs: { port: 0, tls: server },
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  cleanups.push(() => gateway.close());
+  return { emulator, gateway, events, ca };
+}
+
+const post = (port: number | undefined, body: unknown, key = KEY, headers: Record<string, string> = {}) =>
+  fetch(`http://127.0.0.1:${port}/fcm/send`, {
+    method: "POST",
+    headers: { authorization: `key=${key}`, "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+
+interface LegacyAnswer {
+  readonly success: number;
+  readonly failure: number;
+  readonly canonical_ids: number;
+  readonly results: { message_id?: string; registration_id?: string; error?: string }[];
+}
+const answerOf = async (response: Response) => (await response.json()) as LegacyAnswer;
+
+function ccsClient({ gateway }: { gateway: Awaited<ReturnType<typeof createGateway>> }, ca: string, apiKey = KEY) {
+  const client = createCcsClient({
+    host: "127.0.0.1",
+    port: gateway.ccsPort as number,
+    tls: { ca },
+    senderId: SENDER_ID,
+    apiKey,
+    retry: { minMs: 0, initialMs: 1 },
+  });
+  cleanups.push(() => client.close());
+  return client;
+}
+
+describe("the gateway, over GCM HTTP", () => {
+  it("carries a message of unmodified node-gcm to a phone, and answers in the old words", async () => {
+    const { emulator, gateway } = await setup();
+    const phone = emulator.createDevice();
+    const gone = emulator.createDevice();
+    gone.unregister();
+    const sender = new nodeGcm.Sender(KEY, { uri: `http://127.0.0.1:${gateway.httpPort}/gcm/send` } as never);
+    const message = new nodeGcm.Message({
+      data: { score: "5:1", n: 7 as unknown as string },
+      notification: { title: "Hello", icon: "ic" },
+      collapseKey: "score",
+      timeToLive: 60,
+      priority: "high",
+    });
+    const response = await new Promise<LegacyAnswer>((resolve, reject) => {
+      sender.send(message, { registrationTokens: [phone.token, gone.token, "no token"] }, 1, (error, body) =>
+        error ? reject(error as Error) : resolve(body as unknown as LegacyAnswer),
+      );
+    });
+    expect(response).toMatchObject({ success: 1, failure: 2, canonical_ids: 0 });
+    expect(response.results.map(({ error }) => error)).toEqual([undefined, "NotRegistered", "InvalidRegistration"]);
+    expect(response.results[0]?.message_id).toMatch(/^0:/);
+    expect(await phone.waitFor(() => true)).toMatchObject({
+      data: { score: "5:1", n: "7" },
+      notification: { title: "Hello" },
+      collapseKey: "score",
+    });
+    expect(emulator.inbox.messages[0]).toMatchObject({ protocol: "fcm-v1", timeToLiveSec: 60, priority: "high" });
+  });
+
+  it("answers a plain-text request", async () => {
+    const { emulator, gateway } = await setup();
+    const phone = emulator.createDevice();
+    const response = await fetch(`http://127.0.0.1:${gateway.httpPort}/gcm/send`, {
+      method: "POST",
+      headers: { authorization: `key=${KEY}`, "content-type": "application/x-www-form-urlencoded;charset=UTF-8" },
+      body: `registration_id=${phone.token}&data.score=3x1&collapse_key=k&time_to_live=30`,
+    });
+    expect(await response.text()).toMatch(/^id=0:\S+\n$/);
+    expect(await phone.waitFor(() => true)).toMatchObject({ data: { score: "3x1" }, collapseKey: "k" });
+  });
+
+  it("sends a multicast of 1000 and keeps the order of the results", async () => {
+    const { emulator, gateway } = await setup();
+    const dead = emulator.createDevice();
+    dead.unregister();
+    const tokens = Array.from({ length: 1000 }, (_, i) => (i % 100 === 7 ? dead.token : emulator.createDevice().token));
+    const answer = await answerOf(await post(gateway.httpPort, { registration_ids: tokens, data: { n: "1" } }));
+    const words = new Set(answer.results.map(({ error }) => error));
+    expect(words).toEqual(new Set([undefined, "NotRegistered"]));
+    expect(answer).toMatchObject({ success: 990, failure: 10 });
+    for (const [i, result] of answer.results.entries()) {
+      expect(result.error, `result ${i}`).toBe(i % 100 === 7 ? "NotRegistered" : undefined);
+    }
+    expect(emulator.inbox.messages.length).toBeGreaterThanOrEqual(990);
+  });
+
+  it("reaches topics and conditions", async () => {
+    const { emulator, gateway } = await setup();
+    const phone = emulator.createDevice();
+    phone.subscribe("news");
+    const topic = await post(gateway.httpPort, { to: "/topics/news", data: { n: "1" } });
+    expect(await topic.text()).toMatch(/^\{"message_id":\d+\}$/);
+    await phone.waitFor(({ data }) => data["n"] === "1");
+    await post(gateway.httpPort, { condition: "'news' in topics || 'x' in topics", data: { n: "2" } });
+    await phone.waitFor(({ data }) => data["n"] === "2");
+  });
+
+  it("names the canonical ID where its registration store knows one", async () => {
+    const emulator = await startEmulator({ ccsPort: false });
+    cleanups.push(() => emulator.close());
+    const registrations = createMemoryRegistrationStore();
+    const phone = emulator.createDevice();
+    await registrations.register("ada", "token-of-last-year");
+    const { revision } = (await registrations.resolve(["token-of-last-year"] as never)).states[0] as never;
+    await registrations.apply([
+      { type: "replaced", token: "token-of-last-year", revision, canonicalRegistrationId: phone.token },
+    ] as never);
+    const { gateway } = await setup({ projects: { shop: { ...emulator.fcmOptions(), registrations } } });
+    const answer = await answerOf(await post(gateway.httpPort, { to: "token-of-last-year", data: { n: "1" } }));
+    expect(answer).toMatchObject({ success: 1, canonical_ids: 1, results: [{ registration_id: phone.token }] });
+  });
+
+  it("refuses an unknown key with 401, and slows an address that goes on guessing", async () => {
+    const { gateway, events } = await setup({ failedLoginsPerMinute: 3 });
+    const statuses: number[] = [];
+    for (let i = 0; i < 5; i++)
+      statuses.push((await post(gateway.httpPort, { to: "x" }, `wrong-key-number-${i}`)).status);
+    expect(statuses).toEqual([401, 401, 401, 503, 503]);
+    expect(events.filter(({ type }) => type === "login-refused")).toHaveLength(5);
+    expect(JSON.stringify(events)).not.toContain("wrong-key");
+  });
+
+  it("lets a client come from its own addresses alone, as a trusted proxy names them", async () => {
+    const { gateway } = await setup({
+      trustProxy: true,
+      ccs: undefined as never,
+      clients: [{ name: "a", keys: [hashKey(KEY)], project: "shop", addresses: ["10.1.0.0/16", "2001:db8::/32"] }],
+    });
+    const from = async (address: string) =>
+      (await post(gateway.httpPort, { to: "x" }, KEY, { "x-forwarded-for": `10.1.2.3, ${address}` })).status;
+    expect([await from("10.1.9.9"), await from("10.2.0.1"), await from("2001:db8::7")]).toEqual([200, 401, 200]);
+  });
+
+  it("holds a client to its rate, and says when to come again", async () => {
+    const { emulator, gateway } = await setup({
+      ccs: undefined as never,
+      clients: [{ name: "a", keys: [hashKey(KEY)], project: "shop", perMinute: 2 }],
+    });
+    const { token } = emulator.createDevice();
+    const response = await post(gateway.httpPort, { registration_ids: [token, token, token], data: { n: "1" } });
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    expect((await answerOf(response)).results.map(({ error }) => error)).toEqual([undefined, undefined, "Unavailable"]);
+  });
+
+  it.each([
+    ["unavailable for good", { error: "unavailable" }, "Unavailable"],
+    ["of another sender", { error: "mismatch-sender-id" }, "MismatchSenderId"],
+  ] as const)("answers a token that FCM calls %s", async (_, fault, word) => {
+    const emulator = await startEmulator({ ccsPort: false });
+    cleanups.push(() => emulator.close());
+    const { gateway } = await setup({ projects: { shop: { ...emulator.fcmOptions(), retry: false } } });
+    const phone = emulator.createDevice();
+    emulator.faults.next({ token: phone.token, ...fault } as never);
+    const answer = await answerOf(await post(gateway.httpPort, { to: phone.token, data: { n: "1" } }));
+    expect(answer.results).toEqual([{ error: word }]);
+  });
+
+  it("answers in time, each recipient by itself, when FCM does not: nothing is sent later", async () => {
+    const { emulator, gateway } = await setup({ answerTimeoutMs: 25_000 });
+    const phones = [emulator.createDevice(), emulator.createDevice()];
+    emulator.faults.next({ token: phones[1]?.token, error: "unavailable", retryAfter: "60" } as never);
+    const response = await post(gateway.httpPort, {
+      registration_ids: phones.map(({ token }) => token),
+      data: { n: "1" },
+    });
+    expect((await answerOf(response)).results).toMatchObject([
+      { message_id: expect.any(String) },
+      { error: "Unavailable" },
+    ]);
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(20);
+    expect(phones[1]?.received).toHaveLength(0);
+  });
+
+  it("keeps registrations when its own credential is refused: the client is told of a fault of the server", async () => {
+    const { emulator } = await setup();
+    const refused = await setup({
+      projects: {
+        shop: {
+          ...emulator.fcmOptions(),
+          retry: false,
+          credential: async () => {
+            throw new Error("no token today");
+          },
+        },
+      },
+    });
+    const answer = await answerOf(await post(refused.gateway.httpPort, { to: "some-token", data: { n: "1" } }));
+    expect(["InternalServerError", "Unavailable"]).toContain(answer.results[0]?.error);
+  });
+
+  it("answers what is under way before it closes", async () => {
+    const { emulator, gateway } = await setup();
+    const tokens = Array.from({ length: 50 }, () => emulator.createDevice().token);
+    const answers = Promise.allSettled(
+      Array.from({ length: 5 }, () => post(gateway.httpPort, { registration_ids: tokens, data: { n: "1" } })),
+    );
+    await emulator.inbox.waitFor({ count: 1 });
+    await gateway.close();
+    // one that came after the end found nobody; none was cut in mid-answer
+    const answered = (await answers).filter((answer) => answer.status === "fulfilled");
+    expect(answered.length).toBeGreaterThan(0);
+    for (const { value } of answered) expect((await answerOf(value)).success).toBe(50);
+    expect(emulator.inbox.messages).toHaveLength(answered.length * 50);
+  });
+
+  it("keeps keys and tokens out of its events", async () => {
+    const { emulator, gateway, events } = await setup();
+    const phone = emulator.createDevice();
+    await post(gateway.httpPort, { registration_ids: [phone.token, "gone"], data: { n: "1" }, priority: "no such" });
+    await post(gateway.httpPort, { registration_ids: [phone.token, "gone"], data: { n: "1" } });
+    const told = JSON.stringify(events);
+    expect(events.length).toBeGreaterThan(0);
+    for (const secret of [KEY, phone.token]) expect(told).not.toContain(secret);
+  });
+});
+
+describe("the gateway, over CCS", () => {
+  it("acks what FCM has accepted, nacks what it has refused", async () => {
+    const parts = await setup();
+    const phone = parts.emulator.createDevice();
+    const gone = parts.emulator.createDevice();
+    gone.unregister();
+    const client = ccsClient(parts, parts.ca);
+    const sends = [phone.token, gone.token].map((token) => client.send({ target: { token }, data: { n: "1" } }));
+    const reports = await Promise.all(sends);
+    expect(reports).toMatchObject([{ outcome: { kind: "accepted" } }, { outcome: { kind: "unregistered" } }]);
+    expect(await phone.waitFor(() => true)).toMatchObject({ data: { n: "1" } });
+  });
+
+  it("refuses a login whose sender ID is not the key's", async () => {
+    const { gateway, ca, events } = await setup({
+      clients: [{ name: "other", keys: [hashKey(KEY)], project: "shop", senderId: "999" }],
+    });
+    const client = ccsClient({ gateway }, ca);
+    const { outcome } = await client.send({ target: { token: "t" }, data: { n: "1" } }, { timeoutMs: 3000 });
+    expect(outcome).toMatchObject({ kind: "rejected", code: "authentication-failed" });
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "login-refused", reason: "wrong-sender", client: "other" }),
+    );
+  });
+
+  it("recognises a message_id that is repeated", async () => {
+    const parts = await setup();
+    const phone = parts.emulator.createDevice();
+    const client = ccsClient(parts, parts.ca);
+    const message = { target: { token: phone.token }, data: { n: "1" }, messageId: "order-7" };
+    await client.send(message);
+    await client.close();
+    const again = ccsClient(parts, parts.ca);
+    expect((await again.send(message)).outcome.kind).toBe("accepted");
+    expect(parts.emulator.inbox.messages).toHaveLength(1);
+  });
+
+  it("loses nothing of ten clients that send while it reloads", async () => {
+    const parts = await setup();
+    const { emulator, gateway } = parts;
+    const phone = emulator.createDevice();
+    const clients = Array.from({ length: 10 }, () => ccsClient(parts, parts.ca));
+    const sends = clients.flatMap((client, c) =>
+      Array.from({ length: 60 }, (_, n) => client.send({ target: { token: phone.token }, data: { id: `${c}-${n}` } })),
+    );
+    await emulator.inbox.waitFor({ count: 100 });
+    await gateway.reload({});
+    const reports = await Promise.all(sends);
+    expect(reports.filter(({ outcome }) => outcome.kind !== "accepted")).toEqual([]);
+    const ids = emulator.inbox.messages.map(({ data }) => data["id"]);
+    expect(new Set(ids).size).toBe(600);
+    // a repeat under the same message_id is recognised
+    expect(ids).toHaveLength(600);
+  });
+});
+
+describe("createGateway", () => {
+  it("names every wrong option", async () => {
+    const start = createGateway({
+      projects: { shop: { endpoint: 7 as never } },
+      clients: [{ name: "a b", keys: ["plain"], project: "shopp", senderId: "1" }],
+      answerTimeOut: 3,
+    } as never);
+    await expect(start).rejects.toThrow(/clients\[0\]\.name.*|clients\.0/s);
+    await expect(start).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
+  });
+
+  it("names the project whose options are wrong", async () => {
+    const start = createGateway({ projects: { shop: { endpoint: 7 as never } }, clients: [] });
+    await expect(start).rejects.toThrow(/projects\.shop\.endpoint/);
+  });
+});
