@@ -1,13 +1,17 @@
+import { createRequire } from "node:module";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { createMemoryRegistrationStore } from "@cloud-messaging/core";
 import { type EmulatorOptions, startEmulator } from "@cloud-messaging/emulator";
 import { createGateway, type GatewayEvent, type GatewayOptions, hashKey } from "@cloud-messaging/gateway";
-import nodeGcm from "node-gcm";
+import type dropIn from "@cloud-messaging/node-gcm";
 import { afterEach, describe, expect, it } from "vitest";
 import { createTestCertificates } from "../support/fault-server-certificates.ts";
 
 const KEY = "AIzaSyGateway000000000000000000000000aa";
 const SENDER_ID = "1234567890";
+
+// the original, which has no types
+const nodeGcm = createRequire(import.meta.url)("node-gcm") as typeof dropIn;
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -7,7 +7,7 @@ import type {
   Sender as ServiceSender,
 } from "@cloud-messaging/connection-server";
 import { type Clock, isCloudMessagingError, type Sender } from "@cloud-messaging/core";
-import { elapsedMs, RecentMap } from "@cloud-messaging/core/transport";
+import { elapsedMs, RecentMap, tokenProblem } from "@cloud-messaging/core/transport";
 import type { KnownClient, Logins } from "./logins.ts";
 import type { GatewayEvent } from "./options.ts";
 import { type InDoubt, toDecision, toMessage } from "./translate.ts";
@@ -92,6 +92,10 @@ export class GatewayService implements MessagingService {
     };
     const waitMs = client.rate?.take() ?? 0;
     if (waitMs > 0) return tell(busy("The client's rate is exceeded", Math.ceil(waitMs / 1000)));
+    const { address } = message;
+    if (address.kind === "token" && tokenProblem(address.token) !== undefined) {
+      return tell({ kind: "refused", code: "invalid-registration" });
+    }
     const sender = senderOf(project);
     if (sender === undefined) return tell(busy("The project is not configured any more", 60));
     this.#underWay++;
