@@ -30,7 +30,7 @@ describe("the HTTP examples run as written", () => {
     ],
     [
       "gateway.mjs",
-      [/^  gcm-http: accepted$/m, /^  ccs: accepted$/m, /^the phone shows: From node-gcm, From CCS$/m],
+      [/^ {2}gcm-http: accepted$/m, /^ {2}ccs: accepted$/m, /^the phone shows: From node-gcm, From CCS$/m],
     ],
     ["topics.mjs", [/accepted, accepted, accepted, unregistered/, /received: 2, 2, 0/]],
   ])("%s", async (file, lines) => {
