@@ -149,6 +149,48 @@ describe.runIf(runsPostgres)("an outbox in PostgreSQL", () => {
     expect(read.map(({ submission }) => submission)).toEqual(["late", "after"]);
   });
 
+  it("keeps its counts exact while six workers claim, write, renew, append, pause and set paces on two campaigns at once", async () => {
+    const engines = [await openEngine(), await openEngine(), await openEngine()].map(({ engine }) => engine);
+    const [first] = engines as [(typeof engines)[0]];
+    const campaigns = ["one", "two"];
+    const chunks = Array.from({ length: 10 }, () => ({ recipients: bytes("abc"), size: 3, pending: 3 }));
+    await first.submit(campaigns.map((id) => single(id, { chunks, sealed: false })));
+    const result = { body: bytes("r"), counts: { accepted: 1 }, failed: 0 };
+    const turn = async (engine: (typeof engines)[0], id: string, n: number): Promise<void> => {
+      if (n % 5 === 0) await engine.control(id, { state: "paused" });
+      if (n % 5 === 1) await engine.control(id, { state: "running", pace: { perMinute: 10_000_000, rampMs: 0 } });
+      if (n % 5 === 2) await engine.control(id, { state: "running", pace: null });
+      const stored = await engine.find({ id });
+      if (n % 4 === 0 && stored?.sealed === false) {
+        const added = chunks.slice(0, 2);
+        await engine.append({ submission: id, after: stored.chunks, chunks: added, seal: n > 20 });
+      }
+      const leased = (await engine.claim({ ...request, limit: 4 })).chunks;
+      const refs = leased.map(({ submission, chunk, lease }) => ({ submission: submission.id, chunk, lease }));
+      const updates = refs.map((ref, at) => {
+        const pending = (leased[at]?.pending ?? 1) - 1;
+        return { ...ref, revision: 1, state: bytes("s"), pending, result, releaseAfterMs: 0 };
+      });
+      // in another order than the leases are renewed
+      await Promise.all([engine.renew(refs, 30_000), engine.write(updates.reverse())]);
+    };
+    const worker = async (engine: (typeof engines)[0], id: string): Promise<void> => {
+      for (let n = 0; n < 25; n++) await turn(engine, id, n);
+    };
+    await Promise.all(engines.flatMap((engine) => campaigns.map((id) => worker(engine, id))));
+    const stored = await Promise.all(campaigns.map((id) => first.find({ id })));
+    let pending = 0;
+    for (const campaign of stored) {
+      expect(campaign?.recipients).toBe((campaign?.chunks ?? 0) * 3);
+      expect(campaign?.recipients).toBe((campaign?.pending ?? 0) + (campaign?.counts["accepted"] ?? 0));
+      expect(campaign?.counts["accepted"]).toBeGreaterThan(0);
+      pending += campaign?.pending ?? 0;
+      const results = await first.results({ submission: campaign?.id as string, limit: 1_000 });
+      expect(results).toHaveLength(campaign?.counts["accepted"] as number);
+    }
+    expect((await first.backlog()).recipients).toBe(pending);
+  });
+
   it("is set up by five processes at once, once", async () => {
     const engines = await Promise.all([1, 2, 3, 4, 5].map(openEngine));
     const [{ pool, engine }] = engines as [(typeof engines)[0]];
