@@ -2,7 +2,17 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
 const HASH = /^sha256:([0-9a-f]{64})$/;
 
-/** Creates an API key of 256 random bits. */
+/**
+ * Creates an API key of 256 random bits.
+ *
+ * @example
+ * ```ts
+ * import { createKey, hashKey } from "@cloud-messaging/gateway";
+ *
+ * const key = createKey(); // for the client
+ * export const keys = [hashKey(key)]; // for the config
+ * ```
+ */
 export function createKey(): string {
   return randomBytes(32).toString("base64url");
 }

@@ -1,5 +1,7 @@
 import { clearImmediate, setImmediate } from "node:timers";
-import { promisify } from "node:util";
+
+/** `util.promisify.custom`, under the name by which Node shares it. */
+const PROMISIFY = Symbol.for("nodejs.util.promisify.custom");
 
 /** Cancels a call of the next turn. */
 export type CancelTurn = () => void;
@@ -9,7 +11,7 @@ export type CancelTurn = () => void;
  * node:test cannot be promisified. The wrapper of a tracing library is neither.
  */
 export function isFakeImmediate(immediate: object): boolean {
-  return "clock" in immediate || !(promisify.custom in immediate);
+  return "clock" in immediate || !(PROMISIFY in immediate);
 }
 
 /**
