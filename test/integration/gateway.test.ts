@@ -181,6 +181,16 @@ describe("the gateway, over GCM HTTP", () => {
     expect((await answerOf(response)).results.map(({ error }) => error)).toEqual([undefined, undefined, "Unavailable"]);
   });
 
+  it("lets a client with a rate below one a minute send its one message", async () => {
+    const { emulator, gateway } = await setup({
+      ccs: undefined as never,
+      clients: [{ name: "a", keys: [hashKey(KEY)], project: "shop", perMinute: 0.5 }],
+    });
+    const { token } = emulator.createDevice();
+    const response = await post(gateway.httpPort, { registration_ids: [token, token], data: { n: "1" } });
+    expect((await answerOf(response)).results.map(({ error }) => error)).toEqual([undefined, "Unavailable"]);
+  });
+
   it.each([
     ["unavailable for good", { error: "unavailable" }, "Unavailable"],
     ["of another sender", { error: "mismatch-sender-id" }, "MismatchSenderId"],
@@ -290,6 +300,30 @@ describe("the gateway, over CCS", () => {
     expect(parts.emulator.inbox.messages).toHaveLength(1);
   });
 
+  it("sends another message under a message_id that was used before", async () => {
+    const parts = await setup();
+    const phone = parts.emulator.createDevice();
+    for (const n of ["1", "2", "1"]) {
+      const client = ccsClient(parts, parts.ca);
+      const report = await client.send({ target: { token: phone.token }, data: { n }, messageId: "1" });
+      expect(report.outcome.kind).toBe("accepted");
+      await client.close();
+    }
+    expect(parts.emulator.inbox.messages.map(({ data }) => data["n"])).toEqual(["1", "2"]);
+  });
+
+  it("sends a message again under its message_id after FCM has refused it", async () => {
+    const emulator = await startEmulator({ ccsPort: false });
+    cleanups.push(() => emulator.close());
+    const parts = await setup({ projects: { shop: { ...emulator.fcmOptions(), retry: false } } });
+    const phone = emulator.createDevice();
+    emulator.faults.next({ token: phone.token, error: "unavailable" } as never);
+    const client = ccsClient(parts, parts.ca);
+    const { outcome } = await client.send({ target: { token: phone.token }, data: { n: "1" }, messageId: "1" });
+    expect(outcome.kind).toBe("accepted");
+    expect(phone.received).toHaveLength(1);
+  });
+
   it("loses nothing of ten clients that send while it reloads", async () => {
     const parts = await setup();
     const { emulator, gateway } = parts;
@@ -309,7 +343,92 @@ describe("the gateway, over CCS", () => {
   });
 });
 
+describe("an address of a client", () => {
+  it("is read from a proxy's header, with or without a port", async () => {
+    const { gateway, events } = await setup({
+      trustProxy: true,
+      ccs: undefined as never,
+      clients: [{ name: "a", keys: [hashKey(KEY)], project: "shop", addresses: ["10.1.0.0/16", "2001:db8::/32"] }],
+    });
+    for (const [address, status] of [
+      ["10.1.2.3:55123", 200],
+      ["::ffff:10.1.2.3", 200],
+      ["[2001:db8::7]:443", 200],
+      ["2001:db8::7", 200],
+      ["fe80::1%eth0", 401],
+      ["not an address", 401],
+      ["10.1.2.3.evil", 401],
+    ] as const) {
+      const headers = { "x-forwarded-for": `10.1.2.3, ${address}` };
+      expect((await post(gateway.httpPort, { to: "x" }, KEY, headers)).status, address).toBe(status);
+    }
+    expect(events.filter(({ type }) => type === "failure")).toEqual([]);
+  });
+
+  it("is the connection's own without a trusted proxy, whatever the header says", async () => {
+    const { gateway } = await setup({
+      ccs: undefined as never,
+      clients: [{ name: "a", keys: [hashKey(KEY)], project: "shop", addresses: ["10.1.0.0/16"] }],
+    });
+    expect((await post(gateway.httpPort, { to: "x" }, KEY, { "x-forwarded-for": "10.1.2.3" })).status).toBe(401);
+  });
+
+  it("counts failed logins with its whole IPv6 network of 64 bits", async () => {
+    const { gateway } = await setup({
+      trustProxy: true,
+      ccs: undefined as never,
+      clients: [],
+      failedLoginsPerMinute: 1,
+    });
+    const from = async (address: string) =>
+      (await post(gateway.httpPort, { to: "x" }, KEY, { "x-forwarded-for": address })).status;
+    expect([await from("2001:db8:1:2::1"), await from("2001:db8:1:2:ffff::2"), await from("2001:db8:1:3::1")]).toEqual([
+      401, 503, 401,
+    ]);
+  });
+});
+
+describe("a reload", () => {
+  it("with a certificate that does not fit, a misspelt name or nothing to change it in changes nothing", async () => {
+    const { server } = await createTestCertificates();
+    const other = (await createTestCertificates()).server;
+    const { emulator, gateway } = await setup({ ccs: { port: 0, tls: server } });
+    const { token } = emulator.createDevice();
+    const clients: GatewayOptions["clients"] = [];
+    const reload = (changes: object) => gateway.reload(changes as never);
+    const mixed = { cert: other.cert, key: server.key };
+    await expect(reload({ clients, ccsTls: mixed })).rejects.toThrow(
+      /ccs\.tls: must be a certificate and its private key/,
+    );
+    await expect(reload({ clients, httpTls: server })).rejects.toThrow(/httpTls: is for HTTP over TLS, which is off/);
+    await expect(reload({ clients, ccsTsl: server })).rejects.toThrow(/ccsTsl: .* did you mean ccsTls/);
+    await expect(reload({ clients: 7 })).rejects.toThrow(/clients: must be an array/);
+    expect((await post(gateway.httpPort, { to: token, data: { n: "1" } })).status).toBe(200);
+  });
+
+  it("of certificates alone keeps the clients of the reload before", async () => {
+    const { server } = await createTestCertificates();
+    const { gateway } = await setup({ ccs: { port: 0, tls: server } });
+    await gateway.reload({ clients: [] });
+    await gateway.reload({ ccsTls: server });
+    expect((await post(gateway.httpPort, { to: "x", data: { n: "1" } })).status).toBe(401);
+    await gateway.close();
+    await expect(gateway.reload({})).rejects.toMatchObject({ code: "ERR_CLOSED" });
+  });
+});
+
 describe("createGateway", () => {
+  it("refuses a certificate that does not fit, and address lists for CCS behind a proxy, by name", async () => {
+    const { server } = await createTestCertificates();
+    const client = { name: "a", keys: [hashKey(KEY)], project: "shop", senderId: "1", addresses: ["10.0.0.1"] };
+    const start = (options: object) =>
+      createGateway({ projects: { shop: {} as never }, clients: [client], ccs: { tls: server }, ...options });
+    await expect(start({ trustProxy: true })).rejects.toThrow(/clients\.0\.addresses: cannot be checked for CCS/);
+    await expect(start({ ccs: { tls: { cert: "x", key: "y" } } })).rejects.toThrow(/ccs\.tls: must be a certificate/);
+    await expect(start({ http: { tls: { ...server, key: "y" } } })).rejects.toThrow(/http\.tls: must be a certificate/);
+    await expect(start({ ccs: { tsl: server } })).rejects.toThrow(/ccs\.tsl: .*did you mean tls/);
+  });
+
   it("names every wrong option", async () => {
     const start = createGateway({
       projects: { shop: { endpoint: 7 as never } },

@@ -5,16 +5,17 @@ import {
   type HttpServer,
   startCcsServer,
 } from "@cloud-messaging/connection-server";
-import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
+import { type Clock, ClosedError, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
 import { elapsedMs, wait } from "@cloud-messaging/core/transport";
 import { createFcmSender, type FcmSender } from "@cloud-messaging/http-sender";
 import { Logins } from "./logins.ts";
 import { createOperations } from "./operations.ts";
 import {
+  type GatewayChanges,
   type GatewayClient,
   type GatewayEvent,
   type GatewayOptions,
-  type GatewayTls,
+  resolveGatewayChanges,
   resolveGatewayOptions,
 } from "./options.ts";
 import { GatewayService } from "./service.ts";
@@ -44,6 +45,7 @@ export interface Gateway extends AsyncDisposable {
    * app servers connect anew. Every new option is checked before any is used.
    *
    * @throws {InvalidOptionsError} naming every wrong option; nothing has changed.
+   * @throws {ClosedError} the gateway has been closed.
    */
   reload(changes: GatewayChanges): Promise<void>;
   /** Senders by project, for health checks. */
@@ -53,13 +55,6 @@ export interface Gateway extends AsyncDisposable {
    * promise.
    */
   close(): Promise<void>;
-}
-
-/** Options that a reload can change. */
-export interface GatewayChanges {
-  readonly clients?: readonly GatewayClient[];
-  readonly httpTls?: GatewayTls;
-  readonly ccsTls?: GatewayTls;
 }
 
 /**
@@ -168,8 +163,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     get ccsConnections() {
       return ccsServer?.connections.length ?? 0;
     },
-    async reload({ clients, httpTls, ccsTls }) {
-      const changed = resolveGatewayOptions({ ...options, ...(clients === undefined ? {} : { clients }) });
+    async reload(changes) {
+      if (closing !== undefined) throw new ClosedError("The gateway");
+      const changed = resolveGatewayChanges({ ...options, clients: logins.clients }, changes);
+      const { httpTls, ccsTls } = changes;
       if (ccsTls !== undefined) ccsServer?.setTls(ccsTls);
       if (httpTls !== undefined) httpServer?.setTls(httpTls);
       logins.replace(changed.clients as GatewayClient[]);
@@ -210,11 +207,11 @@ function remembered<T>(intervalMs: number, clock: Clock, call: () => Promise<T>)
 
 /** Reason why messages of a project cannot be sent; `undefined` if all can. */
 async function credentialsProblem(senders: ReadonlyMap<string, FcmSender>): Promise<string | undefined> {
-  for (const [project, sender] of senders) {
+  const problems = [...senders].map(async ([project, sender]) => {
     const check = await sender.verifyCredentials();
-    if (check.kind === "invalid") return `The credential of ${project} is refused: ${check.code}`;
-  }
-  return undefined;
+    return check.kind === "invalid" ? `The credential of ${project} is refused: ${check.code}` : undefined;
+  });
+  return (await Promise.all(problems)).find((problem) => problem !== undefined);
 }
 
 async function closeAll(senders: ReadonlyMap<string, FcmSender>): Promise<void> {

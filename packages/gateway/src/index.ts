@@ -1,5 +1,5 @@
 // The names in the order in which an operator meets them.
 
-export { createGateway, type Gateway, type GatewayChanges } from "./gateway.ts";
+export { createGateway, type Gateway } from "./gateway.ts";
 export { createKey, hashKey } from "./keys.ts";
-export type { GatewayClient, GatewayEvent, GatewayOptions, GatewayTls } from "./options.ts";
+export type { GatewayChanges, GatewayClient, GatewayEvent, GatewayOptions, GatewayTls } from "./options.ts";

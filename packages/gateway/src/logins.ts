@@ -1,5 +1,5 @@
 import type { BlockList } from "node:net";
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import type { Login, Refusal } from "@cloud-messaging/connection-server";
 import type { Clock } from "@cloud-messaging/core";
 import { RecentMap } from "@cloud-messaging/core/transport";
@@ -63,20 +63,25 @@ export class Logins {
     this.#clients = known;
   }
 
+  /** The present list of clients. */
+  get clients(): readonly GatewayClient[] {
+    return [...this.#clients.values()].map(({ options }) => options);
+  }
+
   get(name: string | undefined): KnownClient | undefined {
     return name === undefined ? undefined : this.#clients.get(name);
   }
 
   /** Checks a login. Every failure looks the same from outside. */
   check({ protocol, kind, secret, senderId, remoteAddress }: Login): KnownClient | Refusal {
-    const source = protocol === "ccs" ? "ccs" : "gcm-http";
-    const address = withoutMapping(remoteAddress);
-    const failures = this.#failures.get(address ?? "");
+    const address = readAddress(remoteAddress);
+    const source = sourceOf(address);
+    const failures = this.#failures.get(source);
     const refuse = (reason: Extract<GatewayEvent, { type: "login-refused" }>["reason"], client?: string): Refusal => {
-      if (reason !== "too-many-failures") this.#failed(address ?? "");
+      if (reason !== "too-many-failures") this.#failed(source);
       this.#onEvent({
         type: "login-refused",
-        protocol: source,
+        protocol: protocol === "ccs" ? "ccs" : "gcm-http",
         reason,
         ...(address === undefined ? {} : { address }),
         ...(client === undefined ? {} : { client }),
@@ -96,19 +101,34 @@ export class Logins {
     return client;
   }
 
-  #failed(address: string): void {
-    let bucket = this.#failures.get(address);
+  #failed(source: string): void {
+    let bucket = this.#failures.get(source);
     if (bucket === undefined) {
       bucket = new TokenBucket(this.#failuresPerMinute, this.#clock);
-      this.#failures.set(address, bucket);
+      this.#failures.set(source, bucket);
     }
     bucket.take();
   }
 }
 
-/** An IPv4 address that came over an IPv6 socket is written as IPv4. */
-function withoutMapping(address: string | undefined): string | undefined {
-  return address?.replace(/^::ffff:(?=\d+\.)/i, "");
+/**
+ * Reads the address of a connection or of a proxy's header, where a port may follow. An IPv4 address that came over an IPv6 socket is written
+ * as IPv4. `undefined`: it is no address.
+ */
+function readAddress(text: string | undefined): string | undefined {
+  const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text ?? "")?.[1] ?? text?.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, "$1");
+  const address = bare?.replace(/^::ffff:(?=\d+\.)/i, "");
+  return address !== undefined && isIP(address) !== 0 ? address : undefined;
+}
+
+/** The address that failed logins are counted by: of IPv6 the network of 64 bits, since one machine has all of its addresses. */
+function sourceOf(address: string | undefined): string {
+  if (address === undefined || !isIPv6(address)) return address ?? "";
+  const [head = "", tail] = new URL(`http://[${address.replace(/%.*$/, "")}]`).hostname.slice(1, -1).split("::");
+  const groups = head === "" ? [] : head.split(":");
+  const after = tail ? tail.split(":") : [];
+  const zeros = tail === undefined ? 0 : 8 - groups.length - after.length;
+  return [...groups, ...Array<string>(zeros).fill("0"), ...after].slice(0, 4).join(":");
 }
 
 function isIn(list: BlockList, address: string | undefined): boolean {

@@ -23,7 +23,6 @@ export interface Operations {
 /** Creates the routes `/healthz`, `/readyz` and `/metrics`. Labels are names of the config and codes of the table: their number is bounded. */
 export function createOperations(source: OperationsSource): Operations {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const messages = new Counter({
     name: "cloud_messaging_gateway_messages_total",
@@ -103,6 +102,10 @@ export function createOperations(source: OperationsSource): Operations {
           failures.inc();
       }
     },
-    listen: (where) => app.listen(where),
+    listen(where) {
+      // they watch the whole process, from now on
+      collectDefaultMetrics({ register: registry });
+      return app.listen(where);
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from "node:net";
-import type { Clock } from "@cloud-messaging/core";
-import { ClockSchema, readOptions } from "@cloud-messaging/core/transport";
+import { createSecureContext } from "node:tls";
+import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import { ClockSchema, describeError, readOptions } from "@cloud-messaging/core/transport";
 import type { FcmSenderOptions } from "@cloud-messaging/http-sender";
 import { z } from "zod";
 import { isKeyHash } from "./keys.ts";
@@ -13,7 +14,7 @@ export interface GatewayClient {
   readonly keys: readonly string[];
   /** Project that its messages go to: a name of `projects`. */
   readonly project: string;
-  /** Sender ID that it logs in to CCS with. @defaultValue none: no CCS */
+  /** Sender ID that it logs in to CCS with. Not with both `addresses` and `trustProxy`: CCS has no header for the address. @defaultValue none: no CCS */
   readonly senderId?: string;
   /** Messages in a minute; what is above is answered `Unavailable` with `Retry-After`. @defaultValue no limit */
   readonly perMinute?: number;
@@ -65,6 +66,15 @@ export interface GatewayOptions {
   readonly clock?: Clock;
 }
 
+/** Options that a reload can change. */
+export interface GatewayChanges {
+  readonly clients?: readonly GatewayClient[];
+  /** Not if HTTP has been started without TLS, or is off. */
+  readonly httpTls?: GatewayTls;
+  /** Not if CCS is off. */
+  readonly ccsTls?: GatewayTls;
+}
+
 /** An event of a gateway: for logs and metrics. Has neither keys nor tokens. */
 export type GatewayEvent =
   | {
@@ -99,7 +109,16 @@ export type GatewayEvent =
 const port = z.int("must be a port, 0 to 65535").min(0).max(65_535);
 const text = z.string().min(1, "must not be empty");
 const positive = z.number().positive("must be above 0");
-const tls = z.strictObject({ cert: text, key: text });
+const tls = z.strictObject({ cert: text, key: text }).superRefine((pair, context) => {
+  try {
+    createSecureContext(pair);
+  } catch (error) {
+    context.addIssue({
+      code: "custom",
+      message: `must be a certificate and its private key, PEM: ${describeError(error)}`,
+    });
+  }
+});
 const name = z.string().regex(/^[a-zA-Z0-9_.-]{1,64}$/, "must have 1 to 64 of the characters a-z A-Z 0-9 - _ .");
 
 const ClientSchema = z.strictObject({
@@ -139,7 +158,7 @@ const OptionsSchema = z
       .optional(),
     clock: ClockSchema.optional(),
   })
-  .superRefine(({ clients, projects, ccs }, context) => {
+  .superRefine(({ clients, projects, ccs, trustProxy }, context) => {
     const report = (path: PropertyKey[], message: string): void => context.addIssue({ code: "custom", path, message });
     const names = new Set<string>();
     const keys = new Set<string>();
@@ -149,6 +168,10 @@ const OptionsSchema = z
       }
       if (names.has(client.name)) report(["clients", i, "name"], "is the name of another client");
       names.add(client.name);
+      if (trustProxy && client.senderId !== undefined && client.addresses !== undefined) {
+        const problem = "cannot be checked for CCS behind a proxy: leave out senderId, addresses or trustProxy";
+        report(["clients", i, "addresses"], problem);
+      }
       for (const [k, key] of client.keys.entries()) {
         if (keys.has(key)) report(["clients", i, "keys", k], "is the key of another client");
         keys.add(key);
@@ -164,6 +187,37 @@ const OptionsSchema = z
 
 /** Options with their defaults. */
 export type ResolvedGatewayOptions = z.output<typeof OptionsSchema>;
+
+const ChangesSchema = z.strictObject({
+  clients: z.unknown().optional(),
+  httpTls: z.unknown().optional(),
+  ccsTls: z.unknown().optional(),
+});
+
+/**
+ * Checks the changes of a reload, together with the options that stay.
+ *
+ * @throws {InvalidOptionsError} naming every wrong option.
+ */
+export function resolveGatewayChanges(options: GatewayOptions, changes: GatewayChanges): ResolvedGatewayOptions {
+  readOptions(ChangesSchema, changes, "an option of reload");
+  const { clients, httpTls, ccsTls } = changes;
+  const { http, ccs } = options;
+  const restart = (path: string, protocol: string): never => {
+    throw new InvalidOptionsError([
+      { path, problem: `is for ${protocol} over TLS, which is off: that needs a restart` },
+    ]);
+  };
+  if (httpTls !== undefined && (http === undefined || http === false || http.tls === undefined))
+    restart("httpTls", "HTTP");
+  if (ccsTls !== undefined && ccs === undefined) restart("ccsTls", "CCS");
+  return resolveGatewayOptions({
+    ...options,
+    ...(clients === undefined ? {} : { clients }),
+    ...(httpTls === undefined ? {} : { http: { ...(http as object), tls: httpTls } }),
+    ...(ccsTls === undefined ? {} : { ccs: { ...ccs, tls: ccsTls } }),
+  });
+}
 
 /** @throws {InvalidOptionsError} naming every wrong option. */
 export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type {
   Decision,
   IncomingMessage,
@@ -60,17 +61,20 @@ export class GatewayService implements MessagingService {
       return { kind: "refused", code: "unavailable", detail: "The client is not known any more" };
     const { messageId } = message;
     if (message.protocol !== "ccs" || messageId === undefined) return this.#send(message, client);
-    const key = `${client.options.name}\n${messageId}`;
+    const key = repeatKey(client.options.name, messageId, message);
     const before = this.#repeats.get(key);
     if (before !== undefined && elapsedMs(this.#parts.clock, before.at) < this.#parts.repeatWindowMs)
       return before.decision;
-    const decision = this.#send(message, client).then((decided) => {
-      // what was refused may be sent again under the same ID
-      if (decided.kind === "refused") this.#repeats.delete(key);
-      return decided;
-    });
-    this.#repeats.set(key, { decision, at: this.#parts.clock.monotonic() });
-    return decision;
+    const remembered = { decision: this.#send(message, client), at: this.#parts.clock.monotonic() };
+    this.#repeats.set(key, remembered);
+    // what was refused, or failed, may be sent again under the same ID
+    const forget = (): void => {
+      if (this.#repeats.get(key) === remembered) this.#repeats.delete(key);
+    };
+    remembered.decision.then(({ kind }) => {
+      if (kind === "refused") forget();
+    }, forget);
+    return remembered.decision;
   }
 
   async #send(message: IncomingMessage, client: KnownClient): Promise<Decision> {
@@ -109,6 +113,15 @@ export class GatewayService implements MessagingService {
       this.#underWay--;
     }
   }
+}
+
+/**
+ * Makes the key that a repeat has in common with the message it repeats: client, `message_id` and content. An app server that counts its
+ * messages anew after a restart repeats IDs, not messages. The time to live may have become shorter meanwhile.
+ */
+function repeatKey(client: string, messageId: string, { to, fields }: IncomingMessage): string {
+  const content = JSON.stringify([client, messageId, to, { ...fields, time_to_live: undefined }]);
+  return createHash("sha256").update(content).digest("base64");
 }
 
 function refusalOf(code: string, message: string): Refusal {
