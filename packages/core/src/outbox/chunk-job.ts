@@ -191,19 +191,27 @@ export class ChunkJob {
     if (this.#sending.delete(slice)) this.#waiting.push({ ...slice, dueAt: 0, sending: false });
   }
 
-  /** Takes the outcomes of a slice, by its places. */
+  /**
+   * Takes the outcomes of a slice, by its places; a recipient without one is in doubt.
+   *
+   * @throws an outcome breaks the contract of transports: nothing has changed.
+   */
   settle(slice: Slice, outcomes: readonly (RecipientOutcome | undefined)[]): void {
-    if (!this.#sending.delete(slice)) return;
+    if (!this.#sending.has(slice)) return;
     // recipients of one slice that were told the same go on together: one draw for all
     let drawn: number | undefined;
     const random = (): number => {
       drawn ??= this.#parts.rules.random();
       return drawn;
     };
+    const decisions = slice.places.map((_, index): Decision => {
+      const outcome = outcomes[index];
+      return outcome === undefined ? { kind: "in-doubt" } : this.#decide(outcome, slice, random);
+    });
+    this.#sending.delete(slice);
     const groups = new Map<string, { readonly places: number[]; readonly decided: Decision }>();
     for (const [index, place] of slice.places.entries()) {
-      const outcome = outcomes[index];
-      const decided = outcome === undefined ? ({ kind: "in-doubt" } as const) : this.#decide(outcome, slice, random);
+      const decided = decisions[index] as Decision;
       if (decided.kind === "final") this.#place(place, decided);
       else {
         const key = JSON.stringify(decided);

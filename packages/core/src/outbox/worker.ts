@@ -1,4 +1,4 @@
-import { isCloudMessagingError, OutboxStorageError } from "../errors.ts";
+import { isCloudMessagingError } from "../errors.ts";
 import { type DownstreamMessage, MAX_TIME_TO_LIVE_SEC, type MessageContent } from "../message/downstream.ts";
 import { describeError } from "../outcome/describe-error.ts";
 import type { ErrorCode } from "../outcome/error-code.ts";
@@ -194,7 +194,7 @@ export class Worker {
       job = new ChunkJob(chunk, now, before, this.#parts);
     } catch (error) {
       this.#parts.onFailure("read", error);
-      this.#putAway(chunk, error);
+      this.#putAway(chunk);
       return;
     }
     this.#jobs.set(job, { end: new AbortController(), finishing: false });
@@ -203,8 +203,7 @@ export class Worker {
   }
 
   /** Gives back a chunk that cannot be read, unchanged, for later: with the key that it lacks, it will be sent. */
-  #putAway({ submission, chunk, lease, state, pending }: ClaimedChunk, error: unknown): void {
-    if (!(error instanceof OutboxStorageError)) throw error;
+  #putAway({ submission, chunk, lease, state, pending }: ClaimedChunk): void {
     const update = { submission: submission.id, chunk, lease, revision: 1, state, pending };
     this.#parts.engine.write([{ ...update, releaseAfterMs: UNREADABLE_MS }]).catch((failure: unknown) => {
       this.#parts.onFailure("write", failure);
@@ -269,11 +268,21 @@ export class Worker {
     // the mark: durable before the first byte
     await this.#writer.write(job, false);
     if (job.status !== "running" || job.stopped) job.giveBack(slice);
-    else job.settle(slice, await this.#attempt(job, slice));
+    else this.#settle(job, slice, await this.#attempt(job, slice));
     this.#inFlight--;
     job.check();
     this.#advance(job);
     this.#pump();
+  }
+
+  #settle(job: ChunkJob, slice: Slice, outcomes: readonly (RecipientOutcome | undefined)[]): void {
+    try {
+      job.settle(slice, outcomes);
+    } catch (error) {
+      // outcomes that break the transport's contract: the slice may have been written
+      this.#parts.onFailure("send", error);
+      job.settle(slice, []);
+    }
   }
 
   /** Writes what is to be written of a job; ends it when nothing of it is in flight or may be sent now. */
