@@ -5,6 +5,8 @@ export interface SoakReport {
   readonly lost: number;
   readonly copies: number;
   readonly told: number;
+  /** Recipients in doubt that never arrived: their workers were killed between the mark and the request. */
+  readonly missing: number;
   readonly inFlight: number;
   readonly received: number;
   readonly delivered: number;
