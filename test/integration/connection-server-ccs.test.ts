@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect as connectTls } from "node:tls";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import {
   type CcsConnection,
@@ -728,6 +729,39 @@ describe("hostile input to a CCS server", () => {
     expect(bound).toMatch(/<jid>1@fcm\.googleapis\.com\/a[0-9A-F]{8}<\/jid>/);
     peer.gcm({ to: "</gcm><x>", message_id: "</message>" });
     expect(await peer.next()).toMatchObject({ from: "</gcm><x>", message_id: "</message>" });
+  });
+});
+
+describe("a drain", () => {
+  it("ends a connection that is not bound yet: its login may not be good any more", async () => {
+    const { ca, server: tls } = await certificates;
+    const asked = signal();
+    const service = {
+      // undecided until the drain
+      authenticate: () => {
+        asked.resolve();
+        return new Promise<never>(() => {});
+      },
+      submit: () => new Promise<never>(() => {}),
+    };
+    const server = await startCcsServer({ host: "127.0.0.1", port: 0, tls, service });
+    try {
+      const socket = connectTls({ host: "127.0.0.1", port: server.port, ca });
+      const ended = once(socket, "close");
+      socket.on("error", () => {});
+      socket.resume();
+      socket.write(
+        '<stream:stream to="fcm.googleapis.com" version="1.0" xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams">',
+      );
+      const credentials = Buffer.from("\u00001\u0000key").toString("base64");
+      socket.write(`<auth mechanism="PLAIN" xmlns="urn:ietf:params:xml:ns:xmpp-sasl">${credentials}</auth>`);
+      await asked.promise;
+      await server.drain();
+      await ended;
+      expect(server.connections).toEqual([]);
+    } finally {
+      await server.close();
+    }
   });
 });
 

@@ -42,9 +42,10 @@ async function serve(
   const {
     authenticate = ({ secret }) => (secret === "good" ? { kind: "sender" } : BAD),
     concurrent,
+    refused,
     ...rest
   } = options;
-  const service: MessagingService = { authenticate, submit, ...(rest.refused ? { refused: rest.refused } : {}) };
+  const service: MessagingService = { authenticate, submit, ...(refused ? { refused } : {}) };
   const shared = { ...rest, service, onServiceFailure: (error: unknown) => void failures.push(error) };
   const app = createHttpApp([...gcmHttpRoutes(shared), ...fcmV1Routes(shared)], {
     handshakeTimeoutMs: 10_000,

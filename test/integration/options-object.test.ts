@@ -1,5 +1,11 @@
 import { createCcsClient, createCcsTransport, createHandledMessages } from "@cloud-messaging/ccs-client";
-import { createHttpApp, fcmV1Routes, gcmHttpRoutes } from "@cloud-messaging/connection-server";
+import {
+  createHttpApp,
+  fcmV1Routes,
+  gcmHttpRoutes,
+  startCcsServer,
+  tokenRoutes,
+} from "@cloud-messaging/connection-server";
 import { createManualClock, createMemoryRegistrationStore, InvalidOptionsError } from "@cloud-messaging/core";
 import {
   createSender,
@@ -124,6 +130,18 @@ describe("an entry point", () => {
       }
     },
   );
+
+  it("refuses a misspelt option of a connection server", async () => {
+    const service = { authenticate: () => ({ kind: "sender" }) as const, submit: () => new Promise<never>(() => {}) };
+    const shared = { service, decisionTimoutMs: 1 } as never;
+    const words = /decisionTimoutMs: is not an option of \w+: did you mean decisionTimeoutMs\?/;
+    expect(() => gcmHttpRoutes(shared)).toThrow(words);
+    expect(() => fcmV1Routes(shared)).toThrow(words);
+    expect(() => tokenRoutes(shared)).toThrow(words);
+    await expect(startCcsServer(shared)).rejects.toThrow(words);
+    const app = { handshakeTimeoutMs: 1000, trustProxi: true };
+    expect(() => createHttpApp([], app)).toThrow(/trustProxi: .*did you mean trustProxy\?/);
+  });
 
   it("takes no options for none: what is missing is named", () => {
     const none = undefined as never;

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
-import { requireOptions } from "@cloud-messaging/core/transport";
 import { CCS_MAX_PENDING } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService } from "../ask.ts";
 import { Permits } from "../http/permits.ts";
+import { CALL_OPTION_NAMES, optionNamesCheck } from "../option-names.ts";
 import { FCM_RULES, type ProtocolRules } from "../service.ts";
 import { type ConnectionLimits, createConnectionLimits } from "./connection-limits.ts";
 import type { CcsHooks, CcsServerEvent, CcsServerOptions } from "./options.ts";
@@ -46,6 +46,30 @@ const DURATIONS = [
   "drainTimeoutMs",
 ] as const;
 
+const checked = optionNamesCheck<CcsServerOptions>("an option of startCcsServer", {
+  ...CALL_OPTION_NAMES,
+  service: true,
+  host: true,
+  port: true,
+  tls: true,
+  handshakeTimeoutMs: true,
+  loginTimeoutMs: true,
+  maxPending: true,
+  maxConcurrentMessages: true,
+  keepAliveMs: true,
+  drainTimeoutMs: true,
+  drainQuietMs: true,
+  maxConnectionsPerSender: true,
+  newConnectionsPerMinute: true,
+  elementStyle: true,
+  resourceSuffix: true,
+  lenientNumbers: true,
+  groupFailureCounts: true,
+  hexId: true,
+  onEvent: true,
+  hooks: true,
+});
+
 function problemsOf(options: CcsServerOptions): { path: string; problem: string }[] {
   const problems: { path: string; problem: string }[] = [];
   const { tls, drainQuietMs = 0 } = options;
@@ -68,7 +92,7 @@ function problemsOf(options: CcsServerOptions): { path: string; problem: string 
 
 /** Checks the options and applies the defaults. @throws {InvalidOptionsError} naming every bad one. */
 export function createContext(options: CcsServerOptions): CcsContext {
-  const problems = problemsOf(requireOptions(options));
+  const problems = problemsOf(checked(options));
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const { service, clock = systemClock, onEvent } = options;
   const emit = (event: CcsServerEvent): void => onEvent?.(event);

@@ -9,7 +9,7 @@ export interface CcsServer {
   readonly port: number;
   /** Connections that are logged in and bound, the oldest first. */
   readonly connections: readonly CcsConnection[];
-  /** Drains every connection there is. Resolves when the last of them has ended. */
+  /** Drains every connection there is, and ends those that are not logged in and bound. Resolves when the last of them has ended. */
   drain(options?: DrainOptions): Promise<void>;
   /** Accepts no further connections; those there are go on. */
   stopAccepting(): void;
@@ -115,8 +115,12 @@ export async function startCcsServer(options: CcsServerOptions): Promise<CcsServ
       return [...online];
     },
     drain(how) {
-      const left = [...online];
-      for (const connection of left) connection.drain(how);
+      const left = [...all];
+      for (const connection of left) {
+        if (online.has(connection)) connection.drain(how);
+        // nothing has been sent over it, and its login may not be good any more
+        else connection.cut({ reason: "drained before the login was complete", flush: true });
+      }
       return ended(left);
     },
     stopAccepting() {

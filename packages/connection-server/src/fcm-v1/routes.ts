@@ -5,6 +5,7 @@ import { parseBoundedJson } from "../bounded-json.ts";
 import { bearerOfHeader } from "../credentials.ts";
 import { conditionAddress } from "../gcm/message.ts";
 import { type HttpAnswer, type HttpRequest, type HttpRequestHead, type HttpRoute, jsonAnswer } from "../http/route.ts";
+import { CALL_OPTION_NAMES, optionNamesCheck } from "../option-names.ts";
 import {
   type Address,
   type IncomingMessage,
@@ -25,6 +26,8 @@ export const FCM_V1_HOSTS: readonly string[] = ["fcm.googleapis.com", "fcm.mtls.
 const MISSING_MESSAGE = { field: "message", description: "Invalid value at 'message': it is required" };
 const SENDER = Symbol("sender");
 
+const checked = optionNamesCheck<ServerOptions>("an option of fcmV1Routes", { ...CALL_OPTION_NAMES, service: true });
+
 interface Context extends ServerOptions {
   readonly bounded: BoundedService;
   readonly clock: Clock;
@@ -33,10 +36,10 @@ interface Context extends ServerOptions {
 /**
  * Creates the route of FCM HTTP v1: `POST /v1/projects/:project/messages:send`.
  *
- * @throws {InvalidOptionsError} the options are no object, or the service lacks a method.
+ * @throws {InvalidOptionsError} the options are no object, one has another name, or the service lacks a method.
  */
 export function fcmV1Routes(options: ServerOptions): HttpRoute[] {
-  const context: Context = { clock: systemClock, ...options, bounded: boundedService(options) };
+  const context: Context = { clock: systemClock, ...options, bounded: boundedService(checked(options)) };
   return [
     {
       method: "POST",

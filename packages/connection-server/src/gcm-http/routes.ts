@@ -7,6 +7,7 @@ import { keyOfHeader, managementBearer } from "../credentials.ts";
 import { checkMessage } from "../gcm/check-message.ts";
 import { conditionAddress, isPriority, toIncoming, typeProblem, withNumericTtl } from "../gcm/message.ts";
 import type { HttpAnswer, HttpRequest, HttpRequestHead, HttpRoute } from "../http/route.ts";
+import { CALL_OPTION_NAMES, optionNamesCheck } from "../option-names.ts";
 import {
   type Address,
   type Decision,
@@ -73,13 +74,22 @@ interface Sending {
 /** Key of {@link HttpRequestHead.locals}. */
 const SENDER = Symbol("sender");
 
+const checked = optionNamesCheck<GcmHttpServerOptions>("an option of gcmHttpRoutes", {
+  ...CALL_OPTION_NAMES,
+  service: true,
+  validationStyle: true,
+  lenientNumbers: true,
+  groupFailureCounts: true,
+  multicastId: true,
+});
+
 /**
  * Creates the routes of the HTTP connection server: `POST /gcm/send` and `/fcm/send`, JSON and plain text.
  *
- * @throws {InvalidOptionsError} the options are no object, or the service lacks a method.
+ * @throws {InvalidOptionsError} the options are no object, one has another name, or the service lacks a method.
  */
 export function gcmHttpRoutes(options: GcmHttpServerOptions): HttpRoute[] {
-  const context: Context = { multicastId: randomWideId, ...options, bounded: boundedService(options) };
+  const context: Context = { multicastId: randomWideId, ...options, bounded: boundedService(checked(options)) };
   return ["/gcm/send", "/fcm/send"].map((path) => ({
     method: "POST",
     path,

@@ -130,4 +130,33 @@ describe("HTTP application", () => {
     await closing;
     expect(await open).toBe("ended");
   });
+
+  it("ends connections that would be kept alive with the answer under way when it drains", async () => {
+    let arrived = (): void => {};
+    let answer = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const released = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const slow: HttpRoute = {
+      ...echo,
+      async handle() {
+        arrived();
+        await released;
+        return { status: 200, body: "{}" };
+      },
+    };
+    const server = await createHttpApp([slow], { handshakeTimeoutMs: 10_000 }).listen({ host: "127.0.0.1", port: 0 });
+    const request = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx";
+    const answered = exchange(server.port, request, /never/);
+    await asked;
+    const drained = server.drain();
+    answer();
+    await drained;
+    // the server ends it: the client would not
+    expect(await answered).toMatch(/^HTTP\/1\.1 200 .*connection: close.*\{\}$/is);
+    await server.close();
+  });
 });

@@ -1,4 +1,4 @@
-import { requireOptions } from "@cloud-messaging/core/transport";
+import { optionNamesCheck } from "../option-names.ts";
 import { type HttpListenOptions, type HttpServer, listenHttp } from "./listen.ts";
 import { Permits } from "./permits.ts";
 import { type NodeRequest, readBody } from "./read-body.ts";
@@ -49,6 +49,14 @@ export interface HttpApp {
   listen(options: HttpListenOptions): Promise<HttpServer>;
 }
 
+const checked = optionNamesCheck<HttpAppOptions>("an option of createHttpApp", {
+  handshakeTimeoutMs: true,
+  maxConcurrentRequests: true,
+  trustProxy: true,
+  onAnswer: true,
+  onError: true,
+});
+
 const NOT_FOUND: HttpAnswer = {
   status: 404,
   contentType: "text/html; charset=UTF-8",
@@ -74,11 +82,11 @@ const DEFAULT_CONCURRENT_REQUESTS = 1000;
  * }
  * ```
  *
- * @throws {InvalidOptionsError} the options are no object.
+ * @throws {InvalidOptionsError} the options are no object, or one has another name.
  */
 export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOptions): HttpApp {
   const lookup = createRouter(routes);
-  const { onAnswer, onError, maxConcurrentRequests, handshakeTimeoutMs, trustProxy = false } = requireOptions(options);
+  const { onAnswer, onError, maxConcurrentRequests, handshakeTimeoutMs, trustProxy = false } = checked(options);
   const permits = new Permits(maxConcurrentRequests ?? DEFAULT_CONCURRENT_REQUESTS);
 
   async function answer(request: NodeRequest, response: HttpResponse): Promise<void> {

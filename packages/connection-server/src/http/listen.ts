@@ -1,5 +1,11 @@
 import { createServer, type Server } from "node:http";
-import { constants, createSecureServer, type Http2SecureServer, type Http2ServerRequest } from "node:http2";
+import {
+  constants,
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { NodeRequest } from "./read-body.ts";
 import type { HttpResponse } from "./route.ts";
 import { SocketGuard } from "./socket-guard.ts";
@@ -16,7 +22,9 @@ export interface HttpListenOptions {
 /** A server that listens. */
 export interface HttpServer {
   readonly port: number;
-  /** Accepts no further connections. Resolves when every request under way has been answered; idle connections stay. */
+  /**
+   * Accepts no further connections; those there are end with the answer under way. Resolves when every request under way has been answered.
+   */
   drain(): Promise<void>;
   /** Uses another certificate and key, PEM, for connections that come from now on. @throws the system's error if they do not fit. */
   setTls(tls: NonNullable<HttpListenOptions["tls"]>): void;
@@ -44,9 +52,12 @@ export async function listenHttp(
   };
   const guard = new SocketGuard();
   const underWay = new Set<HttpResponse>();
+  const sessions = new Set<ServerHttp2Session>();
   let whenIdle = (): void => {};
+  let draining: Promise<void> | undefined;
   const listener: Listener = (request, response) => {
     underWay.add(response);
+    if (draining !== undefined) endAfter(response);
     response.once("close", () => {
       underWay.delete(response);
       if (underWay.size === 0) whenIdle();
@@ -55,6 +66,10 @@ export async function listenHttp(
   };
   const server =
     where.tls === undefined ? plainServer(listener, limits, guard) : tlsServer(listener, where.tls, limits, guard);
+  server.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
   server.on("clientError", (_error: Error, socket: { destroy(): void }) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -70,16 +85,18 @@ export async function listenHttp(
     stopped ??= new Promise((resolve) => server.close(() => resolve()));
     return stopped;
   };
-  let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
   return {
     port: typeof address === "object" && address !== null ? address.port : where.port,
     drain() {
+      if (draining !== undefined) return draining;
       void stopAccepting();
-      draining ??= new Promise((resolve) => {
+      draining = new Promise((resolve) => {
         whenIdle = resolve;
         if (underWay.size === 0) resolve();
       });
+      for (const session of sessions) session.close();
+      for (const response of underWay) endAfter(response);
       return draining;
     },
     setTls(fresh) {
@@ -93,6 +110,11 @@ export async function listenHttp(
       return closing;
     },
   };
+}
+
+/** Has a connection that would be kept alive end with an answer: a client that goes on sending would keep a drain from its end. */
+function endAfter(response: HttpResponse): void {
+  if (response.req.httpVersionMajor === 1 && !response.headersSent) response.setHeader("connection", "close");
 }
 
 interface Limits {

@@ -1,8 +1,8 @@
 import { InvalidOptionsError, systemClock } from "@cloud-messaging/core";
-import { requireOptions } from "@cloud-messaging/core/transport";
 import { JWT_BEARER_GRANT, type OAuthErrorResponse, type OAuthTokenResponse } from "@cloud-messaging/core/wire";
 import { type CallOptions, createCaller } from "../ask.ts";
 import { type HttpAnswer, type HttpRoute, jsonAnswer } from "../http/route.ts";
+import { CALL_OPTION_NAMES, optionNamesCheck } from "../option-names.ts";
 import type { MaybePromise } from "../service.ts";
 
 /** A grant to be exchanged for an access token. */
@@ -34,6 +34,11 @@ export interface TokenServerOptions extends CallOptions {
   readonly service: TokenService;
 }
 
+const checked = optionNamesCheck<TokenServerOptions>("an option of tokenRoutes", {
+  ...CALL_OPTION_NAMES,
+  service: true,
+});
+
 /** Hosts of the token endpoint. */
 export const OAUTH_HOSTS: readonly string[] = ["oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com"];
 
@@ -43,10 +48,10 @@ export const TOKEN_PATHS: readonly string[] = ["/token", "/oauth2/v4/token", "/o
 /**
  * Creates the routes of the OAuth2 token endpoint, under each of its paths: grants of service accounts and of users.
  *
- * @throws {InvalidOptionsError} the options are no object, or the service lacks `exchange`.
+ * @throws {InvalidOptionsError} the options are no object, one has another name, or the service lacks `exchange`.
  */
 export function tokenRoutes(options: TokenServerOptions): HttpRoute[] {
-  const { service, clock = systemClock } = requireOptions(options);
+  const { service, clock = systemClock } = checked(options);
   if (typeof service?.exchange !== "function") {
     throw new InvalidOptionsError([{ path: "service", problem: "must be a service with exchange()" }]);
   }

@@ -82,7 +82,8 @@ export async function startCcs(
 ): Promise<CcsSide> {
   const { counters, events, settings, ids } = context;
   const clock: Clock = settings.clock;
-  const { autoAck, ackDelayMs, ...behaviour } = settings.ccs;
+  // the emulator's own, and those of the connection server
+  const { autoAck, ackDelayMs, upstreamWindow: _window, upstreamResendMs: _resend, ...behaviour } = settings.ccs;
   const service = new HeldMessages(context, autoAck);
   const hooks = createCcsHooks({ ...context, clock, ackDelayMs });
   const online = new Map<CcsConnection, EmulatedConnection>();
