@@ -39,7 +39,10 @@ export function submitParameters(submissions: readonly NewSubmission[]): unknown
     sealed,
     ...chunkParameters(chunks, blobs),
   }));
-  const place = ({ keyHash = "" }: { readonly keyHash?: string | undefined }): string => keyHash;
+  // an ID that is given again follows its first one, whatever its key: the first is what is stored
+  const places = new Map<string, string>();
+  for (const { id, keyHash = "" } of rows) if (!places.has(id)) places.set(id, keyHash);
+  const place = ({ id }: { readonly id: string }): string => places.get(id) ?? "";
   rows.sort((one, other) => (place(one) < place(other) ? -1 : place(one) > place(other) ? 1 : one.at - other.at));
   return [JSON.stringify(rows), blobs.all()];
 }
