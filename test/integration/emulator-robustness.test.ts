@@ -148,7 +148,7 @@ describe("bad input", () => {
   });
 
   it("that never ends is given up: slow headers, a slow body, a handshake and a login that stop half way", async () => {
-    await using emulator = await startEmulator({ patienceMs: 200, ccs: { loginTimeoutMs: 200 } });
+    await using emulator = await startEmulator({ patienceMs: 1000, ccs: { loginTimeoutMs: 1000 } });
     const ports = portsOf(emulator);
     const headers = await open(ports.http);
     headers.write("POST /fcm/send HTTP/1.1\r\nHost: a\r\n");
