@@ -11,6 +11,7 @@ export type LmdbFailure = "disk-full" | "not-permitted" | "damaged" | "other-for
 const REASONS: Readonly<Record<string, LmdbFailure>> = {
   28: "disk-full", // ENOSPC
   122: "disk-full", // EDQUOT
+  27: "disk-full", // EFBIG: the largest file that this process may write
   5: "disk-full", // EIO: LMDB's name for a write that the disk took in part only
   1: "not-permitted",
   13: "not-permitted",
