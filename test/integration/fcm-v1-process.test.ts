@@ -56,8 +56,8 @@ describe("the examples run as written", () => {
       "store: replaced",
       "store: removed",
       "phone: accepted",
-      "lost phone: unregistered (not-registered)",
       "tablet: accepted",
+      "lost phone: unregistered (not-registered)",
       "ann has 2 registrations left",
       "",
     ]);
