@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Folders that import nothing of their package but what is listed: the device model is below everything else. */
 const CLOSED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   "emulator/src/model": ["emulator/src/model"],
-  "connection-server/src/http": ["connection-server/src/http"],
+  "connection-server/src/http": ["connection-server/src/http", "connection-server/src/options"],
 };
 
 /** Folders that know a package by its types alone: the device model knows nothing of protocols and their servers. */

@@ -3,7 +3,7 @@ import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/c
 import { CCS_MAX_PENDING } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService } from "../ask.ts";
 import { Permits } from "../http/permits.ts";
-import { CALL_OPTION_NAMES, optionNamesCheck } from "../option-names.ts";
+import { CALL_OPTION_NAMES, optionNamesCheck } from "../options/option-names.ts";
 import { FCM_RULES, type ProtocolRules } from "../service.ts";
 import { type ConnectionLimits, createConnectionLimits } from "./connection-limits.ts";
 import type { CcsHooks, CcsServerEvent, CcsServerOptions } from "./options.ts";

@@ -5,7 +5,7 @@ import { parseBoundedJson } from "../bounded-json.ts";
 import { bearerOfHeader } from "../credentials.ts";
 import { conditionAddress } from "../gcm/message.ts";
 import { type HttpAnswer, type HttpRequest, type HttpRequestHead, type HttpRoute, jsonAnswer } from "../http/route.ts";
-import { CALL_OPTION_NAMES, optionNamesCheck } from "../option-names.ts";
+import { CALL_OPTION_NAMES, optionNamesCheck } from "../options/option-names.ts";
 import {
   type Address,
   type IncomingMessage,

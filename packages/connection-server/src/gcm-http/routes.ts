@@ -7,7 +7,7 @@ import { keyOfHeader, managementBearer } from "../credentials.ts";
 import { checkMessage } from "../gcm/check-message.ts";
 import { conditionAddress, isPriority, toIncoming, typeProblem, withNumericTtl } from "../gcm/message.ts";
 import type { HttpAnswer, HttpRequest, HttpRequestHead, HttpRoute } from "../http/route.ts";
-import { CALL_OPTION_NAMES, optionNamesCheck } from "../option-names.ts";
+import { CALL_OPTION_NAMES, optionNamesCheck } from "../options/option-names.ts";
 import {
   type Address,
   type Decision,

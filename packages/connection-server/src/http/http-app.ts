@@ -1,4 +1,4 @@
-import { optionNamesCheck } from "../option-names.ts";
+import { optionNamesCheck } from "../options/option-names.ts";
 import { type HttpListenOptions, type HttpServer, listenHttp } from "./listen.ts";
 import { Permits } from "./permits.ts";
 import { type NodeRequest, readBody } from "./read-body.ts";

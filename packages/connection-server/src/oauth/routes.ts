@@ -2,7 +2,7 @@ import { InvalidOptionsError, systemClock } from "@cloud-messaging/core";
 import { JWT_BEARER_GRANT, type OAuthErrorResponse, type OAuthTokenResponse } from "@cloud-messaging/core/wire";
 import { type CallOptions, createCaller } from "../ask.ts";
 import { type HttpAnswer, type HttpRoute, jsonAnswer } from "../http/route.ts";
-import { CALL_OPTION_NAMES, optionNamesCheck } from "../option-names.ts";
+import { CALL_OPTION_NAMES, optionNamesCheck } from "../options/option-names.ts";
 import type { MaybePromise } from "../service.ts";
 
 /** A grant to be exchanged for an access token. */

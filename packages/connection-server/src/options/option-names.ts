@@ -1,6 +1,6 @@
 import { readOptions, requireOptions } from "@cloud-messaging/core/transport";
 import { z } from "zod";
-import type { CallOptions } from "./ask.ts";
+import type { CallOptions } from "../ask.ts";
 
 /** Names of the options of an interface; the type makes the list complete. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>;
