@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmulator } from "@cloud-messaging/emulator";
+import { hashKey } from "@cloud-messaging/gateway";
 import { afterEach, describe, expect, it } from "vitest";
 
 const PROGRAM = join(import.meta.dirname, "../../packages/gateway/bin/cloud-messaging-gateway.mjs");
@@ -126,6 +127,29 @@ describe("the gateway's program", () => {
     expect((await send(http, OLD_KEY, "gone")).status).toBe(200);
   });
 
+  it("quotes nothing of a config that is no JSON, and names the field of a file that is not there", async () => {
+    const { config } = await aConfig();
+    await writeFile(config, OLD_KEY);
+    const text = start(["--config", config]);
+    expect(await text.ended).toBe(2);
+    expect(text.output()).toMatch(/gateway\.json is no JSON/);
+    expect(text.output()).not.toContain(OLD_KEY.slice(0, 8));
+    await writeFile(config, '{"projects": {"shop": {"credential": "none.json"}}, "clients": []}');
+    const missing = start(["--config", config]);
+    expect(await missing.ended).toBe(2);
+    expect(missing.output()).toMatch(/projects\.shop\.credential: .*none\.json cannot be read/);
+  });
+
+  it("names a port that is taken, with status 1", async () => {
+    const { emulator, config } = await aConfig();
+    const port = Number(new URL(emulator.httpUrl).port);
+    await writeFile(config, JSON.stringify({ projects: {}, clients: [], http: { port } }));
+    const program = start(["--config", config]);
+    expect(await program.ended).toBe(1);
+    expect(program.output()).toMatch(/EADDRINUSE/);
+    expect(program.output()).not.toMatch(/\n\s+at /);
+  });
+
   it.each([
     [["--config", "no-such.json"], /no-such\.json cannot be read/],
     [["--confg", "x"], /--confg/],
@@ -141,6 +165,15 @@ describe("the gateway's program", () => {
     const other = start(["key", "add", "--config", config, "--client", "webshop"]);
     expect(await other.ended).toBe(2);
     expect(other.output()).toMatch(/must be a client of the config: web-shop/);
+    const json = JSON.parse(await readFile(config, "utf8")) as { clients: object[] };
+    json.clients.push({ name: "other", keys: [hashKey(OLD_KEY)], project: "shop" });
+    await writeFile(config, JSON.stringify(json));
+    await chmod(config, 0o640);
+    const taken = start(["key", "import", "--config", config, "--client", "web-shop"], OLD_KEY);
+    expect(await taken.ended).toBe(2);
+    expect(taken.output()).toMatch(/is the key of another client: other/);
+    expect(await start(["key", "add", "--config", config, "--client", "web-shop"]).ended).toBe(0);
+    expect((await stat(config)).mode & 0o777).toBe(0o640);
     const short = start(["key", "import", "--config", config, "--client", "web-shop"], "secret");
     expect(await short.ended).toBe(2);
     expect(short.output()).toMatch(/at least 20 characters/);

@@ -181,6 +181,18 @@ describe("the gateway, over GCM HTTP", () => {
     expect((await answerOf(response)).results.map(({ error }) => error)).toEqual([undefined, undefined, "Unavailable"]);
   });
 
+  it("takes the priorities of APNs, and tells a message that is wrong from one that is too big", async () => {
+    const { emulator, gateway } = await setup();
+    const { token } = emulator.createDevice();
+    const wordOf = async (fields: object) =>
+      (await answerOf(await post(gateway.httpPort, { to: token, ...fields }))).results[0]?.error;
+    expect(await wordOf({ priority: "10" })).toBeUndefined();
+    expect(await wordOf({ priority: "5" })).toBeUndefined();
+    expect(emulator.inbox.messages.map(({ priority }) => priority)).toEqual(["high", "normal"]);
+    expect(await wordOf({ data: { bytes: "\ud800" } })).toBe("InvalidParameters");
+    expect(await wordOf({ data: { a: "x".repeat(4096) } })).toBe("MessageTooBig");
+  });
+
   it("lets a client with a rate below one a minute send its one message", async () => {
     const { emulator, gateway } = await setup({
       ccs: undefined as never,

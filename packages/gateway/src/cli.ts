@@ -22,9 +22,10 @@ SIGHUP reads the config again: clients and certificates. SIGTERM and SIGINT end 
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof CloudMessagingError) && !isUsage(error)) throw error;
+  const isOfConfig = error instanceof CloudMessagingError || isUsage(error);
+  if (!isOfConfig && !isListening(error)) throw error;
   process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = USAGE;
+  process.exitCode = isOfConfig ? USAGE : 1;
 }
 
 async function main(args: string[]): Promise<void> {
@@ -93,6 +94,11 @@ function write(log: pino.Logger, event: GatewayEvent): void {
   if (event.type === "failure") log.error({ reason: describeError(event.error) }, "failure");
   else if (event.type === "login-refused" || event.type === "notice") log.warn(fields, type);
   else log.info(fields, type);
+}
+
+/** True if a port cannot be had. */
+function isListening(error: unknown): boolean {
+  return ["listen", "getaddrinfo"].includes(String((error as { syscall?: unknown }).syscall));
 }
 
 function isUsage(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
@@ -13,22 +13,29 @@ import type { GatewayOptions } from "./options.ts";
 export function readConfig(file: string): GatewayOptions {
   const json = readJson(file);
   const folder = dirname(resolve(file));
-  const pem = (path: unknown): unknown => (typeof path === "string" ? readText(resolve(folder, path)) : path);
-  const tls = (value: unknown): unknown =>
+  const pem = (field: string, path: unknown): unknown =>
+    typeof path === "string" ? readText(resolve(folder, path), field) : path;
+  const tls = (field: string, value: unknown): unknown =>
     isObject(value)
       ? {
           ...value,
-          ...("cert" in value ? { cert: pem(value["cert"]) } : {}),
-          ...("key" in value ? { key: pem(value["key"]) } : {}),
+          ...("cert" in value ? { cert: pem(`${field}.cert`, value["cert"]) } : {}),
+          ...("key" in value ? { key: pem(`${field}.key`, value["key"]) } : {}),
         }
       : value;
-  const withTls = (value: unknown): unknown =>
-    isObject(value) && "tls" in value ? { ...value, tls: tls(value["tls"]) } : value;
+  const withTls = (field: string, value: unknown): unknown =>
+    isObject(value) && "tls" in value ? { ...value, tls: tls(`${field}.tls`, value["tls"]) } : value;
+  // the sender reads it with its first message, which is late to learn that it is not there
+  const credential = (field: string, path: string): string => {
+    const file = resolve(folder, path);
+    readText(file, field);
+    return file;
+  };
   const { projects } = json;
   return {
     ...json,
-    ...("http" in json ? { http: withTls(json["http"]) } : {}),
-    ...("ccs" in json ? { ccs: withTls(json["ccs"]) } : {}),
+    ...("http" in json ? { http: withTls("http", json["http"]) } : {}),
+    ...("ccs" in json ? { ccs: withTls("ccs", json["ccs"]) } : {}),
     ...(isObject(projects)
       ? {
           projects: Object.fromEntries(
@@ -37,7 +44,7 @@ export function readConfig(file: string): GatewayOptions {
               isObject(project) &&
               typeof project["credential"] === "string" &&
               project["credential"] !== "application-default"
-                ? { ...project, credential: resolve(folder, project["credential"]) }
+                ? { ...project, credential: credential(`projects.${name}.credential`, project["credential"]) }
                 : project,
             ]),
           ),
@@ -68,11 +75,16 @@ export function addKey(file: string, clientName: string, key: string): void {
   } catch (error) {
     throw new InvalidOptionsError([{ path: "key", problem: describeError(error) }]);
   }
-  const keys = Array.isArray(client["keys"]) ? (client["keys"] as unknown[]) : [];
+  const keysOf = ({ keys }: Record<string, unknown>): unknown[] => (Array.isArray(keys) ? keys : []);
+  const owner = clients.find((other) => other !== client && keysOf(other).includes(hash));
+  if (owner !== undefined) {
+    throw new InvalidOptionsError([{ path: "key", problem: `is the key of another client: ${String(owner["name"])}` }]);
+  }
+  const keys = keysOf(client);
   if (!keys.includes(hash)) client["keys"] = [...keys, hash];
   const temporary = `${file}.new`;
   try {
-    writeFileSync(temporary, `${JSON.stringify(json, undefined, 2)}\n`, { mode: 0o600 });
+    writeFileSync(temporary, `${JSON.stringify(json, undefined, 2)}\n`, { mode: statSync(file).mode });
     renameSync(temporary, file);
   } catch (error) {
     throw new ConfigError(`${file} cannot be written: ${describeError(error)}`);
@@ -91,17 +103,20 @@ function readJson(file: string): Record<string, unknown> {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new ConfigError(`${file} is no JSON: ${describeError(error)}`);
+    // the error quotes the text, which may be a key
+    const position = /at position (\d+)/.exec(describeError(error))?.[1];
+    const line = position === undefined ? "" : `: see line ${text.slice(0, Number(position)).split("\n").length}`;
+    throw new ConfigError(`${file} is no JSON${line}`);
   }
   if (!isObject(json)) throw new ConfigError(`${file} must hold a JSON object`);
   return json;
 }
 
-function readText(file: string): string {
+function readText(file: string, field?: string): string {
   try {
     return readFileSync(file, "utf8").replace(/^\uFEFF/, "");
   } catch (error) {
-    throw new ConfigError(`${file} cannot be read: ${describeError(error)}`);
+    throw new ConfigError(`${field === undefined ? "" : `${field}: `}${file} cannot be read: ${describeError(error)}`);
   }
 }
 

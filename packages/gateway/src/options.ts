@@ -42,8 +42,8 @@ export interface GatewayOptions {
   /** Health and metrics, on a port of their own. @defaultValue none */
   readonly operations?: { readonly host?: string; readonly port: number };
   /**
-   * Time limit of an answer: what has none from FCM by then is `Unavailable` for its recipient, and is not sent later. Shorter than the time
-   * limit of the clients. Unit: milliseconds.
+   * Time limit of an answer: what has not been written to FCM by then is `Unavailable` for its recipient, what has no answer is as `inDoubt`
+   * says, and neither is sent later. Shorter than the time limit of the clients. Unit: milliseconds.
    * @defaultValue 25000
    */
   readonly answerTimeoutMs?: number;

@@ -7,7 +7,13 @@ import type {
   Refusal,
   Sender as ServiceSender,
 } from "@cloud-messaging/connection-server";
-import { type Clock, isCloudMessagingError, type Sender } from "@cloud-messaging/core";
+import {
+  type Clock,
+  type CloudMessagingError,
+  type FieldProblem,
+  isCloudMessagingError,
+  type Sender,
+} from "@cloud-messaging/core";
 import { elapsedMs, RecentMap, tokenProblem } from "@cloud-messaging/core/transport";
 import type { KnownClient, Logins } from "./logins.ts";
 import type { GatewayEvent } from "./options.ts";
@@ -108,7 +114,7 @@ export class GatewayService implements MessagingService {
       return tell(toDecision(outcome, inDoubt, clock.now()));
     } catch (error) {
       if (!isCloudMessagingError(error)) throw error;
-      return tell(refusalOf(error.code, error.message));
+      return tell(refusalOf(error));
     } finally {
       this.#underWay--;
     }
@@ -124,15 +130,21 @@ function repeatKey(client: string, messageId: string, { to, fields }: IncomingMe
   return createHash("sha256").update(content).digest("base64");
 }
 
-function refusalOf(code: string, message: string): Refusal {
-  switch (code) {
-    case "ERR_INVALID_MESSAGE":
-      return { kind: "refused", code: /bytes/.test(message) ? "message-too-big" : "invalid-argument", detail: message };
-    // the gateway is full, or closing
+function refusalOf(error: CloudMessagingError): Refusal {
+  switch (error.code) {
+    case "ERR_INVALID_MESSAGE": {
+      // the path is the client's own words
+      const { problems } = error as unknown as { readonly problems: readonly FieldProblem[] };
+      const tooBig = problems.some(({ problem }) => /\bbytes\b/.test(problem));
+      return { kind: "refused", code: tooBig ? "message-too-big" : "invalid-argument", detail: error.message };
+    }
     case "ERR_TOO_MANY_WAITING":
       return busy("The gateway has too many messages waiting", 10);
-    default:
+    case "ERR_CLOSED":
       return busy("The gateway is closing", 10);
+    // the registration store has failed, for one: nothing was sent
+    default:
+      return busy(`The gateway cannot send: ${error.code}`, 10);
   }
 }
 

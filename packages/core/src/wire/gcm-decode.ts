@@ -12,10 +12,7 @@ export function decodeGcmOptions(json: Readonly<Record<string, unknown>>): Messa
     if (value !== undefined && value !== null) content[name] = value;
   };
   put("collapseKey", optionText(json["collapse_key"]));
-  put(
-    "priority",
-    typeof json["priority"] === "string" ? json["priority"].toLowerCase() || undefined : json["priority"],
-  );
+  put("priority", priorityOf(json["priority"]));
   put("contentAvailable", flagOf(json["content_available"]));
   put("mutableContent", flagOf(json["mutable_content"]));
   put("delayWhileIdle", flagOf(json["delay_while_idle"]));
@@ -26,6 +23,13 @@ export function decodeGcmOptions(json: Readonly<Record<string, unknown>>): Messa
   if (isObject(json["data"])) content["data"] = decodeGcmData(json["data"]);
   if (isObject(json["notification"])) content["notification"] = notificationOf(json["notification"]);
   return content as MessageContent;
+}
+
+/** Reads a priority in any case, or in the words of APNs: 5 and 10. */
+function priorityOf(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const word = value.toLowerCase();
+  return word === "10" ? "high" : word === "5" ? "normal" : word || undefined;
 }
 
 /** Coerces an option to text, numbers included; empty text counts as absent, as for the service. */
