@@ -74,8 +74,13 @@ async function write(name, location, places) {
 function startProcess(name, location, senders) {
   const places = JSON.stringify(senders.map(({ id, model }) => [id, model.done]));
   const child = spawn(process.execPath, [FILE, "--store", name, "--location", location, "--places", places], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  let said = "";
+  child.stderr.on("data", (data) => {
+    said = (said + data).slice(-4_000);
+  });
+  const closed = once(child, "close");
   const confirmed = new Map(senders.map(({ id, model }) => [id, model.done]));
   let count = 0;
   let onLine = () => {};
@@ -87,17 +92,19 @@ function startProcess(name, location, senders) {
   });
   return {
     confirmed,
-    /** Resolves once so many more steps are confirmed; rejects when the process ends before. */
+    /** Resolves once so many more steps are confirmed; rejects when the process ends before, or has ended already. */
     steps(more) {
       const wanted = count + more;
       return new Promise((resolve, reject) => {
         onLine = () => count >= wanted && resolve();
-        child.once("close", (code) => reject(new Error(`the process ended by itself: ${code}`)));
+        closed.then(([code]) => reject(new Error(`the process ended by itself: ${code}\n${said}`)), reject);
       });
     },
+    /** Ends the process. It must not have ended by itself: a step that failed is a fault of the store. */
     async kill() {
-      child.kill("SIGKILL");
-      await once(child, "close");
+      const killed = child.kill("SIGKILL");
+      await closed;
+      if (!killed) throw new Error(`the process ended by itself\n${said}`);
     },
   };
 }
