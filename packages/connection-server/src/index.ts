@@ -1,7 +1,5 @@
 // Service behind the servers
 export { type CallOptions, DecisionTimeoutError, type ServerOptions } from "./ask.ts";
-// Parts for further endpoints of the same hosts
-export { parseBoundedJson } from "./bounded-json.ts";
 // CCS
 export type {
   CcsConnection,

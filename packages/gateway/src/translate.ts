@@ -82,9 +82,17 @@ export function toDecision(outcome: RecipientOutcome, inDoubt: InDoubt, now: num
   }
 }
 
-/** A fault of the gateway's own credentials is none of the client's: its registrations stay, and it tries again. */
+/** Faults of the gateway's own connection to FCM, beside those of its credentials. */
+const OWN_FAULTS: readonly ErrorCode[] = [
+  "endpoint-gone",
+  "wrong-protocol",
+  "untrusted-certificate",
+  "unexpected-status",
+];
+
+/** A fault of the gateway's own is none of the client's: its registrations stay, and it tries again. */
 function rejection(code: ErrorCode, detail?: string): Refusal {
-  const own = errorRow(code).verdict === "fix-credentials" || code === "endpoint-gone" || code === "wrong-protocol";
+  const own = errorRow(code).verdict === "fix-credentials" || OWN_FAULTS.includes(code);
   return {
     kind: "refused",
     code: own ? "internal-error" : code === "expired" ? "unavailable" : code,

@@ -105,13 +105,13 @@ function resultOf(outcome: RecipientOutcome, perRecipient: boolean): TokenResult
   };
 }
 
-/** Error word of the service, else GCM's equivalent, else `InvalidParameters` for permanent and `Unavailable` for transient failures. */
+/** Error word of the service, else that of GCM. */
 function wordOf(
   { kind, code, service }: Exclude<RecipientOutcome, { kind: "accepted" }>,
   perRecipient: boolean,
 ): string {
   if (!perRecipient && service?.status === 200 && service.error !== undefined) return service.error;
-  return legacyWordFor("gcmHttp", code) ?? (kind === "rejected" ? "InvalidParameters" : "Unavailable");
+  return legacyWordFor("gcmHttp", code, kind);
 }
 
 function multicastIdOf(outcomes: readonly RecipientOutcome[]): number | string {

@@ -28,7 +28,7 @@ export function answerJson(messageId: string, to: string, decision: Decision, ra
 function nackWord({ word, code }: Refusal, rateWord: string): string {
   if (word !== undefined) return word;
   if (code === "device-message-rate-exceeded") return rateWord;
-  return legacyWordFor("ccs", code) ?? "INTERNAL_SERVER_ERROR";
+  return legacyWordFor("ccs", code);
 }
 
 /** The sentence of a nack whose reason was given without words: every nack has one. */

@@ -1,7 +1,6 @@
 import type { CancelTimer } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
-import { CcsClientAckSchema, GCM_NAMESPACE } from "@cloud-messaging/core/wire";
-import { parseBoundedJson } from "../bounded-json.ts";
+import { CcsClientAckSchema, GCM_NAMESPACE, parseBoundedJson } from "@cloud-messaging/core/wire";
 import type { Decision, IncomingMessage, Refusal, UpstreamPort, UpstreamReceiver, UpstreamStanza } from "../service.ts";
 import { answerJson } from "./answer.ts";
 import type { CcsContext } from "./context.ts";

@@ -1,7 +1,6 @@
 import { type Clock, systemClock } from "@cloud-messaging/core";
-import type { FcmV1Message, FcmV1SendRequest } from "@cloud-messaging/core/wire";
+import { type FcmV1Message, type FcmV1SendRequest, parseBoundedJson } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService, type ServerOptions } from "../ask.ts";
-import { parseBoundedJson } from "../bounded-json.ts";
 import { bearerOfHeader } from "../credentials.ts";
 import { conditionAddress } from "../gcm/message.ts";
 import { type HttpAnswer, type HttpRequest, type HttpRequestHead, type HttpRoute, jsonAnswer } from "../http/route.ts";

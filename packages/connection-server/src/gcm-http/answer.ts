@@ -6,7 +6,7 @@ import type { Acceptance, Decision, Refusal } from "../service.ts";
 
 /** The word for a refusal in a JSON or plain-text answer. */
 export function wordOf({ word, code }: Refusal): string {
-  return word ?? legacyWordFor("gcmHttp", code) ?? "InternalServerError";
+  return word ?? legacyWordFor("gcmHttp", code);
 }
 
 /** The answer about tokens: one result per recipient, in their order. */

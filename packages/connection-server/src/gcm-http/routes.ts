@@ -1,8 +1,7 @@
 import type { ErrorCode } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
-import { decodeGcmData, GcmHttpRequestSchema } from "@cloud-messaging/core/wire";
+import { decodeGcmData, GcmHttpRequestSchema, parseBoundedJson } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService, type ServerOptions } from "../ask.ts";
-import { parseBoundedJson } from "../bounded-json.ts";
 import { keyOfHeader, managementBearer } from "../credentials.ts";
 import { checkMessage } from "../gcm/check-message.ts";
 import { conditionAddress, isPriority, toIncoming, typeProblem, withNumericTtl } from "../gcm/message.ts";

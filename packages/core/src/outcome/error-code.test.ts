@@ -157,7 +157,9 @@ describe("words of the legacy wires", () => {
     ["gcmHttp", "connection-draining", "Unavailable"],
     ["ccs", "mismatch-sender-id", "BAD_REGISTRATION"],
     ["ccs", "message-too-big", "INVALID_JSON"],
-    ["ccs", "endpoint-gone", undefined],
+    ["ccs", "endpoint-gone", "INVALID_JSON"],
+    ["ccs", "connection-lost", "SERVICE_UNAVAILABLE"],
+    ["gcmHttp", "cancelled", "InvalidParameters"],
   ] as const)("are the nearest otherwise: %s, %s is %s", (wire, code, word) => {
     expect(legacyWordFor(wire, code)).toBe(word);
   });

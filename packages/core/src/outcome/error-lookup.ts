@@ -1,4 +1,5 @@
 import { ERROR_CODES, type ErrorCode, type ErrorRow, errorRow, type WireVocabulary } from "./error-code.ts";
+import { type OutcomeKind, outcomeKindFor } from "./outcome.ts";
 
 const rows = Object.entries(ERROR_CODES) as [ErrorCode, ErrorRow][];
 
@@ -72,6 +73,7 @@ const NEAREST_WORDS: Readonly<Record<"gcmHttp" | "ccs", Readonly<Partial<Record<
   ccs: {
     "invalid-registration": "BAD_REGISTRATION",
     "mismatch-sender-id": "BAD_REGISTRATION",
+    expired: "SERVICE_UNAVAILABLE",
     "missing-registration": "INVALID_JSON",
     "invalid-package-name": "INVALID_JSON",
     "message-too-big": "INVALID_JSON",
@@ -80,9 +82,24 @@ const NEAREST_WORDS: Readonly<Record<"gcmHttp" | "ccs", Readonly<Partial<Record<
   },
 };
 
-/** Word of a legacy wire for a code: its own, or the nearest that it has; `undefined` where there is neither. */
-export function legacyWordFor(wire: "gcmHttp" | "ccs", code: ErrorCode): string | undefined {
-  return wireStringFor(wire, code) ?? NEAREST_WORDS[wire][code];
+/** Words for codes without one of these: of a permanent failure, and of one after which the same may be sent again. */
+const LAST_WORDS = {
+  gcmHttp: { permanent: "InvalidParameters", transient: "Unavailable" },
+  ccs: { permanent: "INVALID_JSON", transient: "SERVICE_UNAVAILABLE" },
+} as const;
+
+/**
+ * Word of a legacy wire for a failure: the code's own, else the nearest that programs know, else one by the kind.
+ *
+ * @param kind Default: the kind that follows from the code.
+ */
+export function legacyWordFor(
+  wire: "gcmHttp" | "ccs",
+  code: ErrorCode,
+  kind: OutcomeKind = outcomeKindFor(code),
+): string {
+  const last = LAST_WORDS[wire][kind === "rejected" ? "permanent" : "transient"];
+  return wireStringFor(wire, code) ?? NEAREST_WORDS[wire][code] ?? last;
 }
 
 /** The word a wire uses for a code; `undefined` where it has none. */

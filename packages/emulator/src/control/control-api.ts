@@ -1,5 +1,6 @@
-import { type HttpRequest, jsonAnswer, MAX_BODY_BYTES, parseBoundedJson } from "@cloud-messaging/connection-server";
+import { type HttpRequest, jsonAnswer, MAX_BODY_BYTES } from "@cloud-messaging/connection-server";
 import { CloudMessagingError } from "@cloud-messaging/core";
+import { parseBoundedJson } from "@cloud-messaging/core/wire";
 import type { Emulator } from "../emulator.ts";
 import type { EmulatorRoute } from "../emulator-http.ts";
 import { DeviceQueueFullError } from "../model/device-upstream.ts";

@@ -1,4 +1,4 @@
-import { parseBoundedJson } from "@cloud-messaging/connection-server";
+import { parseBoundedJson } from "@cloud-messaging/core/wire";
 import type { Emulator } from "../emulator.ts";
 import { liveEvents } from "../inbox/live.ts";
 import { readState } from "../state/read-state.ts";

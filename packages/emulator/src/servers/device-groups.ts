@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
-import { jsonAnswer, parseBoundedJson } from "@cloud-messaging/connection-server";
-import { DeviceGroupRequestSchema } from "@cloud-messaging/core/wire";
+import { jsonAnswer } from "@cloud-messaging/connection-server";
+import { DeviceGroupRequestSchema, parseBoundedJson } from "@cloud-messaging/core/wire";
 import type { GroupAnswer } from "../model/device-groups.ts";
 import { unauthorizedManagement } from "./credentials.ts";
 import { type EndpointContext, type HttpEndpoint, withFaults } from "./endpoint.ts";

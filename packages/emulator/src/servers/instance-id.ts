@@ -1,7 +1,12 @@
 import type { HttpAnswer, HttpRequest, Platform } from "@cloud-messaging/connection-server";
-import { jsonAnswer, parseBoundedJson } from "@cloud-messaging/connection-server";
+import { jsonAnswer } from "@cloud-messaging/connection-server";
 import { defined, isTopicName } from "@cloud-messaging/core/transport";
-import { ApnsImportRequestSchema, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core/wire";
+import {
+  ApnsImportRequestSchema,
+  parseBoundedJson,
+  TopicBatchRequestSchema,
+  wireStringFor,
+} from "@cloud-messaging/core/wire";
 import type { EmulatorRoute } from "../emulator-http.ts";
 import { viewOf } from "../model/devices.ts";
 import { MAX_TOPICS } from "../model/service.ts";

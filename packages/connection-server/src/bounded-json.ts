@@ -1,1 +1,0 @@
-export { parseBoundedJson } from "@cloud-messaging/core/wire";
