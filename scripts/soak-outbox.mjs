@@ -5,16 +5,17 @@
 //
 // Two workers send one campaign; one of them is killed (SIGKILL) each time another part of it has arrived, and replaced. Exit status 0 only
 // when nothing was lost, each recipient has one result, and each copy belongs to a result that tells of it.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createOutbox } from "@cloud-messaging/core/transport";
 import { createGcmHttpTransport } from "@cloud-messaging/http-sender";
+import { startKillable, whileRunning } from "./killable-process.mjs";
 import { openEngine } from "./outbox-engines.mjs";
 
 const FILE = fileURLToPath(import.meta.url);
@@ -94,68 +95,69 @@ async function child(role, settings) {
   await outbox.close();
 }
 
-function startChild(role, settings) {
-  const process_ = spawn(process.execPath, [FILE, "--child", role, "--settings", JSON.stringify(settings)], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  let killed = false;
-  const ended = once(process_, "close").then(([code]) => {
-    // one that fails by itself would be waited for without end
-    if (!killed && code !== 0) throw new Error(`the process to ${role} ended by itself: ${code}`);
-  });
-  return {
-    ended,
-    async kill() {
-      killed = true;
-      process_.kill("SIGKILL");
-      await ended;
-    },
-  };
-}
-
 /** Runs the kills. @returns counts, and everything that was wrong in words. */
 export async function soakOutbox({ engine, location, kills, recipients, log = () => {} }) {
   const begun = performance.now();
   let onDelivered = () => {};
   const receiver = await startReceiver(recipients, (delivered) => onDelivered(delivered));
-  const settings = { engine, location, endpoint: receiver.endpoint, recipients };
+  const outbox = await openOutbox({ engine, location });
+  const processes = [];
+  const start = (role) => {
+    const settings = JSON.stringify({ engine, location, endpoint: receiver.endpoint, recipients });
+    const started = startKillable([FILE, "--child", role, "--settings", settings]);
+    processes.push(started);
+    return started;
+  };
   const reached = (count) =>
     new Promise((resolve) => {
       onDelivered = (delivered) => delivered >= count && resolve();
       onDelivered(receiver.counts().delivered);
     });
+  try {
+    // the process that stores is killed once it has stored a part, and another completes the campaign
+    const storing = start("store");
+    const storedOf = async () => (await outbox.progress({ key: KEY }))?.recipients ?? 0;
+    await whileRunning([storing], untilAtLeast(recipients / 4, storedOf));
+    await storing.kill();
+    const storedBeforeKill = await storedOf();
+    log(`killed the process that stores after ${storedBeforeKill} recipients`);
+    await start("store").ended;
 
-  // the process that stores is killed once it has stored a part, and another completes the campaign
-  let storing = startChild("store", settings);
-  const outbox = await openOutbox({ engine, location });
-  let stored;
-  do {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    stored = (await outbox.progress({ key: KEY }))?.recipients ?? 0;
-  } while (stored < recipients / 4);
-  await storing.kill();
-  stored = (await outbox.progress({ key: KEY })).recipients;
-  log(`killed the process that stores after ${stored} recipients`);
-  storing = startChild("store", settings);
-  await storing.ended;
-
-  const workers = Array.from({ length: WORKERS }, () => startChild("work", settings));
-  // not every recipient has to arrive: one whose worker is killed twice between the mark and the request is told to be in doubt
-  const stalled = idle(outbox);
-  for (let kill = 1; kill <= kills; kill++) {
-    await Promise.race([reached(Math.floor((recipients * kill) / (kills + 1))), stalled]);
-    const victim = kill % WORKERS;
-    await workers[victim].kill();
-    workers[victim] = startChild("work", settings);
-    log(`kill ${kill}: ${receiver.counts().delivered} delivered`);
+    const workers = Array.from({ length: WORKERS }, () => start("work"));
+    // not every recipient has to arrive: one whose worker is killed twice between the mark and the request is told to be in doubt
+    const stalled = idle(outbox);
+    for (let kill = 1; kill <= kills; kill++) {
+      const delivered = reached(Math.floor((recipients * kill) / (kills + 1)));
+      await whileRunning(workers, Promise.race([delivered, stalled]));
+      const victim = kill % WORKERS;
+      await workers[victim].kill();
+      workers[victim] = start("work");
+      log(`kill ${kill}: ${receiver.counts().delivered} delivered`);
+    }
+    const left = await whileRunning(workers, stalled);
+    await Promise.all(workers.map((worker) => worker.kill()));
+    const report = await check(outbox, receiver, { recipients, kills });
+    if (left > 0) report.problems.unshift(`${left} recipients are not settled, and none was for ${STALL_MS} ms`);
+    return { ...report, storedBeforeKill, seconds: Math.round((performance.now() - begun) / 100) / 10 };
+  } finally {
+    // those of a run that failed: their error is known
+    for (const each of processes) each.kill().catch(() => undefined);
+    await outbox.close();
+    await receiver.close();
   }
-  const left = await stalled;
-  await Promise.all(workers.map((worker) => worker.kill()));
-  const report = await check(outbox, receiver, { recipients, kills });
-  if (left > 0) report.problems.unshift(`${left} recipients are not settled, and none was for ${STALL_MS} ms`);
-  await outbox.close();
-  await receiver.close();
-  return { ...report, storedBeforeKill: stored, seconds: Math.round((performance.now() - begun) / 100) / 10 };
+}
+
+/** Asks for a number again and again until it is large enough, or has not grown for a long time. */
+async function untilAtLeast(wanted, count) {
+  let last = -1;
+  for (let since = performance.now(); last < wanted; ) {
+    const found = await count();
+    if (found > last) since = performance.now();
+    if (performance.now() - since > STALL_MS)
+      throw new Error(`stored ${found} of ${wanted}, and none for ${STALL_MS} ms`);
+    last = found;
+    await sleep(5);
+  }
 }
 
 /** Waits until every recipient is settled, or none was for a long time. Resolves with the number of those that are not. */
@@ -165,7 +167,7 @@ async function idle(outbox) {
     const { recipients } = await outbox.backlog();
     if (recipients < left) since = performance.now();
     left = recipients;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
   return left;
 }

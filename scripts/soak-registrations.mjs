@@ -5,8 +5,6 @@
 //
 // Two processes, each with two senders that do one thing after the other, write to one store. Each kill ends one of them; what its senders
 // had confirmed is compared before it is started again. Exit status 0 only when everything was right.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,12 +13,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { createMemoryRegistrationStore } from "@cloud-messaging/core";
+import { startKillable, whileRunning } from "./killable-process.mjs";
 import { openStore } from "./registration-stores.mjs";
 
 const FILE = fileURLToPath(import.meta.url);
 const PROCESSES = ["p", "q"];
 const SENDERS = ["1", "2"];
 const USERS = 5;
+/** Longest time without a confirmed step. */
+const STALL_MS = 60_000;
 const token = (sender, n) => `${sender}:token-${n}`;
 const user = (sender, n) => `${sender}:user-${n % USERS}`;
 
@@ -59,8 +60,8 @@ export async function stateOf(store, sender, n) {
 }
 
 /** A process of senders: tells each step as soon as it is confirmed. */
-async function write(name, location, places) {
-  const store = await openStore(name, location);
+async function write(name, location, client, places) {
+  const store = await openStore(name, location, client);
   await Promise.all(
     places.map(async ([sender, from]) => {
       for (let n = from; ; n++) {
@@ -71,40 +72,39 @@ async function write(name, location, places) {
   );
 }
 
+let started = 0;
+
 function startProcess(name, location, senders) {
+  const client = `soak-${process.pid}-${++started}`;
   const places = JSON.stringify(senders.map(({ id, model }) => [id, model.done]));
-  const child = spawn(process.execPath, [FILE, "--store", name, "--location", location, "--places", places], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let said = "";
-  child.stderr.on("data", (data) => {
-    said = (said + data).slice(-4_000);
-  });
-  const closed = once(child, "close");
+  const args = ["--store", name, "--location", location, "--client", client, "--places", places];
+  const running = startKillable([FILE, ...args]);
   const confirmed = new Map(senders.map(({ id, model }) => [id, model.done]));
   let count = 0;
   let onLine = () => {};
-  createInterface(child.stdout).on("line", (line) => {
+  createInterface(running.stdout).on("line", (line) => {
     const [id, n] = line.split(" ");
     confirmed.set(id, Number(n) + 1);
     count++;
     onLine();
   });
   return {
+    ...running,
+    client,
     confirmed,
-    /** Resolves once so many more steps are confirmed; rejects when the process ends before, or has ended already. */
-    steps(more) {
+    /** Resolves once so many more steps are confirmed; rejects when the process ends before, or confirms none for a long time. */
+    async steps(more) {
       const wanted = count + more;
-      return new Promise((resolve, reject) => {
-        onLine = () => count >= wanted && resolve();
-        closed.then(([code]) => reject(new Error(`the process ended by itself: ${code}\n${said}`)), reject);
+      let timer;
+      const reached = new Promise((resolve, reject) => {
+        timer = setTimeout(() => reject(new Error(`no step was confirmed for ${STALL_MS} ms`)), STALL_MS);
+        onLine = () => (count >= wanted ? resolve() : timer.refresh());
       });
-    },
-    /** Ends the process. It must not have ended by itself: a step that failed is a fault of the store. */
-    async kill() {
-      const killed = child.kill("SIGKILL");
-      await closed;
-      if (!killed) throw new Error(`the process ended by itself\n${said}`);
+      try {
+        await whileRunning([running], reached);
+      } finally {
+        clearTimeout(timer);
+      }
     },
   };
 }
@@ -142,6 +142,8 @@ export async function soakRegistrations({ store: name, location, kills, seed = 1
       await running.steps(10 + Math.floor(random() * 40));
       await sleep(random() * 20);
       await running.kill();
+      // a server goes on with what it was asked for before it notices that the process is gone
+      await store.untilGone(running.client);
       for (const { id, model } of senders) {
         const n = running.confirmed.get(id);
         for (confirmed += n - model.done; model.done < n; ) await model.advance();
@@ -158,10 +160,15 @@ export async function soakRegistrations({ store: name, location, kills, seed = 1
       const place = processes.find((each) => each.running === running);
       place.running = startProcess(name, location, senders);
     }
-  } finally {
-    await Promise.all(processes.map(({ running }) => running?.kill()));
+    for (const { running } of processes) {
+      await running.kill();
+      await store.untilGone(running.client);
+    }
     wrong.push(...(await inconsistencies(store, cursor)));
-    await store.close?.();
+  } finally {
+    // those of a run that failed: their error is known
+    for (const { running } of processes) running?.kill().catch(() => undefined);
+    await store.close();
   }
   return { store: name, kills, confirmed, unconfirmed, wrong };
 }
@@ -218,10 +225,11 @@ if (process.argv[1] === FILE) {
       kills: { type: "string", default: "50" },
       seed: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
+      client: { type: "string" },
       places: { type: "string" },
     },
   });
-  if (values.places !== undefined) await write(values.store, values.location, JSON.parse(values.places));
+  if (values.places !== undefined) await write(values.store, values.location, values.client, JSON.parse(values.places));
   const folder = values.location === undefined ? mkdtempSync(join(tmpdir(), "soak-registrations-")) : undefined;
   try {
     const result = await soakRegistrations({

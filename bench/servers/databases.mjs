@@ -8,11 +8,11 @@ const support = async (name) => {
   return module;
 };
 
-/** Starts PostgreSQL with its defaults. */
-export const startPostgres = async () => (await support("postgres")).startPostgres();
+/** Starts PostgreSQL with its defaults: synchronised at each commit. */
+export const startPostgres = async () => (await support("postgres")).startPostgres({ fsync: "on" });
 
 /** Starts Redis: append-only file, synchronised at each write. */
-export const startRedis = async () => (await support("redis")).startRedis();
+export const startRedis = async () => (await support("redis")).startRedis({ appendfsync: "always" });
 
 /** A canned server of the benchmark, in front of one of these. */
 export const asServer = (start) => async () => {

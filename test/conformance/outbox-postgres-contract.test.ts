@@ -9,7 +9,7 @@ describe.runIf(runsPostgres)("an outbox engine in PostgreSQL", () => {
   let admin: pg.Pool;
   let count = 0;
   beforeAll(async () => {
-    server = await startPostgres({ fsync: "off" });
+    server = await startPostgres();
     admin = new pg.Pool({ connectionString: server.url });
   });
   afterAll(async () => {

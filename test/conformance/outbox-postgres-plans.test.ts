@@ -10,7 +10,7 @@ const bytes = (text: string): Uint8Array => Buffer.from(text);
 
 describe.runIf(runsPostgres)("the plans of an outbox in PostgreSQL, on large tables", () => {
   it("scan no table on any path of a send", async () => {
-    await using server = await startPostgres({ fsync: "off" });
+    await using server = await startPostgres();
     const pool = new pg.Pool({ connectionString: server.url, max: 1 });
     const plans = new Map<string, Set<string>>();
     let current = new Set<string>();

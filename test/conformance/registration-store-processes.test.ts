@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +10,7 @@ import {
   type RegistrationVerdict,
 } from "@cloud-messaging/core";
 import { afterEach, describe, expect, it } from "vitest";
+import { type KillableProcess, startKillable, whileRunning } from "../../scripts/killable-process.mjs";
 import { openStore } from "../../scripts/registration-stores.mjs";
 import { soakRegistrations } from "../../scripts/soak-registrations.mjs";
 import { type PostgresServer, runsPostgres, startPostgres } from "../support/postgres.ts";
@@ -73,17 +73,11 @@ const SENDERS = `
   process.exit(0);
 `;
 
-function startSenders(name: string, location: string): ChildProcess {
-  const child = spawn(
-    process.execPath,
-    ["--input-type=module", "-e", SENDERS, name, location, JSON.stringify(tokens)],
-    {
-      stdio: ["pipe", "pipe", "inherit"],
-      cwd: join(import.meta.dirname, ".."),
-    },
-  );
-  cleanUp.push(() => child.kill("SIGKILL"));
-  return child;
+function startSenders(name: string, location: string): KillableProcess {
+  const args = ["--input-type=module", "-e", SENDERS, name, location, JSON.stringify(tokens)];
+  const senders = startKillable(args, { stdin: "pipe" });
+  cleanUp.push(() => senders.kill().catch(() => undefined));
+  return senders;
 }
 
 async function register(store: RegistrationStore): Promise<void> {
@@ -128,11 +122,10 @@ describe.each(Object.entries(STORES))("processes that share a store: %s", (name,
     cleanUp.push(() => store.close());
     await register(store);
     const processes = [startSenders(name, location), startSenders(name, location)];
-    await Promise.all(processes.map((child) => once(child.stdout as NodeJS.ReadableStream, "data")));
+    await whileRunning(processes, Promise.all(processes.map(({ stdout }) => once(stdout, "data"))));
     await moveSome(store);
-    for (const child of processes) child.stdin?.write("go\n");
-    const codes = await Promise.all(processes.map(async (child) => (await once(child, "close"))[0] as number));
-    expect(codes).toEqual([0, 0]);
+    for (const { stdin } of processes) stdin?.write("go\n");
+    await Promise.all(processes.map(({ ended }) => ended));
     expect(await stateOf(store)).toEqual(await stateOf(model));
   });
 });

@@ -22,6 +22,7 @@ async function startService(options: readonly string[]) {
     stdio: ["ignore", "pipe", "pipe"],
   });
   cleanUp.push(() => child.kill("SIGKILL"));
+  const closed = once(child, "close");
   let errors = "";
   child.stderr?.on("data", (chunk) => (errors += chunk));
   const said: Record<string, string> = {};
@@ -30,6 +31,7 @@ async function startService(options: readonly string[]) {
     said[name] = value;
     if (name === "the service key") break;
   }
+  if (said["the service key"] === undefined) throw new Error(`the service does not start: ${errors}`);
   const call = async (method: string, path: string, bearer: string | undefined, body?: unknown) => {
     const response = await fetch(`${said["listening"]}${path}`, {
       method,
@@ -48,12 +50,12 @@ async function startService(options: readonly string[]) {
     errors: () => errors,
     async stop() {
       child.kill("SIGTERM");
-      const [code] = await once(child, "close");
+      const [code] = await closed;
       return code as number | null;
     },
     async kill() {
       child.kill("SIGKILL");
-      await once(child, "close");
+      await closed;
     },
   };
 }

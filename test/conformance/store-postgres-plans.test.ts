@@ -14,7 +14,7 @@ type Plans = Map<string, Set<string>>;
 
 describe.runIf(runsPostgres)("the plans of a registration store in PostgreSQL, on large tables", () => {
   it("scan no table on any path of a send, nor where an app registers, signs out, or reads a page or the feed", async () => {
-    await using server = await startPostgres({ fsync: "off" });
+    await using server = await startPostgres();
     const pool = new pg.Pool({ connectionString: server.url, max: 1 });
     const plans: Plans = new Map();
     let current: Set<string> = new Set();

@@ -28,7 +28,7 @@ describe.runIf(runsRedis)("a registration store in Redis", () => {
   let prefixes = 0;
 
   beforeAll(async () => {
-    server = await startRedis({ appendfsync: "no" });
+    server = await startRedis();
     ioredis = new Redis(server.url);
     nodeRedis = await connectNodeRedis(server.url);
   });

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, mustRun, programPath, type RunningProgram, startProgram, systemUser } from "./programs.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { mustRun, onFreePort, programPath, type RunningProgram, startProgram, systemUser } from "./programs.ts";
 
 /** Debian keeps the server's programs outside PATH, by version. */
 const versions = "/usr/lib/postgresql";
@@ -60,9 +60,9 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     cwd: folder,
     stdio: "ignore",
   });
-  const port = await freePort();
-  const args = Object.entries({ unix_socket_directories: "", shared_buffers: "64MB", ...settings });
-  const start = async (): Promise<RunningProgram> => {
+  // no test cuts the power: what the operating system has outlives the server, and the disk of the machine may be busy
+  const args = Object.entries({ fsync: "off", unix_socket_directories: "", shared_buffers: "64MB", ...settings });
+  const start = async (port: number): Promise<RunningProgram> => {
     const started = startProgram(
       server,
       [
@@ -71,12 +71,16 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       ],
       { ...user, cwd: folder },
     );
-    while (!(await answers(port))) {
+    while (!takesConnections(folder, started.child.pid)) {
       if (!started.running) throw new Error(`PostgreSQL does not start: ${started.said}`);
+      // a foreign program is being waited for: there is no event to listen to
+      await sleep(20);
     }
     return started;
   };
-  let program = await start();
+  const begun = await onFreePort(async (port) => ({ port, program: await start(port) }));
+  const { port } = begun;
+  let { program } = begun;
 
   return {
     port,
@@ -103,7 +107,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       await program.ended;
     },
     async start() {
-      if (!program.running) program = await start();
+      if (!program.running) program = await start(port);
     },
     async [Symbol.asyncDispose]() {
       program.child.kill("SIGQUIT");
@@ -118,23 +122,12 @@ function childrenOf(pid: number): number[] {
   return listed.split(" ").filter(Boolean).map(Number);
 }
 
-/** True once the server takes a connection: it answers a start-up packet with something that is no error. */
-function answers(port: number): Promise<boolean> {
-  const parameters = Buffer.from("user\0postgres\0database\0postgres\0\0");
-  const packet = Buffer.alloc(8 + parameters.length);
-  packet.writeInt32BE(packet.length, 0);
-  packet.writeInt32BE(196_608, 4); // protocol 3.0
-  parameters.copy(packet, 8);
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(packet));
-    const settle = (ready: boolean): void => {
-      socket.destroy();
-      // a foreign program is being waited for: there is no event to listen to
-      if (ready) resolve(true);
-      else setTimeout(() => resolve(false), 20);
-    };
-    socket.once("data", (data) => settle(data[0] === "R".charCodeAt(0)));
-    socket.once("error", () => settle(false));
-    socket.once("end", () => settle(false));
-  });
+/** True once the server with this process ID takes connections: it says so in a file of its folder, whoever answers on its port. */
+function takesConnections(folder: string, pid: number | undefined): boolean {
+  try {
+    const lines = readFileSync(join(folder, "postmaster.pid"), "utf8").split("\n");
+    return Number(lines[0]) === pid && lines[7]?.trim() === "ready";
+  } catch {
+    return false;
+  }
 }

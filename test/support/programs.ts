@@ -27,6 +27,17 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Starts a server on a free port; on another one if it does not start: somebody may have taken the port meanwhile. */
+export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      if (attempt === 3) throw error;
+    }
+  }
+}
+
 /** The IDs of a system user. */
 export function systemUser(name: string): { uid: number; gid: number } {
   const line = readFileSync("/etc/passwd", "utf8")

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, mustRun, programPath, type RunningProgram, startProgram } from "./programs.ts";
+import { mustRun, onFreePort, programPath, type RunningProgram, startProgram } from "./programs.ts";
 
 const server = programPath("redis-server") ?? programPath("valkey-server");
 
@@ -27,33 +27,34 @@ export interface RedisServer extends AsyncDisposable {
 }
 
 /**
- * Starts Redis on a free port of loopback in a temporary folder: append-only file, synchronised at each write, no eviction.
+ * Starts Redis on a free port of loopback in a temporary folder: append-only file, written before each answer, no eviction.
  *
  * @param settings Settings beside these, by name without the dashes.
  */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   if (server === undefined) throw new Error("Redis is not installed (apt-get install redis-server)");
   const folder = mkdtempSync(join(tmpdir(), "redis-"));
-  const port = await freePort();
   const all = {
-    port: String(port),
     bind: "127.0.0.1",
     dir: folder,
     appendonly: "yes",
-    appendfsync: "always",
+    // no test cuts the power: what the operating system has outlives the server, and the disk of the machine may be busy
+    appendfsync: "no",
     "maxmemory-policy": "noeviction",
     save: "",
     ...settings,
   };
   const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
-  const start = async (): Promise<RunningProgram> => {
-    const started = startProgram(server, args, { cwd: folder });
-    while (!(await answers(port))) {
+  const start = async (port: number): Promise<RunningProgram> => {
+    const started = startProgram(server, ["--port", String(port), ...args], { cwd: folder });
+    while (!(await answers(port, started.child.pid))) {
       if (!started.running) throw new Error(`Redis does not start: ${started.said}`);
     }
     return started;
   };
-  let program = await start();
+  const begun = await onFreePort(async (port) => ({ port, program: await start(port) }));
+  const { port } = begun;
+  let { program } = begun;
 
   return {
     port,
@@ -71,7 +72,7 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
       await program.ended;
     },
     async start() {
-      if (!program.running) program = await start();
+      if (!program.running) program = await start(port);
     },
     async [Symbol.asyncDispose]() {
       program.child.kill("SIGKILL");
@@ -81,18 +82,19 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
   };
 }
 
-/** True once the server answers a PING: while it reads its data it answers with an error. */
-function answers(port: number): Promise<boolean> {
+/** True once the server with this process ID answers a PING: while it reads its data it answers with an error. */
+function answers(port: number, pid: number | undefined): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
-    const settle = (ready: boolean): void => {
-      socket.destroy();
+    let answer = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\nINFO server\r\nQUIT\r\n"));
+    socket.on("data", (data) => {
+      answer += data;
+    });
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      if (answer.startsWith("+PONG") && answer.includes(`process_id:${pid}\r\n`)) resolve(true);
       // a foreign program is being waited for: there is no event to listen to
-      if (ready) resolve(true);
       else setTimeout(() => resolve(false), 20);
-    };
-    socket.once("data", (data) => settle(data.toString().startsWith("+PONG")));
-    socket.once("error", () => settle(false));
-    socket.once("end", () => settle(false));
+    });
   });
 }
