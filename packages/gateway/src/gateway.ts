@@ -9,6 +9,8 @@ import { type Clock, ClosedError, InvalidOptionsError, systemClock } from "@clou
 import { elapsedMs, wait } from "@cloud-messaging/core/transport";
 import { createFcmSender, type FcmSender } from "@cloud-messaging/http-sender";
 import { Logins } from "./logins.ts";
+import { ManagementClients } from "./management/clients.ts";
+import { managementRoutes } from "./management/routes.ts";
 import { createOperations } from "./operations.ts";
 import {
   type GatewayChanges,
@@ -105,7 +107,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     onServiceFailure: (error: unknown) => onEvent({ type: "failure", error }),
     lenientNumbers: true,
   };
-  const app = createHttpApp(gcmHttpRoutes(serving), {
+  const management = new ManagementClients(options.projects);
+  const managing = managementRoutes({ logins, clients: management, answerTimeoutMs, onEvent, clock });
+  const app = createHttpApp([...gcmHttpRoutes(serving), ...managing], {
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
     trustProxy: resolved.trustProxy,
     onError: (error) => onEvent({ type: "failure", error }),
@@ -145,7 +149,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.race([settled, wait(clock, closeTimeoutMs, limit.signal)]);
     limit.abort();
     await Promise.all([httpServer?.close(), ccsServer?.close()]);
-    await closeAll(senders);
+    await Promise.all([closeAll(senders), management.close()]);
     await operationsServer?.close();
   };
   const end = (): Promise<void> => {

@@ -96,7 +96,7 @@ export class Logins {
     const client = kind === "api-key" ? this.#keys.find(secret) : undefined;
     if (client === undefined) return refuse("unknown-key");
     const { options, addresses } = client;
-    if (protocol === "ccs" && options.senderId !== senderId) return refuse("wrong-sender", options.name);
+    if (senderId !== undefined && options.senderId !== senderId) return refuse("wrong-sender", options.name);
     if (addresses !== undefined && !isIn(addresses, address)) return refuse("address", options.name);
     return client;
   }

@@ -37,6 +37,12 @@ export function createOperations(source: OperationsSource): Operations {
     buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
     registers,
   });
+  const management = new Counter({
+    name: "cloud_messaging_gateway_management_calls_total",
+    help: "Calls about device groups and topics answered",
+    labelNames: ["client", "service", "status"],
+    registers,
+  });
   const logins = new Counter({
     name: "cloud_messaging_gateway_refused_logins_total",
     help: "Logins refused",
@@ -94,6 +100,9 @@ export function createOperations(source: OperationsSource): Operations {
         case "answered":
           messages.inc({ client: event.client, protocol: event.protocol, result: event.result });
           duration.observe({ protocol: event.protocol }, event.tookMs / 1000);
+          break;
+        case "management":
+          management.inc({ client: event.client, service: event.service, status: String(event.status) });
           break;
         case "login-refused":
           logins.inc({ protocol: event.protocol, reason: event.reason });

@@ -14,7 +14,10 @@ export interface GatewayClient {
   readonly keys: readonly string[];
   /** Project that its messages go to: a name of `projects`. */
   readonly project: string;
-  /** Sender ID that it logs in to CCS with. Not with both `addresses` and `trustProxy`: CCS has no header for the address. @defaultValue none: no CCS */
+  /**
+   * Sender ID: it logs in to CCS with it, and its device groups belong to it. Where there is CCS, not with both `addresses` and `trustProxy`: CCS
+   * has no header for the address. @defaultValue none: no CCS and no device groups
+   */
   readonly senderId?: string;
   /** Messages in a minute; what is above is answered `Unavailable` with `Retry-After`. @defaultValue no limit */
   readonly perMinute?: number;
@@ -86,6 +89,17 @@ export type GatewayEvent =
       readonly result: string;
       /** Reason of a refusal, in words. */
       readonly detail?: string;
+      /** Unit: milliseconds. */
+      readonly tookMs: number;
+    }
+  | {
+      /** A call about device groups or topics has been answered. */
+      readonly type: "management";
+      readonly client: string;
+      readonly project: string;
+      readonly service: "device-groups" | "instance-id";
+      /** HTTP status of the answer. */
+      readonly status: number;
       /** Unit: milliseconds. */
       readonly tookMs: number;
     }
@@ -168,19 +182,13 @@ const OptionsSchema = z
       }
       if (names.has(client.name)) report(["clients", i, "name"], "is the name of another client");
       names.add(client.name);
-      if (trustProxy && client.senderId !== undefined && client.addresses !== undefined) {
+      if (trustProxy && ccs !== undefined && client.senderId !== undefined && client.addresses !== undefined) {
         const problem = "cannot be checked for CCS behind a proxy: leave out senderId, addresses or trustProxy";
         report(["clients", i, "addresses"], problem);
       }
       for (const [k, key] of client.keys.entries()) {
         if (keys.has(key)) report(["clients", i, "keys", k], "is the key of another client");
         keys.add(key);
-      }
-    }
-    if (ccs === undefined) {
-      for (const [i, client] of clients.entries()) {
-        if (client.senderId !== undefined)
-          report(["clients", i, "senderId"], "is for CCS, which is off: give the option ccs");
       }
     }
   });

@@ -90,9 +90,14 @@ const OWN_FAULTS: readonly ErrorCode[] = [
   "unexpected-status",
 ];
 
+/** True for a fault of the gateway's own credentials or connection. */
+export function isOwnFault(code: ErrorCode): boolean {
+  return errorRow(code).verdict === "fix-credentials" || OWN_FAULTS.includes(code);
+}
+
 /** A fault of the gateway's own is none of the client's: its registrations stay, and it tries again. */
 function rejection(code: ErrorCode, detail?: string): Refusal {
-  const own = errorRow(code).verdict === "fix-credentials" || OWN_FAULTS.includes(code);
+  const own = isOwnFault(code);
   return {
     kind: "refused",
     code: own ? "internal-error" : code === "expired" ? "unavailable" : code,
@@ -100,7 +105,8 @@ function rejection(code: ErrorCode, detail?: string): Refusal {
   };
 }
 
-function retryAfter(retryAt: number | undefined, now: number): { readonly retryAfter?: string } {
+/** Value of Retry-After for a time, milliseconds since the epoch; none where that is not known or has passed. */
+export function retryAfter(retryAt: number | undefined, now: number): { readonly retryAfter?: string } {
   if (retryAt === undefined || retryAt <= now) return {};
   return { retryAfter: String(Math.ceil((retryAt - now) / 1000)) };
 }
