@@ -128,6 +128,22 @@ export {
 
 // Events
 export { subscribe, type CloudMessagingEvents, type EventName } from "./events.ts";
+export {
+  operationChannel,
+  type CloudMessagingOperations,
+  type OperationName,
+  type OperationBase,
+  type SendOperation,
+  type AttemptOperation,
+  type WaitOperation,
+  type UpstreamOperation,
+  type EnqueueOperation,
+  type ClaimOperation,
+  type GatewayOperation,
+  type OutcomeSummary,
+  type TargetKind,
+  type TraceCarrier,
+} from "./operations.ts";
 
 // Time and chance, for tests
 export {

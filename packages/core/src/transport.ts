@@ -160,6 +160,7 @@ export { isLoopback } from "./environment/loopback.ts";
 
 // Events
 export { publish, eventChannel } from "./events.ts";
+export { traced } from "./operations.ts";
 
 // Time
 export { monotonicInstant, plusMs, msBetween, earlier, later, NEVER, LONG_AGO } from "./time/monotonic.ts";

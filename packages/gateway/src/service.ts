@@ -11,16 +11,20 @@ import {
   type Clock,
   type CloudMessagingError,
   type FieldProblem,
+  type GatewayOperation,
   isCloudMessagingError,
+  operationChannel,
   type Sender,
 } from "@cloud-messaging/core";
-import { elapsedMs, RecentMap, tokenProblem } from "@cloud-messaging/core/transport";
+import { elapsedMs, RecentMap, tokenProblem, traced } from "@cloud-messaging/core/transport";
 import type { KnownClient, Logins } from "./logins.ts";
 import type { GatewayEvent } from "./options.ts";
 import { type InDoubt, toDecision, toMessage } from "./translate.ts";
 
 /** Implementation limit: CCS messages that are recognised when they are repeated. */
 const MAX_REMEMBERED = 100_000;
+
+const requests = operationChannel("cloud-messaging:gateway-request");
 
 /** Parts of the service. */
 export interface GatewayServiceParts {
@@ -66,12 +70,12 @@ export class GatewayService implements MessagingService {
     if (client === undefined)
       return { kind: "refused", code: "unavailable", detail: "The client is not known any more" };
     const { messageId } = message;
-    if (message.protocol !== "ccs" || messageId === undefined) return this.#send(message, client);
+    if (message.protocol !== "ccs" || messageId === undefined) return this.#request(message, client);
     const key = repeatKey(client.options.name, messageId, message);
     const before = this.#repeats.get(key);
     if (before !== undefined && elapsedMs(this.#parts.clock, before.at) < this.#parts.repeatWindowMs)
       return before.decision;
-    const remembered = { decision: this.#send(message, client), at: this.#parts.clock.monotonic() };
+    const remembered = { decision: this.#request(message, client), at: this.#parts.clock.monotonic() };
     this.#repeats.set(key, remembered);
     // what was refused, or failed, may be sent again under the same ID
     const forget = (): void => {
@@ -81,6 +85,14 @@ export class GatewayService implements MessagingService {
       if (kind === "refused") forget();
     }, forget);
     return remembered.decision;
+  }
+
+  /** Sends a message, and publishes the request where somebody subscribes to requests. */
+  #request(message: IncomingMessage, client: KnownClient): Promise<Decision> {
+    if (!requests.hasSubscribers) return this.#send(message, client);
+    const { name, project } = client.options;
+    const operation: GatewayOperation = { client: name, project, protocol: protocolOf(message) };
+    return traced(requests, operation, () => this.#send(message, client), resultOf);
   }
 
   async #send(message: IncomingMessage, client: KnownClient): Promise<Decision> {
@@ -93,8 +105,8 @@ export class GatewayService implements MessagingService {
         type: "answered",
         client: name,
         project,
-        protocol: message.protocol === "ccs" ? "ccs" : "gcm-http",
-        result: decision.kind === "accepted" ? "accepted" : decision.code,
+        protocol: protocolOf(message),
+        result: resultOf(decision),
         tookMs: elapsedMs(clock, startedAt),
         ...(detail === undefined ? {} : { detail }),
       });
@@ -120,6 +132,10 @@ export class GatewayService implements MessagingService {
     }
   }
 }
+
+const protocolOf = ({ protocol }: IncomingMessage): "ccs" | "gcm-http" => (protocol === "ccs" ? "ccs" : "gcm-http");
+
+const resultOf = (decision: Decision): string => (decision.kind === "accepted" ? "accepted" : decision.code);
 
 /**
  * Makes the key that a repeat has in common with the message it repeats: client, `message_id` and content. An app server that counts its

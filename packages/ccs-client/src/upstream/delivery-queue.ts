@@ -6,6 +6,7 @@ import type { HandledMessages } from "./handled-messages.ts";
 import type { DeliveryContext } from "./handlers.ts";
 import { HELD_LONG_SEC, HeldWatch } from "./held-watch.ts";
 import { OrderedLines } from "./ordered-lines.ts";
+import { tracedDelivery } from "./traced-delivery.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
 
 /** Connection that deliveries arrive on. A delivery can be acknowledged on its own connection only. */
@@ -270,7 +271,9 @@ export class DeliveryQueue<T extends Delivery> {
     const handlerChanges = this.#handlerChanges;
     try {
       // not if every connection has ended meanwhile: CCS redelivers it, to this app server or another
-      if (task.early || task.sources.some(({ ended }) => !ended)) await this.#handle(task, handler);
+      if (task.early || task.sources.some(({ ended }) => !ended)) {
+        await tracedDelivery(task, this.#options.type, () => this.#handle(task, handler));
+      }
     } catch (error) {
       if (error instanceof ReleasedError) released = true;
       else await this.#failed(task, error);
@@ -278,14 +281,17 @@ export class DeliveryQueue<T extends Delivery> {
     this.#finished(lineKey, task, released, handlerChanges);
   }
 
-  /** Rejects with the error of the handler, or of the store of handled messages when it is asked. */
-  async #handle(task: Task<T>, handler: DeliveryHandler<T>): Promise<void> {
+  /**
+   * Resolves `false` for a repeat of a handled message. Rejects with the error of the handler, or of the store of handled messages when it
+   * is asked.
+   */
+  async #handle(task: Task<T>, handler: DeliveryHandler<T>): Promise<boolean> {
     // awaited only if it is a promise: a store in memory costs no turn of the microtask queue
     const answer = this.#options.handled.has(task.key);
     const known: boolean = typeof answer === "boolean" ? answer : await answer;
     if (known) {
       this.#acknowledge(task, "duplicate");
-      return;
+      return false;
     }
     // the store answered after close() had stopped waiting for handlers
     if (this.#closing.signal.aborted) throw new ReleasedError();
@@ -302,6 +308,7 @@ export class DeliveryQueue<T extends Delivery> {
     const remembered = this.#remember(task.key);
     if (remembered !== undefined) await remembered;
     this.#acknowledge(task, this.#options.isDiscarded?.(task.item) === true ? "discarded" : "handled");
+    return true;
   }
 
   async #failed(task: Task<T>, error: unknown): Promise<void> {

@@ -1,9 +1,10 @@
 import { AbortedError, InvalidMessageError, InvalidOptionsError } from "../errors.ts";
 import { type MessageContent, parseDownstreamMessage } from "../message/downstream.ts";
+import { recipientsOf } from "../message/target.ts";
 import { type RegistrationToken, tokenProblem } from "../message/token.ts";
 import { RecentMap } from "../recent-map.ts";
 import { isPromiseLike } from "../registrations/maybe-promise.ts";
-import { refusedRecipient } from "../sending/addressed-message.ts";
+import { type AddressedMessage, recipientsGiven, refusedRecipient } from "../sending/addressed-message.ts";
 import { merged } from "../sending/merged.ts";
 import { encodeState } from "./chunk-state.ts";
 import type { Codec, Recipients, Settled } from "./codec.ts";
@@ -51,6 +52,29 @@ function readMember(given: unknown, { content, personalize, check }: MemberReade
     if (!(error instanceof InvalidMessageError)) throw error;
     return { name, changes: undefined, refused: refusedRecipient(name, error.message) };
   }
+}
+
+/** @throws {InvalidOptionsError} the audience is nothing to iterate over. */
+export function checkAudience(audience: unknown): void {
+  if (
+    typeof audience !== "string" &&
+    (Symbol.iterator in Object(audience) || Symbol.asyncIterator in Object(audience))
+  ) {
+    return;
+  }
+  throw new InvalidOptionsError([{ path: "audience", problem: "must be an array, an iterable or an async iterable" }]);
+}
+
+/** Recipients of a message in chunks, those that cannot be sent to among them. */
+export function chunksOf(addressed: AddressedMessage) {
+  const { message, refused } = addressed;
+  const given = refused === undefined ? recipientsOf(message.target) : recipientsGiven(addressed);
+  const chunks: { name: string; changes: undefined; refused: ReturnType<NonNullable<typeof refused>["get"]> }[][] = [];
+  for (let from = 0; from < given.length; from += CHUNK_SIZE) {
+    const names = given.slice(from, from + CHUNK_SIZE);
+    chunks.push(names.map((name, index) => ({ name, changes: undefined, refused: refused?.get(from + index) })));
+  }
+  return chunks;
 }
 
 /** Encodes a chunk; recipients that cannot be sent to are settled at once. */

@@ -2,6 +2,7 @@ import { OutboxStorageError } from "../errors.ts";
 import type { DownstreamMessage, MessageContent } from "../message/downstream.ts";
 import type { Target } from "../message/target.ts";
 import type { RegistrationToken } from "../message/token.ts";
+import type { TraceCarrier } from "../operations.ts";
 import type { AcceptedOutcome, RecipientOutcome } from "../outcome/outcome.ts";
 import type { DeadCause } from "../retry/disposition.ts";
 import type { AmbiguousPolicy } from "../sending/downstream-transport.ts";
@@ -16,6 +17,8 @@ export interface Payload {
   readonly ambiguous?: AmbiguousPolicy | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number | undefined;
+  /** Trace context of the call that enqueued it, where a subscriber gave one. */
+  readonly trace?: TraceCarrier | undefined;
 }
 
 /** Recipients of a chunk. */

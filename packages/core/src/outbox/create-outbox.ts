@@ -1,19 +1,19 @@
 import { ClosedError, InvalidMessageError, InvalidOptionsError } from "../errors.ts";
 import { publish } from "../events.ts";
 import { type DownstreamMessage, parseMessageContent } from "../message/downstream.ts";
-import { recipientsOf } from "../message/target.ts";
 import type { RegistrationToken } from "../message/token.ts";
+import type { TraceCarrier } from "../operations.ts";
 import { describeError } from "../outcome/describe-error.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
 import { withRegistrations } from "../registrations/with-registrations.ts";
 import { resolvePolicy } from "../retry/retry-policy.ts";
 import { defaultAmbiguousPolicy } from "../retry/with-retry.ts";
-import { type AddressedMessage, readAddressedMessage, recipientsGiven } from "../sending/addressed-message.ts";
+import { readAddressedMessage, recipientsGiven } from "../sending/addressed-message.ts";
 import { createMessageIds } from "../sending/message-id.ts";
 import { ownMessageIdForMany } from "../sending/user-message.ts";
 import { onAbort } from "../time/abort.ts";
 import { type CancelTimer, systemClock } from "../time/clock.ts";
-import { CampaignWriter, encodeChunk } from "./campaign.ts";
+import { CampaignWriter, checkAudience, chunksOf, encodeChunk } from "./campaign.ts";
 import { ChunkJob, type JobParts } from "./chunk-job.ts";
 import { createCodec, type Payload } from "./codec.ts";
 import type { NewChunk, Pace, SubmissionChange } from "./engine.ts";
@@ -44,6 +44,7 @@ import { progressOf } from "./progress.ts";
 import { CHUNK_SIZE, readResults } from "./results.ts";
 import { createSeal } from "./sealing.ts";
 import { Submitter } from "./submitter.ts";
+import { type Stored, tracedEnqueue } from "./traced-outbox.ts";
 import { Worker } from "./worker.ts";
 
 const DEFAULT_LANES = { urgent: 8, normal: 4, bulk: 1 };
@@ -109,10 +110,17 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     for (const worker of workers) worker.wake();
   }
 
-  function stored(enqueued: Enqueued, recipients: number): Enqueued {
-    publish("cloud-messaging:outbox-enqueue", () => ({ engine: engine.name, ...enqueued, recipients }));
+  /** Stores a message or campaign under a new ID, and wakes the workers. */
+  async function enqueued(
+    lane: string,
+    store: (id: string, trace: () => TraceCarrier | undefined) => Promise<Stored>,
+  ): Promise<Enqueued> {
+    const sendId = newId();
+    const stored = await tracedEnqueue({ engine: engine.name, sendId, lane }, (trace) => store(sendId, trace));
+    publish("cloud-messaging:outbox-enqueue", () => ({ engine: engine.name, ...stored }));
     wake();
-    return enqueued;
+    const { id, created } = stored;
+    return { id, created };
   }
 
   async function submit(
@@ -133,6 +141,27 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       },
       client,
     );
+  }
+
+  /** Stores a campaign: the payload first, then what `write` adds; completes one that was interrupted. */
+  function campaign(
+    payload: Payload,
+    settings: Parameters<typeof submit>[1],
+    signal: AbortSignal | undefined,
+    write: (writer: CampaignWriter<Client>) => Promise<void>,
+  ): Promise<Enqueued> {
+    return enqueued(settings.lane ?? "bulk", async (newId, trace) => {
+      const contents = { id: newId, chunks: [], sealed: false };
+      const submitted = await submit({ ...payload, trace: trace() }, settings, contents);
+      const { id, created } = submitted;
+      const begun = created ? { id, chunks: 0 } : await engine.find({ id });
+      if (begun === undefined || ("sealed" in begun && begun.sealed)) return { ...submitted, recipients: 0 };
+      const reserve = (recipients: number): Promise<void> => submitter.reserve(recipients).then(wake);
+      const { client } = settings;
+      const writer = new CampaignWriter(begun, { engine, codec, client, signal, reserve });
+      await write(writer);
+      return { ...submitted, recipients: writer.added };
+    });
   }
 
   async function change(id: string, to: SubmissionChange): Promise<OutboxProgress | undefined> {
@@ -231,16 +260,19 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
         throw new InvalidMessageError([{ path: "target.tokens", problem: "must not be empty" }]);
       }
       const { ambiguous, expiresAt, ...rest } = settings;
-      const id = newId();
-      const chunks = chunksOf(addressed).map((members, chunk) => encodeChunk(members, id, chunk, codec));
-      await submitter.reserve(chunks.reduce((sum, { pending }) => sum + pending, 0));
-      const payload: Payload = {
-        content,
-        target: many ? undefined : target,
-        ambiguous,
-        expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
-      };
-      return stored(await submit(payload, rest, { id, chunks, sealed: true }), recipientsGiven(addressed).length);
+      return enqueued(rest.lane ?? "normal", async (id, trace) => {
+        const chunks = chunksOf(addressed).map((members, chunk) => encodeChunk(members, id, chunk, codec));
+        await submitter.reserve(chunks.reduce((sum, { pending }) => sum + pending, 0));
+        const payload: Payload = {
+          content,
+          target: many ? undefined : target,
+          ambiguous,
+          expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
+          trace: trace(),
+        };
+        const submitted = await submit(payload, rest, { id, chunks, sealed: true });
+        return { ...submitted, recipients: recipientsGiven(addressed).length };
+      });
     },
 
     async enqueueAll<R extends CampaignRecipient = string>(
@@ -256,14 +288,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       check({ ...content, target: { tokens: ["placeholder" as RegistrationToken] } });
       const { ambiguous, expiresAt, personalize, signal, ...rest } = settings;
       const payload = { content, ambiguous, expiresAt: expiresAt === undefined ? undefined : Number(expiresAt) };
-      const enqueued = await submit(payload, rest, { id: newId(), chunks: [], sealed: false });
-      const { client } = settings;
-      const begun = enqueued.created ? { id: enqueued.id, chunks: 0 } : await engine.find({ id: enqueued.id });
-      if (begun === undefined || ("sealed" in begun && begun.sealed)) return enqueued;
-      const reserve = (recipients: number): Promise<void> => submitter.reserve(recipients).then(wake);
-      const writer = new CampaignWriter(begun, { engine, codec, client, signal, reserve });
-      await writer.run(audience, { content, personalize, check });
-      return stored(enqueued, writer.added);
+      return campaign(payload, rest, signal, (writer) => writer.run(audience, { content, personalize, check }));
     },
 
     work(settings = {}) {
@@ -320,13 +345,9 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       const { select = isDead, expiresAt, lane = submission.lane, ...rest } = settings;
       const payload = codec.readBody(submission.body, id);
       const again: Payload = { ...payload, expiresAt: expiresAt === undefined ? undefined : Number(expiresAt) };
-      const enqueued = await submit(again, { ...rest, lane }, { id: newId(), chunks: [], sealed: false });
-      const begun = enqueued.created ? { id: enqueued.id, chunks: 0 } : await engine.find({ id: enqueued.id });
-      if (begun === undefined || ("sealed" in begun && begun.sealed)) return enqueued;
-      const reserve = (recipients: number): Promise<void> => submitter.reserve(recipients).then(wake);
-      const writer = new CampaignWriter(begun, { engine, codec, client: undefined, signal: undefined, reserve });
-      await writer.replay(readResults({ engine, codec, clock }, { id, failed: true }), select);
-      return stored(enqueued, writer.added);
+      return campaign(again, { ...rest, lane }, undefined, (writer) =>
+        writer.replay(readResults({ engine, codec, clock }, { id, failed: true }), select),
+      );
     },
     async backlog() {
       assertOpen();
@@ -365,26 +386,4 @@ function isDead({ dead }: OutboxResult): boolean {
 
 function paceOf({ perMinute, rampMs = DEFAULT_RAMP_MS }: Rate): Pace {
   return { perMinute, rampMs };
-}
-
-function checkAudience(audience: unknown): void {
-  if (
-    typeof audience !== "string" &&
-    (Symbol.iterator in Object(audience) || Symbol.asyncIterator in Object(audience))
-  ) {
-    return;
-  }
-  throw new InvalidOptionsError([{ path: "audience", problem: "must be an array, an iterable or an async iterable" }]);
-}
-
-/** Recipients of a message in chunks, those that cannot be sent to among them. */
-function chunksOf(addressed: AddressedMessage) {
-  const { message, refused } = addressed;
-  const given = refused === undefined ? recipientsOf(message.target) : recipientsGiven(addressed);
-  const chunks: { name: string; changes: undefined; refused: ReturnType<NonNullable<typeof refused>["get"]> }[][] = [];
-  for (let from = 0; from < given.length; from += CHUNK_SIZE) {
-    const names = given.slice(from, from + CHUNK_SIZE);
-    chunks.push(names.map((name, index) => ({ name, changes: undefined, refused: refused?.get(from + index) })));
-  }
-  return chunks;
 }

@@ -5,12 +5,14 @@ import type { ErrorCode } from "../outcome/error-code.ts";
 import { failureOutcome, type RecipientOutcome } from "../outcome/outcome.ts";
 import type { AttemptOptions, DownstreamTransport } from "../sending/downstream-transport.ts";
 import { merged } from "../sending/merged.ts";
+import { tracedAttempt } from "../sending/traced-send.ts";
 import type { CancelTimer } from "../time/clock.ts";
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
 import { ChunkJob, type JobParts, NOW_MS, type Slice } from "./chunk-job.ts";
 import { messageTo, type Settled } from "./codec.ts";
 import type { ClaimedChunk, LeaseStatus, OutboxEngine } from "./engine.ts";
 import { createLaneRotation, type LaneRotation } from "./lanes.ts";
+import { type TracedClaim, traceClaim } from "./traced-outbox.ts";
 import { Writer } from "./writer.ts";
 
 /** Most chunks that one request for work takes. */
@@ -47,6 +49,7 @@ interface Held {
   readonly end: AbortController;
   /** Its last write is under way. */
   finishing: boolean;
+  readonly claim: TracedClaim | undefined;
 }
 
 /** Claims chunks, sends to their recipients and records the outcomes, until it is stopped. */
@@ -80,7 +83,10 @@ export class Worker {
       engine: parts.engine,
       clock: parts.clock,
       giveUp: this.#giveUp.signal,
-      onWritten: (job, settled) => parts.onWritten(job, settled),
+      onWritten: (job, settled) => {
+        this.#jobs.get(job)?.claim?.count(settled);
+        parts.onWritten(job, settled);
+      },
       onFailure: (operation, error) => parts.onFailure(operation, error),
     });
     this.done = new Promise((resolve) => {
@@ -197,7 +203,8 @@ export class Worker {
       this.#putAway(chunk);
       return;
     }
-    this.#jobs.set(job, { end: new AbortController(), finishing: false });
+    const claim = traceClaim(this.#parts.engine.name, job);
+    this.#jobs.set(job, { end: new AbortController(), finishing: false, claim });
     if (job.recovered > 0) this.#parts.onRecovered(job);
     this.#advance(job);
   }
@@ -302,6 +309,7 @@ export class Worker {
     job.stopped = true;
     void this.#writer.write(job, true).then(() => {
       this.#jobs.delete(job);
+      held.claim?.end();
       if (job.status === "lost") this.#parts.onLost(job);
       if (this.#stopped) return this.#leave();
       if (this.#parts.untilIdle && this.#jobs.size === 0) this.#woken = true;
@@ -314,6 +322,7 @@ export class Worker {
     job.stopped = true;
     held.end.abort();
     this.#jobs.delete(job);
+    held.claim?.end();
     this.#parts.onLost(job);
     if (this.#stopped) this.#leave();
   }
@@ -322,15 +331,16 @@ export class Worker {
     const { places } = slice;
     const names = job.names(places);
     const options = this.#attemptOptions(job, slice);
+    const made = slice.attempts + 1;
     const { timeToLiveSec } = job;
     const life = timeToLiveSec === undefined ? {} : { timeToLiveSec: Math.min(timeToLiveSec, MAX_TIME_TO_LIVE_SEC) };
-    if (!job.isPersonal) return this.#sendOne({ ...messageTo(job.payload, names), ...life }, options, names);
+    if (!job.isPersonal) return this.#sendOne(job, { ...messageTo(job.payload, names), ...life }, options, names, made);
     const sent = places.map((place, index) => {
       const one = [names[index] as string];
       const { content } = job.payload;
       const personal = { ...job.payload, content: merged(content, job.changesFor(place) ?? {}) as MessageContent };
       const messageIds = options.messageIds?.slice(index, index + 1);
-      return this.#sendOne({ ...messageTo(personal, one), ...life }, { ...options, messageIds }, one);
+      return this.#sendOne(job, { ...messageTo(personal, one), ...life }, { ...options, messageIds }, one, made);
     });
     return (await Promise.all(sent)).flat();
   }
@@ -341,9 +351,11 @@ export class Worker {
     const { content } = job.payload;
     const now = clock.monotonic();
     const lifeLeftMs = job.lifeLeftMs();
+    const held = this.#jobs.get(job);
     const idOf = (place: number): string => content.messageId ?? `${submission.id}.${chunk}.${place}`;
     return {
-      signal: this.#jobs.get(job)?.end.signal,
+      signal: held?.end.signal,
+      operation: held?.claim?.operation,
       deadline: plusMs(now, attemptTimeoutMs),
       // of this attempt alone: the outbox counts the copies of earlier ones itself
       sendId: `${submission.id}.${chunk}.${places[0]}.${attempts}`,
@@ -357,12 +369,15 @@ export class Worker {
   }
 
   async #sendOne(
+    job: ChunkJob,
     message: DownstreamMessage,
     options: AttemptOptions,
     names: readonly string[],
+    attempt: number,
   ): Promise<readonly (RecipientOutcome | undefined)[]> {
     try {
-      return (await this.#parts.transport.send(message, options)).outcomes;
+      const { submission } = job.claimed;
+      return (await tracedAttempt(this.#parts.transport, message, options, attempt, submission.id)).outcomes;
     } catch (error) {
       const code = CODES_OF_ERRORS[(isCloudMessagingError(error) && error.code) || ""];
       this.#parts.onFailure("send", error);

@@ -1,13 +1,16 @@
 import pRetry from "p-retry";
 import { publish } from "../events.ts";
+import { operationChannel, traced, type WaitOperation } from "../operations.ts";
+import type { ErrorCode } from "../outcome/error-code.ts";
 import type { FailedOutcome, RecipientOutcome } from "../outcome/outcome.ts";
 import { onAbort } from "../time/abort.ts";
 import { type Clock, type Random, timeLeftMs } from "../time/clock.ts";
 import { type MonotonicInstant, NEVER, plusMs } from "../time/monotonic.ts";
-
 import type { BackoffPolicy } from "./backoff.ts";
 import { type Disposition, disposition, isNotMade, isUnsettled, type Unsettled } from "./disposition.ts";
 import { expiredOutcome, finalOutcome } from "./final-outcome.ts";
+
+const waits = operationChannel("cloud-messaging:wait");
 
 /** Result of a call for one recipient: a success of the call's own type, or one of the failures that every call has. */
 export type CallResult<T> = T | FailedOutcome;
@@ -30,14 +33,18 @@ export interface RetriedCall<T> {
    * Makes one attempt for the recipients at these positions.
    *
    * @param tell Takes results that are known before the others, by their index in `positions`.
+   * @param number Number of the attempt, from 1.
    * @returns One result for each, in the order of `positions`.
    */
   attempt(
     positions: readonly number[],
     tell: (index: number, result: CallResult<T>) => void,
+    number: number,
   ): Promise<readonly CallResult<T>[]>;
   /** Takes results that are final before those of other recipients are; again for the same position perhaps. */
   readonly onResult?: ((position: number, result: CallResult<T>) => void) | undefined;
+  /** The send that the waits are a part of, for subscribers of waits (`operationChannel`). Default: waits are not published. */
+  readonly operation?: { readonly sendId: string; readonly parent: object | undefined } | undefined;
 }
 
 /** Makes further attempts, over any call. */
@@ -106,9 +113,13 @@ export function createRetrier(parts: RetrierParts): Retrier {
   return {
     async run(call) {
       const positions = Array.from({ length: call.recipients }, (_, position) => position);
-      const first = await call.attempt(positions, (position, result) => {
-        if (!isUnsettled(result)) call.onResult?.(position, result);
-      });
+      const first = await call.attempt(
+        positions,
+        (position, result) => {
+          if (!isUnsettled(result)) call.onResult?.(position, result);
+        },
+        1,
+      );
       return first.some(isUnsettled) ? resume(call, first) : [...first];
     },
     resume,
@@ -180,7 +191,7 @@ class Attempts<T extends { readonly kind: string }> {
     const split: Promise<void>[] = [];
     await pRetry(
       async () => {
-        if (!(await this.#untilDue(batch))) {
+        if (!(await this.#waitFor(batch))) {
           const afterMs = timeLeftMs(this.#parts.clock, batch.dueAt);
           for (const position of batch.positions) this.#giveUp(position, afterMs);
           return;
@@ -287,10 +298,36 @@ class Attempts<T extends { readonly kind: string }> {
         recipients: positions.length,
         attempt,
         delayMs,
-        codes: [...new Set(positions.map((position) => (this.#results[position] as Unsettled).code))],
+        codes: this.#codesOf(positions),
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       };
     });
+  }
+
+  /** The wait for a batch, published where somebody subscribes to waits. */
+  #waitFor(batch: Batch): Promise<boolean> {
+    const { operation } = this.#call;
+    if (operation === undefined || !waits.hasSubscribers) return this.#untilDue(batch);
+    const { positions, attempts, dueAt } = batch;
+    const wait: WaitOperation = {
+      ...operation,
+      transport: this.#parts.name,
+      reason: "retry",
+      recipients: positions.length,
+      attempt: attempts + 1,
+      delayMs: Math.max(0, Math.round(timeLeftMs(this.#parts.clock, dueAt))),
+      codes: this.#codesOf(positions),
+    };
+    return traced(
+      waits,
+      wait,
+      () => this.#untilDue(batch),
+      (due) => due,
+    );
+  }
+
+  #codesOf(positions: readonly number[]): readonly ErrorCode[] {
+    return [...new Set(positions.map((position) => (this.#results[position] as Unsettled).code))];
   }
 
   /** Resolves `true` when the batch is due, `false` when the call has been ended. */
@@ -315,11 +352,15 @@ class Attempts<T extends { readonly kind: string }> {
     const made = attempts + 1;
     let answers: readonly CallResult<T>[];
     try {
-      answers = await this.#call.attempt(positions, (index, answer) => {
-        const position = positions[index];
-        if (position === undefined || isUnsettled(answer)) return;
-        this.#call.onResult?.(position, this.#final(withAttempts(answer, made), position));
-      });
+      answers = await this.#call.attempt(
+        positions,
+        (index, answer) => {
+          const position = positions[index];
+          if (position === undefined || isUnsettled(answer)) return;
+          this.#call.onResult?.(position, this.#final(withAttempts(answer, made), position));
+        },
+        made,
+      );
     } catch {
       // a call that rejects breaks its contract: what is known so far must not be lost with it
       return [];

@@ -10,6 +10,7 @@ import type {
   OutcomeListener,
 } from "../sending/downstream-transport.ts";
 import { createMessageIds } from "../sending/message-id.ts";
+import { tracedAttempt } from "../sending/traced-send.ts";
 import { checkTransport, traitsOf } from "../sending/traits.ts";
 import { type Clock, clockProblem, type Random, systemClock } from "../time/clock.ts";
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
@@ -83,7 +84,7 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
       const { onOutcome } = bounded;
       const first = onOutcome === undefined ? bounded : { ...bounded, onOutcome: unless(mayChange, onOutcome) };
       // no async function here: its frame is held once per pending message, and nearly every send ends with its first answer
-      return transport.send(message, first).then((report) => {
+      return tracedAttempt(transport, message, first, 1).then((report) => {
         if (!report.outcomes.some(mayChange)) return report;
         return retrier
           .resume(retriedSend(transport, message, bounded, resend), report.outcomes)
@@ -129,14 +130,16 @@ function retriedSend(
     settlesAmbiguous: transport.settlesAmbiguous,
     life: { endsAt: lifeEndsAt(message, options), timeToLiveSec: message.timeToLiveSec },
     onResult: onOutcome,
-    async attempt(positions, tell) {
-      const report: SendReport = await transport.send(messageTo(message, positions), {
+    operation: { parent: options.operation, sendId: options.sendId },
+    async attempt(positions, tell, number) {
+      const again = {
         ...options,
         onOutcome: onOutcome === undefined ? undefined : tell,
         ...(messageIds === undefined
           ? {}
           : { messageIds: positions.map((position) => messageIds[position] as string) }),
-      });
+      };
+      const report: SendReport = await tracedAttempt(transport, messageTo(message, positions), again, number);
       return report.outcomes;
     },
   };

@@ -23,6 +23,7 @@ import { createGate } from "./gate.ts";
 import { type FanoutParts, sendMessages, sendPersonalized, sendToTokens } from "./send-all.ts";
 import type { CreateSenderOptions, SendEachOptions, Sender, SendOptions } from "./sender.ts";
 import { checkSendAllOptions, checkSendEachOptions, checkSenderOptions, checkSendOptions } from "./sender-options.ts";
+import { tracedSend } from "./traced-send.ts";
 import { type AddressedUser, addressUser, ownMessageIdForMany, readUserId, withTokens } from "./user-message.ts";
 
 /** Default of `maxWaiting`. */
@@ -88,7 +89,7 @@ export function createSender(options: CreateSenderOptions): Sender {
       resolution,
       onOutcome: onOutcome === undefined ? undefined : restoreTo(addressed, onOutcome),
     });
-    return transport.send(message, attempt).then(
+    return tracedSend(transport, message, attempt).then(
       (sent) => {
         gate.leave();
         if (signal?.aborted && sent.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);

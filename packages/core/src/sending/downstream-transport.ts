@@ -53,6 +53,8 @@ export interface AttemptOptions {
   readonly expiresAt?: MonotonicInstant | undefined;
   /** Answer of the registration store about the tokens of the message, where it was asked already. For `withRegistrations`. */
   readonly resolution?: Resolution | undefined;
+  /** Context object of the operation that attempts and waits are a part of, where somebody subscribes to it (`operationChannel`). */
+  readonly operation?: object | undefined;
 }
 
 /**

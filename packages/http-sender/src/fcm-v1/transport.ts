@@ -55,6 +55,7 @@ import { type FcmV1Transport, type FcmV1TransportOptions, fcmV1OptionsSchema } f
 import { hasOtherFault } from "./other-faults.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
 import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
+import { tracedWait } from "./traced-wait.ts";
 
 /** Over HTTP/1.1 each is a connection: 256 carry 3,000 messages a second at 75 ms. Source: docs/protocol/fcm-v1.md#http-versions */
 const DEFAULT_REQUESTS = { "2": 500, "1.1": 256 } as const;
@@ -307,7 +308,11 @@ class FcmV1 implements FcmV1Transport {
     if (options.signal?.aborted) return notSent(request, WITHOUT_QUOTA.aborted);
     if (quota !== undefined && !quota.take()) {
       const { endsAt = NEVER } = request;
-      const waited = await quota.wait({ ...options, deadline: earlier(options.deadline ?? NEVER, endsAt) });
+      const waited = await tracedWait(
+        quota,
+        { ...options, deadline: earlier(options.deadline ?? NEVER, endsAt) },
+        NAME,
+      );
       const expired = waited === "timeout" && clock.monotonic() >= endsAt;
       if (waited !== "granted") return notSent(request, WITHOUT_QUOTA[expired ? "expired" : waited]);
     }
