@@ -22,6 +22,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   outbox: ["core"],
   "outbox-postgres": ["core"],
   gateway: ["core", "connection-server", "http-sender"],
+  cli: [
+    "core",
+    "http-sender",
+    "ccs-client",
+    "emulator",
+    "store-lmdb",
+    "store-postgres",
+    "store-redis",
+    "outbox",
+    "outbox-postgres",
+  ],
 };
 
 /** Folders that import nothing of their package but what is listed: the device model is below everything else. */

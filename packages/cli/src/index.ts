@@ -1,0 +1,3 @@
+export { type CommandLine, type CommandLineOptions, createCommandLine } from "./command-line.ts";
+export { EXIT_STATUS, type ExitStatus } from "./exit-status.ts";
+export type { OutputStream } from "./output/output.ts";
