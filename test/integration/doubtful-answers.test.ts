@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
-import { createManualClock, type RecipientOutcome, subscribe } from "@cloud-messaging/core";
+import { createManualClock, type RecipientOutcome } from "@cloud-messaging/core";
 import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import { startScriptedServer } from "../support/ccs-scripted-server.ts";
 import { acceptAll, answer, hang, json, rawThenReset, type Step, startFaultServer } from "../support/fault-server.ts";
+import { retryAnnouncements } from "../support/retry-announcements.ts";
 
 const MESSAGE = { target: { token: "tok-a" }, data: { n: "1" } };
 const BAD_ARGUMENT = { error: { code: 400, message: "Invalid value at 'message.data'", status: "INVALID_ARGUMENT" } };
@@ -27,27 +28,6 @@ interface Count {
   readonly outcome: RecipientOutcome;
 }
 
-/** The next announcement of a retry; subscribed to from the call on. */
-function retries(): { next(): Promise<{ delayMs: number }>; stop(): void } {
-  const told: { delayMs: number }[] = [];
-  let wake = (): void => undefined;
-  const stop = subscribe("cloud-messaging:retry", (event) => {
-    told.push(event);
-    wake();
-  });
-  return {
-    stop,
-    async next() {
-      while (told.length === 0) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      return told.shift() as { delayMs: number };
-    },
-  };
-}
-
 async function countOver(
   transport: "gcm" | "fcm-v1",
   step: Step,
@@ -67,7 +47,7 @@ async function countOver(
           quota: false,
           credential: async () => "ya29.t",
         });
-  const announced = retries();
+  const announced = retryAnnouncements();
   const sending = sender.send(MESSAGE);
   for (let copies = 1; ; copies++) {
     await server.arrived(copies);
@@ -169,7 +149,7 @@ describe("a message whose answer leaves a doubt", () => {
             credential: async () => "ya29.t",
           });
     server.script(rawThenReset(""), step);
-    const announced = retries();
+    const announced = retryAnnouncements();
     const sending = sender.send(MESSAGE);
     await clock.advance((await announced.next()).delayMs);
     announced.stop();

@@ -22,7 +22,9 @@ export interface V1Request {
 export interface V1Exchange {
   readonly request: V1Request;
   answer(status: number, body: string, headers?: Readonly<Record<string, string>>): void;
-  /** The head, a part of the announced body, then the end of the stream or connection. */
+  /** The head and a part of the announced body; the rest never comes. */
+  begin(status: number, body: string): void;
+  /** The same, then the end of the stream or connection. */
   truncate(status: number, body: string): void;
   /** HTTP/2: RST_STREAM with this code. HTTP/1.1: a reset of the connection. */
   reset(code?: number): void;
@@ -54,6 +56,10 @@ export interface V1Server extends AsyncDisposable {
   arrived(count: number): Promise<void>;
   /** Connections made so far. */
   readonly connections: number;
+  /** Listens no more, and ends its connections. */
+  pause(): Promise<void>;
+  /** Listens again, on the same port. */
+  resume(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -139,10 +145,22 @@ export async function startV1Server(): Promise<V1Server> {
       });
     },
   );
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const listen = (port: number): Promise<void> =>
+    new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", resolve);
+    });
+  await listen(0);
+  const { port } = server.address() as { port: number };
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => {
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+      server.close(() => resolve());
+    });
 
   const v1: V1Server = {
-    origin: `https://127.0.0.1:${(server.address() as { port: number }).port}`,
+    origin: `https://127.0.0.1:${port}`,
     ca,
     pair,
     requests,
@@ -163,13 +181,10 @@ export async function startV1Server(): Promise<V1Server> {
     get connections() {
       return connections;
     },
-    close: () =>
-      new Promise((resolve) => {
-        for (const session of sessions) session.destroy();
-        for (const socket of sockets) socket.destroy();
-        server.close(() => resolve());
-      }),
-    [Symbol.asyncDispose]: () => v1.close(),
+    pause,
+    resume: () => listen(port),
+    close: pause,
+    [Symbol.asyncDispose]: pause,
   };
   return v1;
 }
@@ -188,6 +203,10 @@ function exchangeOf(request: V1Request, response: Http2ServerResponse | ServerRe
     answer(status, body, headers = {}) {
       (response as ServerResponse).writeHead(status, { "content-type": "application/json; charset=UTF-8", ...headers });
       (response as ServerResponse).end(body);
+    },
+    begin(status, body) {
+      (response as ServerResponse).writeHead(status, { "content-length": String(body.length + 10) });
+      (response as ServerResponse).write(body);
     },
     truncate(status, body) {
       (response as ServerResponse).writeHead(status, { "content-length": String(body.length + 10) });

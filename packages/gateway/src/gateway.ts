@@ -91,7 +91,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     operations.observe(event);
     resolved.onEvent?.(event);
   };
-  const senders = createSenders(options, onEvent);
+  const senders = createSenders(options, clock, onEvent);
   const logins = new Logins(resolved.clients as GatewayClient[], resolved.failedLoginsPerMinute, clock, onEvent);
   const service = new GatewayService({
     ...resolved,
@@ -182,13 +182,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 /** Creates the sender of each project. @throws {InvalidOptionsError} with the project's name before each path; none is left open. */
-function createSenders({ projects }: GatewayOptions, onEvent: (event: GatewayEvent) => void): Map<string, FcmSender> {
+function createSenders(
+  { projects }: GatewayOptions,
+  clock: Clock,
+  onEvent: (event: GatewayEvent) => void,
+): Map<string, FcmSender> {
   const senders = new Map<string, FcmSender>();
   for (const [project, sender] of Object.entries(projects)) {
     try {
       const onNotice = ({ field, detail }: { readonly field: string; readonly detail: string }): void =>
         onEvent({ type: "notice", project, field, detail });
-      senders.set(project, createFcmSender({ onNotice, ...sender }));
+      senders.set(project, createFcmSender({ onNotice, ...sender, clock }));
     } catch (error) {
       void closeAll(senders);
       if (!(error instanceof InvalidOptionsError)) throw error;

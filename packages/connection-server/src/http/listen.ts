@@ -126,6 +126,8 @@ interface Limits {
 
 function plainServer(onRequest: Listener, limits: Limits, guard: SocketGuard): Server {
   const server = createServer(limits);
+  // a client that has nothing more to send may still read
+  Object.assign(server, { httpAllowHalfOpen: true });
   guard.watch(server);
   server.on("request", (request, response) => {
     guard.proven(request.socket);
