@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { hashKey } from "@cloud-messaging/gateway";
 import { afterEach, describe, expect, it } from "vitest";
+import { startGatewayProgram } from "../support/gateway-program.ts";
 
-const PROGRAM = join(import.meta.dirname, "../../packages/gateway/bin/cloud-messaging-gateway.mjs");
 const OLD_KEY = "AIzaSyOldKeyThatCannotBeChanged00000000";
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -15,43 +13,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** Starts the program; `line` waits for a line of its log. */
-function start(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, ...env } });
-  cleanups.push(async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const gone = once(child, "exit");
-      child.kill("SIGKILL");
-      await gone;
-    }
-  });
-  let output = "";
-  const waiting = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk) => {
-      output += String(chunk);
-      for (const look of waiting) look();
-    });
-  }
-  child.stdin.end(input);
-  const ended = once(child, "close").then(([code]) => code as number | null);
-  return {
-    child,
-    ended,
-    output: () => output,
-    line: (text: string) =>
-      new Promise<Record<string, unknown>>((resolve, reject) => {
-        const look = (): void => {
-          const found = output.split("\n").find((line) => line.includes(text) && line.endsWith("}"));
-          if (found === undefined) return;
-          waiting.delete(look);
-          resolve(JSON.parse(found) as Record<string, unknown>);
-        };
-        waiting.add(look);
-        void ended.then(() => reject(new Error(`ended without ${text}: ${output}`)));
-        look();
-      }),
-  };
+function start(...given: Parameters<typeof startGatewayProgram>) {
+  const program = startGatewayProgram(...given);
+  cleanups.push(() => program.kill());
+  return program;
 }
 
 async function aConfig() {

@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "store-lmdb": ["core"],
   outbox: ["core"],
   "outbox-postgres": ["core"],
-  gateway: ["core", "connection-server", "http-sender"],
+  gateway: ["core", "connection-server", "http-sender", "outbox"],
   cli: [
     "core",
     "http-sender",

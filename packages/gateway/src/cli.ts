@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CloudMessagingError } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
@@ -7,6 +8,8 @@ import { addKey, readConfig } from "./config.ts";
 import { createGateway } from "./gateway.ts";
 import { createKey } from "./keys.ts";
 import type { GatewayEvent } from "./options.ts";
+import { embeddedOutbox } from "./outbox/embedded.ts";
+import { logResults } from "./outbox/log-results.ts";
 
 /** Exit status for invalid command-line options. */
 const USAGE = 2;
@@ -60,7 +63,18 @@ async function readStandardInput(): Promise<string> {
 
 async function serve(file: string): Promise<void> {
   const log = pino();
-  const gateway = await createGateway({ ...readConfig(file), onEvent: (event) => write(log, event) });
+  const { outbox, ...options } = readConfig(file);
+  const durable = outbox === undefined ? {} : { outbox: await embeddedOutbox(outbox) };
+  const gateway = await createGateway({ ...options, ...durable, onEvent: (event) => write(log, event) });
+  const ending = new AbortController();
+  const resultLogs = [...gateway.outboxes].map(([project, results]) =>
+    logResults(results, {
+      project,
+      cursorFile: join(outbox?.path ?? "", `${project}.cursor`),
+      log: (fields, isAccepted) => log[isAccepted ? "info" : "warn"](fields, "result"),
+      signal: ending.signal,
+    }).catch((error: unknown) => log.error({ project, reason: describeError(error) }, "results are not logged")),
+  );
   log.info({ http: gateway.httpPort, ccs: gateway.ccsPort, operations: gateway.operationsPort }, "listening");
   process.on("SIGHUP", () => {
     reload().catch((error: unknown) =>
@@ -70,11 +84,18 @@ async function serve(file: string): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
       log.info({ signal }, "closing");
-      gateway.close().then(
+      end().then(
         () => log.info("closed"),
         (error: unknown) => log.error({ reason: describeError(error) }, "close failed"),
       );
     });
+  }
+
+  async function end(): Promise<void> {
+    // results that come until the end are logged with the next start
+    ending.abort();
+    await Promise.all(resultLogs);
+    await gateway.close();
   }
 
   async function reload(): Promise<void> {

@@ -5,12 +5,16 @@ import { describeError } from "@cloud-messaging/core/transport";
 import { hashKey } from "./keys.ts";
 import type { GatewayOptions } from "./options.ts";
 
+/** Contents of a config file: the options of `createGateway`, with a folder as its outbox. Not checked yet. */
+export type GatewayConfig = Omit<GatewayOptions, "outbox"> & { readonly outbox?: { readonly path: string } };
+
 /**
- * Reads a config file: the options of `createGateway` as JSON. `credential`, `cert` and `key` name files, from the config's folder.
+ * Reads a config file: the options of `createGateway` as JSON. `credential`, `cert`, `key` and `outbox.path` name files and folders, from the
+ * config's folder.
  *
  * @throws {CloudMessagingError} a file cannot be read, or is no JSON.
  */
-export function readConfig(file: string): GatewayOptions {
+export function readConfig(file: string): GatewayConfig {
   const json = readJson(file);
   const folder = dirname(resolve(file));
   const pem = (field: string, path: unknown): unknown =>
@@ -50,7 +54,10 @@ export function readConfig(file: string): GatewayOptions {
           ),
         }
       : {}),
-  } as unknown as GatewayOptions;
+    ...(isObject(json["outbox"]) && typeof json["outbox"]["path"] === "string"
+      ? { outbox: { ...json["outbox"], path: resolve(folder, json["outbox"]["path"]) } }
+      : {}),
+  } as unknown as GatewayConfig;
 }
 
 /**

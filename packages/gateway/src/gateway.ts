@@ -6,7 +6,7 @@ import {
   startCcsServer,
 } from "@cloud-messaging/connection-server";
 import { type Clock, ClosedError, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
-import { elapsedMs, wait } from "@cloud-messaging/core/transport";
+import { elapsedMs, type Outbox, wait } from "@cloud-messaging/core/transport";
 import { createFcmSender, type FcmSender } from "@cloud-messaging/http-sender";
 import { Logins } from "./logins.ts";
 import { ManagementClients } from "./management/clients.ts";
@@ -20,6 +20,7 @@ import {
   resolveGatewayChanges,
   resolveGatewayOptions,
 } from "./options.ts";
+import { closeOutboxes, openOutboxes } from "./outbox/outboxes.ts";
 import { GatewayService } from "./service.ts";
 
 /** Time limit of headers and handshakes. Unit: milliseconds. */
@@ -52,6 +53,8 @@ export interface Gateway extends AsyncDisposable {
   reload(changes: GatewayChanges): Promise<void>;
   /** Senders by project, for health checks. */
   readonly projects: ReadonlyMap<string, FcmSender>;
+  /** Outboxes by project, for their results and their progress; empty without the option `outbox`. Do not close them. */
+  readonly outboxes: ReadonlyMap<string, Outbox>;
   /**
    * Accepts nothing new, drains CCS, answers what is under way (at most `closeTimeoutMs`), and closes the senders. Every call returns the same
    * promise.
@@ -84,6 +87,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const operations = createOperations({
     underWay: () => service.underWay,
     ccsConnections: () => ccsServer?.connections.length ?? 0,
+    outboxes: () => outboxes,
     notReady: async () => (closing === undefined ? credentials() : "closing"),
   });
   const credentials = remembered(CHECK_INTERVAL_MS, clock, () => credentialsProblem(senders));
@@ -97,6 +101,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...resolved,
     logins,
     senderOf: (project) => senders.get(project),
+    outboxOf: (project) => outboxes.get(project),
     onEvent,
     clock,
   });
@@ -117,7 +122,18 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let httpServer: HttpServer | undefined;
   let ccsServer: CcsServer | undefined;
   let operationsServer: HttpServer | undefined;
+  let outboxes: ReadonlyMap<string, Outbox> = new Map();
   try {
+    if (resolved.outbox !== undefined) {
+      const onFailure = (error: unknown): void => onEvent({ type: "failure", error });
+      outboxes = await openOutboxes({
+        ...resolved.outbox,
+        projects: options.projects,
+        closeTimeoutMs,
+        clock,
+        onFailure,
+      });
+    }
     if (resolved.operations !== undefined) operationsServer = await operations.listen(resolved.operations);
     if (http !== false) {
       httpServer = await app.listen({ host, port: http.port, ...(http.tls === undefined ? {} : { tls: http.tls }) });
@@ -138,7 +154,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     }
   } catch (error) {
     await Promise.all([operationsServer?.close(), httpServer?.close()]);
-    await closeAll(senders);
+    await Promise.all([closeAll(senders), closeOutboxes(outboxes)]);
     throw error;
   }
 
@@ -149,7 +165,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.race([settled, wait(clock, closeTimeoutMs, limit.signal)]);
     limit.abort();
     await Promise.all([httpServer?.close(), ccsServer?.close()]);
-    await Promise.all([closeAll(senders), management.close()]);
+    await Promise.all([closeAll(senders), management.close(), closeOutboxes(outboxes)]);
     await operationsServer?.close();
   };
   const end = (): Promise<void> => {
@@ -161,6 +177,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ccsPort: ccsServer?.port,
     operationsPort: operationsServer?.port,
     projects: senders,
+    outboxes,
     get underWay() {
       return service.underWay;
     },

@@ -1,4 +1,5 @@
 import { createHttpApp, type HttpAnswer, type HttpServer } from "@cloud-messaging/connection-server";
+import type { Outbox } from "@cloud-messaging/core/transport";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { GatewayEvent } from "./options.ts";
 
@@ -9,6 +10,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 export interface OperationsSource {
   readonly underWay: () => number;
   readonly ccsConnections: () => number;
+  readonly outboxes: () => ReadonlyMap<string, Pick<Outbox, "backlog">>;
   /** Reason why the gateway is not ready; `undefined` if it is. */
   readonly notReady: () => Promise<string | undefined>;
 }
@@ -68,6 +70,20 @@ export function createOperations(source: OperationsSource): Operations {
     registers,
     collect() {
       this.set(source.ccsConnections());
+    },
+  });
+  new Gauge({
+    name: "cloud_messaging_gateway_outbox_backlog",
+    help: "Recipients in the outbox without a final outcome",
+    labelNames: ["project"],
+    registers,
+    async collect() {
+      this.reset();
+      for (const [project, outbox] of source.outboxes()) {
+        // one whose storage fails, or that is closed, has no number
+        const backlog = await outbox.backlog().catch(() => undefined);
+        if (backlog !== undefined) this.set({ project }, backlog.recipients);
+      }
     },
   });
   const text = (status: number, body: string, contentType = "text/plain; charset=UTF-8"): HttpAnswer => ({

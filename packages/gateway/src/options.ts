@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import { createSecureContext } from "node:tls";
 import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
-import { ClockSchema, describeError, readOptions } from "@cloud-messaging/core/transport";
+import { ClockSchema, describeError, type OutboxEngine, readOptions } from "@cloud-messaging/core/transport";
 import type { FcmSenderOptions } from "@cloud-messaging/http-sender";
 import { z } from "zod";
 import { isKeyHash } from "./keys.ts";
@@ -55,7 +55,16 @@ export interface GatewayOptions {
    * @defaultValue "internal-error"
    */
   readonly inDoubt?: "internal-error" | "accepted";
-  /** Time for which the `message_id` of an accepted CCS message is remembered: a repeat gets the same answer. Unit: milliseconds. @defaultValue 600000 */
+  /**
+   * Durable acks: an answer means that the message is on disk, and it is sent later. `engine` opens the storage of a project, once for each:
+   * `createEmbeddedEngine` of `@cloud-messaging/outbox`, for one. The gateway closes it. `answerTimeoutMs` and `inDoubt` do not apply.
+   * @defaultValue none: an answer waits for that of FCM
+   */
+  readonly outbox?: { readonly engine: (project: string) => OutboxEngine | Promise<OutboxEngine> };
+  /**
+   * Time for which the `message_id` of an accepted CCS message is remembered: a repeat gets the same answer. With an outbox at least that, and
+   * at most twice as long. Unit: milliseconds. @defaultValue 600000
+   */
   readonly repeatWindowMs?: number;
   /** Failed logins of one address in a minute; further logins are refused unread until a minute has passed. @defaultValue 20 */
   readonly failedLoginsPerMinute?: number;
@@ -87,6 +96,8 @@ export type GatewayEvent =
       readonly protocol: "gcm-http" | "ccs";
       /** `accepted`, or the code of the refusal. */
       readonly result: string;
+      /** ID of an accepted message: FCM's, or `0:` and that of the outbox. */
+      readonly messageId?: string;
       /** Reason of a refusal, in words. */
       readonly detail?: string;
       /** Unit: milliseconds. */
@@ -163,6 +174,14 @@ const OptionsSchema = z
     operations: z.strictObject({ host: text.default("127.0.0.1"), port }).optional(),
     answerTimeoutMs: positive.default(25_000),
     inDoubt: z.enum(["internal-error", "accepted"]).default("internal-error"),
+    outbox: z
+      .strictObject({
+        engine: z.custom<NonNullable<GatewayOptions["outbox"]>["engine"]>(
+          (value) => typeof value === "function",
+          "must be a function that opens the storage of a project",
+        ),
+      })
+      .optional(),
     repeatWindowMs: positive.default(600_000),
     failedLoginsPerMinute: z.int().min(1).default(20),
     trustProxy: z.boolean().default(false),

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type {
   Decision,
   IncomingMessage,
@@ -16,13 +15,12 @@ import {
   operationChannel,
   type Sender,
 } from "@cloud-messaging/core";
-import { elapsedMs, RecentMap, tokenProblem, traced } from "@cloud-messaging/core/transport";
+import { defined, elapsedMs, type Outbox, tokenProblem, traced } from "@cloud-messaging/core/transport";
 import type { KnownClient, Logins } from "./logins.ts";
 import type { GatewayEvent } from "./options.ts";
+import { storeMessage } from "./outbox/store-message.ts";
+import { Repeats, repeatHash } from "./repeats.ts";
 import { type InDoubt, toDecision, toMessage } from "./translate.ts";
-
-/** Implementation limit: CCS messages that are recognised when they are repeated. */
-const MAX_REMEMBERED = 100_000;
 
 const requests = operationChannel("cloud-messaging:gateway-request");
 
@@ -30,6 +28,8 @@ const requests = operationChannel("cloud-messaging:gateway-request");
 export interface GatewayServiceParts {
   readonly logins: Logins;
   readonly senderOf: (project: string) => Sender | undefined;
+  /** Outbox of a project; `undefined`: an answer waits for that of FCM. */
+  readonly outboxOf: (project: string) => Outbox | undefined;
   readonly answerTimeoutMs: number;
   readonly inDoubt: InDoubt;
   readonly repeatWindowMs: number;
@@ -37,19 +37,15 @@ export interface GatewayServiceParts {
   readonly clock: Clock;
 }
 
-interface Remembered {
-  readonly decision: Promise<Decision>;
-  readonly at: ReturnType<Clock["monotonic"]>;
-}
-
-/** The service behind the gateway's connection servers: each message goes to the FCM sender of its client's project. */
+/** The service behind the gateway's connection servers: each message goes to the FCM sender of its client's project, or into its outbox. */
 export class GatewayService implements MessagingService {
   readonly #parts: GatewayServiceParts;
-  readonly #repeats = new RecentMap<string, Remembered>(MAX_REMEMBERED);
+  readonly #repeats: Repeats;
   #underWay = 0;
 
   constructor(parts: GatewayServiceParts) {
     this.#parts = parts;
+    this.#repeats = new Repeats(parts.repeatWindowMs, parts.clock);
   }
 
   /** Messages without a decision. */
@@ -69,38 +65,39 @@ export class GatewayService implements MessagingService {
     // removed by a reload while its connection stayed
     if (client === undefined)
       return { kind: "refused", code: "unavailable", detail: "The client is not known any more" };
-    const { messageId } = message;
-    if (message.protocol !== "ccs" || messageId === undefined) return this.#request(message, client);
-    const key = repeatKey(client.options.name, messageId, message);
-    const before = this.#repeats.get(key);
-    if (before !== undefined && elapsedMs(this.#parts.clock, before.at) < this.#parts.repeatWindowMs)
-      return before.decision;
-    const remembered = { decision: this.#request(message, client), at: this.#parts.clock.monotonic() };
-    this.#repeats.set(key, remembered);
-    // what was refused, or failed, may be sent again under the same ID
-    const forget = (): void => {
-      if (this.#repeats.get(key) === remembered) this.#repeats.delete(key);
-    };
-    remembered.decision.then(({ kind }) => {
-      if (kind === "refused") forget();
-    }, forget);
-    return remembered.decision;
+    const { name, project } = client.options;
+    const { outboxOf, repeatWindowMs: windowMs, clock } = this.#parts;
+    // a message that is only validated is not worth storing
+    const outbox = message.dryRun === true ? undefined : outboxOf(project);
+    if (outbox !== undefined) {
+      return this.#decide(message, client, async () => {
+        const id = await storeMessage(outbox, message, name, { windowMs, now: clock.now() });
+        return { kind: "accepted", messageId: `0:${id}` };
+      });
+    }
+    const send = (): Promise<Decision> => this.#decide(message, client, () => this.#send(message, project));
+    const { protocol, messageId } = message;
+    if (protocol !== "ccs" || messageId === undefined) return send();
+    return this.#repeats.once(repeatHash(name, messageId, message), send);
   }
 
-  /** Sends a message, and publishes the request where somebody subscribes to requests. */
-  #request(message: IncomingMessage, client: KnownClient): Promise<Decision> {
-    if (!requests.hasSubscribers) return this.#send(message, client);
+  /** Decides on a message, and publishes the request where somebody subscribes to requests. */
+  #decide(message: IncomingMessage, client: KnownClient, decide: () => Promise<Decision>): Promise<Decision> {
+    if (!requests.hasSubscribers) return this.#answer(message, client, decide);
     const { name, project } = client.options;
     const operation: GatewayOperation = { client: name, project, protocol: protocolOf(message) };
-    return traced(requests, operation, () => this.#send(message, client), resultOf);
+    return traced(requests, operation, () => this.#answer(message, client, decide), resultOf);
   }
 
-  async #send(message: IncomingMessage, client: KnownClient): Promise<Decision> {
-    const { clock, answerTimeoutMs, inDoubt, onEvent, senderOf } = this.#parts;
-    const { name, project } = client.options;
+  /** Checks what a client may send at all, decides as `decide` does, and tells of each decision. */
+  async #answer(
+    message: IncomingMessage,
+    { options: { name, project }, rate }: KnownClient,
+    decide: () => Promise<Decision>,
+  ): Promise<Decision> {
+    const { clock, onEvent } = this.#parts;
     const startedAt = clock.monotonic();
     const tell = (decision: Decision): Decision => {
-      const detail = decision.kind === "refused" ? decision.detail : undefined;
       onEvent({
         type: "answered",
         client: name,
@@ -108,22 +105,19 @@ export class GatewayService implements MessagingService {
         protocol: protocolOf(message),
         result: resultOf(decision),
         tookMs: elapsedMs(clock, startedAt),
-        ...(detail === undefined ? {} : { detail }),
+        ...(decision.kind === "accepted" ? { messageId: decision.messageId } : defined({ detail: decision.detail })),
       });
       return decision;
     };
-    const waitMs = client.rate?.take() ?? 0;
+    const waitMs = rate?.take() ?? 0;
     if (waitMs > 0) return tell(busy("The client's rate is exceeded", Math.ceil(waitMs / 1000)));
     const { address } = message;
     if (address.kind === "token" && tokenProblem(address.token) !== undefined) {
       return tell({ kind: "refused", code: "invalid-registration" });
     }
-    const sender = senderOf(project);
-    if (sender === undefined) return tell(busy("The project is not configured any more", 60));
     this.#underWay++;
     try {
-      const { outcome } = await sender.send(toMessage(message), { timeoutMs: answerTimeoutMs });
-      return tell(toDecision(outcome, inDoubt, clock.now()));
+      return tell(await decide());
     } catch (error) {
       if (!isCloudMessagingError(error)) throw error;
       return tell(refusalOf(error));
@@ -131,20 +125,19 @@ export class GatewayService implements MessagingService {
       this.#underWay--;
     }
   }
+
+  async #send(message: IncomingMessage, project: string): Promise<Decision> {
+    const { clock, answerTimeoutMs, inDoubt, senderOf } = this.#parts;
+    const sender = senderOf(project);
+    if (sender === undefined) return busy("The project is not configured any more", 60);
+    const { outcome } = await sender.send(toMessage(message), { timeoutMs: answerTimeoutMs });
+    return toDecision(outcome, inDoubt, clock.now());
+  }
 }
 
 const protocolOf = ({ protocol }: IncomingMessage): "ccs" | "gcm-http" => (protocol === "ccs" ? "ccs" : "gcm-http");
 
 const resultOf = (decision: Decision): string => (decision.kind === "accepted" ? "accepted" : decision.code);
-
-/**
- * Makes the key that a repeat has in common with the message it repeats: client, `message_id` and content. An app server that counts its
- * messages anew after a restart repeats IDs, not messages. The time to live may have become shorter meanwhile.
- */
-function repeatKey(client: string, messageId: string, { to, fields }: IncomingMessage): string {
-  const content = JSON.stringify([client, messageId, to, { ...fields, time_to_live: undefined }]);
-  return createHash("sha256").update(content).digest("base64");
-}
 
 function refusalOf(error: CloudMessagingError): Refusal {
   switch (error.code) {
