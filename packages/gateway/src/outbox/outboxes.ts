@@ -50,7 +50,7 @@ function createProjectOutbox(engine: OutboxEngine, options: FcmSenderOptions, cl
   const { registrations, ambiguous } = ofSender as FcmSenderOptions;
   return createOutbox({
     engine,
-    transport: createFcmV1Transport(transport),
+    transport: createFcmV1Transport({ ...transport, clock }),
     clock,
     ...(registrations === undefined ? {} : { registrations }),
     ...(ambiguous === undefined ? {} : { ambiguous }),
