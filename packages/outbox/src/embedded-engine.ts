@@ -119,6 +119,7 @@ class EmbeddedEngine implements OutboxEngine {
     const { recipients: blobs, chunks: rows, due } = this.#tables;
     const now = this.#clock.now();
     const dueAt = Math.max(now, row.sendAt ?? 0);
+    const isFirst = row.chunks === 0;
     let pendingAdded = 0;
     for (const { recipients, size, pending, result, state = EMPTY } of chunks) {
       const chunk = row.chunks++;
@@ -132,7 +133,8 @@ class EmbeddedEngine implements OutboxEngine {
     }
     this.#rows.count(row.lane, pendingAdded);
     if (seal) row.sealed = true;
-    this.#rows.save(id, row, now);
+    // nothing else of it waits: no need to look
+    this.#rows.save(id, row, now, isFirst ? (pendingAdded > 0 ? dueAt : null) : undefined);
   }
 
   async claim(request: ClaimRequest) {

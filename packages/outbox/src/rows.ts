@@ -15,26 +15,31 @@ export class Rows {
     this.#tables = tables;
   }
 
-  /** Stores a submission, its place in its lane, and its end. */
-  save(id: string, row: SubmissionRow, now: number): void {
+  /** Stores a submission, its place in its lane, and its end. @param head As of `place`. */
+  save(id: string, row: SubmissionRow, now: number, head?: number | null): void {
     if (row.sealed && row.pending === 0 && row.finishedAt === undefined) {
       row.finishedAt = now;
       this.#tables.finished.put([now, id], null);
     }
-    this.place(id, row);
+    this.place(id, row, head);
   }
 
-  place(id: string, row: SubmissionRow): void {
-    const { submissions, lanes, due } = this.#tables;
-    const [head] = [...due.getKeys({ start: [id, 0, 0], end: [id, LAST, LAST], limit: 1 })];
+  /** @param head Time at which its first waiting chunk is due, where that is known; `null` for none. */
+  place(id: string, row: SubmissionRow, head: number | null = this.#head(id)): void {
+    const { submissions, lanes } = this.#tables;
     const free = heldBackUntil(row);
-    const at = head === undefined || free === Number.POSITIVE_INFINITY ? undefined : Math.ceil(Math.max(head[1], free));
+    const at = head === null || free === Number.POSITIVE_INFINITY ? undefined : Math.ceil(Math.max(head, free));
     if (at !== row.laneAt) {
       if (row.laneAt !== undefined) lanes.remove([row.lane, row.laneAt, id]);
       if (at !== undefined) lanes.put([row.lane, at, id], null);
       row.laneAt = at;
     }
     submissions.put(id, row);
+  }
+
+  #head(id: string): number | null {
+    const [head] = [...this.#tables.due.getKeys({ start: [id, 0, 0], end: [id, LAST, LAST], limit: 1 })];
+    return head === undefined ? null : head[1];
   }
 
   addResult(id: string, row: SubmissionRow, chunk: number, { body, counts, failed }: NewResult, at: number): void {

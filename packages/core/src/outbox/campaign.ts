@@ -1,106 +1,16 @@
-import { AbortedError, InvalidMessageError, InvalidOptionsError } from "../errors.ts";
-import { type MessageContent, parseDownstreamMessage } from "../message/downstream.ts";
-import { recipientsOf } from "../message/target.ts";
-import { type RegistrationToken, tokenProblem } from "../message/token.ts";
+import { AbortedError, InvalidOptionsError } from "../errors.ts";
 import { RecentMap } from "../recent-map.ts";
 import { isPromiseLike } from "../registrations/maybe-promise.ts";
-import { type AddressedMessage, recipientsGiven, refusedRecipient } from "../sending/addressed-message.ts";
-import { merged } from "../sending/merged.ts";
-import { encodeState } from "./chunk-state.ts";
-import type { Codec, Recipients, Settled } from "./codec.ts";
-import type { NewChunk, OutboxEngine, Submission } from "./engine.ts";
+import type { Codec, Recipients } from "./codec.ts";
+import type { OutboxEngine, Submission } from "./engine.ts";
+import { encodeChunk, type Member, type MemberReader, nameOf, readMember } from "./members.ts";
 import type { OutboxResult } from "./outbox.ts";
 import { CHUNK_SIZE } from "./results.ts";
 
 /** Chunks that are stored in one call of the engine. */
 const CHUNKS_PER_APPEND = 16;
-/** Tokens that a repeat is recognised among, at the least. */
-const REMEMBERED_TOKENS = 10_000;
-
-/** A recipient as it is stored. */
-interface Member {
-  readonly name: string;
-  readonly changes: MessageContent | undefined;
-  readonly refused: Settled["outcome"] | undefined;
-}
-
-/** Reads what an audience gives. */
-export interface MemberReader {
-  readonly content: MessageContent;
-  readonly personalize: ((recipient: never) => MessageContent | undefined) | undefined;
-  /** @throws {InvalidMessageError} the service cannot carry the message. */
-  check(message: ReturnType<typeof parseDownstreamMessage>): void;
-}
-
-function readMember(given: unknown, { content, personalize, check }: MemberReader): Member {
-  const isObject = typeof given === "object" && given !== null;
-  const token: unknown = isObject && "token" in given ? given.token : given;
-  const problem = tokenProblem(token);
-  if (problem !== undefined) {
-    const refused = refusedRecipient(token, `The token ${problem}`);
-    return { name: refused.recipient, changes: undefined, refused };
-  }
-  const name = token as string;
-  const column = isObject ? (given as { readonly changes?: MessageContent }).changes : undefined;
-  const changes = personalize === undefined ? column : personalize(given as never);
-  if (changes === undefined) return { name, changes, refused: undefined };
-  try {
-    const whole = { ...(merged(content, changes) as object), target: { token: name as RegistrationToken } };
-    check(parseDownstreamMessage(whole));
-    return { name, changes, refused: undefined };
-  } catch (error) {
-    if (!(error instanceof InvalidMessageError)) throw error;
-    return { name, changes: undefined, refused: refusedRecipient(name, error.message) };
-  }
-}
-
-/** @throws {InvalidOptionsError} the audience is nothing to iterate over. */
-export function checkAudience(audience: unknown): void {
-  if (
-    typeof audience !== "string" &&
-    (Symbol.iterator in Object(audience) || Symbol.asyncIterator in Object(audience))
-  ) {
-    return;
-  }
-  throw new InvalidOptionsError([{ path: "audience", problem: "must be an array, an iterable or an async iterable" }]);
-}
-
-/** Recipients of a message in chunks, those that cannot be sent to among them. */
-export function chunksOf(addressed: AddressedMessage) {
-  const { message, refused } = addressed;
-  const given = refused === undefined ? recipientsOf(message.target) : recipientsGiven(addressed);
-  const chunks: { name: string; changes: undefined; refused: ReturnType<NonNullable<typeof refused>["get"]> }[][] = [];
-  for (let from = 0; from < given.length; from += CHUNK_SIZE) {
-    const names = given.slice(from, from + CHUNK_SIZE);
-    chunks.push(names.map((name, index) => ({ name, changes: undefined, refused: refused?.get(from + index) })));
-  }
-  return chunks;
-}
-
-/** Encodes a chunk; recipients that cannot be sent to are settled at once. */
-export function encodeChunk(members: readonly Member[], submission: string, chunk: number, codec: Codec): NewChunk {
-  const settled: Settled[] = [];
-  const places: number[] = [];
-  let personal = false;
-  for (const [at, { changes, refused }] of members.entries()) {
-    if (refused === undefined) places.push(at);
-    else settled.push({ at, outcome: refused });
-    personal ||= changes !== undefined;
-  }
-  const names = members.map(({ name }) => name);
-  const changes = personal ? members.map((member) => member.changes ?? null) : undefined;
-  return {
-    recipients: codec.recipients({ names, changes }, submission, chunk),
-    size: members.length,
-    pending: places.length,
-    ...(settled.length === 0
-      ? {}
-      : {
-          result: codec.result(settled, submission, chunk),
-          state: encodeState([{ places, attempts: 0, unanswered: 0, dueAt: 0, sending: false }]),
-        }),
-  };
-}
+/** Tokens that a repeat is recognised among, at the least. More of them outlive the garbage collector's young generation, and double its work. */
+const REMEMBERED_TOKENS = 1_000;
 
 /** Parts of the storing of a campaign. */
 export interface CampaignParts<Client> {
@@ -180,7 +90,8 @@ export class CampaignWriter<Client> {
         held = { chunk, recipients: codec.readRecipients(stored.recipients, result.id, chunk) };
       }
       const changes = held.recipients.changes?.[result.position % CHUNK_SIZE] ?? undefined;
-      this.#add({ name: result.outcome.recipient, changes, refused: undefined });
+      const name = result.outcome.recipient;
+      this.#add(changes === undefined ? name : { name, changes });
       if (this.#full.length >= CHUNKS_PER_APPEND) await this.#store(false);
       if (this.#over) return;
     }
@@ -193,7 +104,7 @@ export class CampaignWriter<Client> {
   }
 
   #add(member: Member): void {
-    const { name } = member;
+    const name = nameOf(member);
     if (this.#all?.has(name) || this.#recent.get(name)) return;
     this.#recent.set(name, true);
     this.#all?.add(name);
@@ -250,10 +161,10 @@ export class CampaignWriter<Client> {
       this.#all = known;
       await this.#learn(after);
       groups = groups
-        .map((members) => members.filter(({ name }) => !known.has(name)))
+        .map((members) => members.filter((member) => !known.has(nameOf(member))))
         .filter((members) => members.length > 0);
       for (const name of own ?? []) known.add(name);
-      for (const { name } of groups.flat()) known.add(name);
+      for (const member of groups.flat()) known.add(nameOf(member));
     }
   }
 }

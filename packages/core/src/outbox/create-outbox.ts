@@ -13,10 +13,11 @@ import { createMessageIds } from "../sending/message-id.ts";
 import { ownMessageIdForMany } from "../sending/user-message.ts";
 import { onAbort } from "../time/abort.ts";
 import { type CancelTimer, systemClock } from "../time/clock.ts";
-import { CampaignWriter, checkAudience, chunksOf, encodeChunk } from "./campaign.ts";
+import { CampaignWriter } from "./campaign.ts";
 import { ChunkJob, type JobParts } from "./chunk-job.ts";
 import { createCodec, type Payload } from "./codec.ts";
 import type { NewChunk, Pace, SubmissionChange } from "./engine.ts";
+import { checkAudience, chunksOf, encodeChunk } from "./members.ts";
 import {
   checkEnqueueAllOptions,
   checkEnqueueOptions,

@@ -214,7 +214,7 @@ export interface Outbox<Client = never> extends AsyncDisposable {
   enqueue(message: DownstreamMessageInput, options?: EnqueueOptions<Client>): Promise<Enqueued>;
   /**
    * Stores a campaign: one payload, any number of recipients, taken from the iterable no faster than they are stored. A token that it
-   * has already is not stored again: among the last 10,000; where an interrupted campaign is completed, among all, at some 200 bytes of
+   * has already is not stored again: among the last 1,000; where an interrupted campaign is completed, among all, at some 200 bytes of
    * memory each. Workers begin with it before all is stored.
    *
    * With the key of a campaign that was interrupted, completes it; with that of a complete one, stores nothing and takes nothing
