@@ -90,6 +90,19 @@ export interface CloudMessagingEvents {
   "cloud-messaging:outbox-recover": { readonly engine: string; readonly id: string; readonly recipients: number };
   /** A lease has expired while its worker was alive, and another worker has taken the chunk. */
   "cloud-messaging:outbox-lease-lost": { readonly engine: string; readonly id: string; readonly chunk: number };
+  /**
+   * The service refuses the sender of a worker as a whole, its credential or its endpoint: the worker holds its work and tries again after
+   * `delayMs`. `resumed`: the service has answered about a recipient again.
+   */
+  "cloud-messaging:outbox-hold": {
+    readonly engine: string;
+    readonly state: "held" | "resumed";
+    readonly code: ErrorCode;
+    /** Words of the refusal, or its cure. */
+    readonly detail: string;
+    /** Unit: milliseconds; 0 when the work is resumed. */
+    readonly delayMs: number;
+  };
   /** An operation of an outbox has failed and will be tried again: `claim`, `write`, `renew`, `read`, `send` or `prune`. */
   "cloud-messaging:outbox-failure": { readonly engine: string; readonly operation: string; readonly detail: string };
   /** Notice about the service or the configuration that is not an error of one send. */

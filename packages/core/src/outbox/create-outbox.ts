@@ -244,6 +244,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       onLost: ({ claimed: { submission, chunk } }) => {
         publish("cloud-messaging:outbox-lease-lost", () => ({ engine: engine.name, id: submission.id, chunk }));
       },
+      onHold: (change) => publish("cloud-messaging:outbox-hold", () => ({ engine: engine.name, ...change })),
       onFailure: failed,
     });
   }

@@ -50,7 +50,13 @@ export function decide(outcome: RecipientOutcome, before: History, context: () =
   const { policy, now, random } = limits;
   const attempts = before.attempts + outcome.attempts;
   const unanswered = before.unanswered + copiesInDoubt(outcome);
-  const decided = disposition(outcome, Math.max(1, attempts), policy, { ...limits, unanswered }, random);
+  const decided = disposition(
+    outcome,
+    Math.max(1, attempts),
+    policy,
+    { ...limits, unanswered, outlastsRefusals: true },
+    random,
+  );
   if (decided.kind === "again") return { kind: "again", afterMs: decided.afterMs, attempts, unanswered };
   const { unansweredCopies: _, ...bare } = outcome;
   const latest = { ...bare, attempts } as RecipientOutcome;

@@ -89,6 +89,27 @@ describe("a chunk that a worker cannot go on with", () => {
     expect(result?.outcome).toMatchObject({ kind: "accepted", unansweredCopies: 1 });
   });
 
+  it("does not hold up the writes of others when its outcomes cannot be encoded, and ends in doubt", async () => {
+    const { clock, open } = setUp();
+    const { outbox } = open({
+      async send(message) {
+        const [recipient] = recipientsOf(message.target) as [string];
+        const outcome: RecipientOutcome = { kind: "accepted", recipient, attempts: 1 };
+        return { outcomes: [recipient === "a" ? { ...outcome, messageId: 1n as unknown as string } : outcome] };
+      },
+    });
+    for (const token of ["a", "b", "c"]) await outbox.enqueue({ target: { token } });
+    const done = outbox.work({ untilIdle: true, leaseMs: 1_000 });
+    await pass(clock, 120_000, 500);
+    await done;
+    const kinds = (await all(outbox)).map(({ outcome: { recipient, kind } }) => [recipient, kind]).sort();
+    expect(kinds).toEqual([
+      ["a", "ambiguous"],
+      ["b", "accepted"],
+      ["c", "accepted"],
+    ]);
+  });
+
   it("does not hold up those that were handed out with it, when its state cannot be read", async () => {
     const { clock, engine, open } = setUp();
     const damaging = new Proxy(engine, {

@@ -1,16 +1,10 @@
-import { isCloudMessagingError } from "../errors.ts";
-import { type DownstreamMessage, MAX_TIME_TO_LIVE_SEC, type MessageContent } from "../message/downstream.ts";
-import { describeError } from "../outcome/describe-error.ts";
-import type { ErrorCode } from "../outcome/error-code.ts";
-import { failureOutcome, type RecipientOutcome } from "../outcome/outcome.ts";
-import type { AttemptOptions, DownstreamTransport } from "../sending/downstream-transport.ts";
-import { merged } from "../sending/merged.ts";
-import { tracedAttempt } from "../sending/traced-send.ts";
 import type { CancelTimer } from "../time/clock.ts";
-import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
-import { ChunkJob, type JobParts, NOW_MS, type Slice } from "./chunk-job.ts";
-import { messageTo, type Settled } from "./codec.ts";
+import type { MonotonicInstant } from "../time/monotonic.ts";
+import { type AttemptOutcomes, type AttemptParts, makeAttempt } from "./attempt.ts";
+import { ChunkJob, type Slice } from "./chunk-job.ts";
+import type { Settled } from "./codec.ts";
 import type { ClaimedChunk, LeaseStatus, OutboxEngine } from "./engine.ts";
+import { Hold, type HoldChange } from "./hold.ts";
 import { createLaneRotation, type LaneRotation } from "./lanes.ts";
 import { type TracedClaim, traceClaim } from "./traced-outbox.ts";
 import { Writer } from "./writer.ts";
@@ -21,18 +15,14 @@ const MAX_CLAIM = 32;
 const UNREADABLE_MS = 60_000;
 
 /** Parts and limits of a worker. */
-export interface WorkerParts extends JobParts {
+export interface WorkerParts extends AttemptParts {
   readonly engine: OutboxEngine<never>;
-  /** With the registration store, without retries. */
-  readonly transport: DownstreamTransport;
   readonly lanes: Readonly<Record<string, number>>;
   readonly concurrency: number;
   /** Recipients per attempt. */
   readonly sliceSize: number;
   readonly leaseMs: number;
   readonly pollMs: number;
-  /** Time limit of one attempt. Unit: milliseconds. */
-  readonly attemptTimeoutMs: number;
   /** Longest wait for what is in flight when the worker ends. Unit: milliseconds. */
   readonly closeTimeoutMs: number;
   /** Ends when no recipient is left unsettled. */
@@ -40,6 +30,7 @@ export interface WorkerParts extends JobParts {
   onRecovered(job: ChunkJob): void;
   onWritten(job: ChunkJob, settled: readonly Settled[]): void;
   onLost(job: ChunkJob): void;
+  onHold(change: HoldChange): void;
   onFailure(operation: "claim" | "write" | "renew" | "read" | "send", error: unknown): void;
 }
 
@@ -59,6 +50,7 @@ export class Worker {
   readonly #sendRotation: LaneRotation;
   readonly #writer: Writer;
   readonly #jobs = new Map<ChunkJob, Held>();
+  readonly #hold: Hold;
   /** Ends the writes that fail when the time limit of the end has passed. */
   readonly #giveUp = new AbortController();
   /** Resolves when the worker has ended, and has given its claims back. */
@@ -89,6 +81,11 @@ export class Worker {
       },
       onFailure: (operation, error) => parts.onFailure(operation, error),
     });
+    this.#hold = new Hold({
+      ...parts,
+      onBegin: () => this.#giveBackAll(),
+      onEnd: () => this.wake(),
+    });
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
@@ -112,6 +109,7 @@ export class Worker {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#cancelPoll();
+    this.#hold.stop();
     this.#cancelGiveUp = this.#parts.clock.schedule(this.#parts.closeTimeoutMs, () => {
       for (const { end } of this.#jobs.values()) end.abort();
       this.#giveUp.abort();
@@ -119,11 +117,16 @@ export class Worker {
     this.#leave();
   }
 
-  #leave(): void {
+  /** Sends nothing further of what is in hand; each chunk is given back once nothing of it is in flight. */
+  #giveBackAll(): void {
     for (const job of this.#jobs.keys()) {
       job.stopped = true;
       this.#advance(job);
     }
+  }
+
+  #leave(): void {
+    this.#giveBackAll();
     if (this.#jobs.size > 0 || this.#claiming) return;
     this.#cancelGiveUp();
     this.#cancelRenew();
@@ -133,11 +136,16 @@ export class Worker {
   get #isLow(): boolean {
     let slices = this.#inFlight;
     for (const job of this.#jobs.keys()) slices += Math.ceil(job.due / this.#parts.sliceSize);
-    return slices < 2 * this.#parts.concurrency;
+    return slices < 2 * this.#concurrency;
+  }
+
+  /** Attempts that may be in flight at once. */
+  get #concurrency(): number {
+    return this.#hold.limit(this.#parts.concurrency);
   }
 
   #refill(): void {
-    if (this.#claiming || this.#stopped) return;
+    if (this.#claiming || this.#stopped || this.#hold.isOn) return;
     if (this.#woken || (!this.#drained && this.#isLow)) void this.#claim();
   }
 
@@ -150,7 +158,7 @@ export class Worker {
         this.#woken = false;
         nextInMs = await this.#claimOnce();
         this.#pump();
-      } while (!this.#stopped && (this.#woken || (!this.#drained && this.#isLow)));
+      } while (!this.#stopped && !this.#hold.isOn && (this.#woken || (!this.#drained && this.#isLow)));
       if (this.#parts.untilIdle && this.#jobs.size === 0 && !this.#stopped) {
         if ((await this.#parts.engine.backlog()).recipients === 0) this.stop();
       }
@@ -165,12 +173,12 @@ export class Worker {
 
   /** Makes one request for work. Resolves with the wait before the next one that is worth it. */
   async #claimOnce(): Promise<number> {
-    const { clock, engine, leaseMs, concurrency, pollMs } = this.#parts;
+    const { clock, engine, leaseMs, pollMs } = this.#parts;
     const isLow = this.#isLow;
     // while enough is in hand, only lanes of which nothing is: urgent work does not wait for a campaign
     const lanes = isLow ? this.#rotation.next() : this.#rotation.next(this.#isIdle());
     if (lanes.length === 0) return pollMs;
-    const limit = Math.min(MAX_CLAIM, concurrency);
+    const limit = Math.min(MAX_CLAIM, this.#concurrency);
     const before = clock.monotonic();
     const { chunks, now, nextInMs = pollMs } = await engine.claim({ lanes, limit, leaseMs });
     for (const chunk of chunks) this.#take(chunk, now, before);
@@ -250,7 +258,7 @@ export class Worker {
   }
 
   #pump(): void {
-    while (!this.#stopped && this.#inFlight < this.#parts.concurrency) {
+    while (!this.#stopped && this.#inFlight < this.#concurrency) {
       const job = this.#pick();
       const slice = job?.next(this.#parts.sliceSize);
       if (job === undefined || slice === undefined) break;
@@ -275,16 +283,22 @@ export class Worker {
     // the mark: durable before the first byte
     await this.#writer.write(job, false);
     if (job.status !== "running" || job.stopped) job.giveBack(slice);
-    else this.#settle(job, slice, await this.#attempt(job, slice));
+    else this.#settle(job, slice, await makeAttempt(this.#parts, job, slice, this.#tiesOf(job)));
     this.#inFlight--;
     job.check();
     this.#advance(job);
     this.#pump();
   }
 
-  #settle(job: ChunkJob, slice: Slice, outcomes: readonly (RecipientOutcome | undefined)[]): void {
+  #tiesOf(job: ChunkJob) {
+    const held = this.#jobs.get(job);
+    return { signal: held?.end.signal, operation: held?.claim?.operation };
+  }
+
+  #settle(job: ChunkJob, slice: Slice, outcomes: AttemptOutcomes): void {
     try {
       job.settle(slice, outcomes);
+      this.#hold.observe(outcomes);
     } catch (error) {
       // outcomes that break the transport's contract: the slice may have been written
       this.#parts.onFailure("send", error);
@@ -326,72 +340,4 @@ export class Worker {
     this.#parts.onLost(job);
     if (this.#stopped) this.#leave();
   }
-
-  async #attempt(job: ChunkJob, slice: Slice): Promise<readonly (RecipientOutcome | undefined)[]> {
-    const { places } = slice;
-    const names = job.names(places);
-    const options = this.#attemptOptions(job, slice);
-    const made = slice.attempts + 1;
-    const { timeToLiveSec } = job;
-    const life = timeToLiveSec === undefined ? {} : { timeToLiveSec: Math.min(timeToLiveSec, MAX_TIME_TO_LIVE_SEC) };
-    if (!job.isPersonal) return this.#sendOne(job, { ...messageTo(job.payload, names), ...life }, options, names, made);
-    const sent = places.map((place, index) => {
-      const one = [names[index] as string];
-      const { content } = job.payload;
-      const personal = { ...job.payload, content: merged(content, job.changesFor(place) ?? {}) as MessageContent };
-      const messageIds = options.messageIds?.slice(index, index + 1);
-      return this.#sendOne(job, { ...messageTo(personal, one), ...life }, { ...options, messageIds }, one, made);
-    });
-    return (await Promise.all(sent)).flat();
-  }
-
-  #attemptOptions(job: ChunkJob, { places, attempts, unanswered }: Slice): AttemptOptions {
-    const { clock, attemptTimeoutMs, transport, rules } = this.#parts;
-    const { submission, chunk } = job.claimed;
-    const { content } = job.payload;
-    const now = clock.monotonic();
-    const lifeLeftMs = job.lifeLeftMs();
-    const held = this.#jobs.get(job);
-    const idOf = (place: number): string => content.messageId ?? `${submission.id}.${chunk}.${place}`;
-    return {
-      signal: held?.end.signal,
-      operation: held?.claim?.operation,
-      deadline: plusMs(now, attemptTimeoutMs),
-      // of this attempt alone: the outbox counts the copies of earlier ones itself
-      sendId: `${submission.id}.${chunk}.${places[0]}.${attempts}`,
-      messageIds: transport.usesMessageIds ? places.map(idOf) : undefined,
-      ambiguous: this.#parts.resends(job.payload) ? "resend" : "report",
-      maxResends: Math.max(0, rules.policy.maxResends - unanswered),
-      expiresAt: Number.isFinite(lifeLeftMs)
-        ? plusMs(now, lifeLeftMs - (content.timeToLiveSec === 0 ? NOW_MS : 0))
-        : undefined,
-    };
-  }
-
-  async #sendOne(
-    job: ChunkJob,
-    message: DownstreamMessage,
-    options: AttemptOptions,
-    names: readonly string[],
-    attempt: number,
-  ): Promise<readonly (RecipientOutcome | undefined)[]> {
-    try {
-      const { submission } = job.claimed;
-      return (await tracedAttempt(this.#parts.transport, message, options, attempt, submission.id)).outcomes;
-    } catch (error) {
-      const code = CODES_OF_ERRORS[(isCloudMessagingError(error) && error.code) || ""];
-      this.#parts.onFailure("send", error);
-      // any other breaks the transport's contract: it may have been written
-      if (code === undefined) return names.map(() => undefined);
-      return names.map((recipient) => failureOutcome(code, { recipient, attempts: 0, detail: describeError(error) }));
-    }
-  }
 }
-
-/** Errors of a transport that has sent nothing. */
-const CODES_OF_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  ERR_INVALID_MESSAGE: "invalid-argument",
-  ERR_REGISTRATION_STORE: "not-sent",
-  ERR_CLOSED: "closed",
-  ERR_ABORTED: "aborted",
-};

@@ -49,18 +49,34 @@ export class Writer {
 
   async #flush(): Promise<void> {
     while (this.#queued.size > 0) {
-      const batch = [...this.#queued];
-      this.#queued = new Map();
-      const writes = batch.map(([job, { release }]) => job.update(release));
-      const statuses = await this.#persist(writes.map(({ update }) => update));
-      for (const [index, [job, { waiting }]] of batch.entries()) {
+      const writes = this.#takeQueued();
+      const statuses = writes.length === 0 ? [] : await this.#persist(writes.map(({ update }) => update));
+      for (const [index, { job, settled, waiting }] of writes.entries()) {
         job.status = statuses?.[index] ?? "lost";
-        const settled = writes[index]?.settled ?? [];
         if (job.status !== "lost") this.#parts.onWritten(job, settled);
         for (const resolve of waiting) resolve();
       }
     }
     this.#flushing = false;
+  }
+
+  /**
+   * Makes the updates of what is queued. A chunk whose outcomes cannot be encoded is left alone, as if its lease were lost: its marks are
+   * stored, and the next worker finds its recipients in doubt. The others go on.
+   */
+  #takeQueued() {
+    const batch = [...this.#queued];
+    this.#queued = new Map();
+    return batch.flatMap(([job, { release, waiting }]) => {
+      try {
+        return [{ job, waiting, ...job.update(release) }];
+      } catch (error) {
+        this.#parts.onFailure("write", error);
+        job.status = "lost";
+        for (const resolve of waiting) resolve();
+        return [];
+      }
+    });
   }
 
   /** The same updates again until the engine has taken them: their revisions keep them from being counted twice. */

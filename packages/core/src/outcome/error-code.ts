@@ -32,6 +32,11 @@ export interface ErrorRow {
   readonly text?: RegExp;
   /** The store marks the token `suspect` and removes nothing. */
   readonly suspect?: true;
+  /**
+   * The refusal is about the sender as a whole (its credential, its endpoint) and says nothing of the message or the recipient: an outbox
+   * holds its work and asks again later.
+   */
+  readonly ofSender?: true;
 }
 
 /**
@@ -179,6 +184,7 @@ export const ERROR_CODES = {
     gcmHttpStatus: [401],
     ccs: ["AUTHENTICATION_FAILED"],
     fcmV1: ["UNAUTHENTICATED"],
+    ofSender: true,
   },
   "permission-denied": {
     meaning: "The credentials are good and may not do this",
@@ -187,6 +193,7 @@ export const ERROR_CODES = {
     gcmHttpStatus: [403],
     fcmV1: ["PERMISSION_DENIED"],
     instanceId: ["PERMISSION_DENIED"],
+    ofSender: true,
   },
   "invalid-apns-credential": {
     meaning: "The APNs key or certificate, or the web-push key, of the project is missing or expired",
@@ -202,6 +209,7 @@ export const ERROR_CODES = {
       "Google has switched off the GCM and FCM-legacy endpoints: send over FCM HTTP v1, or develop against the emulator.",
     gcmHttpStatus: [404, 410],
     fcmV1: ["NOT_FOUND"],
+    ofSender: true,
   },
   "unexpected-status": {
     meaning: "An HTTP status that the documentation does not know",
@@ -304,11 +312,13 @@ export const ERROR_CODES = {
     meaning: "The far end's certificate is signed by nobody who is trusted, has expired or belongs to another host",
     verdict: "reject",
     action: "Check the endpoint's host, or name the authority that signed the certificate (option tls.ca).",
+    ofSender: true,
   },
   "wrong-protocol": {
     meaning: "The far end speaks another protocol: no TLS, no HTTP, no XMPP, or no version of it that both sides know",
     verdict: "reject",
     action: "Check scheme, host and port of the endpoint, and any proxy on the way.",
+    ofSender: true,
   },
   "connection-lost": {
     meaning: "The connection ended before the answer came",

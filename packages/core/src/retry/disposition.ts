@@ -1,5 +1,5 @@
 import { type ErrorCode, errorRow } from "../outcome/error-code.ts";
-import type { AmbiguousOutcome, RetryableOutcome } from "../outcome/outcome.ts";
+import type { AmbiguousOutcome, RejectedOutcome, RetryableOutcome } from "../outcome/outcome.ts";
 import type { Random } from "../time/clock.ts";
 import { type BackoffPolicy, nextDelayMs } from "./backoff.ts";
 
@@ -29,6 +29,8 @@ export interface DispositionState {
   readonly unanswered: number;
   /** `DownstreamTransport.settlesAmbiguous` of the transport. */
   readonly settlesAmbiguous?: boolean | undefined;
+  /** True for a queue, which outlasts a refusal of its sender: see `isRefusalOfSender`. Default: it is final, as for a caller who waits. */
+  readonly outlastsRefusals?: boolean | undefined;
   /** Time left until the deadline of the send. Unit: milliseconds; `Infinity` without a deadline. */
   readonly timeLeftMs: number;
   /** Time left of the message's life. Unit: milliseconds; `Infinity` without a time to live. */
@@ -37,6 +39,11 @@ export interface DispositionState {
 
 /** An outcome that a further attempt may change. */
 export type Unsettled = RetryableOutcome | AmbiguousOutcome;
+
+/** True for a refusal that is about the sender as a whole (its credential, its endpoint) and says nothing of the message. */
+export function isRefusalOfSender(outcome: { readonly kind: string }): boolean {
+  return outcome.kind === "rejected" && errorRow((outcome as RejectedOutcome).code).ofSender === true;
+}
 
 // an attempt that the caller's signal or close() ended before anything was written is no answer of the service
 const NOT_MADE: ReadonlySet<ErrorCode> = new Set(["aborted", "closed"]);
@@ -65,10 +72,13 @@ export function disposition(
   state: DispositionState,
   random: Random,
 ): Disposition {
-  if (!isUnsettled(outcome)) return { kind: "done" };
+  const outlasts = state.outlastsRefusals === true && isRefusalOfSender(outcome);
+  if (!outlasts && !isUnsettled(outcome)) return { kind: "done" };
   if (isNotMade(outcome)) return { kind: "dead", cause: "not-made", afterMs: 0 };
-  if (outcome.kind === "ambiguous" && !mayResend(outcome, policy, state)) return { kind: "done" };
-  const afterMs = nextDelayMs(policy, { attempts, ...serviceAdvice(outcome) }, random);
+  if (isUnsettled(outcome) && outcome.kind === "ambiguous" && !mayResend(outcome, policy, state))
+    return { kind: "done" };
+  // the queue holds the work of this sender instead: another's may go on with the recipient at once
+  const afterMs = isUnsettled(outcome) ? nextDelayMs(policy, { attempts, ...serviceAdvice(outcome) }, random) : 0;
   const cause = deadCause(attempts, policy, state, afterMs);
   return cause === undefined ? { kind: "again", afterMs } : { kind: "dead", cause, afterMs };
 }
