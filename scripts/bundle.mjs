@@ -21,8 +21,21 @@ import { writePages } from "./pages.mjs";
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCE = "@cloud-messaging/source";
 
-/** Dependencies that exist as ES modules only: bundled into the file for require(), which jest in CommonJS could not load otherwise. */
-const ESM_ONLY = ["p-retry", "is-network-error", "jose", "@xmpp/client"];
+/**
+ * Dependencies that are bundled, in both formats: those that exist as ES modules only, which jest in CommonJS could not load, and those of
+ * many small files, of which loading costs more than running (docs/performance.md). They stay dependencies: declarations name zod's types,
+ * and who audits an installation sees what is in it.
+ */
+const BUNDLED = [
+  "p-retry",
+  "is-network-error",
+  "jose",
+  "@xmpp/client",
+  "zod",
+  "saxes",
+  "@peculiar/x509",
+  "reflect-metadata",
+];
 
 const filesBelow = (folder) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -61,14 +74,11 @@ const packageOf = (specifier) =>
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
 
-/** Dependencies stay outside, but for those that require() could not load; what these need themselves goes in with them. */
-function isExternal(format) {
-  return (specifier, importer) => {
-    if (specifier.startsWith(".") || specifier.startsWith("/") || specifier.startsWith("\0")) return false;
-    if (specifier.startsWith("node:")) return true;
-    if (format === "es") return true;
-    return !importer?.includes("node_modules") && !ESM_ONLY.includes(packageOf(specifier));
-  };
+/** Dependencies stay outside, but for those that are bundled; what these need themselves goes in with them. */
+function isExternal(specifier, importer) {
+  if (specifier.startsWith(".") || specifier.startsWith("/") || specifier.startsWith("\0")) return false;
+  if (specifier.startsWith("node:")) return true;
+  return !importer?.includes("node_modules") && !BUNDLED.includes(packageOf(specifier));
 }
 
 async function bundle(rolldown, folder, manifest) {
@@ -84,13 +94,15 @@ async function bundle(rolldown, folder, manifest) {
       input: entriesOf(folder, manifest, format),
       cwd: folder,
       platform: "node",
-      external: isExternal(format),
+      external: isExternal,
     });
     const { output } = await build.write({
       dir: dist,
       format,
       exports: "named",
       sourcemap: true,
+      // parsed at every start; the sources, with their comments, are in the package and are what the source map shows
+      comments: { legal: true, annotation: true, jsdoc: false },
       // the name under which Node's require() of an ES module takes the whole module; a drop-in's `require()` gives what it always gave
       footer: (chunk) =>
         format === "cjs" && chunk.exports.includes("module.exports")
@@ -145,7 +157,7 @@ function writeLicenses(dist, included) {
       const words = text === undefined ? "" : `\n\n${readFileSync(join(path, text), "utf8").trim()}`;
       return `${name} ${version} (${license ?? licenses?.map(({ type }) => type).join(", ") ?? "no licence declared"})${words}\n`;
     });
-  writeFileSync(file, `Bundled here, for require() or for the page in the browser:\n\n${parts.join("\n---\n\n")}`);
+  writeFileSync(file, `Bundled here:\n\n${parts.join("\n---\n\n")}`);
 }
 
 /**

@@ -74,7 +74,7 @@ function sourcesOf(name: string): Source[] {
   const folder = join(packagesFolder, name, "src");
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(
-      (entry) => entry.isFile() && /\.[cm]?[jt]sx?$/.test(entry.name) && !/\.test(-d|-support)?\./.test(entry.name),
+      (entry) => entry.isFile() && /\.[cm]?[jt]sx?$/.test(entry.name) && !/\.(test(-d|-support)?|d)\./.test(entry.name),
     )
     .map((entry) => {
       const file = join(entry.parentPath, entry.name);

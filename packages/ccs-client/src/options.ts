@@ -15,8 +15,8 @@ import {
   readOptions,
   SENDER_OPTION_NAMES,
   TlsSchema,
+  z,
 } from "@cloud-messaging/core/transport";
-import { z } from "zod";
 import { hostInUrl } from "./address.ts";
 import { createRedactor } from "./redactor.ts";
 import { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";

@@ -1,8 +1,8 @@
-import { z } from "zod";
 import { type FieldProblem, InvalidOptionsError, pathOf } from "./errors.ts";
 import { describeType } from "./message/token.ts";
 import { isAbortSignal } from "./time/abort.ts";
 import { type Clock, clockProblem } from "./time/clock.ts";
+import * as z from "./zod.ts";
 
 /** Wording for one kind of input. */
 export interface InputWording {

@@ -173,3 +173,6 @@ export { defined, type Defined } from "./defined.ts";
 
 // Bounded memory
 export { RecentMap } from "./recent-map.ts";
+
+// Schemas: the part of zod that they are made of
+export * as z from "./zod.ts";

@@ -1,21 +1,8 @@
-// required before @peculiar/x509
-import "reflect-metadata";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { performance } from "node:perf_hooks";
 import { createSecureContext } from "node:tls";
 import { InvalidOptionsError } from "@cloud-messaging/core";
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  X509CertificateGenerator,
-} from "@peculiar/x509";
 import { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
 
 /** Private CA and a server certificate signed by it. PEM. */
@@ -102,6 +89,19 @@ export async function createCertificates(
   const needed = ["localhost", "127.0.0.1", "::1", ...GOOGLE_HOSTS, ...names];
   if (kept !== undefined && isGoodFor(kept, needed)) return kept;
   const all = new Set([...needed, ...addresses]);
+  // loaded here, since certificates of the user and kept ones need none of it; @peculiar/x509 asks for reflect-metadata to be there before it
+  await import("reflect-metadata");
+  const {
+    AuthorityKeyIdentifierExtension,
+    BasicConstraintsExtension,
+    ExtendedKeyUsage,
+    ExtendedKeyUsageExtension,
+    KeyUsageFlags,
+    KeyUsagesExtension,
+    SubjectAlternativeNameExtension,
+    SubjectKeyIdentifierExtension,
+    X509CertificateGenerator,
+  } = await import("@peculiar/x509");
   const { subtle } = globalThis.crypto;
   const [caKeys, serverKeys] = await Promise.all([
     subtle.generateKey(ALGORITHM, false, ["sign", "verify"]),

@@ -1,5 +1,4 @@
-import { readOptions } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { readOptions, z } from "@cloud-messaging/core/transport";
 
 /**
  * Creates the check of the names of an options object, whose values are checked where they are used.

@@ -1,9 +1,8 @@
 import { BlockList, isIP } from "node:net";
 import { createSecureContext } from "node:tls";
 import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
-import { ClockSchema, describeError, type OutboxEngine, readOptions } from "@cloud-messaging/core/transport";
+import { ClockSchema, describeError, type OutboxEngine, readOptions, z } from "@cloud-messaging/core/transport";
 import type { FcmSenderOptions } from "@cloud-messaging/http-sender";
-import { z } from "zod";
 import { isKeyHash } from "./keys.ts";
 
 /** A client of the gateway: one app server, or several that share a key. */

@@ -28,8 +28,8 @@ import {
   type StoredRegistration,
   toRegistration,
   unknownCursor,
+  z,
 } from "@cloud-messaging/core/transport";
-import { z } from "zod";
 import { openEnvironment } from "./environment.ts";
 import { failure } from "./errors.ts";
 import { FORMAT, fromRegistrationRow, isUserKey, stateOfRow, tokenKey } from "./layout.ts";

@@ -1,6 +1,5 @@
 import type { Clock } from "@cloud-messaging/core";
-import { ClockSchema, readOptions } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { ClockSchema, readOptions, z } from "@cloud-messaging/core/transport";
 import { SCHEMA_NAME } from "./names.ts";
 import type { PostgresPool } from "./postgres.ts";
 

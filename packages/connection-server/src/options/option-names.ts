@@ -1,5 +1,4 @@
-import { readOptions, requireOptions } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { readOptions, requireOptions, z } from "@cloud-messaging/core/transport";
 import type { CallOptions } from "../ask.ts";
 
 /** Names of the options of an interface; the type makes the list complete. */

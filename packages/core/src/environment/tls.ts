@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { type ConnectionOptions, checkServerIdentity, createSecureContext } from "node:tls";
-import { z } from "zod";
 import type { FieldProblem } from "../errors.ts";
 import { readInput } from "../problems.ts";
+import * as z from "../zod.ts";
 
 /** TLS settings of a connection. The chain and the host name are always verified, also under `NODE_TLS_REJECT_UNAUTHORIZED=0`. */
 export interface TlsOptions {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 import { DataSchema } from "./data.ts";
 import { NonEmptyTextSchema, TextSchema } from "./text.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 import { AnalyticsLabelSchema, ImageUrlSchema } from "./android.ts";
 import { copyJson, isPlainObject, type JsonValue, recordOf } from "./json.ts";
 import { NonEmptyTextSchema, TextSchema } from "./text.ts";

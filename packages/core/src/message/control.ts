@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 
 /** CCS about the connection itself. Never acknowledged. */
 export interface ControlMessage {

@@ -1,5 +1,5 @@
-import { z } from "zod";
 import { type FieldProblem, InvalidMessageError, pathOf } from "../errors.ts";
+import * as z from "../zod.ts";
 import { copyJson, describeObject, isPlainObject, type JsonValue } from "./json.ts";
 import { isReservedDataKey } from "./payload.ts";
 import { LONE_SURROGATE } from "./text.ts";

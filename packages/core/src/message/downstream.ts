@@ -1,6 +1,6 @@
-import { z } from "zod";
 import { type FieldProblem, InvalidMessageError } from "../errors.ts";
 import { type InputWording, readInput } from "../problems.ts";
+import * as z from "../zod.ts";
 import { AnalyticsLabelSchema, type Android, AndroidSchema } from "./android.ts";
 import { type AndroidV2, AndroidV2Schema } from "./android-v2.ts";
 import { type Apns, ApnsSchema } from "./apns.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "../zod.ts";
 import { describeType, type RegistrationToken } from "./token.ts";
 
 // 17 bytes in base64url without the last character; the first four bits are 0111, so the first character is c, d, e or f

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 import { LONE_SURROGATE } from "./text.ts";
 import { describeType } from "./token.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 import { JsonObjectSchema, type JsonValue } from "./json.ts";
 import { TextSchema } from "./text.ts";
 

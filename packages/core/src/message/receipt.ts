@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 
 /** The device has confirmed a message that asked for a receipt. May come days later; no receipt means unknown, not lost. */
 export interface DeliveryReceipt {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 import { ConditionSyntaxError, isTopicName, parseCondition } from "./condition.ts";
 import { fidProblem, type InstallationId } from "./fid.ts";
 import { LONE_SURROGATE } from "./text.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 
 /** The problem of text that was cut in the middle of a character: it has no form in UTF-8, so no wire carries it. */
 export const LONE_SURROGATE =

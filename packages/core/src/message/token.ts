@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 
 /** Longest registration token accepted. Unit: characters. Our choice: real ones have 150 to 300. */
 export const MAX_TOKEN_LENGTH = 4096;

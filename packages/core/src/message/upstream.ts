@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 import { recordOf } from "./json.ts";
 
 /** A message from an app to the app server, as CCS hands it over. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 import { AnalyticsLabelSchema } from "./android.ts";
 import { DataSchema } from "./data.ts";
 import { JsonObjectSchema, type JsonValue, recordOf } from "./json.ts";

@@ -1,7 +1,7 @@
-import { z } from "zod";
 import { InvalidOptionsError } from "../errors.ts";
 import { AbortSignalSchema, readOptions } from "../problems.ts";
 import { senderShape } from "../sending/sender-options.ts";
+import * as z from "../zod.ts";
 import type {
   CreateOutboxOptions,
   EnqueueAllOptions,

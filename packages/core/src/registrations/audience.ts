@@ -1,9 +1,9 @@
-import { z } from "zod";
 import { AbortedError } from "../errors.ts";
 import type { UnregisteredOutcome } from "../outcome/outcome.ts";
 import { AbortSignalSchema, ClockSchema, readOptions } from "../problems.ts";
 import type { Sender } from "../sending/sender.ts";
 import { type Clock, elapsedMs, systemClock, wait } from "../time/clock.ts";
+import * as z from "../zod.ts";
 import type { Registration } from "./registration.ts";
 import type { PageQuery, RegistrationQuery, RegistrationStore } from "./registration-store.ts";
 

@@ -1,7 +1,7 @@
-import { z } from "zod";
 import { AbortSignalSchema, ClockSchema, readOptions } from "../problems.ts";
 import { onAbort } from "../time/abort.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
+import * as z from "../zod.ts";
 import type { RegistrationChange } from "./registration.ts";
 import type { RegistrationStore } from "./registration-store.ts";
 

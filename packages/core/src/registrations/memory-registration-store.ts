@@ -1,7 +1,7 @@
-import { z } from "zod";
 import type { RegistrationToken } from "../message/token.ts";
 import { ClockSchema, readOptions } from "../problems.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
+import * as z from "../zod.ts";
 import { MemoryFeed } from "./memory-feed.ts";
 import { MemoryTables } from "./memory-tables.ts";
 import { checkQuery, readRegistration, unknownCursor } from "./read-registration.ts";

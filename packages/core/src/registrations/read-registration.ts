@@ -1,7 +1,7 @@
-import { z } from "zod";
 import { type FieldProblem, InvalidOptionsError, InvalidRegistrationError } from "../errors.ts";
 import { describeType, type RegistrationToken, tokenProblem } from "../message/token.ts";
 import { readInput, readOptions } from "../problems.ts";
+import * as z from "../zod.ts";
 import type { RegisterOptions, SuspectRemoval } from "./registration.ts";
 
 /** Longest user ID accepted. Unit: characters. */

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { InvalidOptionsError } from "../errors.ts";
 import { publish } from "../events.ts";
 import type { DownstreamMessage } from "../message/downstream.ts";
@@ -12,6 +11,7 @@ import type { AttemptOptions, DownstreamTransport } from "../sending/downstream-
 import { checkTransport, traitsOf } from "../sending/traits.ts";
 import { type Clock, systemClock, timeLeftMs } from "../time/clock.ts";
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
+import * as z from "../zod.ts";
 import { applyReport } from "./apply-report.ts";
 import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts";
 import { SuspectRemovalSchema } from "./read-registration.ts";

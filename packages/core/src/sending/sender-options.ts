@@ -1,7 +1,7 @@
-import { z } from "zod";
 import { AbortSignalSchema, ClockSchema, readOptions, requireOptions } from "../problems.ts";
 import { SuspectRemovalSchema } from "../registrations/read-registration.ts";
 import { storeProblem } from "../registrations/store-access.ts";
+import * as z from "../zod.ts";
 import type { CreateSenderOptions, SendAllOptions, SendEachOptions, SenderOptions, SendOptions } from "./sender.ts";
 import { transportProblem } from "./traits.ts";
 

@@ -1,9 +1,9 @@
-import { z } from "zod";
 import type { ControlMessage } from "../message/control.ts";
 import type { DeliveryReceipt } from "../message/receipt.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import type { UpstreamMessage } from "../message/upstream.ts";
 import type { GroupResult } from "../outcome/outcome.ts";
+import * as z from "../zod.ts";
 import { gcmOptionShape } from "./gcm-http.ts";
 
 /** Namespace of the `<gcm>` element. Match it by this and the local name, never by prefix. */

@@ -1,5 +1,5 @@
-import { z } from "zod";
 import { recordOf } from "../message/json.ts";
+import * as z from "../zod.ts";
 
 // Google's front end reads a duration with up to nine decimals
 const DurationSchema = z.string().regex(/^\d+(\.\d{1,9})?s$/, 'must be a duration: "3.5s"');

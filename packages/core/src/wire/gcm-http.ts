@@ -1,5 +1,5 @@
-import { z } from "zod";
 import { recordOf } from "../message/json.ts";
+import * as z from "../zod.ts";
 
 /**
  * The notification block as GCM HTTP and CCS write it.

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 
 /** A change of a device group. Unknown fields are ignored, as everywhere on these wires. Source: docs/protocol/gcm-http.md#device-groups */
 export const DeviceGroupRequestSchema = z.looseObject({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "../zod.ts";
 
 /** OAuth2 scope of an access token for sending. Source: docs/protocol/fcm-v1.md#authentication */
 export const MESSAGING_SCOPE = "https://www.googleapis.com/auth/firebase.messaging";

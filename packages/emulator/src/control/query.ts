@@ -1,6 +1,5 @@
 import type { FieldProblem } from "@cloud-messaging/core";
-import { readInput } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { readInput, z } from "@cloud-messaging/core/transport";
 import { MESSAGE_STATES } from "../model/message.ts";
 
 const wholeNumber = (max: number) =>

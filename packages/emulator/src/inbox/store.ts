@@ -1,6 +1,5 @@
 import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
-import { checkSignalOptions, defined, readOptions } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { checkSignalOptions, defined, readOptions, z } from "@cloud-messaging/core/transport";
 import type { EventHub } from "../events.ts";
 import type { CapturedMessage, MessageState, ModelMessage, TimelineEntry } from "../model/message.ts";
 import { OldestFirst } from "../model/oldest-first.ts";

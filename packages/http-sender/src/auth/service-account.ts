@@ -7,7 +7,6 @@ import {
   OAuthTokenResponseSchema,
   type ServiceAccountKey,
 } from "@cloud-messaging/core/wire";
-import { SignJWT } from "jose";
 import { parseEndpoint } from "../common/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";
 import type { HttpAnswer } from "../http/http-client.ts";
@@ -62,6 +61,8 @@ export function createServiceAccountProvider(
 
   async function exchange(signal: AbortSignal): Promise<HttpAnswer> {
     const issuedAt = Math.floor((clock.now() + skewMs) / 1000);
+    // loaded when the first grant is signed: most processes of a credential function never sign one
+    const { SignJWT } = await import("jose");
     const assertion = await new SignJWT({ scope: MESSAGING_SCOPE })
       .setProtectedHeader({
         alg: "RS256",

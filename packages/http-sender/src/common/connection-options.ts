@@ -1,6 +1,5 @@
 import type { Clock, TlsOptions } from "@cloud-messaging/core";
-import { ClockSchema, proxyProblem, TlsSchema } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { ClockSchema, proxyProblem, TlsSchema, z } from "@cloud-messaging/core/transport";
 import { PROJECT_ID, PROJECT_ID_WORDS } from "../auth/project-id.ts";
 
 /** Connection options shared by the senders and the management clients. */

@@ -1,5 +1,5 @@
 import type { DownstreamTransport } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { z } from "@cloud-messaging/core/transport";
 import type { CredentialCheck } from "../auth/credential-check.ts";
 import {
   apiKeySchema,

@@ -13,8 +13,11 @@ import {
   Reachability,
   verifiedTls,
 } from "@cloud-messaging/core/transport";
-// by its file: Bun has a module of its own in the place of "undici", without the pool
-import { buildConnector, type Dispatcher, Pool } from "undici/index.js";
+import type { buildConnector as Connector, Dispatcher } from "undici";
+// by their files: what else undici has (fetch, WebSocket, caches, mocks) takes twice as long to load, and Bun has a module of its own in the
+// place of "undici", without the pool
+import buildConnector from "undici/lib/core/connect.js";
+import Pool from "undici/lib/dispatcher/pool.js";
 
 import { answerErrorCode, isNotHttp } from "./answer-error.ts";
 import { ChurningSet } from "./churning-set.ts";
@@ -142,13 +145,13 @@ function createDispatcher(options: HttpClientOptions, owned: Set<Destroyable>): 
 type Destroyable = Socket | ClientRequest;
 
 /** Opens the pool's connections, through a proxy if there is one, and records each, so that none outlives `close()`. */
-function createConnector(options: HttpClientOptions, owned: Set<Destroyable>): buildConnector.connector {
+function createConnector(options: HttpClientOptions, owned: Set<Destroyable>): Connector.connector {
   const { origin, tls } = options;
   const proxy = proxyFor(origin, options.proxy);
   const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs);
   const connect = buildConnector({ ...verifiedTls(tls), timeout: timeoutMs, allowH2: false } as object);
-  const open = (to: buildConnector.Options, callback: buildConnector.Callback): void => {
-    const socket = (connect as (...args: Parameters<buildConnector.connector>) => Socket)(to, (...result) => {
+  const open = (to: Connector.Options, callback: Connector.Callback): void => {
+    const socket = (connect as (...args: Parameters<Connector.connector>) => Socket)(to, (...result) => {
       if (result[0] === null) withoutInterimAnswers(result[1]);
       callback(...result);
     });

@@ -25,9 +25,9 @@ import {
   refusedRecipient,
   tokenProblem,
   type WireVocabulary,
+  z,
 } from "@cloud-messaging/core/transport";
 import { errorCodeFor, errorCodeForHttpStatus, parseBoundedJson } from "@cloud-messaging/core/wire";
-import { z } from "zod";
 import { isGoogleHost } from "../common/endpoint.ts";
 import { answerOf, errorText, readRefusal, unreadAnswerOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http/http.ts";

@@ -1,5 +1,5 @@
 import type { BackoffPolicy } from "@cloud-messaging/core";
-import { z } from "zod";
+import { z } from "@cloud-messaging/core/transport";
 import type { FcmCredential } from "../auth/credential.ts";
 import {
   apiKeySchema,
