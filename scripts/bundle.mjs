@@ -14,6 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { builtinModules } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { writePages } from "./pages.mjs";
@@ -81,7 +82,7 @@ function isExternal(specifier, importer) {
   return !importer?.includes("node_modules") && !BUNDLED.includes(packageOf(specifier));
 }
 
-async function bundle(rolldown, folder, manifest) {
+async function bundle({ rolldown, esmExternalRequirePlugin }, folder, manifest) {
   const dist = join(folder, "dist");
   mkdirSync(dist, { recursive: true });
   for (const name of readdirSync(dist)) {
@@ -95,6 +96,8 @@ async function bundle(rolldown, folder, manifest) {
       cwd: folder,
       platform: "node",
       external: isExternal,
+      // a `require("events")` in what is bundled: as an import, since bundlers of the application cannot follow `createRequire`
+      plugins: format === "es" ? [esmExternalRequirePlugin({ external: builtinModules })] : [],
     });
     const { output } = await build.write({
       dir: dist,
@@ -195,9 +198,10 @@ for (const name of readdirSync(join(ROOT, "packages"))) {
   stale.push({ folder, manifest: JSON.parse(readFileSync(manifestFile, "utf8")), stamp, wanted });
 }
 if (stale.length > 0) {
-  const { rolldown } = await import(pathToFileURL(join(ROOT, "node_modules/rolldown/dist/index.mjs")).href);
+  const load = (name) => import(pathToFileURL(join(ROOT, "node_modules/rolldown/dist", name)).href);
+  const tools = { ...(await load("index.mjs")), ...(await load("plugins-index.mjs")) };
   for (const { folder, manifest, stamp, wanted } of stale) {
-    await bundle(rolldown, folder, manifest);
+    await bundle(tools, folder, manifest);
     writeDeclarations(folder);
     writeFileSync(stamp, wanted);
   }
