@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import type { TestModule } from "vitest/node";
 
 // "@cloud-messaging/source" makes workspace packages resolve to their TypeScript sources: tests need no build.
-export const conditions = ["@cloud-messaging/source", "node", "module"];
+export const conditions = ["@cloud-messaging/source", "node"];
 
 const project = (name: string, include: string[], more: { readonly isolate?: boolean } = {}) => ({
   extends: true as const,

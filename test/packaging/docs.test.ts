@@ -49,3 +49,10 @@ it.each(["mjs", "cjs"])("the cases of a registration store run in node:test, fro
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+it("the documented tables of metrics and attributes are those in the code", async () => {
+  const { pageWithTables } = (await import(join(root, "scripts/observability-tables.mjs"))) as {
+    pageWithTables(): string;
+  };
+  expect(pageWithTables()).toBe(readFileSync(join(root, "docs/observability.md"), "utf8"));
+});

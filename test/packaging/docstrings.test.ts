@@ -14,7 +14,8 @@ const PACKAGES = readdirSync(join(root, "packages"), { withFileTypes: true })
 
 const DOCSTRING = /\/\*\*(?:[^*]|\*(?!\/))*\*\//g;
 const QUESTION = /^\/\*\*[\s*]*(What|Whether|Where|How|Who|Whose|Why|When|Which)\b/;
-const ENTRY_POINT = /^(create[A-Z]\w*|start[A-Z]\w*|withRetry|withRegistrations|subscribe|toData|Sender|Message)$/;
+const ENTRY_POINT =
+  /^(create[A-Z]\w*|start[A-Z]\w*|withRetry|withRegistrations|subscribe|toData|Sender|Message|operationChannel|CloudMessagingInstrumentation)$/;
 const EXAMPLE = /@example[\s*]+```ts\n([\s\S]*?)```/g;
 
 interface Source {
@@ -46,7 +47,7 @@ function entryPointsOf(sources: readonly Source[]): string[] {
 /** The docstring before the declaration of an exported function or constructor. */
 function docstringOf(name: string, sources: readonly Source[]): string | undefined {
   const declaration = new RegExp(
-    String.raw`(\/\*\*(?:[^*]|\*(?!\/))*\*\/)\s*export (?:(?:async )?function|const) ${name}\b`,
+    String.raw`(\/\*\*(?:[^*]|\*(?!\/))*\*\/)\s*export (?:(?:async )?function|const|class) ${name}\b`,
   );
   for (const { text } of sources) {
     const found = declaration.exec(text);

@@ -1,6 +1,6 @@
 import { type TracingChannel, tracingChannel } from "node:diagnostics_channel";
 import type { ErrorCode } from "./outcome/error-code.ts";
-import type { OutcomeCounts, RecipientOutcome } from "./outcome/outcome.ts";
+import type { OutcomeCounts, OutcomeKind, RecipientOutcome } from "./outcome/outcome.ts";
 
 /** Fields that the context objects of all operations have. */
 export interface OperationBase {
@@ -16,6 +16,8 @@ export interface OutcomeSummary {
   readonly counts: OutcomeCounts;
   /** Number of recipients by error code. */
   readonly codes: Readonly<Partial<Record<ErrorCode, number>>>;
+  /** Number of recipients by kind and code; without a code for those accepted. */
+  readonly kinds: readonly { readonly kind: OutcomeKind; readonly code?: ErrorCode; readonly recipients: number }[];
   /** Number of the latest attempt, from 1; 0 where none was made. */
   readonly attempts: number;
   /** Number of copies that were written and never answered, earlier ones included. */
@@ -205,16 +207,30 @@ export function traced<O extends OperationBase & { result?: unknown }, T>(
 export function summarize(outcomes: readonly RecipientOutcome[]): OutcomeSummary {
   const counts = { accepted: 0, unregistered: 0, retryable: 0, ambiguous: 0, rejected: 0 };
   const codes: Partial<Record<ErrorCode, number>> = {};
+  const kinds = new Map<string, { kind: OutcomeKind; code?: ErrorCode; recipients: number }>();
   let attempts = 0;
   let unanswered = 0;
   const statuses = new Set<number | undefined>();
   for (const outcome of outcomes) {
-    counts[outcome.kind]++;
+    const { kind } = outcome;
+    counts[kind]++;
     attempts = Math.max(attempts, outcome.attempts);
-    unanswered += (outcome.unansweredCopies ?? 0) + (outcome.kind === "ambiguous" ? 1 : 0);
+    unanswered += (outcome.unansweredCopies ?? 0) + (kind === "ambiguous" ? 1 : 0);
     statuses.add(outcome.service?.status);
-    if ("code" in outcome) codes[outcome.code] = (codes[outcome.code] ?? 0) + 1;
+    const code = "code" in outcome ? outcome.code : undefined;
+    if (code !== undefined) codes[code] = (codes[code] ?? 0) + 1;
+    const key = `${kind} ${code}`;
+    const same = kinds.get(key);
+    if (same === undefined) kinds.set(key, { kind, ...(code === undefined ? {} : { code }), recipients: 1 });
+    else same.recipients++;
   }
   const [status] = statuses;
-  return { counts, codes, attempts, unanswered, ...(statuses.size === 1 && status !== undefined ? { status } : {}) };
+  return {
+    counts,
+    codes,
+    kinds: [...kinds.values()],
+    attempts,
+    unanswered,
+    ...(statuses.size === 1 && status !== undefined ? { status } : {}),
+  };
 }

@@ -1,12 +1,11 @@
 import { operationChannel, redactToken, type UpstreamOperation } from "@cloud-messaging/core";
 import { traced } from "@cloud-messaging/core/transport";
-import type { Delivery } from "./delivery-queue.ts";
 
 const deliveries = operationChannel("cloud-messaging:upstream");
 
 /** Facts about a delivery for subscribers. */
 interface DeliveryFacts {
-  readonly item: Delivery;
+  readonly item: { readonly from: string; readonly messageId: string };
   readonly connectionId: number;
   readonly receivedAt: number;
 }

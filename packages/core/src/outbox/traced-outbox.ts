@@ -16,7 +16,7 @@ const claims = operationChannel("cloud-messaging:outbox-claim");
 const MAX_ENTRIES = 8;
 const MAX_CHARS = 512;
 
-/** What an `enqueue` has stored. */
+/** Answer of an enqueue, with the number of recipients that it has stored. */
 export type Stored = Enqueued & { readonly recipients: number };
 
 /**

@@ -1,0 +1,3 @@
+export { ATTRIBUTES, type AttributeName } from "./attributes.ts";
+export { CloudMessagingInstrumentation, type CloudMessagingInstrumentationConfig } from "./instrumentation.ts";
+export { METRICS, type MetricDefinition, type MetricName } from "./instruments.ts";
