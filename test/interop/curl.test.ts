@@ -1,30 +1,31 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
+import { startEmulator } from "@cloud-messaging/emulator";
 import { expect, it } from "vitest";
-import { caFile, describeWith } from "./foreign-program.ts";
+import { caFile, describeWith, type Endpoint } from "./foreign-program.ts";
+import { API_KEY, startTarget, TARGETS } from "./target.ts";
 
 const run = promisify(execFile);
 
-/** curl as in the documentation: the service's own address, over TLS, with the emulator in its place. */
-async function curl(emulator: Emulator, url: string, ...args: string[]): Promise<string> {
-  const { host } = new URL(emulator.httpsUrl ?? "");
-  const place = ["--cacert", caFile(emulator), "--connect-to", `::${host}`];
+/** curl as in the documentation: the service's own address, over TLS, with another endpoint in its place. */
+async function curl(endpoint: Endpoint, url: string, ...args: string[]): Promise<string> {
+  const { host } = new URL(endpoint.httpsUrl ?? "");
+  const place = ["--cacert", caFile(endpoint), "--connect-to", `::${host}`];
   const { stdout } = await run("curl", ["--silent", "--show-error", "--max-time", "20", ...place, ...args, url]);
   return stdout;
 }
 
 describeWith("curl", ["curl", "--version"], "curl", () => {
-  const KEY = ["-H", "Authorization: key=AIza-EXAMPLE"];
+  const KEY = ["-H", `Authorization: key=${API_KEY}`];
 
-  it("sends plain text: accepted, superseded, gone, malformed", async () => {
-    await using emulator = await startEmulator();
+  it.each(TARGETS)("sends plain text to the %s: accepted, superseded, gone, malformed", async (kind) => {
+    await using target = await startTarget(kind);
+    const { emulator } = target;
     const [phone, gone] = [emulator.createDevice(), emulator.createDevice()];
-    const old = phone.token;
     gone.unregister();
     const send = (token: string) =>
       curl(
-        emulator,
+        target,
         "https://android.googleapis.com/gcm/send",
         ...KEY,
         "--data-urlencode",
@@ -35,23 +36,23 @@ describeWith("curl", ["curl", "--version"], "curl", () => {
         "collapse_key=c",
       );
     expect(await send(phone.token)).toMatch(/^id=\S+\s*$/);
-    const canonical = phone.reregister();
+    const { old, canonical } = await target.reregister(phone);
     expect(await send(old)).toMatch(new RegExp(`^id=\\S+\\nregistration_id=${canonical}\\s*$`));
     expect((await send(gone.token)).trim()).toBe("Error=NotRegistered");
     expect((await send("ABC")).trim()).toBe("Error=InvalidRegistration");
     expect(phone.received.map(({ data }) => data["text"])).toEqual(["Grüße & 😀", "Grüße & 😀"]);
   });
 
-  it("speaks HTTP/1.1 and HTTP/2 over TLS, verified against the emulator's CA", async () => {
-    await using emulator = await startEmulator();
-    const phone = emulator.createDevice();
+  it.each(TARGETS)("speaks HTTP/1.1 and HTTP/2 over TLS with the %s, verified against its CA", async (kind) => {
+    await using target = await startTarget(kind);
+    const phone = target.emulator.createDevice();
     const json = ["-H", "Content-Type: application/json", "-d", JSON.stringify({ to: phone.token })];
     for (const [flag, version] of [
       ["--http1.1", "1.1"],
       ["--http2", "2"],
     ] as const) {
       const said = await curl(
-        emulator,
+        target,
         "https://fcm.googleapis.com/fcm/send",
         flag,
         ...KEY,
@@ -62,7 +63,7 @@ describeWith("curl", ["curl", "--version"], "curl", () => {
       expect(said).toMatch(new RegExp(`"success":1.*\\n${version}$`, "s"));
     }
     await expect(
-      run("curl", ["--silent", "--max-time", "20", emulator.httpsUrl ?? ""]), // without the CA
+      run("curl", ["--silent", "--max-time", "20", target.httpsUrl ?? ""]), // without the CA
     ).rejects.toMatchObject({ code: 60 });
   });
 

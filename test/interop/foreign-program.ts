@@ -15,12 +15,19 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Addresses of an endpoint of the old protocols, and the authority of its certificates. */
+export interface Endpoint extends Pick<Emulator, "httpUrl" | "httpsUrl" | "caCertificate"> {
+  ccsOptions(): Pick<ReturnType<Emulator["ccsOptions"]>, "host" | "port">;
+}
+
 /** A program under way: its lines as they come, and its end. */
 export interface ForeignProgram {
   /** Resolves with the first line, from here on, that is JSON and matches; rejects when the program ends without it. */
   line<T = Record<string, unknown>>(matches: (value: Record<string, unknown>) => boolean): Promise<T>;
   /** Resolves when it has ended: every line that was JSON, and what it complained of. */
   readonly ended: Promise<{ readonly status: number | null; readonly lines: readonly unknown[]; readonly err: string }>;
+  /** Ends it, as an operator does. */
+  terminate(): void;
 }
 
 /** Starts a program. */
@@ -61,6 +68,7 @@ export function start(
   });
   return {
     ended,
+    terminate: () => void child.kill(),
     line<T>(matches: (value: Record<string, unknown>) => boolean) {
       return new Promise<T>((resolve, reject) => {
         const check = (): void => {
@@ -81,19 +89,19 @@ export function start(
 }
 
 /** The variables that the emulator's command prints. */
-export function redirectVariables(emulator: Emulator): Record<string, string> {
-  const { host, port } = emulator.ccsOptions();
+export function redirectVariables(endpoint: Endpoint): Record<string, string> {
+  const { host, port } = endpoint.ccsOptions();
   return {
-    CLOUD_MESSAGING_EMULATOR_HOST: new URL(emulator.httpUrl).host,
-    CLOUD_MESSAGING_EMULATOR_HTTPS: new URL(emulator.httpsUrl ?? "").host,
+    CLOUD_MESSAGING_EMULATOR_HOST: new URL(endpoint.httpUrl).host,
+    CLOUD_MESSAGING_EMULATOR_HTTPS: new URL(endpoint.httpsUrl ?? "").host,
     CLOUD_MESSAGING_EMULATOR_CCS: `${host}:${port}`,
-    CLOUD_MESSAGING_EMULATOR_CA_FILE: caFile(emulator),
+    CLOUD_MESSAGING_EMULATOR_CA_FILE: caFile(endpoint),
   };
 }
 
-/** The emulator's CA as a file. */
-export function caFile(emulator: Emulator): string {
-  return temporaryFile("ca.pem", emulator.caCertificate);
+/** The endpoint's CA as a file. */
+export function caFile({ caCertificate }: Pick<Endpoint, "caCertificate">): string {
+  return temporaryFile("ca.pem", caCertificate);
 }
 
 /** Writes a file that goes with the tests. */
@@ -105,18 +113,18 @@ export function temporaryFile(name: string, content: string): string {
 
 /** Starts a Node program of this folder, unmodified and through the redirect. */
 export function startRedirected(
-  emulator: Emulator,
+  endpoint: Endpoint,
   program: string,
   args: readonly string[],
   node = process.execPath,
 ): ForeignProgram {
   const preload = ["--import", "@cloud-messaging/emulator/redirect"];
-  return start(node, [...preload, join(here, "programs", program), ...args], redirectVariables(emulator));
+  return start(node, [...preload, join(here, "programs", program), ...args], redirectVariables(endpoint));
 }
 
 /** The same, until its end: the one line it printed. */
-export async function runRedirected<T>(emulator: Emulator, program: string, args: readonly string[]): Promise<T> {
-  const { status, lines, err } = await startRedirected(emulator, program, args).ended;
+export async function runRedirected<T>(endpoint: Endpoint, program: string, args: readonly string[]): Promise<T> {
+  const { status, lines, err } = await startRedirected(endpoint, program, args).ended;
   if (status !== 0 || lines.length !== 1)
     throw new Error(`${program} ended with ${status}: ${JSON.stringify(lines)} ${err}`);
   return lines[0] as T;

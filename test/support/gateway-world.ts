@@ -30,10 +30,15 @@ export interface GatewayWorld extends AsyncDisposable {
   silent(): void;
 }
 
-/** @param httpVersion Version that the gateway speaks to FCM. */
+/**
+ * @param httpVersion Version that the gateway speaks to FCM.
+ * @param options Options of the gateway, in place of the world's.
+ * @param sender Options of its sender, likewise.
+ */
 export async function startGatewayWorld(
   httpVersion: "1.1" | "2" = "1.1",
   options: Partial<GatewayOptions> = {},
+  sender: Partial<GatewayOptions["projects"][string]> = {},
 ): Promise<GatewayWorld> {
   certificates ??= createTestCertificates(["127.0.0.1", "fcm-xmpp.googleapis.com"]);
   privateKey ??= generateKeyPairSync("rsa", {
@@ -61,6 +66,7 @@ export async function startGatewayWorld(
           private_key: privateKey as string,
           token_uri: `${fcm.origin}/token`,
         },
+        ...sender,
       },
     },
     clients: [{ name: "web-shop", keys: [hashKey(KEY)], project: "shop", senderId: SENDER_ID }],

@@ -69,7 +69,7 @@ class Connection : public ConnectionTLS {
 class Program : public ConnectionListener, public MessageHandler, public TLSHandler {
  public:
   Program(const char* host, int port, const char* ca, const char* token)
-      : token_(token), client_(JID("1234567890@gcm.googleapis.com"), "AIza-EXAMPLE") {
+      : token_(token), client_(JID("1234567890@gcm.googleapis.com"), "AIzaSyEXAMPLE-0123456789-0123456789-012") {
     client_.registerConnectionListener(this);
     client_.registerMessageHandler(this);
     client_.registerStanzaExtension(new Gcm());

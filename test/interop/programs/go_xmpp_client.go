@@ -25,7 +25,7 @@ func main() {
 	client, err := xmpp.Options{
 		Host:      host + ":" + port,
 		User:      "1234567890@gcm.googleapis.com",
-		Password:  "AIza-EXAMPLE",
+		Password:  "AIzaSyEXAMPLE-0123456789-0123456789-012",
 		TLSConfig: &tls.Config{RootCAs: roots, ServerName: "gcm.googleapis.com"},
 	}.NewClient()
 	if err != nil {

@@ -3,7 +3,7 @@ const { Message, Notification, Sender } = require("node-xcs");
 
 const token = process.argv[2];
 const print = (value) => console.log(JSON.stringify(value));
-const xcs = new Sender("1234567890", "AIza-EXAMPLE");
+const xcs = new Sender("1234567890", "AIzaSyEXAMPLE-0123456789-0123456789-012");
 const send = (id, to) => {
   const message = new Message(id)
     .addData("text", "<Grüße & 😀>")

@@ -14,7 +14,7 @@ GCM = "{google:mobile:data}gcm"
 
 class Ccs(slixmpp.ClientXMPP):
     def __init__(self):
-        super().__init__("1234567890@gcm.googleapis.com", "AIza-EXAMPLE")
+        super().__init__("1234567890@gcm.googleapis.com", "AIzaSyEXAMPLE-0123456789-0123456789-012")
         self.ca_certs = ca_file
         self["feature_mechanisms"].unencrypted_plain = True
         self.add_event_handler("session_start", self.start)

@@ -85,7 +85,7 @@ int main(int argc, char **argv) {
   xmpp_conn_set_flags(conn, XMPP_CONN_FLAG_LEGACY_SSL);
   xmpp_conn_set_cafile(conn, argv[3]);
   xmpp_conn_set_jid(conn, "1234567890@gcm.googleapis.com");
-  xmpp_conn_set_pass(conn, "AIza-EXAMPLE");
+  xmpp_conn_set_pass(conn, "AIzaSyEXAMPLE-0123456789-0123456789-012");
   if (xmpp_connect_client(conn, argv[1], (unsigned short)atoi(argv[2]), on_connection, NULL) != XMPP_EOK) return 3;
   xmpp_run(ctx);
   xmpp_conn_release(conn);

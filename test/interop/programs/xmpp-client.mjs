@@ -6,7 +6,7 @@ const xmpp = client({
   service: "xmpps://fcm-xmpp.googleapis.com:5235",
   domain: "gcm.googleapis.com",
   username: "1234567890@gcm.googleapis.com",
-  password: "AIza-EXAMPLE",
+  password: "AIzaSyEXAMPLE-0123456789-0123456789-012",
 });
 xmpp.on("error", (error) => console.log(JSON.stringify({ error: error.message })));
 const send = (frame) =>
