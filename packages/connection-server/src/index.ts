@@ -28,6 +28,7 @@ export {
 // HTTP server and router
 export { createHttpApp, type HttpApp, type HttpAppOptions } from "./http/http-app.ts";
 export type { HttpListenOptions, HttpServer } from "./http/listen.ts";
+export type { ProxyProtocolOptions } from "./http/proxied-addresses.ts";
 export {
   type HttpAnswer,
   type HttpMethod,

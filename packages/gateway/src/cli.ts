@@ -113,7 +113,7 @@ async function serve(file: string): Promise<void> {
 function write(log: pino.Logger, event: GatewayEvent): void {
   const { type, ...fields } = event;
   if (event.type === "failure") log.error({ reason: describeError(event.error) }, "failure");
-  else if (event.type === "login-refused" || event.type === "notice") log.warn(fields, type);
+  else if (["login-refused", "connection-refused", "notice"].includes(event.type)) log.warn(fields, type);
   else log.info(fields, type);
 }
 

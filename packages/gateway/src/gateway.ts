@@ -3,6 +3,7 @@ import {
   createHttpApp,
   gcmHttpRoutes,
   type HttpServer,
+  type ProxyProtocolOptions,
   startCcsServer,
 } from "@cloud-messaging/connection-server";
 import { type Clock, ClosedError, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
@@ -119,6 +120,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     trustProxy: resolved.trustProxy,
     onError: (error) => onEvent({ type: "failure", error }),
   });
+  const proxied = (protocol: "gcm-http" | "ccs", isProxied: boolean): ProxyProtocolOptions | undefined =>
+    isProxied
+      ? {
+          onRefused: ({ problem: reason, remoteAddress: address }) =>
+            onEvent({ type: "connection-refused", protocol, reason, ...(address === undefined ? {} : { address }) }),
+        }
+      : undefined;
   let httpServer: HttpServer | undefined;
   let ccsServer: CcsServer | undefined;
   let operationsServer: HttpServer | undefined;
@@ -136,13 +144,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     }
     if (resolved.operations !== undefined) operationsServer = await operations.listen(resolved.operations);
     if (http !== false) {
-      httpServer = await app.listen({ host, port: http.port, ...(http.tls === undefined ? {} : { tls: http.tls }) });
+      const { port, tls, proxyProtocol } = http;
+      const tlsOption = tls === undefined ? {} : { tls };
+      httpServer = await app.listen({ host, port, ...tlsOption, proxyProtocol: proxied("gcm-http", proxyProtocol) });
     }
     if (ccs !== undefined) {
       ccsServer = await startCcsServer({
         ...serving,
         host,
         ...ccs,
+        proxyProtocol: proxied("ccs", ccs.proxyProtocol),
         drainTimeoutMs: closeTimeoutMs,
         onEvent: (event) => {
           if (event.type !== "online" && event.type !== "draining" && event.type !== "closed") return;

@@ -14,8 +14,8 @@ export interface GatewayClient {
   /** Project that its messages go to: a name of `projects`. */
   readonly project: string;
   /**
-   * Sender ID: it logs in to CCS with it, and its device groups belong to it. Where there is CCS, not with both `addresses` and `trustProxy`: CCS
-   * has no header for the address. @defaultValue none: no CCS and no device groups
+   * Sender ID: it logs in to CCS with it, and its device groups belong to it. Where there is CCS, not with both `addresses` and `trustProxy`: the
+   * address of a CCS client behind a proxy is known by the PROXY protocol alone. @defaultValue none: no CCS and no device groups
    */
   readonly senderId?: string;
   /** Messages in a minute; what is above is answered `Unavailable` with `Retry-After`. @defaultValue no limit */
@@ -38,9 +38,12 @@ export interface GatewayOptions {
   /** Address to listen on. @defaultValue "127.0.0.1" */
   readonly host?: string;
   /** GCM HTTP. Without `tls` plain HTTP, for a proxy that ends TLS. @defaultValue port 8080, plain HTTP */
-  readonly http?: { readonly port?: number; readonly tls?: GatewayTls } | false;
-  /** CCS, always over TLS. @defaultValue none */
-  readonly ccs?: { readonly port?: number; readonly tls: GatewayTls };
+  readonly http?: { readonly port?: number; readonly tls?: GatewayTls; readonly proxyProtocol?: boolean } | false;
+  /**
+   * CCS, always over TLS. `proxyProtocol`, of `http` too: true behind a proxy that begins each connection with a header of the PROXY protocol, version 1
+   * or 2, before TLS. Nobody else may be able to reach the port. @defaultValue none
+   */
+  readonly ccs?: { readonly port?: number; readonly tls: GatewayTls; readonly proxyProtocol?: boolean };
   /** Health and metrics, on a port of their own. @defaultValue none */
   readonly operations?: { readonly host?: string; readonly port: number };
   /**
@@ -127,10 +130,18 @@ export type GatewayEvent =
       readonly senderId: string;
       readonly reason?: string;
     }
+  | {
+      /** A connection was closed: its header of the PROXY protocol is malformed, or has not come in time. */
+      readonly type: "connection-refused";
+      readonly protocol: "gcm-http" | "ccs";
+      readonly reason: string;
+      readonly address?: string;
+    }
   | { readonly type: "failure"; readonly error: unknown }
   | { readonly type: "notice"; readonly project: string; readonly field: string; readonly detail: string };
 
 const port = z.int("must be a port, 0 to 65535").min(0).max(65_535);
+const proxyProtocol = z.boolean().default(false);
 const text = z.string().min(1, "must not be empty");
 const positive = z.number().positive("must be above 0");
 const tls = z.strictObject({ cert: text, key: text }).superRefine((pair, context) => {
@@ -167,9 +178,9 @@ const OptionsSchema = z
     clients: z.array(ClientSchema),
     host: text.default("127.0.0.1"),
     http: z
-      .union([z.literal(false), z.strictObject({ port: port.default(8080), tls: tls.optional() })])
-      .default({ port: 8080 }),
-    ccs: z.strictObject({ port: port.default(5235), tls }).optional(),
+      .union([z.literal(false), z.strictObject({ port: port.default(8080), tls: tls.optional(), proxyProtocol })])
+      .default({ port: 8080, proxyProtocol: false }),
+    ccs: z.strictObject({ port: port.default(5235), tls, proxyProtocol }).optional(),
     operations: z.strictObject({ host: text.default("127.0.0.1"), port }).optional(),
     answerTimeoutMs: positive.default(25_000),
     inDoubt: z.enum(["internal-error", "accepted"]).default("internal-error"),
@@ -200,8 +211,10 @@ const OptionsSchema = z
       }
       if (names.has(client.name)) report(["clients", i, "name"], "is the name of another client");
       names.add(client.name);
-      if (trustProxy && ccs !== undefined && client.senderId !== undefined && client.addresses !== undefined) {
-        const problem = "cannot be checked for CCS behind a proxy: leave out senderId, addresses or trustProxy";
+      const isUnknownToCcs = trustProxy && ccs !== undefined && !ccs.proxyProtocol;
+      if (isUnknownToCcs && client.senderId !== undefined && client.addresses !== undefined) {
+        const problem =
+          "cannot be checked for CCS behind a proxy: set ccs.proxyProtocol, or leave out senderId, addresses or trustProxy";
         report(["clients", i, "addresses"], problem);
       }
       for (const [k, key] of client.keys.entries()) {

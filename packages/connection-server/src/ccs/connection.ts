@@ -43,6 +43,8 @@ export class ServerConnection implements CcsLink {
   readonly #context: CcsContext;
   readonly #owner: ConnectionOwner;
   readonly #socket: TLSSocket;
+  /** Address of the client; `undefined`: not known. */
+  readonly #remoteAddress: string | undefined;
   readonly #timers = new Set<CancelTimer>();
   readonly #cancelLoginTimeout: CancelTimer;
   #cancelAuthentication: CancelTimer = () => {};
@@ -60,8 +62,15 @@ export class ServerConnection implements CcsLink {
   /** Rest of the piece that was being read when reading was stopped. */
   #unprocessed: (() => void)[] = [];
 
-  constructor(id: number, socket: TLSSocket, context: CcsContext, owner: ConnectionOwner) {
+  constructor(
+    id: number,
+    socket: TLSSocket,
+    remoteAddress: string | undefined,
+    context: CcsContext,
+    owner: ConnectionOwner,
+  ) {
     this.id = id;
+    this.#remoteAddress = remoteAddress;
     this.#socket = socket;
     this.#context = context;
     this.#owner = owner;
@@ -263,7 +272,7 @@ export class ServerConnection implements CcsLink {
     // the stream starts anew after the answer, for which a client waits: nothing of the new one can be in what was read
     this.#stream.stop();
     this.hold();
-    const { remoteAddress } = this.#socket;
+    const remoteAddress = this.#remoteAddress;
     this.#cancelAuthentication = this.#context.bounded.authenticating({ ...login, remoteAddress }, (sender) => {
       if (sender.kind === "sender") this.#loggedIn(login, sender);
       else this.#refuseLogin(sender.code === "authentication-failed" ? "not-authorized" : "temporary-auth-failure");

@@ -52,6 +52,7 @@ const checked = optionNamesCheck<CcsServerOptions>("an option of startCcsServer"
   host: true,
   port: true,
   tls: true,
+  proxyProtocol: true,
   handshakeTimeoutMs: true,
   loginTimeoutMs: true,
   maxPending: true,

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { ServerOptions } from "../ask.ts";
+import type { ProxyProtocolOptions } from "../http/proxied-addresses.ts";
 import type { IncomingMessage, Refusal } from "../service.ts";
 import type { ElementStyle } from "./stanzas.ts";
 
@@ -82,6 +83,8 @@ export interface CcsServerOptions extends ServerOptions {
   readonly port: number;
   /** Certificate and private key, PEM. */
   readonly tls: { readonly cert: string; readonly key: string };
+  /** PROXY protocol before TLS, whose header has the time limit of the handshake. @defaultValue none */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   /** Time limit of the TLS handshake. Unit: milliseconds. @defaultValue 10000 */
   readonly handshakeTimeoutMs?: number;
   /** Time limit from TLS to the bound resource. Unit: milliseconds. @defaultValue 10000 */

@@ -1,4 +1,5 @@
 import { createServer, type TLSSocket } from "node:tls";
+import { ProxiedAddresses } from "../http/proxied-addresses.ts";
 import { SocketGuard } from "../http/socket-guard.ts";
 import { ServerConnection } from "./connection.ts";
 import { createContext } from "./context.ts";
@@ -44,7 +45,7 @@ export interface CcsServer {
  */
 export async function startCcsServer(options: CcsServerOptions): Promise<CcsServer> {
   const context = createContext(options);
-  const { host, tls, handshakeTimeoutMs = 10_000, keepAliveMs = 60_000 } = options;
+  const { host, tls, handshakeTimeoutMs = 10_000, keepAliveMs = 60_000, proxyProtocol } = options;
   const { hooks, clock, emit } = context;
   const guard = new SocketGuard();
   const all = new Set<ServerConnection>();
@@ -77,6 +78,8 @@ export async function startCcsServer(options: CcsServerOptions): Promise<CcsServ
     });
 
   const server = createServer({ ...tls, handshakeTimeout: handshakeTimeoutMs });
+  const addresses = new ProxiedAddresses();
+  if (proxyProtocol !== undefined) addresses.expect(server, handshakeTimeoutMs, proxyProtocol);
   server.prependListener("connection", (socket) => void hooks.connection?.(socket, "tcp"));
   guard.watch(server);
   server.on("tlsClientError", (_error, socket) => socket.destroy());
@@ -84,7 +87,7 @@ export async function startCcsServer(options: CcsServerOptions): Promise<CcsServ
     if (closed) return void socket.destroy();
     guard.proven(socket);
     if (hooks.connection?.(socket, "tls") === true) return void socket.on("error", () => {});
-    all.add(new ServerConnection(++count, socket, context, owner));
+    all.add(new ServerConnection(++count, socket, addresses.of(socket), context, owner));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

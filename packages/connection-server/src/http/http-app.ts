@@ -89,7 +89,7 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
   const { onAnswer, onError, maxConcurrentRequests, handshakeTimeoutMs, trustProxy = false } = checked(options);
   const permits = new Permits(maxConcurrentRequests ?? DEFAULT_CONCURRENT_REQUESTS);
 
-  async function answer(request: NodeRequest, response: HttpResponse): Promise<void> {
+  async function answer(request: NodeRequest, response: HttpResponse, peer: string | undefined): Promise<void> {
     const url = (request.url ?? "/").replace(/^https?:\/\/[^/?]*/i, "");
     const mark = url.indexOf("?");
     const path = (mark === -1 ? url : url.slice(0, mark)) || "/";
@@ -107,7 +107,7 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
     try {
       if (response.destroyed) return;
       const query = mark === -1 ? "" : url.slice(mark + 1);
-      const head = headOf(request, method, path, query, found, addressOf(request, trustProxy));
+      const head = headOf(request, method, path, query, found, addressOf(request, peer, trustProxy));
       const pending = route.before?.(head);
       const early = pending instanceof Promise ? await pending : pending;
       if (early === "not-found") return finish(NOT_FOUND);
@@ -126,11 +126,11 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
 
   return {
     listen: (where) =>
-      listenHttp(where, handshakeTimeoutMs, (request, response) => {
+      listenHttp(where, handshakeTimeoutMs, (request, response, remoteAddress) => {
         // an error of the socket: "close" follows, and no client to answer
         request.on("error", () => {});
         response.on("error", () => {});
-        void answer(request, response);
+        void answer(request, response, remoteAddress);
       }),
   };
 }
@@ -168,13 +168,13 @@ function headOf(
   };
 }
 
-function addressOf({ headers, socket }: NodeRequest, trustProxy: boolean): string | undefined {
+function addressOf({ headers }: NodeRequest, peer: string | undefined, trustProxy: boolean): string | undefined {
   const forwarded = trustProxy ? headers["x-forwarded-for"] : undefined;
   const last = String(forwarded ?? "")
     .split(",")
     .at(-1)
     ?.trim();
-  return last ? last : (socket as { remoteAddress?: string } | undefined)?.remoteAddress;
+  return last ? last : peer;
 }
 
 function hostOf({ headers, socket }: NodeRequest): string {

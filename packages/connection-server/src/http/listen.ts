@@ -6,6 +6,7 @@ import {
   type Http2ServerRequest,
   type ServerHttp2Session,
 } from "node:http2";
+import { ProxiedAddresses, type ProxyProtocolOptions } from "./proxied-addresses.ts";
 import type { NodeRequest } from "./read-body.ts";
 import type { HttpResponse } from "./route.ts";
 import { SocketGuard } from "./socket-guard.ts";
@@ -17,6 +18,8 @@ export interface HttpListenOptions {
   readonly port: number;
   /** Certificate and private key, PEM: HTTPS with HTTP/1.1 and HTTP/2 by ALPN. @defaultValue plain HTTP/1.1 */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** PROXY protocol before TLS or HTTP. @defaultValue none */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
 }
 
 /** A server that listens. */
@@ -37,11 +40,14 @@ const SESSION_TIMEOUT_MS = 75_000;
 
 type Listener = (request: NodeRequest, response: HttpResponse) => void;
 
+/** Takes the connections of a new server. */
+type Accept = (server: Server | Http2SecureServer) => void;
+
 /** Listens for HTTP, with time limits on handshakes, headers and bodies. */
 export async function listenHttp(
   where: HttpListenOptions,
   handshakeTimeoutMs: number,
-  onRequest: Listener,
+  onRequest: (request: NodeRequest, response: HttpResponse, remoteAddress: string | undefined) => void,
 ): Promise<HttpServer> {
   const limits: Limits = {
     // slow headers and slow bodies end here
@@ -51,6 +57,11 @@ export async function listenHttp(
     keepAliveTimeout: 75_000,
   };
   const guard = new SocketGuard();
+  const addresses = new ProxiedAddresses();
+  const accept: Accept = (server) => {
+    if (where.proxyProtocol !== undefined) addresses.expect(server, handshakeTimeoutMs, where.proxyProtocol);
+    guard.watch(server);
+  };
   const underWay = new Set<HttpResponse>();
   const sessions = new Set<ServerHttp2Session>();
   let whenIdle = (): void => {};
@@ -62,10 +73,12 @@ export async function listenHttp(
       underWay.delete(response);
       if (underWay.size === 0) whenIdle();
     });
-    onRequest(request, response);
+    onRequest(request, response, addresses.of(request.socket));
   };
   const server =
-    where.tls === undefined ? plainServer(listener, limits, guard) : tlsServer(listener, where.tls, limits, guard);
+    where.tls === undefined
+      ? plainServer(listener, limits, guard, accept)
+      : tlsServer(listener, where.tls, limits, guard, accept);
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
@@ -124,11 +137,11 @@ interface Limits {
   readonly keepAliveTimeout: number;
 }
 
-function plainServer(onRequest: Listener, limits: Limits, guard: SocketGuard): Server {
+function plainServer(onRequest: Listener, limits: Limits, guard: SocketGuard, accept: Accept): Server {
   const server = createServer(limits);
   // a client that has nothing more to send may still read
   Object.assign(server, { httpAllowHalfOpen: true });
-  guard.watch(server);
+  accept(server);
   server.on("request", (request, response) => {
     guard.proven(request.socket);
     onRequest(request, response);
@@ -141,11 +154,12 @@ function tlsServer(
   tls: NonNullable<HttpListenOptions["tls"]>,
   limits: Limits,
   guard: SocketGuard,
+  accept: Accept,
 ): Http2SecureServer {
   const server = createSecureServer({ ...tls, allowHTTP1: true, handshakeTimeout: limits.headersTimeout });
   // Node's HTTP/2 server sets its own limits for HTTP/1.1 clients, whatever its options say
   Object.assign(server, limits);
-  guard.watch(server);
+  accept(server);
   server.on("secureConnection", (socket) => {
     guard.proven(socket);
     socket.on("error", () => {});

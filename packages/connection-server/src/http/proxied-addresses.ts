@@ -1,0 +1,72 @@
+import type { Server, Socket } from "node:net";
+import { readProxyHeader } from "./proxy-header.ts";
+
+/**
+ * PROXY protocol, versions 1 and 2: each connection has to begin with a header, before TLS, in which a proxy names the client's address. Nobody but
+ * the proxy may be able to reach the port, since a header is believed.
+ */
+export interface ProxyProtocolOptions {
+  /** Called for a connection that was closed since its header is malformed, or has not come in time. */
+  readonly onRefused: (refused: { readonly problem: string; readonly remoteAddress: string | undefined }) => void;
+}
+
+type Peer = Pick<Socket, "remoteAddress" | "remotePort">;
+
+/** Addresses of the clients of a server, by the connections of its proxy. */
+export class ProxiedAddresses {
+  readonly #byPeer = new Map<string, string | undefined>();
+
+  /**
+   * Has each connection of a server begin with a header. Takes the place of the listeners that are there, which get the connection after its
+   * header; to be called before others are added, which get it at once.
+   *
+   * @param timeoutMs Time limit of the header. Unit: milliseconds.
+   */
+  expect(server: Server, timeoutMs: number, { onRefused }: ProxyProtocolOptions): void {
+    const listeners = server.listeners("connection");
+    server.removeAllListeners("connection");
+    server.on("connection", (socket: Socket) => {
+      const peer = nameOf(socket);
+      const { remoteAddress } = socket;
+      const refuse = (problem: string): void => {
+        stop();
+        onRefused({ problem: `The header of the PROXY protocol is refused: ${problem}`, remoteAddress });
+        socket.destroy();
+      };
+      const timer = setTimeout(() => refuse("it has not come in time"), timeoutMs);
+      let start: Buffer = Buffer.alloc(0);
+      const read = (): void => {
+        for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
+          start = Buffer.concat([start, chunk]);
+        }
+        const header = readProxyHeader(start);
+        if (header.kind === "malformed") refuse(header.problem);
+        if (header.kind !== "header") return;
+        stop();
+        this.#byPeer.set(peer, header.address);
+        socket.once("close", () => this.#byPeer.delete(peer));
+        if (start.length > header.bytes) socket.unshift(start.subarray(header.bytes));
+        // by then the stream knows that nobody reads it, and starts for the next reader
+        process.nextTick(() => {
+          for (const listener of listeners) listener.call(server, socket);
+        });
+      };
+      const stop = (): void => {
+        clearTimeout(timer);
+        socket.off("readable", read);
+        socket.off("close", stop);
+      };
+      socket.on("error", () => {}); // "close" follows
+      socket.on("close", stop);
+      socket.on("readable", read);
+    });
+  }
+
+  /** Address of a connection's client: of the header if there was one, else the connection's own; `undefined`: not known. */
+  of(socket: Peer): string | undefined {
+    const peer = nameOf(socket);
+    return this.#byPeer.has(peer) ? this.#byPeer.get(peer) : socket.remoteAddress;
+  }
+}
+
+const nameOf = ({ remoteAddress, remotePort }: Peer): string => `${remoteAddress} ${remotePort}`;
