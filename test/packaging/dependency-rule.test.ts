@@ -14,13 +14,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "http-sender": ["core"],
   "ccs-client": ["core"],
   "connection-server": ["core"],
-  "store-postgres": ["core"],
+  postgres: ["core"],
+  lmdb: ["core"],
+  "store-postgres": ["core", "postgres"],
   "store-redis": ["core"],
   emulator: ["core", "connection-server"],
   "node-gcm": ["core", "http-sender"],
-  "store-lmdb": ["core"],
-  outbox: ["core"],
-  "outbox-postgres": ["core"],
+  "store-lmdb": ["core", "lmdb"],
+  outbox: ["core", "lmdb"],
+  "outbox-postgres": ["core", "postgres"],
   gateway: ["core", "connection-server", "http-sender", "outbox"],
   cli: [
     "core",
@@ -50,6 +52,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "p-retry": "core/src/retry/retrier.ts",
   undici: "http-sender/src/http/http.ts",
   "@xmpp/client": "ccs-client/src/xmpp/xmpp.ts",
+  lmdb: "lmdb/src/environment.ts",
 };
 
 /** Node's modules that core may import: it names channels and checks certificates, and does no I/O. Empty: anywhere in core. */
@@ -233,6 +236,8 @@ describe("who may import whom", () => {
     ["http-sender/src/a.ts", 'import { x } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
     ["ccs-client/src/a.ts", 'import type { X } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
     ["connection-server/src/a.ts", 'import { x } from "@cloud-messaging/emulator";', /imports @cloud-messaging/],
+    ["outbox/src/a.ts", 'import { x } from "@cloud-messaging/store-lmdb";', /imports @cloud-messaging/],
+    ["store-lmdb/src/a.ts", 'import { open } from "lmdb";', /its home is/],
     ["node-gcm/src/a.ts", 'import { x } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
     ["core/src/a.ts", 'import type { X } from "@cloud-messaging/connection-server";', /imports @cloud-messaging/],
     [

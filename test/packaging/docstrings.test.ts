@@ -15,7 +15,7 @@ const PACKAGES = readdirSync(join(root, "packages"), { withFileTypes: true })
 const DOCSTRING = /\/\*\*(?:[^*]|\*(?!\/))*\*\//g;
 const QUESTION = /^\/\*\*[\s*]*(What|Whether|Where|How|Who|Whose|Why|When|Which)\b/;
 const ENTRY_POINT =
-  /^(create[A-Z]\w*|start[A-Z]\w*|withRetry|withRegistrations|subscribe|toData|Sender|Message|operationChannel|CloudMessagingInstrumentation)$/;
+  /^(create[A-Z]\w*|start[A-Z]\w*|openEnvironment|openSchema|withRetry|withRegistrations|subscribe|toData|Sender|Message|operationChannel|CloudMessagingInstrumentation)$/;
 const EXAMPLE = /@example[\s*]+```ts\n([\s\S]*?)```/g;
 
 interface Source {

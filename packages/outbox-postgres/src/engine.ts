@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { ClosedError, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
+import { InvalidOptionsError, OutboxStorageError, systemClock } from "@cloud-messaging/core";
 import type { LeaseStatus, OutboxEngine, Submitted } from "@cloud-messaging/core/transport";
-import { listenForWork } from "./listen.ts";
-import { migrate } from "./migrate.ts";
-import { namesOf } from "./names.ts";
-import { checkClient, checkOptions, type PostgresEngineOptions } from "./options.ts";
+import { namesOf, openSchema, type PostgresClient, type Row } from "@cloud-messaging/postgres";
+import { checkOptions, type PostgresEngineOptions } from "./options.ts";
 import { appendParameters, hashOf, submitParameters, writeParameters } from "./parameters.ts";
-import { ignoreIdleErrors, type PostgresClient, type Row, run, runAlone } from "./postgres.ts";
 import { chunkOf, claimOf, resultOf, submissionOf } from "./rows.ts";
+import { readFunctions } from "./sql-read.ts";
+import { storeFunctions } from "./sql-store.ts";
+import { tables } from "./sql-tables.ts";
+import { workFunctions } from "./sql-work.ts";
 import { statementsOf } from "./statements.ts";
 
 /** An outbox's storage in PostgreSQL. */
@@ -49,28 +50,18 @@ export interface PostgresEngine extends OutboxEngine<PostgresClient> {
 export function createPostgresEngine(options: PostgresEngineOptions): PostgresEngine {
   checkOptions(options);
   const { pool, schema = "cloud_messaging_outbox", clock = systemClock } = options;
-  const names = namesOf(schema);
-  const statements = statementsOf(names, schema);
-  const listening = listenForWork(pool, names.channel, clock);
-  const stopIgnoring = ignoreIdleErrors(pool);
-  let closed = false;
+  const names = namesOf(schema, "work");
+  const { ask, listen, migrate, close } = openSchema({
+    owner: "The outbox's engine",
+    pool,
+    names,
+    clock,
+    statements: statementsOf(names, schema),
+    versions: [tables(names) + storeFunctions(names) + workFunctions(names) + readFunctions(names)],
+    storageError: (message, cause) => new OutboxStorageError(message, cause),
+  });
 
-  const assertOpen = (): void => {
-    if (closed) throw new ClosedError("The outbox's engine");
-  };
-  const ask = async (
-    name: keyof typeof statements,
-    values: unknown[],
-    client?: PostgresClient,
-  ): Promise<readonly Row[]> => {
-    assertOpen();
-    const statement = statements[name](values);
-    if (client === undefined) return runAlone(pool, statement);
-    checkClient(client);
-    return run(client, statement);
-  };
-
-  const engine: PostgresEngine = {
+  return {
     name: "postgres",
 
     async submit(submissions, client) {
@@ -133,26 +124,11 @@ export function createPostgresEngine(options: PostgresEngineOptions): PostgresEn
       return Number(row?.[0]);
     },
 
-    onWork(listener) {
-      assertOpen();
-      return listening.watch(listener);
-    },
-
-    async migrate() {
-      assertOpen();
-      await migrate(pool, names);
-    },
-
-    async close() {
-      if (closed) return;
-      closed = true;
-      listening.close();
-      stopIgnoring();
-    },
-
-    [Symbol.asyncDispose]: () => engine.close(),
+    onWork: listen,
+    migrate,
+    close,
+    [Symbol.asyncDispose]: close,
   };
-  return engine;
 }
 
 function statusesOf(rows: readonly Row[]): LeaseStatus[] {

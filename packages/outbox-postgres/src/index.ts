@@ -16,6 +16,6 @@ export {
   type ResultOptions,
   type WorkOptions,
 } from "@cloud-messaging/core/transport";
+export type { PostgresClient, PostgresPool, PostgresPooledClient, PostgresStatement } from "@cloud-messaging/postgres";
 export { createPostgresEngine, type PostgresEngine } from "./engine.ts";
 export type { PostgresEngineOptions } from "./options.ts";
-export type { PostgresClient, PostgresPool, PostgresPooledClient, PostgresStatement } from "./postgres.ts";

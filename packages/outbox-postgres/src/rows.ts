@@ -1,5 +1,5 @@
 import type { Claim, StoredChunk, StoredResult, Submission, SubmissionState } from "@cloud-messaging/core/transport";
-import type { Row } from "./postgres.ts";
+import type { Row } from "@cloud-messaging/postgres";
 
 /** The server's `meta` of a submission. */
 interface Meta {

@@ -1,7 +1,7 @@
-import type { Names } from "./names.ts";
+import type { SchemaNames } from "@cloud-messaging/postgres";
 
 /** Functions that read results and the backlog, and prune. */
-export const readFunctions = ({ s }: Names): string => `
+export const readFunctions = ({ s }: SchemaNames): string => `
 -- the last place before those of transactions that have not ended: the places are read first, then the transactions
 CREATE FUNCTION ${s}.settled_place() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

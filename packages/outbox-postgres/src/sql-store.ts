@@ -1,11 +1,11 @@
-import type { Names } from "./names.ts";
+import type { SchemaNames } from "@cloud-messaging/postgres";
 
 /**
  * Functions that store and change submissions. Bytes come in one value, `blobs`; in the JSON beside it, `[position, length]` names a part.
  *
  * Locks: of a submission before those of its work, several submissions in the order of their IDs. A claim of a lane waits for no lock.
  */
-export const storeFunctions = ({ s, channel }: Names): string => `
+export const storeFunctions = ({ s, channel }: SchemaNames): string => `
 -- the engine's clock
 CREATE FUNCTION ${s}.now_ms() RETURNS double precision LANGUAGE sql VOLATILE AS $$
   SELECT extract(epoch FROM clock_timestamp())::double precision * 1000

@@ -1,7 +1,7 @@
-import type { Names } from "./names.ts";
+import type { SchemaNames } from "@cloud-messaging/postgres";
 
 /** Tables and their indexes, in the schema of this quoted name. Instants are milliseconds since the epoch. Version 1. */
-export const tables = ({ s }: Names): string => `
+export const tables = ({ s }: SchemaNames): string => `
 CREATE TABLE ${s}.submission (
   id text COLLATE "C" PRIMARY KEY,
   key text,                                       -- as a JSON string: it may have characters that PostgreSQL's text cannot

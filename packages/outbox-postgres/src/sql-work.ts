@@ -1,7 +1,7 @@
-import type { Names } from "./names.ts";
+import type { SchemaNames } from "@cloud-messaging/postgres";
 
 /** Functions that lease chunks and write what became of them. */
-export const workFunctions = ({ s, channel }: Names): string => `
+export const workFunctions = ({ s, channel }: SchemaNames): string => `
 -- leases chunks; the last row has the time, and in \`spread\` the time until something else is due
 CREATE FUNCTION ${s}.claim(lanes text[], at_most integer, lease_ms double precision, the_submission text, lease_name text)
 RETURNS TABLE (now double precision, number integer, lease text, size integer, pending integer, spread double precision,

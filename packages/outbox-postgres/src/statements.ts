@@ -1,8 +1,7 @@
-import type { Names } from "./names.ts";
-import { statement } from "./postgres.ts";
+import { type SchemaNames, statement } from "@cloud-messaging/postgres";
 
 /** Statements of the engine, each prepared under a name of its own. */
-export function statementsOf({ s }: Names, schema: string) {
+export function statementsOf({ s }: SchemaNames, schema: string) {
   const named = (name: string, text: string) => statement(text, `${schema}_${name}`);
   return {
     submit: named("submit", `SELECT at, stored_id, created FROM ${s}.submit($1, $2)`),

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
+import { type Clock, InvalidOptionsError, OutboxStorageError, systemClock } from "@cloud-messaging/core";
 import {
   type Addition,
   type ChunkUpdate,
@@ -15,9 +15,8 @@ import {
   type StoredResult,
   type SubmissionChange,
 } from "@cloud-messaging/core/transport";
+import { type Environment, openEnvironment } from "@cloud-messaging/lmdb";
 import { isSameBoot, type MachineClock, machineClock } from "./boot.ts";
-import { type Environment, openEnvironment } from "./environment.ts";
-import { failure } from "./errors.ts";
 import type { EmbeddedEngineOptions } from "./options.ts";
 import { asBuffer, EMPTY, hashOf, heldBackUntil, LAST, Rows } from "./rows.ts";
 import { type ChunkRow, FORMAT, openTables, type SubmissionRow, type Tables } from "./tables.ts";
@@ -57,7 +56,10 @@ class EmbeddedEngine implements OutboxEngine {
   constructor(path: string, clock: Clock, machine: MachineClock) {
     this.#clock = clock;
     this.#machine = machine;
-    this.#environment = openEnvironment(path);
+    this.#environment = openEnvironment(path, {
+      owner: "The outbox",
+      toError: (_, message, cause) => new OutboxStorageError(message, cause),
+    });
     let tables: Tables | undefined;
     this.#environment.begin(() => {
       tables = openTables(this.#environment);
@@ -65,7 +67,7 @@ class EmbeddedEngine implements OutboxEngine {
       const { meta, leases } = tables;
       const format = meta.get("format");
       if (format === undefined) meta.put("format", FORMAT);
-      else if (format !== FORMAT) throw failure("other-format", "opened", path, `version ${format}, not ${FORMAT}`);
+      else if (format !== FORMAT) throw this.#environment.otherFormat(`version ${format}, not ${FORMAT}`);
       const boot = meta.get("boot") as string | undefined;
       if (boot !== undefined && isSameBoot(boot, machine.boot)) return;
       meta.put("boot", machine.boot);
@@ -145,7 +147,6 @@ class EmbeddedEngine implements OutboxEngine {
   /** The answer to a request for work while nothing is due: without a transaction, since workers ask often. */
   #nothingDue(lanes: readonly string[]) {
     return this.#environment.read(() => {
-      this.#environment.refresh();
       const { leases, lanes: table } = this.#tables;
       const now = this.#clock.now();
       const [lease] = [...leases.getKeys({ limit: 1 })];
@@ -394,9 +395,6 @@ class EmbeddedEngine implements OutboxEngine {
   }
 
   #read<T>(run: (tables: Tables) => T): T {
-    return this.#environment.read(() => {
-      this.#environment.refresh();
-      return run(this.#tables);
-    });
+    return this.#environment.read(() => run(this.#tables));
   }
 }

@@ -1,5 +1,5 @@
 import type { Pace, SubmissionState } from "@cloud-messaging/core/transport";
-import type { Environment, Table } from "./environment.ts";
+import type { Environment, Table } from "@cloud-messaging/lmdb";
 
 /** Version of the layout below. A folder with another one is refused. */
 export const FORMAT = 1;

@@ -1,11 +1,5 @@
 import { CloudMessagingError } from "@cloud-messaging/core";
-
-/**
- * Reason of a failure of the database. `disk-full`: no space is left, or a quota is reached. `not-permitted`: the folder or a file in it
- * cannot be written. `damaged`: the data file is not a whole one. `other-format`: it was written by another version. `remote-folder`: it
- * is on a network file system. `failed`: anything else; `cause` says it.
- */
-export type LmdbFailure = "disk-full" | "not-permitted" | "damaged" | "other-format" | "remote-folder" | "failed";
+import type { LmdbFailure } from "@cloud-messaging/lmdb";
 
 /** The database could not be opened, read or written. Nothing of the call was stored; what was stored before is there. */
 export class LmdbStoreError extends CloudMessagingError {
@@ -14,60 +8,8 @@ export class LmdbStoreError extends CloudMessagingError {
   /** Reason of the failure. */
   readonly reason: LmdbFailure;
 
-  constructor(reason: LmdbFailure, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(reason: LmdbFailure, message: string, cause?: unknown) {
+    super(`The registrations in ${message}`, cause === undefined ? undefined : { cause });
     this.reason = reason;
   }
-}
-
-/** Numbers of the system's errors, and of LMDB's own. */
-const REASONS: Readonly<Record<string, LmdbFailure>> = {
-  28: "disk-full", // ENOSPC
-  122: "disk-full", // EDQUOT
-  27: "disk-full", // EFBIG: the largest file that this process may write
-  5: "disk-full", // EIO: LMDB's name for a write that the disk took in part only
-  1: "not-permitted",
-  13: "not-permitted",
-  30: "not-permitted",
-  EACCES: "not-permitted",
-  EPERM: "not-permitted",
-  EROFS: "not-permitted",
-  ENOSPC: "disk-full",
-  EDQUOT: "disk-full",
-  "-30797": "damaged", // MDB_PAGE_NOTFOUND
-  "-30796": "damaged", // MDB_CORRUPTED
-  "-30793": "damaged", // MDB_INVALID
-  "-30794": "other-format", // MDB_VERSION_MISMATCH
-};
-
-const ADVICE: Readonly<Record<LmdbFailure, string>> = {
-  "disk-full": "the disk is full or does not take what is written: make space, then call again",
-  "not-permitted": "this process may not write there: give it the folder, or choose another one",
-  damaged: "the data file is damaged: put back a copy of the folder, or move it away to begin with an empty one",
-  "other-format": "the data file was written by another version: use that version, or move the folder away",
-  "remote-folder": "it is on a network file system: choose a folder on a disk of this machine",
-  failed: "the cause says why",
-};
-
-/** Makes the error of a failed operation, with advice. */
-export function storeError(doing: string, path: string, cause: unknown): LmdbStoreError {
-  if (cause instanceof LmdbStoreError) return cause;
-  const code = (cause as { code?: unknown } | null | undefined)?.code;
-  return failure(REASONS[String(code)] ?? "failed", doing, path, "", cause);
-}
-
-/** Makes the error of a known reason, with advice. */
-export function failure(
-  reason: LmdbFailure,
-  doing: string,
-  path: string,
-  detail: string,
-  cause?: unknown,
-): LmdbStoreError {
-  const facts = detail === "" ? "" : ` (${detail})`;
-  return new LmdbStoreError(
-    reason,
-    `The registrations in ${JSON.stringify(path)} could not be ${doing}: ${ADVICE[reason]}${facts}`,
-    cause === undefined ? undefined : { cause },
-  );
 }

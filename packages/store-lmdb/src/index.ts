@@ -1,4 +1,5 @@
-export { type LmdbFailure, LmdbStoreError } from "./errors.ts";
+export type { LmdbFailure } from "@cloud-messaging/lmdb";
+export { LmdbStoreError } from "./errors.ts";
 export {
   createLmdbRegistrationStore,
   type LmdbRegistrationStore,

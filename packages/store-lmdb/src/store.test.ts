@@ -8,9 +8,10 @@ import {
   type RegistrationToken,
   type RegistrationVerdict,
 } from "@cloud-messaging/core";
+import { type LmdbFailure, openEnvironment } from "@cloud-messaging/lmdb";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { openEnvironment } from "./environment.ts";
+import { LmdbStoreError } from "./errors.ts";
 import { createLmdbRegistrationStore, type LmdbRegistrationStore } from "./store.ts";
 
 const folders: string[] = [];
@@ -35,7 +36,10 @@ function openStore(path = newFolder(), more: { maxChanges?: number; clock?: Manu
   stores.push(store);
   return store;
 }
-const NO_HOOKS = { begin() {}, end() {}, committed() {} };
+const OPTIONS = {
+  owner: "The database",
+  toError: (reason: LmdbFailure, message: string, cause?: unknown) => new LmdbStoreError(reason, message, cause),
+};
 
 describe("a store on lmdb", () => {
   it("gives the answers of the store in memory", async () => {
@@ -220,7 +224,7 @@ describe("a store on lmdb", () => {
     const path = newFolder();
     const store = openStore(path);
     await store.register("ada", "A");
-    const environment = openEnvironment(path, NO_HOOKS);
+    const environment = openEnvironment(path, OPTIONS);
     let table: { put(key: string, value: unknown): void } | undefined;
     environment.begin(() => {
       table = environment.table("tokens");
@@ -239,7 +243,7 @@ describe("a store on lmdb", () => {
 
   it("refuses a database of another format, and leaves it as it is", async () => {
     const path = newFolder();
-    const environment = openEnvironment(path, NO_HOOKS);
+    const environment = openEnvironment(path, OPTIONS);
     environment.begin(() => {
       environment.table<unknown, string>("meta").put("format", 2);
     });

@@ -30,8 +30,8 @@ import {
   unknownCursor,
   z,
 } from "@cloud-messaging/core/transport";
-import { openEnvironment } from "./environment.ts";
-import { failure } from "./errors.ts";
+import { type Environment, openEnvironment } from "@cloud-messaging/lmdb";
+import { LmdbStoreError } from "./errors.ts";
 import { FORMAT, fromRegistrationRow, isUserKey, stateOfRow, tokenKey } from "./layout.ts";
 import { type LmdbTables, openTables, readNumbers, TransactionTables } from "./tables.ts";
 import { createWatch } from "./watch.ts";
@@ -102,14 +102,14 @@ const UNKNOWN: TokenState = Object.freeze({ revision: null });
 export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOptions): LmdbRegistrationStore {
   const { path, maxChanges, clock } = readOptions(OptionsSchema, options, "an option of the registration store");
   const environment = openEnvironment(path, {
-    begin: () => writing.begin(),
-    end: () => writing.end(),
-    committed: () => watching.check(),
+    owner: "The registration store",
+    toError: (reason, message, cause) => new LmdbStoreError(reason, message, cause),
+    hooks: { begin: () => writing.begin(), end: () => writing.end(), committed: () => watching.check() },
   });
   let tables = undefined as unknown as LmdbTables;
   environment.begin(() => {
     tables = openTables(environment);
-    checkFormat(path, tables);
+    checkFormat(environment, tables);
   });
   const writing = new TransactionTables(tables, () => clock.now(), maxChanges);
   const { change, read } = environment;
@@ -268,11 +268,11 @@ function readPlace(cursor: string | undefined, path: "after" | "from"): number {
 }
 
 /** Refuses a database of another layout; marks a new one with ours. */
-function checkFormat(path: string, { meta, registrations }: LmdbTables): void {
+function checkFormat(environment: Environment, { meta, registrations }: LmdbTables): void {
   const format = meta.get("format");
   if (format === FORMAT) return;
   const isNew =
     format === undefined && meta.get("numbers") === undefined && [...registrations.getKeys({ limit: 1 })].length === 0;
-  if (!isNew) throw failure("other-format", "opened", path, `format ${String(format)}, not ${FORMAT}`);
+  if (!isNew) throw environment.otherFormat(`format ${String(format)}, not ${FORMAT}`);
   meta.put("format", FORMAT);
 }

@@ -1,6 +1,6 @@
 import type { RegistrationToken, TokenState } from "@cloud-messaging/core";
 import type { NewChange, RegistrationTables, StoredRegistration } from "@cloud-messaging/core/transport";
-import type { Environment, Table } from "./environment.ts";
+import type { Environment, Table } from "@cloud-messaging/lmdb";
 import {
   type AgeKey,
   fromRegistrationRow,

@@ -1,4 +1,4 @@
-import type { Names } from "./names.ts";
+import type { SchemaNames } from "@cloud-messaging/postgres";
 
 /**
  * Functions that state the rules of a registration store (docs/registrations.md), in the schema of this quoted name. Each call is one
@@ -7,7 +7,7 @@ import type { Names } from "./names.ts";
  * Writers exclude each other by device: `lock_devices` locks every installation, or token without one, that a call can touch, in the order
  * of their numbers, so that no two wait for each other.
  */
-export const functions = ({ s, channel }: Names): string => `
+export const functions = ({ s, channel }: SchemaNames): string => `
 CREATE OR REPLACE FUNCTION ${s}.key_of(token text) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT encode(substr(sha256(replace(token, '\\', '\\\\')::bytea), 1, 16), 'hex')::uuid
 $$;

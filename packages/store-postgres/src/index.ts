@@ -1,5 +1,5 @@
+export type { PostgresClient, PostgresPool, PostgresPooledClient, PostgresStatement } from "@cloud-messaging/postgres";
 export type { PostgresRegistrationStoreOptions } from "./options.ts";
-export type { PostgresClient, PostgresPool, PostgresPooledClient, PostgresStatement } from "./postgres.ts";
 export {
   createPostgresRegistrationStore,
   type PostgresRegistrationStore,

@@ -1,7 +1,6 @@
 import type { Clock } from "@cloud-messaging/core";
-import { ClockSchema, readOptions, z } from "@cloud-messaging/core/transport";
-import { SCHEMA_NAME } from "./names.ts";
-import type { PostgresPool } from "./postgres.ts";
+import { readOptions, z } from "@cloud-messaging/core/transport";
+import { type PostgresPool, postgresOptions } from "@cloud-messaging/postgres";
 
 /** Options of `createPostgresRegistrationStore`. */
 export interface PostgresRegistrationStoreOptions {
@@ -26,17 +25,8 @@ export interface PostgresRegistrationStoreOptions {
 }
 
 const OptionsSchema = z.strictObject({
-  pool: z.custom<PostgresPool>(
-    (pool) =>
-      ["query", "connect", "on"].every((name) => typeof (pool as Record<string, unknown>)?.[name] === "function"),
-    "must be a Pool of pg",
-  ),
-  schema: z
-    .string()
-    .regex(SCHEMA_NAME, "must be 1 to 48 letters, digits and underscores, the first of them no digit")
-    .optional(),
+  ...postgresOptions,
   keepChangesForMs: z.number().min(0).optional(),
-  clock: ClockSchema.optional(),
 } satisfies Record<keyof PostgresRegistrationStoreOptions, z.ZodType>);
 
 /** @throws {InvalidOptionsError} naming every wrong option. */

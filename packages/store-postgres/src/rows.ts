@@ -5,7 +5,7 @@ import type {
   RegistrationToken,
   TokenState,
 } from "@cloud-messaging/core";
-import type { Row } from "./postgres.ts";
+import type { Row } from "@cloud-messaging/postgres";
 
 /** Reads a row of the view `registered`. */
 export function registrationOf(row: Row): Registration {

@@ -1,12 +1,11 @@
-import type { Names } from "./names.ts";
-import { statement } from "./postgres.ts";
+import { type SchemaNames, statement } from "@cloud-messaging/postgres";
 
 /** Columns of the view `registered`, in the order in which `registrationOf` reads them. */
 const REGISTERED = `id, user_id, token, registered_at, last_seen_at, platform, app_version, locale, attributes,
   revision, accepted_at, suspicion_sender, suspicion_refusals, suspicion_since`;
 
 /** Statements of the store, each prepared under a name of its own. */
-export function statementsOf({ s }: Names, schema: string) {
+export function statementsOf({ s }: SchemaNames, schema: string) {
   const named = (name: string, text: string) => statement(text, `${schema}_${name}`);
   return {
     register: named("register", `SELECT ${s}.register($1, $2, $3, $4, $5, $6, $7, $8)`),

@@ -1,6 +1,5 @@
 import {
   ChangesLostError,
-  ClosedError,
   type RegisterOptions,
   type RegistrationStore,
   type RegistrationToken,
@@ -8,13 +7,13 @@ import {
   type TokenState,
 } from "@cloud-messaging/core";
 import { checkQuery, readRegistration, unknownCursor } from "@cloud-messaging/core/transport";
-import { listenForChanges } from "./listen.ts";
-import { migrate } from "./migrate.ts";
-import { namesOf } from "./names.ts";
+import { codeOf, namesOf, openSchema, type PostgresClient, type Row } from "@cloud-messaging/postgres";
+import { functions } from "./functions.ts";
 import { checkOptions, type PostgresRegistrationStoreOptions } from "./options.ts";
-import { codeOf, ignoreIdleErrors, type PostgresClient, type Row, run, runAlone } from "./postgres.ts";
 import { changePageOf, NOT_STORED, registrationOf, stateOf } from "./rows.ts";
 import { statementsOf } from "./statements.ts";
+import { tables } from "./tables.ts";
+import { verdicts } from "./verdicts.ts";
 
 /** Prefix of a cursor of users, before the last user of the page. */
 const AFTER = "after:";
@@ -65,24 +64,18 @@ export interface PostgresRegistrationStore extends RegistrationStore, AsyncDispo
 export function createPostgresRegistrationStore(options: PostgresRegistrationStoreOptions): PostgresRegistrationStore {
   checkOptions(options);
   const { pool, schema = "cloud_messaging", keepChangesForMs = 604_800_000, clock = systemClock } = options;
-  const names = namesOf(schema);
-  const statements = statementsOf(names, schema);
-  const listening = listenForChanges(pool, names.channel, clock);
-  let closed = false;
-  const stopIgnoring = ignoreIdleErrors(pool);
-
-  const assertOpen = (): void => {
-    if (closed) throw new ClosedError("The registration store");
-  };
-  type Name = keyof typeof statements;
-  const ask = async (name: Name, values: unknown[], client?: PostgresClient): Promise<readonly Row[]> => {
-    assertOpen();
-    const statement = statements[name](values);
-    return client === undefined ? runAlone(pool, statement) : run(client, statement);
-  };
+  const names = namesOf(schema, "changes");
+  const { ask, listen, migrate, close } = openSchema({
+    owner: "The registration store",
+    pool,
+    names,
+    clock,
+    statements: statementsOf(names, schema),
+    versions: [tables(names) + functions(names) + verdicts(names)],
+  });
   const isTrue = (rows: readonly Row[]): boolean => rows[0]?.[0] === "t";
 
-  const store: PostgresRegistrationStore = {
+  return {
     async register(givenUser, givenToken, given) {
       const { client, ...details } = given ?? {};
       const { userId, token, options: read } = readRegistration(givenUser, givenToken, given && details);
@@ -173,26 +166,11 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
       }
     },
 
-    watch(wake) {
-      assertOpen();
-      return listening.watch(wake);
-    },
-
-    async migrate() {
-      assertOpen();
-      await migrate(pool, names);
-    },
-
-    async close() {
-      if (closed) return;
-      closed = true;
-      listening.close();
-      stopIgnoring();
-    },
-
-    [Symbol.asyncDispose]: () => store.close(),
+    watch: listen,
+    migrate,
+    close,
+    [Symbol.asyncDispose]: close,
   };
-  return store;
 }
 
 /** Text that PostgreSQL can hold, and so may know. */

@@ -1,7 +1,7 @@
-import type { Names } from "./names.ts";
+import type { SchemaNames } from "@cloud-messaging/postgres";
 
 /** Tables and their indexes, in the schema of this quoted name. Version 1. */
-export const tables = ({ s }: Names): string => `
+export const tables = ({ s }: SchemaNames): string => `
 -- numbers of registrations, revisions, and the order in which registrations were taken
 CREATE SEQUENCE ${s}.number;
 

@@ -1,7 +1,7 @@
-import type { Names } from "./names.ts";
+import type { SchemaNames } from "@cloud-messaging/postgres";
 
 /** Functions that take what a send brought and that read the feed; as `functions`, which they go with. */
-export const verdicts = ({ s }: Names): string => `
+export const verdicts = ({ s }: SchemaNames): string => `
 CREATE OR REPLACE FUNCTION ${s}.remove_token(now double precision, given text, reason text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   given_key uuid := ${s}.key_of(given);

@@ -1,5 +1,3 @@
-import { OutboxStorageError } from "@cloud-messaging/core";
-
 /**
  * Reason of a failure of the database. `disk-full`: no space is left, or a quota is reached. `not-permitted`: the folder or a file in it
  * cannot be written. `damaged`: the data file is not a whole one. `other-format`: it was written by another version. `remote-folder`: it
@@ -36,21 +34,14 @@ const ADVICE: Readonly<Record<LmdbFailure, string>> = {
   failed: "the cause says why",
 };
 
-/** Makes the error of a failed operation, with advice. */
-export function storeError(doing: string, path: string, cause: unknown): OutboxStorageError {
-  if (cause instanceof OutboxStorageError) return cause;
-  const code = (cause as { code?: unknown } | null | undefined)?.code;
-  return failure(REASONS[String(code)] ?? "failed", doing, path, "", cause);
+/** Reads the reason from an error of LMDB or of the system. */
+export function reasonOf(error: unknown): LmdbFailure {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return REASONS[String(code)] ?? "failed";
 }
 
-/** Makes the error of a known reason, with advice. */
-export function failure(
-  reason: LmdbFailure,
-  doing: string,
-  path: string,
-  detail: string,
-  cause?: unknown,
-): OutboxStorageError {
+/** Says in words what could not be done, and gives advice. */
+export function describeFailure(reason: LmdbFailure, doing: string, folder: string, detail: string): string {
   const facts = detail === "" ? "" : ` (${detail})`;
-  return new OutboxStorageError(`${JSON.stringify(path)} could not be ${doing}: ${ADVICE[reason]}${facts}`, cause);
+  return `${JSON.stringify(folder)} could not be ${doing}: ${ADVICE[reason]}${facts}`;
 }

@@ -1,10 +1,11 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CloudMessagingError } from "@cloud-messaging/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dataFileFault } from "./data-file.ts";
-import { openEnvironment } from "./environment.ts";
-import { createLmdbRegistrationStore } from "./store.ts";
+import { openEnvironment, type Table } from "./environment.ts";
+import type { LmdbFailure } from "./failure.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -12,7 +13,17 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const hooks = { begin() {}, end() {}, committed() {} };
+class DatabaseError extends CloudMessagingError {
+  readonly code = "ERR_DATABASE";
+  readonly reason: LmdbFailure;
+  constructor(reason: LmdbFailure, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+const open = (path: string) =>
+  openEnvironment(path, { owner: "The database", toError: (reason, message) => new DatabaseError(reason, message) });
+
 /** A folder with a copy of the data file alone. */
 function copyOf(original: string, name: string): string {
   const copy = join(folder, name);
@@ -22,9 +33,17 @@ function copyOf(original: string, name: string): string {
 }
 
 async function fill(name: string, count: number): Promise<number> {
-  const store = createLmdbRegistrationStore({ path: join(folder, name) });
-  await Promise.all(Array.from({ length: count }, (_, n) => store.register(`user-${n}`, `token-${n}`)));
-  await store.close();
+  const environment = open(join(folder, name));
+  let table: Table<string, number> | undefined;
+  environment.begin(() => {
+    table = environment.table("a");
+  });
+  for (let n = 0; n < count; n += 100) {
+    await environment.change(() => {
+      for (let key = n; key < n + 100; key++) table?.put(key, `value ${key}`.padEnd(300));
+    });
+  }
+  await environment.close();
   return statSync(join(folder, name, "data.mdb")).size;
 }
 
@@ -34,9 +53,7 @@ describe("a data file that LMDB would crash on", () => {
     for (const kept of [100, 4_095, 4_096, 8_191, 8_192, 12_288, 20_000, size >> 1, size - 40_960]) {
       const path = copyOf("whole", `cut-${kept}`);
       truncateSync(join(path, "data.mdb"), kept);
-      expect(() => createLmdbRegistrationStore({ path }), `${kept} of ${size} bytes`).toThrow(
-        expect.objectContaining({ code: "ERR_LMDB_STORE", reason: "damaged" }),
-      );
+      expect(() => open(path), `${kept} of ${size} bytes`).toThrow(expect.objectContaining({ reason: "damaged" }));
       expect(statSync(join(path, "data.mdb")).size).toBe(kept);
     }
     expect(dataFileFault(copyOf("whole", "copy"))).toBeUndefined();
@@ -46,9 +63,7 @@ describe("a data file that LMDB would crash on", () => {
     const path = join(folder, "garbage");
     mkdirSync(path);
     writeFileSync(join(path, "data.mdb"), Buffer.alloc(65_536, 7));
-    expect(() => createLmdbRegistrationStore({ path })).toThrow(
-      /garbage.*the data file is damaged: put back a copy.*no LMDB data file/,
-    );
+    expect(() => open(path)).toThrow(/garbage.*the data file is damaged: put back a copy.*no LMDB data file/);
   });
 
   it("is refused where another version of LMDB wrote it", () => {
@@ -59,14 +74,14 @@ describe("a data file that LMDB would crash on", () => {
     page.writeUInt32LE(0xbeefc0de, 24);
     page.writeUInt16LE(1, 28);
     writeFileSync(join(path, "data.mdb"), Buffer.concat([page, page]));
-    expect(() => createLmdbRegistrationStore({ path })).toThrow(expect.objectContaining({ reason: "other-format" }));
+    expect(() => open(path)).toThrow(expect.objectContaining({ reason: "other-format" }));
   });
 });
 
 describe("a data file that is shorter than its last page", () => {
   it("is whole where the missing pages are unused", async () => {
     const path = join(folder, "short");
-    const environment = openEnvironment(path, hooks);
+    const environment = open(path);
     const tables: { put(key: string, value: string): void; remove(key: string): void }[] = [];
     environment.begin(() => {
       tables.push(environment.table("a") as never);

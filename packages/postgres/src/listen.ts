@@ -1,18 +1,19 @@
 import type { Clock } from "@cloud-messaging/core";
-import { type PostgresPool, type PostgresPooledClient, run, statement } from "./postgres.ts";
+import type { PostgresPool, PostgresPooledClient } from "./pool.ts";
+import { run, statement } from "./run.ts";
 
 /** Wait before a connection that was lost is replaced. Unit: milliseconds. */
 const RECONNECT_MS = 1_000;
 
-/** Listening for work. */
-export interface WorkListening {
-  /** Calls `wake` when there may be work. Returns a function that ends it. */
-  watch(wake: () => void): () => void;
+/** Listening on a channel. */
+export interface Listening {
+  /** Calls `wake` after a notification, and after a time without a connection. Returns a function that ends it. */
+  listen(wake: () => void): () => void;
   close(): void;
 }
 
 /** Listens on one connection of the pool, taken while anybody listens; replaces it when it is lost, and then wakes everybody once. */
-export function listenForWork(pool: PostgresPool, channel: string, clock: Clock): WorkListening {
+export function listenOn(pool: PostgresPool, channel: string, clock: Clock): Listening {
   const wakers = new Set<() => void>();
   let end: (() => void) | undefined;
   const wakeAll = (): void => {
@@ -68,7 +69,9 @@ export function listenForWork(pool: PostgresPool, channel: string, clock: Clock)
   }
 
   return {
-    watch(wake) {
+    listen(wake) {
+      // the only connection is for the calls: whoever waits looks now and then
+      if (pool.options?.max === 1) return () => undefined;
       const own = () => wake();
       wakers.add(own);
       end ??= begin();
