@@ -1,11 +1,11 @@
 // Runs benchmark cases and prints one table (or, with --json, one line per case).
 //
 //   node bench/run.mjs [group or case name …] [--quick] [--json] [--profile]
-//   node bench/run.mjs [group or case name …] --against <commit> [--pairs 20] [--quick] [--json]
+//   node bench/run.mjs [group or case name …] --against <commit> | floor [--pairs 20] [--quick] [--json]
 //
 // --quick sends fewer messages and leaves cases out: under 50 seconds for everything on a quiet machine, and good for a first look.
 // --against builds another commit in a temporary folder, runs its `ours` and this tree's in turn, and says what a message costs here
-// compared with there; --pairs for more than 20 turns, where that was too noisy.
+// compared with there; --pairs for more than 20 turns, where that was too noisy. --against floor does the same with each case's own floor.
 //
 // Every file in cases/ exports a list of cases. A case has contestants: `floor` (the bare library doing the same work), `ours`, and
 // peers. Each runs in a process of its own against a canned server in yet another one; they take turns, round by round, so that what
@@ -22,6 +22,7 @@ import { medianBounds, verdict } from "./lib/statistics.mjs";
 import { buildCommit } from "./lib/worktree.mjs";
 
 const MIN_PAIRS = 20;
+const FLOOR = "floor";
 const SIGNALS = ["SIGINT", "SIGTERM"];
 
 const { values, positionals } = parseArgs({
@@ -76,8 +77,9 @@ async function runAgainst(commitName) {
   if (!Number.isInteger(pairs) || pairs < MIN_PAIRS) {
     throw new Error(`--pairs must be a whole number of ${MIN_PAIRS} or more, not ${values.pairs}: fewer prove nothing`);
   }
-  process.stderr.write(`building ${commitName} …\n`);
-  const { commit, folder, remove } = buildCommit(commitName);
+  const isFloor = commitName === FLOOR;
+  if (!isFloor) process.stderr.write(`building ${commitName} …\n`);
+  const { commit, folder, remove } = isFloor ? { commit: FLOOR, remove() {} } : buildCommit(commitName);
   const interrupted = () => {
     remove();
     process.exit(130);
@@ -87,22 +89,29 @@ async function runAgainst(commitName) {
     const results = [];
     for (const { file, url, index, definition } of wanted) {
       const { name } = definition;
-      const there = await caseAt(join(folder, "bench/cases", file), name);
+      const there = isFloor
+        ? floorOf(definition, { url, index })
+        : await caseAt(join(folder, "bench/cases", file), name);
+      const limit = isFloor ? definition.target?.floor : undefined;
       const messages = values.quick ? Math.ceil(definition.messages / 3) : definition.messages;
       const onPair = (done) => {
         if (!values.json) process.stderr.write(`\r${name}: ${done} of ${pairs} pairs${done === pairs ? "\n" : ""}`);
       };
       const ratios = there && (await measurePairs([{ url, index }, there], { messages, pairs, onPair }));
-      results.push({ name, ratios });
-      if (values.json) console.log(pairsLine({ name, ratios }, commit));
+      results.push({ name, ratios, limit });
+      if (values.json) console.log(pairsLine({ name, ratios, limit }, commit));
     }
     if (!values.json) printPairs(results, commit);
-    if (results.some(({ ratios }) => ratios !== undefined && verdict(medianBounds(ratios)) === "dearer"))
+    if (results.some(({ ratios, limit }) => ratios !== undefined && verdict(medianBounds(ratios), limit) === "dearer"))
       process.exitCode = 1;
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupted);
     remove();
   }
+}
+
+function floorOf({ contestants }, side) {
+  return contestants.floor && { ...side, name: FLOOR };
 }
 
 /** A case of the other commit by its name; `undefined` where it has none. */

@@ -32,7 +32,7 @@ export function medianBounds(values) {
 export const LIMIT = 1.05;
 
 /** Ratios of this tree's cost to the other's, in a word. */
-export function verdict({ lower, upper }) {
-  if (upper <= LIMIT) return "no dearer";
-  return lower > LIMIT ? "dearer" : "too noisy to tell";
+export function verdict({ lower, upper }, limit = LIMIT) {
+  if (upper <= limit) return "no dearer";
+  return lower > limit ? "dearer" : "too noisy to tell";
 }

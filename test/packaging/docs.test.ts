@@ -12,6 +12,11 @@ it("the documented error-code table is the one in the code", async () => {
   expect(readFileSync(join(root, "docs/protocol/error-codes.md"), "utf8")).toBe(errorCodeTable());
 });
 
+it("the documented table of a fleet is what its simulation prints", async () => {
+  const { fleetTable } = (await import(join(root, "scripts/simulate-fleet.mjs"))) as { fleetTable(): string };
+  expect(readFileSync(join(root, "docs/scale.md"), "utf8")).toContain(`\n\n${fleetTable()}\n\n`);
+});
+
 it("the documented story of two users and one phone prints what it says", async () => {
   const page = readFileSync(join(root, "docs/registrations.md"), "utf8");
   const program = /```js file=two-users\.mjs\n([\s\S]*?)```/.exec(page)?.[1] as string;

@@ -1,0 +1,2 @@
+/** The table of docs/scale.md, in Markdown. */
+export function fleetTable(): string;
