@@ -36,9 +36,13 @@ afterAll(async () => {
   await files[Symbol.asyncDispose]();
 });
 
+let devices = 0;
+/** A device with a token that does not begin with a hyphen, as a generated one may. */
+const createDevice = () => emulator.createDevice({ token: `phone-${++devices}:APA91b${"x".repeat(20)}` });
+
 describe("cloud-messaging send", () => {
   it.each(["v1", "gcm", "ccs"] as const)("sends over %s and tells the outcome", async (protocol) => {
-    const phone = emulator.createDevice();
+    const phone = createDevice();
     const message = ["--title", "Hello", "--body", "There", "--data", "a=1=2", "--data", "b="];
     const sent = await cli(["send", "--to", phone.token, ...message, ...at[protocol]]);
     expect(sent).toMatchObject({ status: 0, err: "" });
@@ -50,7 +54,7 @@ describe("cloud-messaging send", () => {
   });
 
   it("writes the outcomes as JSON", async () => {
-    const phone = emulator.createDevice();
+    const phone = createDevice();
     const sent = await cli(["send", "--to", phone.token, "--to", "gone", "--data", "a=1", "--json", ...at.gcm]);
     expect(sent.status).toBe(1);
     expect(sent.json()).toMatchObject([
@@ -65,7 +69,7 @@ describe("cloud-messaging send", () => {
 
   it("says in words what a refusal means and what to do", async () => {
     emulator.faults.next({ error: "mismatch-sender-id" });
-    const sent = await cli(["send", "--to", emulator.createDevice().token, "--title", "a", ...at.v1]);
+    const sent = await cli(["send", "--to", createDevice().token, "--title", "a", ...at.v1]);
     expect(sent.status).toBe(1);
     expect(sent.out).toMatch(
       /^rejected .* mismatch-sender-id: The token belongs to another sender\..*Send with the key/,
@@ -74,21 +78,12 @@ describe("cloud-messaging send", () => {
 
   it("ends with status 3 for what was not accepted for now", async () => {
     emulator.faults.next({ error: "unavailable", times: 100 });
-    const sent = await cli([
-      "send",
-      "--to",
-      emulator.createDevice().token,
-      "--title",
-      "a",
-      "--timeout",
-      "1s",
-      ...at.gcm,
-    ]);
+    const sent = await cli(["send", "--to", createDevice().token, "--title", "a", "--timeout", "1s", ...at.gcm]);
     expect(sent).toMatchObject({ status: 3, out: expect.stringMatching(/^retryable .* unavailable/) });
   });
 
   it("takes further fields of a file and of standard input; options go first", async () => {
-    const phone = emulator.createDevice({ platform: "android" });
+    const phone = createDevice();
     const fields = JSON.stringify({
       notification: { title: "file", body: "kept" },
       android: { notification: { sound: "x" } },

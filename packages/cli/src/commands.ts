@@ -1,11 +1,18 @@
 import { check } from "./check/command.ts";
 import type { Command } from "./line/command.ts";
 import type { GroupSummaries } from "./line/program.ts";
+import { listen } from "./listen/listen.ts";
+import { groups } from "./manage/groups.ts";
+import { topics } from "./manage/topics.ts";
 import { send } from "./send/send.ts";
 import { emulator, gateway } from "./servers.ts";
+import { validate } from "./tokens/validate.ts";
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [send, check, emulator, gateway];
+export const COMMANDS: readonly Command[] = [send, check, validate, listen, ...topics, ...groups, emulator, gateway];
 
 /** First words that several commands share. */
-export const GROUPS: GroupSummaries = {};
+export const GROUPS: GroupSummaries = {
+  topics: "topic subscriptions of app instances",
+  groups: "device groups",
+};

@@ -165,6 +165,7 @@ export { traced } from "./operations.ts";
 // Time
 export { monotonicInstant, plusMs, msBetween, earlier, later, NEVER, LONG_AGO } from "./time/monotonic.ts";
 export { elapsedMs, timeLeftMs, wait } from "./time/clock.ts";
+export { paced, type PacedOptions } from "./time/paced.ts";
 export { nextTurn, type CancelTurn, isFakeImmediate } from "./time/next-turn.ts";
 export { onAbort, isAbortSignal } from "./time/abort.ts";
 

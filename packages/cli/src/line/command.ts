@@ -10,6 +10,8 @@ export interface OptionDefinition<T> {
   readonly repeatable: boolean;
   /** Values that it may have. */
   readonly choices?: readonly string[];
+  /** Help of `--no-…`, where there is that too. */
+  readonly negatedHelp?: string;
   /** True if the value names a file, for completion. */
   readonly isFile?: boolean;
   /**

@@ -6,6 +6,11 @@ export function flag(help: string): OptionDefinition<true> {
   return { help, repeatable: false, read: () => true };
 }
 
+/** An option that is given as `--name` or as `--no-name`. */
+export function negatable(help: string, negatedHelp: string): OptionDefinition<boolean> {
+  return { help, negatedHelp, repeatable: false, read: ([value]) => value === "true" };
+}
+
 /** An option with a text. */
 export function text(placeholder: string, help: string): OptionDefinition<string> {
   return { placeholder, help, repeatable: false, read: last };
@@ -22,7 +27,7 @@ export function texts(placeholder: string, help: string): OptionDefinition<reado
 }
 
 /** An option with one of a few values. */
-export function choice<T extends string>(choices: readonly T[], help: string): OptionDefinition<T> {
+export function choice<const T extends string>(choices: readonly T[], help: string): OptionDefinition<T> {
   return { placeholder: choices.join("|"), help, repeatable: false, choices, read: (values) => last(values) as T };
 }
 

@@ -87,7 +87,11 @@ export class Program {
       target.allowUnknownOption().passThroughOptions().helpOption(false).argument("[arguments...]");
     } else {
       for (const one of (command.arguments ?? "").split(" ").filter(Boolean)) target.addArgument(new Argument(one));
-      for (const [name, definition] of Object.entries(command.options)) target.addOption(optionOf(name, definition));
+      for (const [name, definition] of Object.entries(command.options)) {
+        target.addOption(optionOf(name, definition));
+        if (definition.negatedHelp !== undefined)
+          target.option(`--no-${flagOf(name).slice(2)}`, definition.negatedHelp);
+      }
       target.option("--json", "write JSON: one object, or one per line where there are many");
       if (command.examples !== undefined) {
         target.addHelpText("after", `\nExamples:\n${command.examples.map((line) => `  ${line}`).join("\n")}`);
@@ -128,9 +132,9 @@ function readOptions(
   const read: Record<string, unknown> = {};
   for (const [name, definition] of Object.entries(definitions)) {
     const values = given[name];
-    if (values === undefined || values === false) continue;
+    if (values === undefined) continue;
     try {
-      read[name] = definition.read(values === true ? [] : values);
+      read[name] = definition.read(typeof values === "boolean" ? [String(values)] : values);
     } catch (error) {
       throw error instanceof UsageError ? new UsageError(`${flagOf(name)} ${error.message}`) : error;
     }

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { EXIT_STATUS, type ExitStatus, UsageError } from "../exit-status.ts";
 import { type Command, defineCommand, type OptionValues } from "../line/command.ts";
 import { flag } from "../line/options.ts";
-import { outcomeInWords, statusOf } from "../output/outcomes.ts";
+import { writeReport } from "../output/report.ts";
 import { type OpenStore, openStore, STORE_OPTION } from "../registrations/open-store.ts";
 import { openSender } from "../service/open-sender.ts";
 import { CONNECTION_OPTIONS, PROTOCOL_OPTION } from "../service/settings.ts";
@@ -68,9 +68,7 @@ async function sendOnce(
     output.note("The user has no registration: nothing was sent");
     return EXIT_STATUS.failed;
   }
-  if (output.json) await output.line(JSON.stringify({ outcomes }));
-  else for (const outcome of outcomes) await output.line(outcomeInWords(outcome, output));
-  return statusOf(outcomes.map(({ kind }) => kind));
+  return writeReport(outcomes, output);
 }
 
 async function print(

@@ -1,4 +1,4 @@
-import { type CcsClient, createCcsClient, type UpstreamHandler } from "@cloud-messaging/ccs-client";
+import { type CcsClient, type CcsClientOptions, createCcsClient } from "@cloud-messaging/ccs-client";
 import type { RegistrationStore, Sender } from "@cloud-messaging/core";
 import { defined } from "@cloud-messaging/core/transport";
 import { createFcmSender, createGcmSender, type FcmSender, type GcmSender } from "@cloud-messaging/http-sender";
@@ -41,7 +41,10 @@ export async function openGcm(
 export async function openCcs(
   values: ConnectionValues,
   { clock }: Pick<Context, "clock">,
-  more: { readonly registrations?: RegistrationStore | undefined; readonly onUpstream?: UpstreamHandler } = {},
+  more: Pick<
+    CcsClientOptions,
+    "registrations" | "onUpstream" | "onReceipt" | "handlerConcurrency" | "closeTimeoutMs"
+  > = {},
 ): Promise<CcsClient> {
   return createCcsClient({
     clock,
@@ -49,7 +52,8 @@ export async function openCcs(
     apiKey: await apiKeyOf(values),
     timeoutMs: timeoutMsOf(values),
     ...ccsAddressOf(values),
-    ...defined({ tls: await tlsOf(values), ...more }),
+    ...defined({ tls: await tlsOf(values) }),
+    ...more,
   });
 }
 
@@ -62,5 +66,5 @@ export function openSender(
 ): Promise<Sender> {
   if (protocol === "v1") return openFcm(values, context, registrations);
   if (protocol === "gcm") return openGcm(values, context, registrations);
-  return openCcs(values, context, { registrations });
+  return openCcs(values, context, defined({ registrations }));
 }

@@ -21,13 +21,13 @@ export const CONNECTION_OPTIONS = {
 export const PROTOCOL_OPTION = { protocol: choice(["v1", "gcm", "ccs"], "v1 is FCM HTTP v1 (default: v1)") };
 
 /** Values of the options of a connection. */
-export type ConnectionValues = OptionValues<typeof CONNECTION_OPTIONS>;
+export type ConnectionValues = Partial<OptionValues<typeof CONNECTION_OPTIONS>>;
 
 /** Default time limit of a send or call. Unit: milliseconds. */
 const TIMEOUT_MS = 60_000;
 
 /** Time limit of a send or call. Unit: milliseconds. */
-export function timeoutMsOf({ timeout }: Pick<ConnectionValues, "timeout">): number {
+export function timeoutMsOf({ timeout }: ConnectionValues): number {
   return timeout ?? TIMEOUT_MS;
 }
 
@@ -36,7 +36,7 @@ export function timeoutMsOf({ timeout }: Pick<ConnectionValues, "timeout">): num
  *
  * @throws {UsageError} there is none.
  */
-export async function apiKeyOf({ apiKeyFile }: Pick<ConnectionValues, "apiKeyFile">): Promise<string> {
+export async function apiKeyOf({ apiKeyFile }: ConnectionValues): Promise<string> {
   const key =
     apiKeyFile === undefined
       ? (process.env["CLOUD_MESSAGING_API_KEY"] ?? (emulatorIsNamed() ? "emulator" : ""))
@@ -55,7 +55,7 @@ export function emulatorIsNamed(): boolean {
  *
  * @throws {UsageError} the file cannot be read.
  */
-export async function tlsOf({ ca }: Pick<ConnectionValues, "ca">): Promise<TlsOptions | undefined> {
+export async function tlsOf({ ca }: ConnectionValues): Promise<TlsOptions | undefined> {
   return ca === undefined ? undefined : { ca: await readTextFile(ca, "--ca") };
 }
 
@@ -64,7 +64,7 @@ export async function tlsOf({ ca }: Pick<ConnectionValues, "ca">): Promise<TlsOp
  *
  * @throws {UsageError} it is missing.
  */
-export function senderIdOf({ senderId }: Pick<ConnectionValues, "senderId">): string {
+export function senderIdOf({ senderId }: ConnectionValues): string {
   if (senderId !== undefined) return senderId;
   throw new UsageError("--sender-id NUMBER is needed: the number of the project");
 }
@@ -74,9 +74,7 @@ export function senderIdOf({ senderId }: Pick<ConnectionValues, "senderId">): st
  *
  * @throws {UsageError} it is none.
  */
-export function ccsAddressOf({
-  endpoint,
-}: Pick<ConnectionValues, "endpoint">): { host: string; port: number } | undefined {
+export function ccsAddressOf({ endpoint }: ConnectionValues): { host: string; port: number } | undefined {
   if (endpoint === undefined) return undefined;
   const [, inBrackets, name, port] = /^(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/.exec(endpoint) ?? [];
   const host = inBrackets ?? name;

@@ -1,8 +1,8 @@
-import { AbortedError } from "../errors.ts";
 import type { UnregisteredOutcome } from "../outcome/outcome.ts";
 import { AbortSignalSchema, ClockSchema, readOptions } from "../problems.ts";
 import type { Sender } from "../sending/sender.ts";
-import { type Clock, elapsedMs, systemClock, wait } from "../time/clock.ts";
+import { type Clock, systemClock } from "../time/clock.ts";
+import { paced } from "../time/paced.ts";
 import * as z from "../zod.ts";
 import type { Registration } from "./registration.ts";
 import type { PageQuery, RegistrationQuery, RegistrationStore } from "./registration-store.ts";
@@ -152,7 +152,7 @@ export function sweep(
   const read = readOptions(SweepSchema, { store, ...options }, "an option of sweep");
   const { platform, unseenForMs, tokensPerSec, signal, clock } = read;
   const seenBefore = unseenForMs === 0 ? undefined : clock.now() - unseenForMs;
-  const tokens = paced(pages(store, { platform, seenBefore }), tokensPerSec, clock, signal);
+  const tokens = paced(pages(store, { platform, seenBefore }), { perSec: tokensPerSec, clock, signal });
   return dead(sender, tokens, signal);
 }
 
@@ -183,21 +183,4 @@ async function* dead(
 ): AsyncGenerator<UnregisteredOutcome, void, undefined> {
   const outcomes = sender.sendAll({ dryRun: true }, tokens, signal === undefined ? {} : { signal });
   for await (const outcome of outcomes) if (outcome.kind === "unregistered") yield outcome;
-}
-
-/** Gives at most so many a second, evenly over tenths of a second. */
-async function* paced(
-  source: AsyncIterable<Registration>,
-  perSec: number,
-  clock: Clock,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Registration, void, undefined> {
-  const startedAt = clock.monotonic();
-  let given = 0;
-  for await (const registration of source) {
-    const earlyMs = (given * 1_000) / perSec - elapsedMs(clock, startedAt);
-    if (earlyMs >= 100 && !(await wait(clock, earlyMs, signal))) throw new AbortedError("The sweep", signal?.reason);
-    given++;
-    yield registration;
-  }
 }
