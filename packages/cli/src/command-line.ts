@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Clock, isCloudMessagingError, systemClock } from "@cloud-messaging/core";
+import { codeOfError, describeError } from "@cloud-messaging/core/transport";
 import { COMMANDS, GROUPS } from "./commands.ts";
 import { EXIT_STATUS, type ExitStatus, UsageError } from "./exit-status.ts";
 import { Program } from "./line/program.ts";
@@ -63,11 +64,15 @@ export function createCommandLine(options: CommandLineOptions = {}): CommandLine
         return signal.aborted && status !== EXIT_STATUS.usage ? EXIT_STATUS.interrupted : status;
       } catch (error) {
         if (signal.aborted) return EXIT_STATUS.interrupted;
-        if (!(error instanceof UsageError) && !isCloudMessagingError(error)) throw error;
-        stderr.write(`${error.message}\n`);
-        return error instanceof UsageError || error.code.startsWith("ERR_INVALID")
-          ? EXIT_STATUS.usage
-          : EXIT_STATUS.failed;
+        if (error instanceof UsageError || isCloudMessagingError(error)) {
+          stderr.write(`${error.message}\n`);
+          const isUsage = error instanceof UsageError || error.code.startsWith("ERR_INVALID");
+          return isUsage ? EXIT_STATUS.usage : EXIT_STATUS.failed;
+        }
+        // of a driver; without a code it is a defect, and wants its stack
+        if (codeOfError(error) === undefined) throw error;
+        stderr.write(`${describeError(error)}\n`);
+        return EXIT_STATUS.failed;
       }
     },
   };

@@ -1,0 +1,79 @@
+import { createOutbox, type Outbox, type OutboxEncryption, type OutboxEngine } from "@cloud-messaging/core/transport";
+import { UsageError } from "../exit-status.ts";
+import type { OptionValues } from "../line/command.ts";
+import { file, text } from "../line/options.ts";
+import { readTextFile } from "../service/files.ts";
+import { loadPackage, openPostgres, readStorageUrl } from "../storage/drivers.ts";
+
+/** Options that name an outbox. */
+export const OUTBOX_OPTIONS = {
+  outbox: text(
+    "URL",
+    "outbox: lmdb:FOLDER or postgres://…?schema=NAME (default: the variable CLOUD_MESSAGING_OUTBOX_URL)",
+  ),
+  encryptionKeys: file('keys of an encrypted outbox: {"current":"ID","keys":{"ID":"32 bytes in base64"}}'),
+};
+
+/**
+ * Opens the outbox that the option or the variable names, to look after it: without a transport.
+ *
+ * @throws {UsageError} there is none, its URL cannot be used, or its package is not installed.
+ */
+export async function withOutbox<T>(
+  options: OptionValues<typeof OUTBOX_OPTIONS>,
+  work: (outbox: Outbox) => Promise<T>,
+): Promise<T> {
+  const encryption = await readKeys(options.encryptionKeys);
+  const { engine, close } = await openEngine(options.outbox);
+  try {
+    const outbox = createOutbox({ engine, ...(encryption === undefined ? {} : { encryption }) });
+    try {
+      return await work(outbox);
+    } finally {
+      await outbox.close();
+    }
+  } finally {
+    await close();
+  }
+}
+
+async function openEngine(given: string | undefined): Promise<{ engine: OutboxEngine; close(): Promise<void> }> {
+  const url = readStorageUrl(given, "--outbox", "CLOUD_MESSAGING_OUTBOX_URL");
+  if (url.kind === "lmdb") {
+    const { createEmbeddedEngine } = await loadPackage(
+      () => import("@cloud-messaging/outbox"),
+      "@cloud-messaging/outbox",
+    );
+    return { engine: createEmbeddedEngine({ path: url.path }), close: async () => {} };
+  }
+  if (url.kind === "postgres") {
+    const { createPostgresEngine } = await loadPackage(
+      () => import("@cloud-messaging/outbox-postgres"),
+      "@cloud-messaging/outbox-postgres",
+    );
+    const pool = await openPostgres(url.address);
+    const engine = createPostgresEngine({ pool, ...(url.name === undefined ? {} : { schema: url.name }) });
+    return { engine: engine as unknown as OutboxEngine, close: () => pool.end() };
+  }
+  throw new UsageError("--outbox must be an lmdb: or postgres: URL");
+}
+
+async function readKeys(path: string | undefined): Promise<OutboxEncryption | undefined> {
+  if (path === undefined) return undefined;
+  const wrong = (): never => {
+    throw new UsageError('--encryption-keys: the file must hold {"current":"ID","keys":{"ID":"32 bytes in base64"}}');
+  };
+  const text = await readTextFile(path, "--encryption-keys");
+  let value: { readonly current?: unknown; readonly keys?: unknown } | null;
+  try {
+    value = JSON.parse(text) as typeof value;
+  } catch {
+    return wrong();
+  }
+  const { current, keys } = value ?? {};
+  if (typeof current !== "string" || typeof keys !== "object" || keys === null) return wrong();
+  return {
+    current,
+    keys: Object.fromEntries(Object.entries(keys).map(([id, key]) => [id, Buffer.from(String(key), "base64")])),
+  };
+}
