@@ -6,12 +6,17 @@ import { afterAll, beforeAll, describe } from "vitest";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
-/** The browser of this machine: `CHROMIUM` in the environment, else the first on the path. */
 const executable =
   process.env["CHROMIUM"] ??
   NAMES.flatMap((name) => (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, name))).find(
     (file) => existsSync(file),
   );
+
+/** The browser of this machine: `CHROMIUM` in the environment, else the first on the path. @throws there is none. */
+export function chromiumPath(): string {
+  if (executable === undefined) throw new Error("There is no Chromium: install one, or name it in CHROMIUM");
+  return executable;
+}
 
 /** An open inbox, and what went wrong in it. */
 export interface OpenInbox extends AsyncDisposable {
@@ -40,9 +45,8 @@ export function describeInBrowser(name: string, tests: (open: OpenPage) => void)
   describe.runIf(executable !== undefined || process.env["CI"] !== undefined)(name, () => {
     let browser: Browser;
     beforeAll(async () => {
-      if (executable === undefined) throw new Error("There is no Chromium: install one, or name it in CHROMIUM");
       browser = await chromium.launch({
-        executablePath: executable,
+        executablePath: chromiumPath(),
         args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
       });
     });

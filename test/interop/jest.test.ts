@@ -1,3 +1,4 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { start } from "./foreign-program.ts";
@@ -33,3 +34,21 @@ it.each([
   },
   180_000,
 );
+
+it("the test that docs/testing.md shows for jest passes as it is written", async () => {
+  const root = join(import.meta.dirname, "../..");
+  const page = readFileSync(join(root, "docs/testing.md"), "utf8");
+  const [, code = ""] = /^```js file=welcome\.test\.js\n([\s\S]*?)^```/m.exec(page) ?? [];
+  // below the examples, where the packages are found as they were built
+  const folder = mkdtempSync(join(root, "examples", ".pages-"));
+  try {
+    writeFileSync(join(folder, "welcome.test.js"), code);
+    writeFileSync(join(folder, "package.json"), "{}"); // CommonJS
+    const jest = join(import.meta.dirname, "node_modules/jest/bin/jest.js");
+    const { status, err } = await start(process.execPath, [jest, "--rootDir", folder]).ended;
+    expect(err).toMatch(/Tests: +1 passed, 1 total/);
+    expect(status).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 180_000);

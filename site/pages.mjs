@@ -1,0 +1,81 @@
+// Pages of the site, each from the file that it is kept in: `docs/`, and the READMEs, public surfaces and change logs of the packages.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const LINK = /(!?)\[([^\]]*)\]\((?!\w+:)([^)#\s]*)(#[^)\s]*)?\)/g;
+const CODE = /(^```[\s\S]*?^```$|`[^`\n]*`)/m;
+
+/** Packages in the order of the site. */
+export const packages = readdirSync(join(ROOT, "packages")).sort();
+
+/** Path of each page on the site, by the path of its file in the repository. */
+export function sitePaths() {
+  const paths = new Map([
+    ["CONTRIBUTING.md", "contributing.md"],
+    ["SECURITY.md", "security.md"],
+  ]);
+  for (const file of readdirSync(join(ROOT, "docs"), { recursive: true })) {
+    const path = String(file).replaceAll("\\", "/");
+    if (path.endsWith(".md")) paths.set(`docs/${path}`, path);
+  }
+  for (const name of packages) {
+    paths.set(`packages/${name}/README.md`, `packages/${name}.md`);
+    paths.set(`packages/${name}/api.md`, `reference/${name}.md`);
+    if (existsSync(join(ROOT, `packages/${name}/CHANGELOG.md`))) {
+      paths.set(`packages/${name}/CHANGELOG.md`, `changelog/${name}.md`);
+    }
+  }
+  return paths;
+}
+
+/** Text of a page as the site has it: its links lead to the site's pages; those to files that are no pages become their words. */
+export function pageText(source, paths = sitePaths()) {
+  const here = paths.get(source);
+  const text = readFileSync(join(ROOT, source), "utf8");
+  const linked = withoutCode(text, (prose) =>
+    prose.replace(/(src|srcset)="(?=images\/)/g, '$1="./').replace(LINK, (link, image, words, path, anchor = "") => {
+      if (path === "" || image === "!") return link;
+      const target = resolve(source, path);
+      if (!existsSync(join(ROOT, target))) throw new Error(`${source}: there is no ${target}`);
+      const page = paths.get(target) ?? paths.get(`${target.replace(/\/$/, "")}/README.md`);
+      return page === undefined ? words : `[${words}](${relative(here, page)}${anchor})`;
+    }),
+  );
+  // what looks like a tag or an expression outside code would be one of the site's
+  return source.endsWith("api.md") ? linked : withoutCode(linked, (prose) => prose.replace(/\{\{/g, "&#123;&#123;"));
+}
+
+/** All links of a page: the words, the path as it stands there, the anchor. */
+export function linksOf(text) {
+  const links = [];
+  withoutCode(text, (prose) => {
+    for (const [, , words, path, anchor = ""] of prose.matchAll(LINK)) links.push({ words, path, anchor });
+    return prose;
+  });
+  return links;
+}
+
+/** Anchor of a heading, as GitHub makes it: the same links work in the repository and on the site. */
+export function slug(heading) {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, "")
+    .replace(/\s/g, "-");
+}
+
+/** Changes the prose of a page, and leaves its code as it is. */
+function withoutCode(text, change) {
+  return text
+    .split(new RegExp(CODE.source, "gm"))
+    .map((part, index) => (index % 2 === 0 ? change(part) : part))
+    .join("");
+}
+
+const resolve = (source, path) => posix.join(posix.dirname(source), path);
+const relative = (from, to) => {
+  const path = posix.relative(posix.dirname(from), to);
+  return path.startsWith(".") ? path : `./${path}`;
+};

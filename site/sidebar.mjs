@@ -1,0 +1,59 @@
+// Order of the site's pages. A test compares it with the pages that exist: each is listed once.
+import { packages } from "./pages.mjs";
+
+const page = (text, path) => ({ text, link: `/${path}` });
+
+export const sidebar = [
+  {
+    text: "Start",
+    items: [
+      page("A first message", "start"),
+      page("Tutorial: a chat back end", "tutorial"),
+      page("Glossary", "glossary"),
+      page("Questions", "faq"),
+    ],
+  },
+  {
+    text: "Guides",
+    items: [
+      page("Sending", "guide"),
+      page("Retries and doubt", "retries"),
+      page("Registrations and sign-out", "registrations"),
+      page("Outbox and campaigns", "outbox"),
+      page("CCS: flow control, draining, receipts", "ccs"),
+      page("Testing", "testing"),
+      page("iOS, web and Android", "platforms"),
+      page("Production checklist", "production"),
+      page("Troubleshooting", "troubleshooting"),
+    ],
+  },
+  {
+    text: "Moving over",
+    items: [page("From other libraries", "migrate"), page("Servers that cannot change: the gateway", "gateway")],
+  },
+  {
+    text: "Emulator",
+    items: [page("Use", "emulator"), page("Fidelity", "emulator-fidelity")],
+  },
+  {
+    text: "Wire protocols",
+    items: [
+      page("FCM HTTP v1", "protocol/fcm-v1"),
+      page("GCM HTTP", "protocol/gcm-http"),
+      page("CCS", "protocol/ccs"),
+      page("Error codes", "protocol/error-codes"),
+    ],
+  },
+  { text: "Packages", items: packages.map((name) => page(name, `packages/${name}`)) },
+  { text: "Public surface", items: packages.map((name) => page(name, `reference/${name}`)) },
+  {
+    text: "Project",
+    items: [
+      page("Architecture", "architecture"),
+      page("Compatibility", "compatibility"),
+      page("Contributing", "contributing"),
+      page("Security", "security"),
+      page("Versions", "versions"),
+    ],
+  },
+];
