@@ -74,7 +74,12 @@ function withoutCode(text, change) {
     .join("");
 }
 
-const resolve = (source, path) => posix.join(posix.dirname(source), path);
+/** Path in the repository that a link leads to. A package has copies of the pages that it names (`scripts/pages.mjs`). */
+function resolve(source, path) {
+  const ofPackage = source.startsWith("packages/") && path.startsWith("docs/");
+  return (ofPackage ? path : posix.join(posix.dirname(source), path)).replace(/^docs\/SECURITY\.md$/, "SECURITY.md");
+}
+
 const relative = (from, to) => {
   const path = posix.relative(posix.dirname(from), to);
   return path.startsWith(".") ? path : `./${path}`;

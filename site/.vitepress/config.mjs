@@ -13,6 +13,15 @@ export default defineConfig({
   markdown: {
     anchor: { slugify: slug },
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+    // an empty cell of a table's head is no header of anything
+    config: (md) =>
+      md.core.ruler.push("empty-headers", ({ tokens }) => {
+        for (const [index, { type, content }] of tokens.entries()) {
+          if (type !== "inline" || content !== "" || tokens[index - 1]?.type !== "th_open") continue;
+          tokens[index - 1].tag = "td";
+          tokens[index + 1].tag = "td";
+        }
+      }),
   },
   themeConfig: {
     nav: [
