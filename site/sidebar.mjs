@@ -23,6 +23,7 @@ export const sidebar = [
       page("CCS: flow control, draining, receipts", "ccs"),
       page("Testing", "testing"),
       page("iOS, web and Android", "platforms"),
+      page("Observability", "observability"),
       page("The command line", "cli"),
       page("Production checklist", "production"),
       page("Troubleshooting", "troubleshooting"),
