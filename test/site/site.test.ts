@@ -99,7 +99,7 @@ describe.each(VIEWS)("the site, %s", (name, options) => {
         expect(violations).toEqual([]);
         expect(elsewhere).toEqual([]);
         // nothing is wider than the screen: a page that scrolls sideways cannot be read on a phone
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+        expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(
           options.viewport?.width ?? 0,
         );
         if (process.env["SCREENSHOTS"] !== undefined && PAGES.includes(path)) {
