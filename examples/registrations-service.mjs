@@ -120,7 +120,11 @@ app.post(
   },
 );
 
-app.get("/health", async () => registrations.counts());
+// of this process alone: a service that is down is no reason to take the registrations of apps no more
+app.get("/health", async (_request, reply) => {
+  const { ready, reason, lastError, backlog } = sender.health();
+  return reply.code(ready ? 200 : 503).send({ ready, reason, lastError, backlog, ...(await registrations.counts()) });
+});
 
 app.setErrorHandler((error, _request, reply) => {
   const { code, statusCode } = error;

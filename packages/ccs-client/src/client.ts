@@ -184,6 +184,7 @@ export function createCcsClient(options: CcsClientOptions): CcsClient {
     get pending() {
       return sender.pending;
     },
+    health: () => sender.health(),
     ready: (readyOptions) => transport.ready(readyOptions),
     closed: transport.closed,
     async idle(idleOptions = {}) {

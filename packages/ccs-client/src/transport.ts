@@ -6,11 +6,13 @@ import {
   InvalidMessageError,
   InvalidOptionsError,
   type SendReport,
+  type TransportHealth,
   type UpstreamMessage,
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
   checkSignalOptions,
+  defined,
   failureOutcome,
   onAbort,
   recipientsOf,
@@ -123,11 +125,12 @@ class Ccs implements CcsTransport {
 
   get connections(): readonly CcsConnectionInfo[] {
     const infos: CcsConnectionInfo[] = [];
-    for (const { id, state, window } of this.#pool.connections) {
+    for (const { id, state, window, roundTripMs } of this.#pool.connections) {
       // removed from the pool in the same turn
       if (state.phase === "closed") continue;
       const { phase } = state;
-      infos.push({ id, phase, pending: window.size, ...("jid" in state ? { jid: state.jid } : {}) });
+      const jid = "jid" in state ? state.jid : undefined;
+      infos.push(defined({ id, phase, pending: window.size, roundTripMs, jid }));
     }
     return infos;
   }
@@ -135,6 +138,19 @@ class Ccs implements CcsTransport {
   get lastError(): Error | undefined {
     const stall = this.#upstream.stall ?? this.#receipts.stall;
     return this.#pool.lastError ?? (stall === undefined ? undefined : new Error(stall));
+  }
+
+  health(): TransportHealth {
+    const { connections, lastError, waiting } = this;
+    const isOpen = connections.some(({ phase }) => phase === "open");
+    const detail = lastError?.message;
+    return defined({
+      ready: isOpen,
+      reason: isOpen ? undefined : (this.#refused?.error.message ?? "no connection is open"),
+      lastError: detail === undefined ? undefined : { detail },
+      waiting,
+      connections: connections.map(({ jid: _, ...connection }) => connection),
+    });
   }
 
   check(message: DownstreamMessage): void {

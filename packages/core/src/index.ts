@@ -102,6 +102,17 @@ export type {
 export type { MaybePromise } from "./registrations/maybe-promise.ts";
 export type { SuspectCode } from "./outcome/error-code.ts";
 
+// Health
+export type {
+  Health,
+  HealthError,
+  SenderHealth,
+  OutboxHealth,
+  ConnectionHealth,
+  QuotaHealth,
+  TransportHealth,
+} from "./health.ts";
+
 // Connections
 export type { TlsOptions } from "./environment/tls.ts";
 

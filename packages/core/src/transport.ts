@@ -162,6 +162,9 @@ export { isLoopback } from "./environment/loopback.ts";
 export { publish, eventChannel } from "./events.ts";
 export { traced } from "./operations.ts";
 
+// Health
+export { healthSources, type HealthSource } from "./health.ts";
+
 // Time
 export { monotonicInstant, plusMs, msBetween, earlier, later, NEVER, LONG_AGO } from "./time/monotonic.ts";
 export { elapsedMs, timeLeftMs, wait } from "./time/clock.ts";

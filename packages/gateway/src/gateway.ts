@@ -89,7 +89,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     underWay: () => service.underWay,
     ccsConnections: () => ccsServer?.connections.length ?? 0,
     outboxes: () => outboxes,
-    notReady: async () => (closing === undefined ? credentials() : "closing"),
+    notReady: async () =>
+      closing === undefined ? ((await credentials()) ?? healthProblem(senders, outboxes)) : "closing",
   });
   const credentials = remembered(CHECK_INTERVAL_MS, clock, () => credentialsProblem(senders));
   const onEvent = (event: GatewayEvent): void => {
@@ -248,6 +249,20 @@ async function credentialsProblem(senders: ReadonlyMap<string, FcmSender>): Prom
     return check.kind === "invalid" ? `The credential of ${project} is refused: ${check.code}` : undefined;
   });
   return (await Promise.all(problems)).find((problem) => problem !== undefined);
+}
+
+/** Reason why a sender or an outbox is not ready; `undefined` if all are. */
+async function healthProblem(
+  senders: ReadonlyMap<string, FcmSender>,
+  outboxes: ReadonlyMap<string, Outbox>,
+): Promise<string | undefined> {
+  for (const [project, sender] of senders) {
+    const { reason } = sender.health();
+    if (reason !== undefined) return `The sender of ${project} is not ready: ${reason}`;
+  }
+  const healths = [...outboxes].map(async ([project, outbox]) => ({ project, ...(await outbox.health()) }));
+  const bad = (await Promise.all(healths)).find(({ ready }) => !ready);
+  return bad === undefined ? undefined : `The outbox of ${bad.project} is not ready: ${bad.reason}`;
 }
 
 async function closeAll(senders: ReadonlyMap<string, FcmSender>): Promise<void> {

@@ -67,6 +67,7 @@ export class Connection<T> {
   #writtenAt: MonotonicInstant;
   #pingSentAt: MonotonicInstant | undefined;
   #pings = 0;
+  #roundTripMs: number | undefined;
   #onlineAt: MonotonicInstant | undefined;
   #answered = false;
   #paused = false;
@@ -104,6 +105,7 @@ export class Connection<T> {
         received: () => {
           this.#receivedAt = options.clock.monotonic();
           // any data received after the ping shows that the peer is alive
+          if (this.#pingSentAt !== undefined) this.#roundTripMs = msBetween(this.#pingSentAt, this.#receivedAt);
           this.#pingSentAt = undefined;
         },
         drained: () => this.#drained(),
@@ -115,6 +117,11 @@ export class Connection<T> {
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  /** Time from the latest ping to what the server sent next; `undefined` before the first. Unit: milliseconds. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
   }
 
   /** True once nothing can be acknowledged on this connection any more. */

@@ -10,6 +10,8 @@ export interface CcsConnectionInfo {
   readonly phase: "connecting" | "open" | "draining" | "closing";
   /** Number of messages in flight: written and not answered. */
   readonly pending: number;
+  /** Time to the answer of the latest ping. Unit: milliseconds. Absent before the first: a connection with traffic is not pinged. */
+  readonly roundTripMs?: number;
   /** JID that CCS has bound; absent before login. */
   readonly jid?: string;
 }

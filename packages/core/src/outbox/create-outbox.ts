@@ -1,5 +1,6 @@
 import { ClosedError, InvalidMessageError, InvalidOptionsError } from "../errors.ts";
 import { publish } from "../events.ts";
+import { addHealthSource } from "../health.ts";
 import { type DownstreamMessage, parseMessageContent } from "../message/downstream.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import type { TraceCarrier } from "../operations.ts";
@@ -41,6 +42,7 @@ import type {
   ReplayOptions,
   WorkOptions,
 } from "./outbox.ts";
+import { OutboxHealthCheck } from "./outbox-health.ts";
 import { progressOf } from "./progress.ts";
 import { CHUNK_SIZE, readResults } from "./results.ts";
 import { createSeal } from "./sealing.ts";
@@ -91,6 +93,8 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
   const nextSuffix = createMessageIds(random);
   const newId = (): string => `${clock.now().toString(36).padStart(9, "0")}-${nextSuffix()}`;
   const check = (message: DownstreamMessage): void => transport?.check?.(message);
+  const state = new OutboxHealthCheck({ engine, clock, maxBacklog, isClosed: () => closing !== undefined });
+  const forgetHealth = addHealthSource(state);
   const workers = new Set<Worker>();
   let cancelPrune: CancelTimer = () => {};
   let closing: Promise<void> | undefined;
@@ -198,6 +202,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
   }
 
   function failed(operation: string, error: unknown): void {
+    state.failed(operation, error);
     publish("cloud-messaging:outbox-failure", () => ({
       engine: engine.name,
       operation,
@@ -355,6 +360,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       assertOpen();
       return engine.backlog();
     },
+    health: () => state.health(),
     async prune() {
       assertOpen();
       let removed = 0;
@@ -365,6 +371,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     },
     close() {
       closing ??= (async () => {
+        forgetHealth();
         const running = [...workers].map(({ done }) => done);
         for (const worker of workers) worker.stop();
         await Promise.all(running);

@@ -1,3 +1,4 @@
+import type { OutboxHealth } from "../health.ts";
 import type { DownstreamMessageInput, MessageContent } from "../message/downstream.ts";
 import type { RecipientOutcome } from "../outcome/outcome.ts";
 import type { RegistrationStore } from "../registrations/registration-store.ts";
@@ -254,6 +255,8 @@ export interface Outbox<Client = never> extends AsyncDisposable {
   replay(id: string, options?: ReplayOptions): Promise<Enqueued>;
   /** Counts recipients that are not settled, by lane too. */
   backlog(): Promise<Backlog>;
+  /** Tells the state for health checks: asks the engine for its backlog. Not ready: closed, full, or an engine that does not answer. */
+  health(): Promise<OutboxHealth>;
   /** Removes what was finished before `retainMs`. Workers do so by themselves, every hour. Resolves with the number removed. */
   prune(): Promise<number>;
   /** Ends workers as their signal does, then the transport and the engine. Every call returns the same promise. */

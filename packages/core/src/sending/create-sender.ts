@@ -1,5 +1,13 @@
+import { defined } from "../defined.ts";
 import { AbortedError, ClosedError } from "../errors.ts";
 import { eventChannel, publish } from "../events.ts";
+import {
+  addHealthSource,
+  type HealthSource,
+  LatestFailure,
+  type SenderHealth,
+  type TransportHealth,
+} from "../health.ts";
 import { type DownstreamMessageInput, parseMessageContent, type SingleMessageInput } from "../message/downstream.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import { countOutcomes, type RecipientOutcome, type SendReport, type SingleSendReport } from "../outcome/outcome.ts";
@@ -61,6 +69,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     { timeoutMs = options.timeoutMs ?? transport.retryPolicy.totalMs }: SendOptions,
     begunAt: MonotonicInstant,
   ): MonotonicInstant => plusMs(begunAt, timeoutMs);
+  const failure = new LatestFailure(clock);
   const gate = createGate(maxWaiting, "The sender");
   const sendChannel = eventChannel("cloud-messaging:send");
   const closingNow = new AbortController();
@@ -92,6 +101,7 @@ export function createSender(options: CreateSenderOptions): Sender {
     return tracedSend(transport, message, attempt).then(
       (sent) => {
         gate.leave();
+        failure.note(sent.outcomes[0]);
         if (signal?.aborted && sent.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
         if (sendChannel.hasSubscribers) publishSend(sent, begunAt);
         const report = restoreReport(addressed, sent);
@@ -154,6 +164,17 @@ export function createSender(options: CreateSenderOptions): Sender {
     return deliver(addressed, sendOptions, clock.monotonic(), listenerOf(sendOptions));
   }
 
+  function health(): SenderHealth {
+    const { ready, ...own }: TransportHealth = bare.health?.() ?? { ready: true };
+    const isFull = gate.pending >= maxWaiting;
+    const full = isFull ? `${gate.pending} sends are not settled, the limit` : undefined;
+    const reason = gate.closed ? "the sender is closed" : (own.reason ?? failure.reason ?? full);
+    const state = { ...own, reason, lastError: own.lastError ?? failure.lastError, backlog: gate.pending };
+    return defined({ transport: transport.name, ready: ready && reason === undefined, ...state });
+  }
+  const source: HealthSource = { kind: "sender", health };
+  const forgetSource = addHealthSource(source);
+
   let closing: Promise<void> | undefined;
   const sender: Sender = {
     send,
@@ -211,8 +232,10 @@ export function createSender(options: CreateSenderOptions): Sender {
     get pending() {
       return gate.pending;
     },
+    health: () => source.health() as SenderHealth,
     close() {
       closing ??= (async () => {
+        forgetSource();
         gate.close();
         // whoever still asks the store could send nothing any more
         closingNow.abort();

@@ -1,3 +1,4 @@
+import type { TransportHealth } from "../health.ts";
 import type { DownstreamMessage } from "../message/downstream.ts";
 import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
 import type { Resolution } from "../registrations/registration-store.ts";
@@ -89,6 +90,8 @@ export interface DownstreamTransport extends AsyncDisposable {
    * Throws `InvalidMessageError` when this service cannot carry the message. Called once per send, before anything is written.
    */
   check?(message: DownstreamMessage): void;
+  /** Tells its state: connections, quota. Default: ready. */
+  health?(): TransportHealth;
   /**
    * Makes one attempt. Resolves with one outcome per recipient, in their order, each with `attempts: 1`; never rejects for what
    * the network, the service, the signal or the deadline did. After `close()` every outcome is `retryable`, code `closed`.

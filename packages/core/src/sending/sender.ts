@@ -1,3 +1,4 @@
+import type { SenderHealth } from "../health.ts";
 import type { DownstreamMessageInput, MessageContent, SingleMessageInput } from "../message/downstream.ts";
 import type { RecipientOutcome, SendReport, SingleSendReport } from "../outcome/outcome.ts";
 import type { SuspectRemoval } from "../registrations/registration.ts";
@@ -144,6 +145,8 @@ export interface Sender extends AsyncDisposable {
   capacity(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Sends that have not settled yet. */
   readonly pending: number;
+  /** Tells the state for health checks, without a request. Not ready: closed, full, without a connection, or with refused credentials. */
+  health(): SenderHealth;
   /** Refuses new sends, settles the pending ones, frees every socket and timer. Every call returns the same promise. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
+import type { CancelTimer, Clock, MonotonicInstant, QuotaHealth } from "@cloud-messaging/core";
 import {
   elapsedMs,
   LONG_AGO,
@@ -37,6 +37,8 @@ export interface Quota {
     readonly signal?: AbortSignal | undefined;
     readonly deadline?: MonotonicInstant | undefined;
   }): Promise<QuotaWait>;
+  /** The state of the quota. */
+  health(): QuotaHealth;
   /** Ends this transport's waits as `closed`. */
   endWaits(): void;
   /** Leaves the quota. */
@@ -132,6 +134,7 @@ class Bucket {
     };
     return {
       take: () => this.#waiters.size === 0 && this.#take(),
+      health: () => this.#health(party),
       wait: (options) => (ended ? Promise.resolve("closed" as const) : this.#wait(party, options)),
       endWaits: () => {
         ended = true;
@@ -142,6 +145,16 @@ class Bucket {
         if (!this.#parties.delete(party)) return;
         if (this.#parties.size > 0) this.#settlePace();
       },
+    };
+  }
+
+  #health({ project }: QuotaParty): QuotaHealth {
+    this.#refill(this.#clock.monotonic());
+    return {
+      project,
+      perMinute: this.#perMinute,
+      left: Math.floor(this.#tokens),
+      waiting: this.#waiters.size,
     };
   }
 

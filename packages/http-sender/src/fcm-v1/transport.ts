@@ -5,6 +5,7 @@ import {
   type RecipientOutcome,
   type SendReport,
   systemClock,
+  type TransportHealth,
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
@@ -207,6 +208,11 @@ class FcmV1 implements FcmV1Transport {
       return this.#sendAll(project, recipients.length, requestTo, options);
     });
     return { outcomes };
+  }
+
+  health(): TransportHealth {
+    const quota = this.#project?.quota?.health();
+    return { ready: true, ...(quota === undefined ? {} : { quota }) };
   }
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
