@@ -130,7 +130,8 @@ export {
   type ConditionNode,
   ConditionSyntaxError,
 } from "./message/condition.ts";
-export { refuseV1Only, MAX_TIME_TO_LIVE_SEC } from "./message/downstream.ts";
+export { refuseV1Only } from "./message/downstream.ts";
+export { MAX_TIME_TO_LIVE_SEC } from "./message/time-to-live.ts";
 export { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes, isReservedDataKey } from "./message/payload.ts";
 
 // Options

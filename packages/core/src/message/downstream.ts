@@ -12,10 +12,8 @@ import { readPlainMessage } from "./plain-message.ts";
 import { sizeProblems } from "./size.ts";
 import { type SingleTargetInput, type Target, type TargetInput, TargetSchema } from "./target.ts";
 import { NonEmptyTextSchema } from "./text.ts";
+import { MAX_TIME_TO_LIVE_SEC } from "./time-to-live.ts";
 import { type Webpush, WebpushSchema } from "./webpush.ts";
-
-/** Longest time to live: four weeks, which is also what the service takes when none is given. Unit: seconds. */
-export const MAX_TIME_TO_LIVE_SEC = 2_419_200;
 
 const TIME_TO_LIVE_RANGE = `must be a whole number of seconds from 0 to ${MAX_TIME_TO_LIVE_SEC}, which is four weeks`;
 

@@ -30,6 +30,14 @@ const target = mostly(
   ),
   fc.oneof(fc.record({ token, tokens: fc.array(token), topic: text }, { requiredKeys: [] }), anything),
 );
+const notification = fc.dictionary(
+  mostly(
+    fc.constantFrom("title", "body", "subtitle", "icon", "sound", "tag", "clickAction", "androidChannelId"),
+    fc.constantFrom("color", "badge", "image", "titleLocArgs", "__proto__", "constructor", "nothing"),
+  ),
+  mostly(fc.string(), anything),
+);
+const timeToLive = fc.oneof(fc.constantFrom(-0, -1, 2_419_201, 1.5, Number.NaN, Infinity, 2 ** 53), anything);
 const fields = fc.record(
   {
     data,
@@ -37,11 +45,13 @@ const fields = fc.record(
     priority: mostly(fc.constantFrom("high", "normal"), anything),
     dryRun: mostly(fc.boolean(), anything),
     contentAvailable: mostly(fc.boolean(), anything),
+    notification: mostly(notification, anything),
+    timeToLiveSec: mostly(fc.integer({ min: 0, max: 2_419_200 }), timeToLive),
   },
   { requiredKeys: [] },
 );
 const message = fc
-  .tuple(target, fields, mostly(fc.constant({}), fc.record({ timeToLiveSec: fc.integer() })))
+  .tuple(target, fields, mostly(fc.constant({}), fc.record({ mutableContent: fc.boolean() })))
   .map(([to, some, more]): object => ({ target: to, ...some, ...more }))
   .chain((plain) => mostly(fc.constant(plain), unusual(plain)));
 
@@ -102,21 +112,34 @@ describe("the short way to read a message", () => {
   it.each([
     [{ target: { token: "tok-a" } }],
     [{ target: { tokens: ["tok-a", "tok-b"] }, data: { n: "1" }, collapseKey: "k", priority: "high", dryRun: true }],
+    [
+      {
+        target: { token: "tok-a" },
+        data: { n: "1" },
+        notification: { title: "t", body: "b", icon: "i", sound: "default", tag: "g", clickAction: "OPEN" },
+        priority: "high",
+        timeToLiveSec: 3_600,
+      },
+    ],
   ])("takes what nearly all messages are: %j", (input) => {
     expect(readPlainMessage(input)).toEqual(input);
   });
 
   it("shares nothing with what it was given", () => {
-    const input = { target: { tokens: ["tok-a"] }, data: { n: "1" } };
+    const input = { target: { tokens: ["tok-a"] }, data: { n: "1" }, notification: { title: "t" } };
     const read = readPlainMessage(input);
     input.target.tokens.push("tok-b");
     input.data.n = "2";
-    expect(read).toEqual({ target: { tokens: ["tok-a"] }, data: { n: "1" } });
+    input.notification.title = "u";
+    expect(read).toEqual({ target: { tokens: ["tok-a"] }, data: { n: "1" }, notification: { title: "t" } });
   });
 
   it.each([
     [{ target: { topic: "news" } }],
-    [{ target: { token: "tok-a" }, notification: { title: "t" } }],
+    [{ target: { token: "tok-a" }, notification: { title: "t", badge: 1 } }],
+    [{ target: { token: "tok-a" }, notification: { title: undefined } }],
+    [{ target: { token: "tok-a" }, notification: { title: "x".repeat(2_000), body: "y".repeat(2_097) } }],
+    [{ target: { token: "tok-a" }, timeToLiveSec: 2_419_201 }],
     [{ target: { token: "tok-a", tokens: ["tok-b"] } }],
     [{ target: { token: "tok-a" }, data: { from: "x" } }],
     [{ target: { token: "tok-a" }, data: { n: "x".repeat(5_000) } }],

@@ -1,5 +1,6 @@
 import { isCloudMessagingError } from "../errors.ts";
-import { type DownstreamMessage, MAX_TIME_TO_LIVE_SEC, type MessageContent } from "../message/downstream.ts";
+import type { DownstreamMessage, MessageContent } from "../message/downstream.ts";
+import { MAX_TIME_TO_LIVE_SEC } from "../message/time-to-live.ts";
 import type { ClaimOperation } from "../operations.ts";
 import { describeError } from "../outcome/describe-error.ts";
 import type { ErrorCode } from "../outcome/error-code.ts";
