@@ -8,6 +8,7 @@ import { upstream } from "./3-upstream.mjs";
 import { changingConnections } from "./4-connections.mjs";
 import { outboxSurvives } from "./5-outbox.mjs";
 import { twoUsers } from "./6-two-users.mjs";
+import { oldServers } from "./7-gateway.mjs";
 import { createNarrator } from "./narrator.mjs";
 import { createTally } from "./tally.mjs";
 
@@ -55,10 +56,13 @@ try {
   const lost = await outboxSurvives(story);
   narrator.chapter(6, "Registrations: two users, one phone");
   await twoUsers(story);
+  narrator.chapter(7, "Gateway: app servers that nobody can change reach a phone");
+  const lostByTheGateway = await oldServers(story);
 
-  const summary = { ...tally.summary(), lostByTheOutbox: lost };
+  const summary = { ...tally.summary(), lostByTheOutbox: lost, lostByTheGateway };
   problems = tally.problems(summary);
   if (lost > 0) problems.push(`${lost} recipients of the outbox are lost`);
+  if (lostByTheGateway > 0) problems.push(`${lostByTheGateway} messages of the gateway are lost`);
   narrator.finish(summary, problems);
 } finally {
   for (const unsubscribe of stop) unsubscribe();

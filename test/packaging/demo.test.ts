@@ -29,6 +29,8 @@ it("the demo loses nothing, and every count is what its story says", async () =>
         "outbox-stored",
         "outbox-killed",
         "outbox-finished",
+        "gateway-answered",
+        "gateway-shown",
       ]),
     ),
   );
@@ -48,6 +50,7 @@ it("the demo loses nothing, and every count is what its story says", async () =>
       reconnects: 1,
       lost: 0,
       lostByTheOutbox: 0,
+      lostByTheGateway: 0,
     },
   });
 });
