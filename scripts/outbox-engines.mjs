@@ -4,6 +4,20 @@ export const ENGINES = {
     const { createEmbeddedEngine } = await import("@cloud-messaging/outbox");
     return createEmbeddedEngine({ path: location });
   },
+  async bullmq(location) {
+    const { createBullmqEngine } = await import("@cloud-messaging/outbox-bullmq");
+    const { Redis } = await import("ioredis");
+    const client = new Redis(location);
+    // the server may end after the engine
+    client.on("error", () => {});
+    const engine = createBullmqEngine({ client });
+    const { close } = engine;
+    engine.close = async () => {
+      await close();
+      client.disconnect();
+    };
+    return engine;
+  },
   async postgres(location) {
     const { createPostgresEngine } = await import("@cloud-messaging/outbox-postgres");
     const { default: pg } = await import("pg");

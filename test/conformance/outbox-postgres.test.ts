@@ -1,16 +1,15 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { NewSubmission } from "@cloud-messaging/core/transport";
-import { createGcmHttpTransport } from "@cloud-messaging/http-sender";
-import { createOutbox, createPostgresEngine, type Outbox, type PostgresClient } from "@cloud-messaging/outbox-postgres";
+import { createOutbox, createPostgresEngine, type PostgresClient } from "@cloud-messaging/outbox-postgres";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { soakOutbox } from "../../scripts/soak-outbox.mjs";
+import { startCountingService } from "../support/counting-service.ts";
 import { type PostgresServer, runsPostgres, startPostgres } from "../support/postgres.ts";
+import { expectNothingLost } from "./outbox-disturbed.ts";
 
 /** More of them: `KILLS=50`. */
 const KILLS = Number(process.env["KILLS"] ?? 2);
@@ -29,32 +28,6 @@ const refused = (id: string): NewSubmission => {
   return single(id, { chunks: [{ recipients: bytes("a"), size: 1, pending: 0, result }] });
 };
 const request = { lanes: ["normal"], limit: 10, leaseMs: 30_000 };
-
-/** A service that counts what it receives, by token. */
-async function startService() {
-  const copies = new Map<string, number>();
-  const service = createServer(async (incoming, response) => {
-    const parts = [];
-    for await (const part of incoming) parts.push(part);
-    const { registration_ids: many, to } = JSON.parse(Buffer.concat(parts).toString());
-    const tokens: string[] = many ?? [to];
-    for (const token of tokens) copies.set(token, (copies.get(token) ?? 0) + 1);
-    const results = tokens.map((_, n) => ({ message_id: `0:${n}` }));
-    response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ multicast_id: 1, success: results.length, failure: 0, canonical_ids: 0, results }));
-  });
-  service.listen(0, "127.0.0.1");
-  await once(service, "listening");
-  onTestFinished(async () => {
-    service.closeAllConnections();
-    service.close();
-    await once(service, "close");
-  });
-  const { port } = service.address() as { port: number };
-  const transport = () =>
-    createGcmHttpTransport({ apiKey: "key", endpoint: `http://127.0.0.1:${port}/gcm/send`, allowInsecure: true });
-  return { copies, transport };
-}
 
 describe.runIf(runsPostgres)("an outbox in PostgreSQL", () => {
   let server: PostgresServer;
@@ -95,7 +68,7 @@ describe.runIf(runsPostgres)("an outbox in PostgreSQL", () => {
 
   it("sends what a transaction of the caller's enqueued when it has committed, and never what it rolled back", async () => {
     const { pool, engine } = await openEngine();
-    const { copies, transport } = await startService();
+    const { copies, transport } = await startCountingService();
     await using outbox = createOutbox({ engine, transport: transport() });
     await pool.query(`CREATE TABLE ${schema}.orders (id text)`);
     const order = (id: string) => async (client: pg.PoolClient) => {
@@ -266,42 +239,13 @@ describe.runIf(runsPostgres)("an outbox in PostgreSQL", () => {
   it(
     `loses no recipient when PostgreSQL is killed in mid-campaign, ${KILLS} times`,
     async () => {
-      const RECIPIENTS = 3_000;
-      const { engine } = await openEngine();
-      const { copies, transport } = await startService();
-      const retry = { minMs: 0, initialMs: 0, maxMs: 0 };
-      const workers: Outbox<PostgresClient>[] = [createOutbox({ engine, transport: transport(), retry })];
-      workers.push(createOutbox({ engine: (await openEngine()).engine, transport: transport(), retry }));
-      const [outbox] = workers as [Outbox<PostgresClient>];
-      const tokens = Array.from({ length: RECIPIENTS }, (_, n) => `token-${n}`);
-      const { id } = await outbox.enqueueAll({ data: { release: "4.2" } }, tokens);
-      const stop = new AbortController();
-      const work = { signal: stop.signal, concurrency: 2, batchSize: 20, leaseMs: 2_000, pollMs: 50 };
-      const working = workers.map((worker) => worker.work(work));
-      for (let kill = 1; kill <= KILLS; kill++) {
-        while (copies.size < (RECIPIENTS * kill) / (KILLS + 1)) await sleep(2);
+      const engines = [(await openEngine()).engine, (await openEngine()).engine] as const;
+      const disturb = async (): Promise<void> => {
         await server.kill();
         await sleep(50);
         await server.start();
-      }
-      const isFinished = async (): Promise<boolean> => {
-        const progress = await outbox.progress(id).catch(() => undefined);
-        return progress?.state === "finished";
       };
-      await expect.poll(isFinished, { timeout: 60_000, interval: 50 }).toBe(true);
-      stop.abort();
-      await Promise.all(working);
-      const results = new Map<string, number>();
-      const untold: string[] = [];
-      for await (const { outcome } of outbox.results({ id })) {
-        results.set(outcome.recipient, (results.get(outcome.recipient) ?? 0) + 1);
-        const told = (outcome.unansweredCopies ?? 0) + (outcome.kind === "ambiguous" ? 1 : 0);
-        if ((copies.get(outcome.recipient) ?? 0) - 1 > told) untold.push(outcome.recipient);
-      }
-      const lost = tokens.filter((token) => !copies.has(token) && !results.has(token));
-      expect({ lost, untold }).toEqual({ lost: [], untold: [] });
-      expect(tokens.filter((token) => results.get(token) !== 1)).toEqual([]);
-      await Promise.all(workers.map((worker) => worker.close()));
+      await expectNothingLost({ engines, recipients: 3_000, times: KILLS, disturb });
     },
     60_000 + KILLS * 30_000,
   );

@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "node-gcm": ["core", "http-sender"],
   "store-lmdb": ["core", "lmdb"],
   outbox: ["core", "lmdb"],
+  "outbox-bullmq": ["core"],
   "outbox-postgres": ["core", "postgres"],
   gateway: ["core", "connection-server", "http-sender", "outbox"],
   cli: [
