@@ -41,7 +41,7 @@ export async function startCannedV1Server(latencyMs = 0) {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    value: { origin: `https://127.0.0.1:${server.address().port}`, ca: identity.cert },
+    value: { origin: `https://127.0.0.1:${server.address().port}`, ca: identity.cert, identity },
     close() {
       server.close();
       for (const session of sessions) session.destroy();
