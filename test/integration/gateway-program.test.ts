@@ -1,6 +1,6 @@
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { hashKey } from "@cloud-messaging/gateway";
 import { afterEach, describe, expect, it } from "vitest";
@@ -79,6 +79,22 @@ describe("the gateway's program", () => {
     expect(await gateway.ended).toBe(0);
     const log = gateway.output();
     for (const secret of [OLD_KEY, fresh, phone.token, "PRIVATE KEY"]) expect(log).not.toContain(secret);
+  });
+
+  it("says at its start that a credential is refused, and quotes nothing of it", async () => {
+    const { config } = await aConfig();
+    await start(["key", "add", "--config", config, "--client", "web-shop"]).ended;
+    const account = join(dirname(config), "account.json");
+    await writeFile(account, `${OLD_KEY} {`);
+    const gateway = start(["--config", config]);
+    expect(await gateway.line("credential refused")).toMatchObject({ project: "shop", code: "authentication-failed" });
+    const { operations } = await gateway.line('"listening"');
+    const ready = await fetch(`http://127.0.0.1:${operations}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([
+      503,
+      "The credential of shop is refused: authentication-failed\n",
+    ]);
+    expect(gateway.output()).not.toContain(OLD_KEY.slice(0, 8));
   });
 
   it("goes on with the config it has when a reload finds a mistake", async () => {

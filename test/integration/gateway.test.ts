@@ -454,6 +454,19 @@ describe("createGateway", () => {
     await expect(start).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
   });
 
+  it.each([
+    ["a time limit that no timer holds", { answerTimeoutMs: 2 ** 31 }, /answerTimeoutMs: must be below 2\^31/],
+    ["a project's name that no metric takes", { projects: { "a b": {} } }, /projects\.a b: the name of a project must/],
+    [
+      "a time limit of one project",
+      { projects: { shop: { timeoutMs: 5 } } },
+      /projects\.shop\.timeoutMs: is not an option of a project: give answerTimeoutMs/,
+    ],
+    ["a clock of one project", { projects: { shop: { clock: 7 } } }, /projects\.shop\.clock: .* give clock/],
+  ])("refuses %s", async (_, options, words) => {
+    await expect(createGateway({ projects: {}, clients: [], ...options } as never)).rejects.toThrow(words);
+  });
+
   it("names the project whose options are wrong", async () => {
     const start = createGateway({ projects: { shop: { endpoint: 7 as never } }, clients: [] });
     await expect(start).rejects.toThrow(/projects\.shop\.endpoint/);

@@ -76,6 +76,12 @@ async function serve(file: string): Promise<void> {
     }).catch((error: unknown) => log.error({ project, reason: describeError(error) }, "results are not logged")),
   );
   log.info({ http: gateway.httpPort, ccs: gateway.ccsPort, operations: gateway.operationsPort }, "listening");
+  for (const [project, sender] of gateway.projects) {
+    void sender.verifyCredentials().then((check) => {
+      if (check.kind === "invalid")
+        log.error({ project, code: check.code, reason: check.detail }, "credential refused: nothing can be sent");
+    });
+  }
   process.on("SIGHUP", () => {
     reload().catch((error: unknown) =>
       log.error({ reason: describeError(error) }, "reload failed: nothing has changed"),

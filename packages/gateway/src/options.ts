@@ -144,6 +144,7 @@ const port = z.int("must be a port, 0 to 65535").min(0).max(65_535);
 const proxyProtocol = z.boolean().default(false);
 const text = z.string().min(1, "must not be empty");
 const positive = z.number().positive("must be above 0");
+const duration = positive.max(2 ** 31 - 1, "must be below 2^31 milliseconds, about 24 days");
 const tls = z.strictObject({ cert: text, key: text }).superRefine((pair, context) => {
   try {
     createSecureContext(pair);
@@ -155,6 +156,20 @@ const tls = z.strictObject({ cert: text, key: text }).superRefine((pair, context
   }
 });
 const name = z.string().regex(/^[a-zA-Z0-9_.-]{1,64}$/, "must have 1 to 64 of the characters a-z A-Z 0-9 - _ .");
+
+/** Options of a sender that are the gateway's own, and the option in their place. */
+const OWN_OPTIONS = { timeoutMs: "answerTimeoutMs", clock: "clock" } as const;
+
+/** Checks the names of projects, and that their options leave the gateway's own to it. The sender checks the others. */
+function checkProjects(projects: Readonly<Record<string, object>>, context: z.core.$RefinementCtx): void {
+  const report = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+  for (const [project, options] of Object.entries(projects)) {
+    const problem = name.safeParse(project).error?.issues[0]?.message;
+    if (problem !== undefined) report([project], `the name of a project ${problem}`);
+    for (const [own, instead] of Object.entries(OWN_OPTIONS))
+      if (own in options) report([project, own], `is not an option of a project: give ${instead} of the gateway`);
+  }
+}
 
 const ClientSchema = z.strictObject({
   name,
@@ -174,7 +189,7 @@ const ClientSchema = z.strictObject({
 
 const OptionsSchema = z
   .strictObject({
-    projects: z.record(name, z.record(z.string(), z.unknown())),
+    projects: z.record(z.string(), z.record(z.string(), z.unknown())).superRefine(checkProjects),
     clients: z.array(ClientSchema),
     host: text.default("127.0.0.1"),
     http: z
@@ -182,7 +197,7 @@ const OptionsSchema = z
       .default({ port: 8080, proxyProtocol: false }),
     ccs: z.strictObject({ port: port.default(5235), tls, proxyProtocol }).optional(),
     operations: z.strictObject({ host: text.default("127.0.0.1"), port }).optional(),
-    answerTimeoutMs: positive.default(25_000),
+    answerTimeoutMs: duration.default(25_000),
     inDoubt: z.enum(["internal-error", "accepted"]).default("internal-error"),
     outbox: z
       .strictObject({
@@ -192,10 +207,10 @@ const OptionsSchema = z
         ),
       })
       .optional(),
-    repeatWindowMs: positive.default(600_000),
+    repeatWindowMs: duration.default(600_000),
     failedLoginsPerMinute: z.int().min(1).default(20),
     trustProxy: z.boolean().default(false),
-    closeTimeoutMs: positive.default(30_000),
+    closeTimeoutMs: duration.default(30_000),
     onEvent: z
       .custom<(event: GatewayEvent) => void>((value) => typeof value === "function", "must be a function")
       .optional(),
