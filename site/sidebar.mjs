@@ -20,6 +20,7 @@ export const sidebar = [
       page("Retries and doubt", "retries"),
       page("Registrations and sign-out", "registrations"),
       page("Outbox and campaigns", "outbox"),
+      page("At scale", "scale"),
       page("CCS: flow control, draining, receipts", "ccs"),
       page("Testing", "testing"),
       page("iOS, web and Android", "platforms"),

@@ -16,7 +16,7 @@ const BUDGETS: Readonly<Record<string, readonly [packages: number, megabytes: nu
   "node-gcm": [28, 21],
   opentelemetry: [3, 7],
   outbox: [14, 30],
-  "outbox-bullmq": [40, 20],
+  "outbox-bullmq": [14, 18],
   "outbox-postgres": [3, 7],
   postgres: [3, 7],
   "store-lmdb": [14, 30],
