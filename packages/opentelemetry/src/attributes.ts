@@ -26,7 +26,7 @@ export const ATTRIBUTES = {
   "cloud_messaging.delivery.type": "`upstream`, `receipt`",
   "cloud_messaging.delivery.repeat": "True for a repeat of a message that was handled already",
   "cloud_messaging.connection": "Number of the CCS connection: on spans",
-  "cloud_messaging.outbox.engine": "`memory`, `embedded`, `postgres`: the name of the engine",
+  "cloud_messaging.outbox.engine": "`memory`, `embedded`, `postgres`, `bullmq`: the name of the engine",
   "cloud_messaging.outbox.lane": "Lane, from the configuration",
   "cloud_messaging.outbox.chunk": "Number of the chunk, from 0",
   "cloud_messaging.outbox.created": "False where the key was taken already",

@@ -14,7 +14,7 @@
  * @typeParam Client Handle of a transaction of the caller's, for an engine inside the caller's own database; `never` for others.
  */
 export interface OutboxEngine<Client = never> extends AsyncDisposable {
-  /** For events and errors: `embedded`, `postgres`. */
+  /** For events and errors: `embedded`, `postgres`, `bullmq`. */
   readonly name: string;
   /**
    * Stores submissions with their first chunks, numbered from 0. A submission whose `key` is taken stores nothing and gives the one that has
