@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ATTRIBUTES, METRICS } from "@cloud-messaging/opentelemetry";
+import { ATTRIBUTES, GAUGES, METRICS } from "@cloud-messaging/opentelemetry";
 
 const PAGE = join(dirname(fileURLToPath(import.meta.url)), "../docs/observability.md");
 
@@ -14,7 +14,7 @@ const codes = (names) => names.map((name) => `\`${name}\``).join(", ");
 export const tables = {
   metrics: table(
     ["Metric", "Kind, unit", "", "Attributes"],
-    Object.entries(METRICS).map(([name, { kind, unit, description, attributes }]) =>
+    Object.entries({ ...METRICS, ...GAUGES }).map(([name, { kind, unit, description, attributes }]) =>
       row(`\`${name}\``, `${kind}, ${unit}`, description, codes(attributes)),
     ),
   ),

@@ -97,15 +97,15 @@ describe.each(Object.entries(STORES))("the example of a service with its registr
     expect((await first.call("PUT", "/registrations", ada, { token: "gone-since" })).status).toBe(204);
     const { body } = await first.call("POST", "/messages", key, { userId: "ada", data: { a: "b" } });
     expect(body).toMatchObject({ outcomes: [{ kind: "unregistered" }] });
-    expect((await first.call("GET", "/health", undefined)).body).toEqual({ registrations: 1, users: 1 });
+    expect((await first.call("GET", "/health", undefined)).body).toMatchObject({ registrations: 1, users: 1 });
     await first.kill();
 
     const second = await startService(options);
-    expect((await second.call("GET", "/health", undefined)).body).toEqual({ registrations: 1, users: 1 });
+    expect((await second.call("GET", "/health", undefined)).body).toMatchObject({ registrations: 1, users: 1 });
     const again = second.said["a session of grace"];
     expect((await second.call("POST", "/sign-out", again, { token: phone })).status).toBe(204);
     expect((await second.call("POST", "/sign-out", again, { token: phone })).status).toBe(204);
-    expect((await second.call("GET", "/health", undefined)).body).toEqual({ registrations: 0, users: 0 });
+    expect((await second.call("GET", "/health", undefined)).body).toMatchObject({ registrations: 0, users: 0 });
     expect(await second.stop()).toBe(0);
     expect(second.errors()).toBe("");
   });
@@ -185,12 +185,12 @@ describe.each(Object.entries(STORES))("the example of a service with its registr
     socket.resume();
     await once(socket, "close");
 
-    expect((await call("GET", "/health", undefined)).body).toEqual({ registrations: 0, users: 0 });
+    expect((await call("GET", "/health", undefined)).body).toMatchObject({ registrations: 0, users: 0 });
     const many = Array.from({ length: 100 }, (_, n) =>
       call("PUT", "/registrations", n % 2 ? ada : grace, { token: `t-${n}` }),
     );
     expect(new Set((await Promise.all(many)).map(({ status }) => status))).toEqual(new Set([204]));
-    expect((await call("GET", "/health", undefined)).body).toEqual({ registrations: 100, users: 2 });
+    expect((await call("GET", "/health", undefined)).body).toMatchObject({ registrations: 100, users: 2 });
     expect(await service.stop()).toBe(0);
     expect(service.errors()).toBe("");
   });

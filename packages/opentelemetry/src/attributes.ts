@@ -39,6 +39,8 @@ export const ATTRIBUTES = {
   "cloud_messaging.outcome.kind": "`accepted`, `unregistered`, `retryable`, `ambiguous`, `rejected`",
   "cloud_messaging.outcome.code": "Error code; absent for `accepted`",
   "cloud_messaging.ccs.phase": "`connecting`, `open`, `draining`, `closing`, `closed`, `backing-off`",
+  "cloud_messaging.ccs.slot": "Place of the connection among those of its client, from 0, the oldest first",
+  "cloud_messaging.project": "FCM project, from the configuration",
   "cloud_messaging.ccs.drain": "Reason of a drain: `control`, `nack`, `ack-timeout`",
   "cloud_messaging.notice": "Name of a notice",
 } as const;

@@ -71,6 +71,7 @@ export class CloudMessagingInstrumentation {
   /** Sets the provider of meters. Default: the global one. */
   setMeterProvider(provider: MeterProvider): void {
     this.#meterProvider = provider;
+    if (this.#enabled) this.#metrics.use();
   }
 
   /** Replaces the options; `enabled` has no effect by then. */

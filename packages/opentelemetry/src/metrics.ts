@@ -9,6 +9,7 @@ import {
 } from "@cloud-messaging/core";
 import type { MeterProvider } from "@opentelemetry/api";
 import { errorType } from "./errors.ts";
+import { createGauges } from "./gauges.ts";
 import { createInstruments, type Instruments, type MetricAttributes, type MetricName } from "./instruments.ts";
 import { mostFrequent } from "./spans.ts";
 
@@ -22,6 +23,7 @@ export class Metrics {
   readonly #started = new WeakMap<object, number>();
   #from: MeterProvider | undefined;
   #instruments: Instruments | undefined;
+  #endGauges: () => void = () => {};
 
   constructor(provider: () => MeterProvider, name: string, version: string) {
     this.#provider = provider;
@@ -29,23 +31,37 @@ export class Metrics {
     this.#version = version;
   }
 
+  /** Takes the provider that is set now: gauges are read from then on. */
+  use(): void {
+    this.#create(this.#provider());
+  }
+
   start(): void {
+    this.use();
     this.#operations();
     this.#events();
   }
 
   stop(): void {
     for (const stop of this.#stops.splice(0)) stop();
+    this.#endGauges();
   }
 
   /** Records a value with the provider that is set now. */
   #record<N extends MetricName>(name: N, value: number, attributes: MetricAttributes<N>): void {
     const provider = this.#provider();
-    if (this.#instruments === undefined || provider !== this.#from) {
-      this.#from = provider;
-      this.#instruments = createInstruments(provider.getMeter(this.#name, this.#version));
-    }
-    this.#instruments.record(name, value, attributes);
+    const instruments =
+      this.#instruments !== undefined && provider === this.#from ? this.#instruments : this.#create(provider);
+    instruments.record(name, value, attributes);
+  }
+
+  #create(provider: MeterProvider): Instruments {
+    const meter = provider.getMeter(this.#name, this.#version);
+    this.#from = provider;
+    this.#instruments = createInstruments(meter);
+    this.#endGauges();
+    this.#endGauges = createGauges(meter);
+    return this.#instruments;
   }
 
   #operations(): void {
