@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
-import { createMemoryRegistrationStore } from "@cloud-messaging/core";
+import { createMemoryRegistrationStore, subscribe } from "@cloud-messaging/core";
 import { type EmulatorOptions, startEmulator } from "@cloud-messaging/emulator";
 import { createGateway, type GatewayEvent, type GatewayOptions, hashKey } from "@cloud-messaging/gateway";
 import type dropIn from "@cloud-messaging/node-gcm";
@@ -265,6 +265,22 @@ describe("the gateway, over GCM HTTP", () => {
     expect(answered.length).toBeGreaterThan(0);
     for (const { value } of answered) expect((await answerOf(value)).success).toBe(50);
     expect(emulator.inbox.messages).toHaveLength(answered.length * 50);
+  });
+
+  it("answers whatever its listener throws, and publishes that as a notice", async () => {
+    const { emulator, gateway } = await setup({
+      onEvent() {
+        throw new TypeError("a mistake of the program's");
+      },
+    });
+    const notices: unknown[] = [];
+    const stop = subscribe("cloud-messaging:notice", (notice) => notices.push(notice));
+    cleanups.push(async () => stop());
+    const { token } = emulator.createDevice();
+    expect(await answerOf(await post(gateway.httpPort, { to: token, data: { n: "1" } }))).toMatchObject({ success: 1 });
+    expect((await post(gateway.httpPort, { to: token }, "a-key-that-nobody-knows")).status).toBe(401);
+    const notice = { transport: "gateway", notice: "event-listener-failed", detail: "TypeError" };
+    expect(notices.filter((told) => (told as typeof notice).transport === "gateway")).toEqual([notice, notice]);
   });
 
   it("keeps keys and tokens out of its events", async () => {

@@ -7,7 +7,7 @@ import {
   startCcsServer,
 } from "@cloud-messaging/connection-server";
 import { type Clock, ClosedError, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
-import { elapsedMs, type Outbox, wait } from "@cloud-messaging/core/transport";
+import { elapsedMs, type Outbox, publish, wait } from "@cloud-messaging/core/transport";
 import { createFcmSender, type FcmSender } from "@cloud-messaging/http-sender";
 import { Logins } from "./logins.ts";
 import { ManagementClients } from "./management/clients.ts";
@@ -95,7 +95,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const credentials = remembered(CHECK_INTERVAL_MS, clock, () => credentialsProblem(senders));
   const onEvent = (event: GatewayEvent): void => {
     operations.observe(event);
-    resolved.onEvent?.(event);
+    try {
+      resolved.onEvent?.(event);
+    } catch (error) {
+      const detail = error instanceof Error ? error.name : "not an Error";
+      publish("cloud-messaging:notice", () => ({ transport: "gateway", notice: "event-listener-failed", detail }));
+    }
   };
   const senders = createSenders(options, clock, onEvent);
   const logins = new Logins(resolved.clients as GatewayClient[], resolved.failedLoginsPerMinute, clock, onEvent);

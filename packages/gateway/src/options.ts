@@ -74,7 +74,7 @@ export interface GatewayOptions {
   readonly trustProxy?: boolean;
   /** Time limit of `close()` for messages under way. Unit: milliseconds. @defaultValue 30000 */
   readonly closeTimeoutMs?: number;
-  /** Called with each event, synchronously. */
+  /** Called with each event, synchronously. What it throws is published as a notice, and disturbs no message. */
   readonly onEvent?: (event: GatewayEvent) => void;
   /** @defaultValue the machine's clock */
   readonly clock?: Clock;
