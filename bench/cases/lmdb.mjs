@@ -37,15 +37,15 @@ function openBare(path) {
 
 function bareRegister({ registrations, users, tokens, ages }, numbers, userId, given, now) {
   const prefix = given.slice(0, 22);
-  tokens.get(prefix);
+  const installation = tokens.get(prefix)?.[7] ?? 0;
   if (tokens.get(given) !== undefined) return;
   const id = ++numbers.counter;
   if (!users.doesExist(userId)) numbers.users++;
   users.put(userId, id);
   ages.put([0, now, id], true);
   registrations.put(id, [userId, given, id, now, now, false, "android", null, null, null]);
-  tokens.put(given, [id, null, null, [id], null, null, null]);
-  [...tokens.getRange({ start: `${prefix}:`, end: `${prefix};` })];
+  tokens.put(given, [id, null, null, [id], null, null, null, 0]);
+  tokens.put(prefix, [null, null, null, [], null, null, null, installation + 1]);
 }
 
 /** Calls of one turn and of the time that the disk takes share a transaction. */
@@ -186,8 +186,8 @@ async function floorReport(tables, change) {
           }
           sources.put([to, from], true);
           ages.put([1, now, from], true);
-          tokens.put(from, [null, null, null, [], to, now, null]);
-          tokens.put(to, [++numbers.counter, null, null, [id], null, null, null]);
+          tokens.put(from, [null, null, null, [], to, now, null, 0]);
+          tokens.put(to, [++numbers.counter, null, null, [id], null, null, null, 0]);
           changes.put(++numbers.lastChange, {
             type: "replaced",
             token: from,

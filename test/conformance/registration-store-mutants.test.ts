@@ -82,13 +82,13 @@ const MUTANTS: readonly (readonly [string, string, string, string])[] = [
   [
     "an installation ID leaves its stored tokens beside it",
     RULES,
-    "token === fid ? tables.tokensOfInstallation(fid) :",
+    "token === fid ? tables.tokensOfInstallation(fid, fid) :",
     "token === fid ? [] :",
   ],
   [
     "another token of the installation stays with the other user",
     RULES,
-    "for (const other of tables.tokensOfInstallation(fid)) {",
+    "for (const other of tables.tokensOfInstallation(fid, target)) {",
     "for (const other of [] as RegistrationToken[]) {",
   ],
   [
@@ -116,12 +116,7 @@ const MUTANTS: readonly (readonly [string, string, string, string])[] = [
     "tokenState(number, acceptedAt, undefined)",
     "tokenState(known === undefined ? number : (tables.stateOf(target)?.revision ?? number), acceptedAt, undefined)",
   ],
-  [
-    "registering again loses what is left out",
-    RULES,
-    "{ ...known, ...defined(details), userId",
-    "{ ...defined(details), userId",
-  ],
+  ["registering again loses what is left out", RULES, "if (known !== undefined) setDetails(reported, known);", ""],
   ["registering again changes registeredAt", RULES, "registeredAt: known?.registeredAt ?? now", "registeredAt: now"],
   [
     "registering again loses acceptedAt",

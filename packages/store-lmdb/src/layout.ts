@@ -3,7 +3,7 @@ import type { RegistrationToken, TokenState } from "@cloud-messaging/core";
 import type { StoredRegistration } from "@cloud-messaging/core/transport";
 
 /** Version of the layout below. A folder with another one is refused. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** Longest token that is a key of its own: LMDB's keys have 1978 bytes at most, and two tokens make one. Unit: characters. */
 const MAX_PLAIN_KEY = 800;
@@ -37,11 +37,16 @@ export interface TokenEntry {
   ids: readonly number[];
   /** The canonical ID that supersedes it, and the time at which that was learned. */
   rewrite: { readonly canonical: RegistrationToken; readonly at: number } | undefined;
+  /** Of an installation ID, stored or not: stored tokens of the installation. */
+  tokens: number;
   /** It is to be written. */
   dirty: boolean;
 }
 
-/** Entry of the table `tokens`: revision, accepted at, suspicion, registrations, canonical ID, learned at, token where the key is another. */
+/**
+ * Entry of the table `tokens`: revision, accepted at, suspicion, registrations, canonical ID, learned at, token where the key is another,
+ * stored tokens of the installation.
+ */
 export type TokenRow = readonly [
   number | null,
   number | null,
@@ -50,14 +55,17 @@ export type TokenRow = readonly [
   string | null,
   number | null,
   string | null,
+  number,
 ];
 
 /** @param row `undefined` for a token that is not known. */
 export function toTokenEntry(token: RegistrationToken, key: string, row: TokenRow | undefined): TokenEntry {
-  if (row === undefined) return { token, key, state: undefined, ids: NO_IDS, rewrite: undefined, dirty: false };
-  const [, , , ids, canonical, at] = row;
+  if (row === undefined) {
+    return { token, key, state: undefined, ids: NO_IDS, rewrite: undefined, tokens: 0, dirty: false };
+  }
+  const [, , , ids, canonical, at, , tokens] = row;
   const rewrite = canonical === null ? undefined : { canonical: canonical as RegistrationToken, at: at ?? 0 };
-  return { token, key, state: stateOfRow(row), ids, rewrite, dirty: false };
+  return { token, key, state: stateOfRow(row), ids, rewrite, tokens, dirty: false };
 }
 
 const NO_IDS: readonly number[] = [];
@@ -74,7 +82,7 @@ export function stateOfRow([revision, acceptedAt, suspicion]: TokenRow): TokenSt
   return { revision, ...(acceptedAt === null ? {} : { acceptedAt }), ...doubt };
 }
 
-export function toTokenRow({ token, key, state, ids, rewrite }: TokenEntry): TokenRow {
+export function toTokenRow({ token, key, state, ids, rewrite, tokens }: TokenEntry): TokenRow {
   const { revision, acceptedAt, suspicion } = state ?? {};
   return [
     (revision as number | undefined) ?? null,
@@ -84,6 +92,7 @@ export function toTokenRow({ token, key, state, ids, rewrite }: TokenEntry): Tok
     rewrite?.canonical ?? null,
     rewrite?.at ?? null,
     token === key ? null : token,
+    tokens,
   ];
 }
 
@@ -119,7 +128,8 @@ export function toRegistrationRow(stored: StoredRegistration): RegistrationRow {
 
 export function fromRegistrationRow(id: number, row: RegistrationRow): StoredRegistration {
   const [userId, token, order, registeredAt, lastSeenAt, shared, platform, appVersion, locale, attributes] = row;
-  return {
+  // field by field: it is made for every registration of every send to a user
+  const stored: { -readonly [K in keyof StoredRegistration]: StoredRegistration[K] } = {
     id,
     order,
     userId,
@@ -127,11 +137,12 @@ export function fromRegistrationRow(id: number, row: RegistrationRow): StoredReg
     shared,
     registeredAt,
     lastSeenAt,
-    ...(platform === null ? {} : { platform }),
-    ...(appVersion === null ? {} : { appVersion }),
-    ...(locale === null ? {} : { locale }),
-    ...(attributes === null ? {} : { attributes: toRecord(attributes) }),
   };
+  if (platform !== null) stored.platform = platform;
+  if (appVersion !== null) stored.appVersion = appVersion;
+  if (locale !== null) stored.locale = locale;
+  if (attributes !== null) stored.attributes = toRecord(attributes);
+  return stored;
 }
 
 function toRecord(list: readonly string[]): Record<string, string> {

@@ -230,7 +230,7 @@ describe("a store on lmdb", () => {
       table = environment.table("tokens");
     });
     const failing = environment.change(() => {
-      table?.put("half", [9, null, null, [], null, null, null]);
+      table?.put("half", [9, null, null, [], null, null, null, 0]);
       throw new Error("in the middle");
     });
     const cause = { message: "in the middle" };
@@ -245,12 +245,12 @@ describe("a store on lmdb", () => {
     const path = newFolder();
     const environment = openEnvironment(path, OPTIONS);
     environment.begin(() => {
-      environment.table<unknown, string>("meta").put("format", 2);
+      environment.table<unknown, string>("meta").put("format", 1);
     });
     await environment.close();
     for (let n = 0; n < 2; n++) {
       expect(() => createLmdbRegistrationStore({ path })).toThrow(
-        expect.objectContaining({ reason: "other-format", message: expect.stringContaining("format 2, not 1") }),
+        expect.objectContaining({ reason: "other-format", message: expect.stringContaining("format 1, not 2") }),
       );
     }
   });

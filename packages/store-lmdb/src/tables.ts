@@ -1,5 +1,10 @@
 import type { RegistrationToken, TokenState } from "@cloud-messaging/core";
-import type { NewChange, RegistrationTables, StoredRegistration } from "@cloud-messaging/core/transport";
+import {
+  installationOf,
+  type NewChange,
+  type RegistrationTables,
+  type StoredRegistration,
+} from "@cloud-messaging/core/transport";
 import type { Environment, Table } from "@cloud-messaging/lmdb";
 import {
   type AgeKey,
@@ -95,7 +100,12 @@ export class TransactionTables implements RegistrationTables {
   }
 
   setState(token: RegistrationToken, state: TokenState | undefined): void {
-    this.#change(token).state = state;
+    const entry = this.#change(token);
+    if ((entry.state === undefined) !== (state === undefined)) {
+      const fid = installationOf(token);
+      if (fid !== undefined && fid !== token) this.#change(fid).tokens += state === undefined ? -1 : 1;
+    }
+    entry.state = state;
   }
 
   registrationsOfToken(token: RegistrationToken): readonly StoredRegistration[] {
@@ -106,11 +116,14 @@ export class TransactionTables implements RegistrationTables {
     return [...this.#tables.users.getValues(userId)].map((id) => this.registration(id));
   }
 
-  tokensOfInstallation(fid: string): readonly RegistrationToken[] {
+  tokensOfInstallation(fid: RegistrationToken, except: RegistrationToken): readonly RegistrationToken[] {
+    const others = this.#entry(fid).tokens - (except !== fid && this.#entry(except).state !== undefined ? 1 : 0);
+    if (others === 0) return [];
     this.#writeTokens();
     const found: RegistrationToken[] = [];
     for (const { key, value } of this.#tables.tokens.getRange({ start: `${fid}:`, end: `${fid};` })) {
-      if (value[0] !== null) found.push(tokenOfRow(key, value));
+      const token = tokenOfRow(key, value);
+      if (value[0] !== null && token !== except) found.push(token);
     }
     return found;
   }
@@ -237,7 +250,8 @@ export class TransactionTables implements RegistrationTables {
     const { tokens } = this.#tables;
     for (const entry of this.#dirty) {
       entry.dirty = false;
-      const isGone = entry.state === undefined && entry.rewrite === undefined && entry.ids.length === 0;
+      const { state, rewrite, ids, tokens: others } = entry;
+      const isGone = state === undefined && rewrite === undefined && ids.length === 0 && others === 0;
       if (isGone) tokens.remove(entry.key);
       else tokens.put(entry.key, toTokenRow(entry));
     }

@@ -72,8 +72,9 @@ export class MemoryTables implements RegistrationTables {
     return [...(this.#users.get(userId)?.registrations ?? NONE)];
   }
 
-  tokensOfInstallation(fid: string): readonly RegistrationToken[] {
-    return [...(this.#installations.get(fid) ?? [])].sort();
+  tokensOfInstallation(fid: RegistrationToken, except: RegistrationToken): readonly RegistrationToken[] {
+    const tokens = this.#installations.get(fid);
+    return tokens === undefined ? [] : [...tokens].filter((token) => token !== except).sort();
   }
 
   putRegistration(registration: StoredRegistration, before: StoredRegistration | undefined): void {

@@ -1,4 +1,3 @@
-import { defined } from "../defined.ts";
 import { isFid, isTokenOfInstallation } from "../message/fid.ts";
 import type { RegistrationToken } from "../message/token.ts";
 import type {
@@ -43,8 +42,8 @@ export interface RegistrationTables {
   registrationsOfToken(token: RegistrationToken): readonly StoredRegistration[];
   /** Registrations of a user, by `id`. */
   registrationsOfUser(userId: string): readonly StoredRegistration[];
-  /** Stored tokens of an installation, without the ID itself, in the order of their characters. */
-  tokensOfInstallation(fid: string): readonly RegistrationToken[];
+  /** Stored tokens of an installation, without the ID itself and this one, in the order of their characters. */
+  tokensOfInstallation(fid: RegistrationToken, except: RegistrationToken): readonly RegistrationToken[];
   /** Stores a registration in place of the one with the same `id`. */
   putRegistration(registration: StoredRegistration, before: StoredRegistration | undefined): void;
   deleteRegistration(registration: StoredRegistration): void;
@@ -86,24 +85,36 @@ function register(
   now: number,
   userId: string,
   token: RegistrationToken,
-  { owner = "newest", ...details }: RegisterOptions,
+  details: RegisterOptions,
 ): void {
   const fid = installationOf(token);
-  const shared = owner === "shared";
+  const shared = details.owner === "shared";
   // an ID and its tokens are one device: where the ID is stored, its tokens are not used any more
   const target = fid !== undefined && tables.stateOf(fid) !== undefined ? fid : token;
-  const superseded = token === fid ? tables.tokensOfInstallation(fid) : target === token ? [] : [token];
-  const present = [target, ...superseded].flatMap((each) => tables.registrationsOfToken(each));
-  if (present.length === 0 || (shared && !present.some((each) => each.userId === userId))) tables.assertRoom?.();
+  const superseded = token === fid ? tables.tokensOfInstallation(fid, fid) : target === token ? [] : [token];
+  if (tables.assertRoom !== undefined) {
+    const present = [target, ...superseded].flatMap((each) => tables.registrationsOfToken(each));
+    if (present.length === 0 || (shared && !present.some((each) => each.userId === userId))) tables.assertRoom();
+  }
 
   if (tables.rewriteOf(target) !== undefined) tables.setRewrite(target, undefined, now);
   const news = superseded.filter((each) => tables.rewriteOf(each) !== target);
   const usersOf = news.map((each) => bringTogether(tables, now, each, target));
   const number = tables.nextNumber();
   const known = tables.registrationsOfToken(target).find((each) => each.userId === userId);
-  const times = { registeredAt: known?.registeredAt ?? now, lastSeenAt: now };
-  const reported = { ...known, ...defined(details), userId, token: target, shared, ...times };
-  tables.putRegistration({ ...reported, id: known?.id ?? number, order: number }, known);
+  // field by field: spreads made this the dearest line of a registration
+  const reported: Writable<StoredRegistration> = {
+    id: known?.id ?? number,
+    order: number,
+    userId,
+    token: target,
+    shared,
+    registeredAt: known?.registeredAt ?? now,
+    lastSeenAt: now,
+  };
+  if (known !== undefined) setDetails(reported, known);
+  setDetails(reported, details);
+  tables.putRegistration(reported, known);
   const acceptedAt = tables.stateOf(target)?.acceptedAt;
   tables.setState(target, tokenState(number, acceptedAt, undefined));
 
@@ -113,8 +124,7 @@ function register(
   });
   if (lost.length > 0) tables.emit({ type: "moved", token: target, userIds: [userId], previousUserIds: lost });
   if (fid === undefined || shared) return;
-  for (const other of tables.tokensOfInstallation(fid)) {
-    if (other === target) continue;
+  for (const other of tables.tokensOfInstallation(fid, target)) {
     const previous = tables.registrationsOfToken(other).filter((each) => each.userId !== userId);
     for (const each of previous) removeRegistration(tables, each);
     const previousUserIds = previous.map((each) => each.userId);
@@ -173,9 +183,9 @@ function removeUnseen(tables: RegistrationTables, registration: StoredRegistrati
 
 /** Builds what a store answers with of a registration and the state of its token. */
 export function toRegistration(stored: StoredRegistration, state: TokenState): Registration {
-  const { userId, token, registeredAt, lastSeenAt, platform, appVersion, locale, attributes } = stored;
+  const { userId, token, registeredAt, lastSeenAt } = stored;
   // field by field: it is made for every registration of every send to a user
-  const registration: { -readonly [K in keyof Registration]: Registration[K] } = {
+  const registration: Writable<Registration> = {
     userId,
     token,
     revision: state.revision,
@@ -184,15 +194,23 @@ export function toRegistration(stored: StoredRegistration, state: TokenState): R
   };
   if (state.acceptedAt !== undefined) registration.acceptedAt = state.acceptedAt;
   if (state.suspicion !== undefined) registration.suspicion = state.suspicion;
+  setDetails(registration, stored);
+  return registration;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Sets the details that are given. */
+function setDetails(registration: Writable<RegistrationDetails>, details: RegistrationDetails): void {
+  const { platform, appVersion, locale, attributes } = details;
   if (platform !== undefined) registration.platform = platform;
   if (appVersion !== undefined) registration.appVersion = appVersion;
   if (locale !== undefined) registration.locale = locale;
   if (attributes !== undefined) registration.attributes = attributes;
-  return registration;
 }
 
 function tokenState(revision: Revision, acceptedAt: number | undefined, suspicion: Suspicion | undefined): TokenState {
-  const state: { -readonly [K in keyof TokenState]: TokenState[K] } = { revision };
+  const state: Writable<TokenState> = { revision };
   if (acceptedAt !== undefined) state.acceptedAt = acceptedAt;
   if (suspicion !== undefined) state.suspicion = suspicion;
   return state;
