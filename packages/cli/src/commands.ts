@@ -1,4 +1,5 @@
 import { check } from "./check/command.ts";
+import { completion } from "./completion.ts";
 import type { Command } from "./line/command.ts";
 import type { GroupSummaries } from "./line/program.ts";
 import { listen } from "./listen/listen.ts";
@@ -10,8 +11,7 @@ import { send } from "./send/send.ts";
 import { emulator, gateway } from "./servers.ts";
 import { validate } from "./tokens/validate.ts";
 
-/** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [
+const SUBJECTS: readonly Command[] = [
   send,
   check,
   validate,
@@ -23,6 +23,9 @@ export const COMMANDS: readonly Command[] = [
   emulator,
   gateway,
 ];
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [...SUBJECTS, completion(SUBJECTS)];
 
 /** First words that several commands share. */
 export const GROUPS: GroupSummaries = {

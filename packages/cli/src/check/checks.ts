@@ -1,5 +1,6 @@
-import { AuthenticationError, isCloudMessagingError, subscribe } from "@cloud-messaging/core";
-import { describeError, findEmulator } from "@cloud-messaging/core/transport";
+import { readFileSync } from "node:fs";
+import { AuthenticationError, isCloudMessagingError, subscribe, type TlsOptions } from "@cloud-messaging/core";
+import { describeError, findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
 import { GCM_ENDPOINTS, type GcmEndpointName } from "@cloud-messaging/http-sender";
 import type { Context } from "../context.ts";
 import { UsageError } from "../exit-status.ts";
@@ -7,7 +8,7 @@ import { openCcs, openFcm, openGcm } from "../service/open-sender.ts";
 import { type ConnectionValues, ccsAddressOf, emulatorIsNamed, timeoutMsOf, tlsOf } from "../service/settings.ts";
 import { readCredential } from "./credential.ts";
 import { addressOf, type FarEnd, farEndOf, reach } from "./network.ts";
-import { type Finding, failed, good, type ProblemName, type Step, skipped } from "./problems.ts";
+import { type CheckProblem, type Finding, failed, good, type Step, skipped } from "./problems.ts";
 
 /** A check over one protocol: yields a finding for each step, as it is made. */
 export type Check = (options: ConnectionValues, context: Context) => AsyncGenerator<Finding>;
@@ -27,7 +28,7 @@ export async function* checkV1(options: ConnectionValues, context: Context): Asy
     ...(tokenUri === undefined ? [] : [new URL(tokenUri)]),
     httpEndpoint(options.endpoint ?? FCM_ENDPOINT, atEmulator),
   ];
-  const reached = yield* reachAll(distinct(urls.map(farEndOf)), options, context);
+  const reached = yield* reachAll(distinct(urls.map(farEndOf)), await trust(options, atEmulator), context);
   if (!reached) return yield* notMade("access token", "permission");
 
   const sender = await openFcm(options, context);
@@ -62,7 +63,8 @@ export async function* checkGcm(options: ConnectionValues, context: Context): As
   const sender = await openGcm(options, context);
   try {
     yield good("credential", "a server key is given");
-    if (!(yield* reachAll([farEndOf(url)], options, context))) return yield* notMade("permission");
+    if (!(yield* reachAll([farEndOf(url)], await trust(options, atEmulator), context)))
+      return yield* notMade("permission");
     const result = await sender.verifyCredentials({ signal: context.signal });
     if (result.kind === "valid") yield good("permission", "a dry run was accepted");
     else yield failed("permission", result.kind === "invalid" ? "api-key-refused" : "no-answer", result.detail);
@@ -75,11 +77,11 @@ export async function* checkGcm(options: ConnectionValues, context: Context): As
 export async function* checkCcs(options: ConnectionValues, context: Context): AsyncGenerator<Finding> {
   const named = options.endpoint === undefined ? findEmulator(process, "ccs", "check") : undefined;
   const { host, port } = ccsAddressOf(options) ?? named ?? { host: "gcm.googleapis.com", port: 5235 };
+  const tls = await trust(options, named !== undefined);
   const client = await openCcs(options, context);
   try {
     yield good("credential", "a sender ID and a server key are given");
-    if (!(yield* reachAll([{ host, port, secure: true, http: false }], options, context)))
-      return yield* notMade("login");
+    if (!(yield* reachAll([{ host, port, secure: true, http: false }], tls, context))) return yield* notMade("login");
     const limit = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMsOf(options))]);
     try {
       await client.ready({ signal: limit });
@@ -95,19 +97,25 @@ export async function* checkCcs(options: ConnectionValues, context: Context): As
 
 async function* reachAll(
   farEnds: readonly FarEnd[],
-  options: ConnectionValues,
-  { clock, signal }: Context,
+  tls: TlsOptions | undefined,
+  { clock }: Context,
 ): AsyncGenerator<Finding, boolean> {
-  const tls = await tlsOf(options);
   let reached = true;
   for (const farEnd of farEnds) {
-    for (const finding of await reach(farEnd, { tls, clock, signal })) {
+    for (const finding of await reach(farEnd, { tls, clock })) {
       yield finding;
       // a wrong clock is a problem, and no reason to stop
       if (finding.state === "failed" && finding.step !== "clock") reached = false;
     }
   }
   return reached;
+}
+
+/** Authorities to trust: those of the option, or that of the emulator which the environment names. */
+async function trust(options: ConnectionValues, atEmulator: boolean): Promise<TlsOptions | undefined> {
+  const named = (process.env["CLOUD_MESSAGING_EMULATOR_CA_FILE"] ?? "") !== "";
+  if (options.ca !== undefined || !atEmulator || !named) return tlsOf(options);
+  return { ca: readEmulatorCa(process, (file) => readFileSync(file, "utf8")) };
 }
 
 async function* notMade(...steps: readonly Step[]): AsyncGenerator<Finding> {
@@ -133,7 +141,7 @@ function refusalOf(
   { code, detail }: { readonly code: string; readonly detail: string },
   project: string | undefined,
   own: string | undefined,
-): ProblemName {
+): CheckProblem {
   if (DISABLED.test(detail)) return "api-disabled";
   const asked = project ?? own ?? process.env["GOOGLE_CLOUD_PROJECT"];
   if (code === "endpoint-gone") return "wrong-project";

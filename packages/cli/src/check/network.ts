@@ -11,7 +11,7 @@ import {
   openTunnel,
   verifiedTls,
 } from "@cloud-messaging/core/transport";
-import { type Finding, failed, good, type ProblemName, skipped } from "./problems.ts";
+import { type CheckProblem, type Finding, failed, good, skipped } from "./problems.ts";
 
 /** Far end to reach. */
 export interface FarEnd {
@@ -27,7 +27,6 @@ export interface FarEnd {
 export interface NetworkParts {
   readonly tls: TlsOptions | undefined;
   readonly clock: Clock;
-  readonly signal: AbortSignal;
 }
 
 /** Longest wait of one step. Unit: milliseconds. */
@@ -92,7 +91,7 @@ class StepFailure extends Error {
 
 async function step<T>(
   name: Parameters<typeof failed>[0],
-  problem: ProblemName,
+  problem: CheckProblem,
   at: string,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -103,7 +102,7 @@ async function step<T>(
   }
 }
 
-function tlsProblem(error: unknown): ProblemName {
+function tlsProblem(error: unknown): CheckProblem {
   const code = connectionFailureCode(error);
   if (code === "untrusted-certificate") return "tls-untrusted";
   return code === "wrong-protocol" ? "wrong-protocol" : "not-reachable";

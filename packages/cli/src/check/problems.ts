@@ -1,5 +1,5 @@
 /** Problems that `check` names, each with its meaning and the cure. */
-export const PROBLEMS = {
+export const CHECK_PROBLEMS = {
   "credential-missing": {
     meaning: "There is no credential, or its file cannot be read",
     cure: "Create a key for a service account (IAM, Service accounts, Keys) and name its file with --credential.",
@@ -63,7 +63,7 @@ export const PROBLEMS = {
 } as const satisfies Record<string, { readonly meaning: string; readonly cure: string }>;
 
 /** Name of a problem. Stable. */
-export type ProblemName = keyof typeof PROBLEMS;
+export type CheckProblem = keyof typeof CHECK_PROBLEMS;
 
 /** Step of a check. */
 export type Step =
@@ -84,7 +84,7 @@ export type Finding =
   | {
       readonly step: Step;
       readonly state: "failed";
-      readonly problem: ProblemName;
+      readonly problem: CheckProblem;
       readonly detail: string;
       readonly cure: string;
     };
@@ -100,6 +100,6 @@ export function skipped(step: Step, detail: string): Finding {
 }
 
 /** A step with a problem. */
-export function failed(step: Step, problem: ProblemName, detail: string): Finding {
-  return { step, state: "failed", problem, detail, cure: PROBLEMS[problem].cure };
+export function failed(step: Step, problem: CheckProblem, detail: string): Finding {
+  return { step, state: "failed", problem, detail, cure: CHECK_PROBLEMS[problem].cure };
 }

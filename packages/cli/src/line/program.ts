@@ -23,6 +23,7 @@ const HELP_WIDTH = 120;
 /** The program, as the parser of command lines knows it. */
 export class Program {
   readonly #root: CommanderCommand;
+  readonly #examples = new Map<string, string>();
   #status: ExitStatus = EXIT_STATUS.done;
 
   constructor({ commands, groups, version, contextFor, write, writeError }: ProgramParts) {
@@ -71,13 +72,13 @@ export class Program {
     return this.#status;
   }
 
-  /** Help of the program, or of one of its commands. */
+  /** Help of the program, or of one of its commands, as `--help` shows it. */
   help(name = ""): string {
-    let command = this.#root;
+    let found = this.#root;
     for (const word of name.split(" ").filter((part) => part !== "")) {
-      command = command.commands.find((one) => one.name() === word) ?? command;
+      found = found.commands.find((one) => one.name() === word) ?? found;
     }
-    return command.helpInformation();
+    return found.helpInformation() + (this.#examples.get(name) ?? "");
   }
 
   #add(target: CommanderCommand, command: Command, contextFor: (json: boolean) => Context): void {
@@ -94,7 +95,9 @@ export class Program {
       }
       target.option("--json", "write JSON: one object, or one per line where there are many");
       if (command.examples !== undefined) {
-        target.addHelpText("after", `\nExamples:\n${command.examples.map((line) => `  ${line}`).join("\n")}`);
+        const examples = `\nExamples:\n${command.examples.map((line) => `  ${line}\n`).join("")}`;
+        this.#examples.set(command.name, examples);
+        target.addHelpText("after", examples.trimEnd());
       }
     }
     target.action(async (...given: unknown[]) => {

@@ -63,7 +63,7 @@ const find: Command = defineCommand({
 });
 
 /** All commands about device groups. */
-export const groups: readonly Command[] = [create, ...changes, find];
+export const groups: readonly Command[] = [create, find, ...changes];
 
 async function withGroups(
   { output, signal }: Context,
