@@ -10,7 +10,7 @@ import { CONNECTION_OPTIONS } from "../service/settings.ts";
 
 const { apiKeyFile, senderId, endpoint, ca, timeout } = CONNECTION_OPTIONS;
 
-/** What a connection brings. */
+/** Arrival on a connection. */
 type Arrival =
   | ({ readonly type: "upstream" } & UpstreamMessage)
   | ({ readonly type: "receipt" } & DeliveryReceipt)
