@@ -17,7 +17,7 @@ import { type CancelTimer, systemClock } from "../time/clock.ts";
 import { CampaignWriter } from "./campaign.ts";
 import { ChunkJob, type JobParts } from "./chunk-job.ts";
 import { createCodec, type Payload } from "./codec.ts";
-import type { NewChunk, Pace, SubmissionChange } from "./engine.ts";
+import type { NewChunk, SubmissionChange } from "./engine.ts";
 import { checkAudience, chunksOf, encodeChunk } from "./members.ts";
 import {
   checkEnqueueAllOptions,
@@ -43,6 +43,7 @@ import type {
   WorkOptions,
 } from "./outbox.ts";
 import { OutboxHealthCheck } from "./outbox-health.ts";
+import { paceOf } from "./pace.ts";
 import { progressOf } from "./progress.ts";
 import { CHUNK_SIZE, readResults } from "./results.ts";
 import { createSeal } from "./sealing.ts";
@@ -58,7 +59,6 @@ const PATIENCE = { maxMs: 600_000, maxAttempts: Number.POSITIVE_INFINITY, totalM
 const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_POLL_MS = 1_000;
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000;
-const DEFAULT_RAMP_MS = 60_000;
 const PRUNE_EVERY_MS = 3_600_000;
 const PRUNED_AT_ONCE = 100;
 const SWEPT_AT_ONCE = 16;
@@ -137,7 +137,10 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     checkLanes("lane", [lane], lanes);
     return submitter.submit(
       {
-        ...contents,
+        // field by field: a spread would take half of the time of an enqueue
+        id: contents.id,
+        chunks: contents.chunks,
+        sealed: contents.sealed,
         key,
         lane,
         body: codec.body(payload, contents.id),
@@ -391,8 +394,4 @@ const NO_POLICY = { minMs: 0, initialMs: 0, rateLimitedMinMs: 0, maxResends: 1, 
 
 function isDead({ dead }: OutboxResult): boolean {
   return dead !== undefined;
-}
-
-function paceOf({ perMinute, rampMs = DEFAULT_RAMP_MS }: Rate): Pace {
-  return { perMinute, rampMs };
 }

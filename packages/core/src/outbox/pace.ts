@@ -1,9 +1,17 @@
 import type { Pace } from "./engine.ts";
+import type { Rate } from "./outbox.ts";
 
 /** Lateness of a claim that a pace makes up for. Unit: milliseconds. */
 const PACE_TOLERANCE_MS = 1_000;
 /** Lowest rate at the beginning of a ramp, as a part of the full one. */
 const RAMP_FLOOR = 1 / 60;
+
+const DEFAULT_RAMP_MS = 60_000;
+
+/** The pace of a rate, with its default. */
+export function paceOf({ perMinute, rampMs = DEFAULT_RAMP_MS }: Rate): Pace {
+  return { perMinute, rampMs };
+}
 
 /** Position of a submission in its pace, on the engine's clock. */
 export interface PaceState {
