@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lmdb: ["core"],
   "store-postgres": ["core", "postgres"],
   "store-redis": ["core"],
-  emulator: ["core", "connection-server"],
+  emulator: ["core", "connection-server", "gateway"],
   "node-gcm": ["core", "http-sender"],
   "store-lmdb": ["core", "lmdb"],
   outbox: ["core", "lmdb"],

@@ -2,9 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { CloudMessagingError } from "@cloud-messaging/core";
+import { CloudMessagingError, isCloudMessagingError } from "@cloud-messaging/core";
 import { onSignals, watchParent } from "./cli/end.ts";
 import { runProgram } from "./cli/exec.ts";
+import { forwardCaptured } from "./cli/forward.ts";
 import { type Command, DEFAULT_PORTS, HELP, inCommandLineWords, parseCommandLine, withConfig } from "./cli/options.ts";
 import { readyLine, readyText } from "./cli/output.ts";
 import type { EmulatorOptions } from "./options.ts";
@@ -52,8 +53,20 @@ async function start(asked: Start): Promise<void> {
     await emulator.close();
     return fail(ca.problem, 1);
   }
+  let endForwarding = async (): Promise<void> => {};
+  if (asked.forwardFile !== undefined) {
+    try {
+      endForwarding = await forwardCaptured(emulator, asked.forwardFile, (line) => process.stderr.write(`${line}\n`));
+    } catch (error) {
+      await emulator.close();
+      ca.remove();
+      if (!isCloudMessagingError(error)) throw error;
+      return fail(`--forward: ${error.message}`, USAGE);
+    }
+  }
   const close = async (): Promise<void> => {
     try {
+      await endForwarding();
       await emulator.close();
     } catch (error) {
       fail(inCommandLineWords((error as Error).message), 1);

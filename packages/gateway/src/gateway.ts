@@ -22,6 +22,7 @@ import {
   resolveGatewayOptions,
 } from "./options.ts";
 import { closeOutboxes, openOutboxes } from "./outbox/outboxes.ts";
+import { closeSenders, createSenders } from "./senders.ts";
 import { GatewayService } from "./service.ts";
 
 /** Time limit of headers and handshakes. Unit: milliseconds. */
@@ -171,7 +172,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     }
   } catch (error) {
     await Promise.all([operationsServer?.close(), httpServer?.close()]);
-    await Promise.all([closeAll(senders), closeOutboxes(outboxes)]);
+    await Promise.all([closeSenders(senders), closeOutboxes(outboxes)]);
     throw error;
   }
 
@@ -182,7 +183,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.race([settled, wait(clock, closeTimeoutMs, limit.signal)]);
     limit.abort();
     await Promise.all([httpServer?.close(), ccsServer?.close()]);
-    await Promise.all([closeAll(senders), management.close(), closeOutboxes(outboxes)]);
+    await Promise.all([closeSenders(senders), management.close(), closeOutboxes(outboxes)]);
     await operationsServer?.close();
   };
   const end = (): Promise<void> => {
@@ -215,29 +216,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** Creates the sender of each project. @throws {InvalidOptionsError} with the project's name before each path; none is left open. */
-function createSenders(
-  { projects }: GatewayOptions,
-  clock: Clock,
-  onEvent: (event: GatewayEvent) => void,
-): Map<string, FcmSender> {
-  const senders = new Map<string, FcmSender>();
-  for (const [project, sender] of Object.entries(projects)) {
-    try {
-      const onNotice = ({ field, detail }: { readonly field: string; readonly detail: string }): void =>
-        onEvent({ type: "notice", project, field, detail });
-      senders.set(project, createFcmSender({ onNotice, ...sender, clock }));
-    } catch (error) {
-      void closeAll(senders);
-      if (!(error instanceof InvalidOptionsError)) throw error;
-      throw new InvalidOptionsError(
-        error.problems.map((problem) => ({ ...problem, path: `projects.${project}.${problem.path}` })),
-      );
-    }
-  }
-  return senders;
-}
-
 /** Calls a function at most once in an interval; between, its last result is given. */
 function remembered<T>(intervalMs: number, clock: Clock, call: () => Promise<T>): () => Promise<T> {
   let last: { readonly at: ReturnType<Clock["monotonic"]>; readonly result: Promise<T> } | undefined;
@@ -268,8 +246,4 @@ async function healthProblem(
   const healths = [...outboxes].map(async ([project, outbox]) => ({ project, ...(await outbox.health()) }));
   const bad = (await Promise.all(healths)).find(({ ready }) => !ready);
   return bad === undefined ? undefined : `The outbox of ${bad.project} is not ready: ${bad.reason}`;
-}
-
-async function closeAll(senders: ReadonlyMap<string, FcmSender>): Promise<void> {
-  await Promise.all([...senders.values()].map((sender) => sender.close()));
 }

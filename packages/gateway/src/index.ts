@@ -1,5 +1,6 @@
 // The names in the order in which an operator meets them.
 
+export { type CapturedInput, type Forwarder, openForwarder } from "./forward/forwarder.ts";
 export { createGateway, type Gateway } from "./gateway.ts";
 export { createKey, hashKey } from "./keys.ts";
 export type { GatewayChanges, GatewayClient, GatewayEvent, GatewayOptions, GatewayTls } from "./options.ts";

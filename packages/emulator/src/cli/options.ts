@@ -19,6 +19,8 @@ export type Command =
       readonly options: EmulatorOptions;
       /** File with further options. */
       readonly configFile: string | undefined;
+      /** File that says which captured messages also go on to FCM HTTP v1. */
+      readonly forwardFile: string | undefined;
       /** Prints one line of JSON instead of text. */
       readonly json: boolean;
       /** Files of the user's certificate. */
@@ -52,6 +54,8 @@ Behaviour
   --validation STYLE   live: as the service answered; documented: as the documentation says (default live)
   --state FILE         load devices, messages and certificates from FILE, and save them there within 2 s of every change
   --config FILE        every other option, as JSON: throttling, quotas, storage, CCS, …  (see docs/emulator.md)
+  --forward FILE       send captured messages on to FCM HTTP v1 too, for the tokens and senders named in FILE; needs
+                       @cloud-messaging/gateway
 
 Output
   --json               print one line of JSON when ready, with the variables to export
@@ -98,6 +102,7 @@ export function parseCommandLine(args: readonly string[]): Command {
     tlsFiles: cert === undefined || key === undefined ? undefined : { cert, key, ...defined({ ca }) },
     caFile: values["ca-file"],
     configFile: values.config,
+    forwardFile: values.forward,
     options: {
       ...ports,
       ...defined({
@@ -144,6 +149,7 @@ function read(args: readonly string[]) {
       validation: { type: "string" },
       state: { type: "string" },
       config: { type: "string" },
+      forward: { type: "string" },
       json: { type: "boolean" },
       help: { type: "boolean", short: "h" },
       version: { type: "boolean", short: "v" },
