@@ -86,6 +86,9 @@ describe("a forwarder", () => {
     const results = [];
     for (const message of local.inbox.messages) results.push((await forwarder.forward(message))?.result);
     expect(results).toEqual(["accepted", "unregistered, not-registered", "accepted"]);
-    expect(phone.received).toMatchObject([{ data: { n: "1" } }, { data: { n: "2" }, notification: { title: "over v1" } }]);
+    expect(phone.received).toMatchObject([
+      { data: { n: "1" } },
+      { data: { n: "2" }, notification: { title: "over v1" } },
+    ]);
   });
 });

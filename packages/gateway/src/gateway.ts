@@ -6,9 +6,9 @@ import {
   type ProxyProtocolOptions,
   startCcsServer,
 } from "@cloud-messaging/connection-server";
-import { type Clock, ClosedError, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
+import { type Clock, ClosedError, systemClock } from "@cloud-messaging/core";
 import { elapsedMs, type Outbox, publish, wait } from "@cloud-messaging/core/transport";
-import { createFcmSender, type FcmSender } from "@cloud-messaging/http-sender";
+import type { FcmSender } from "@cloud-messaging/http-sender";
 import { Logins } from "./logins.ts";
 import { ManagementClients } from "./management/clients.ts";
 import { managementRoutes } from "./management/routes.ts";
