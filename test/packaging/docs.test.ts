@@ -61,3 +61,10 @@ it("the documented tables of metrics and attributes are those in the code", asyn
   };
   expect(pageWithTables()).toBe(readFileSync(join(root, "docs/observability.md"), "utf8"));
 });
+
+it("the documented traces are those that the console exporter prints, with the instrumentation registered by --import", async () => {
+  const { pageWithTraces } = (await import(join(root, "scripts/observability-traces.mjs"))) as {
+    pageWithTraces(): string;
+  };
+  expect(pageWithTraces()).toBe(readFileSync(join(root, "docs/observability-traces.md"), "utf8"));
+});
