@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { createGcmHttpTransport } from "@cloud-messaging/http-sender";
 import { createOutbox } from "@cloud-messaging/outbox";
+import { createBullmqEngine } from "@cloud-messaging/outbox-bullmq";
 import { createOutbox as createOutboxOver, createPostgresEngine } from "@cloud-messaging/outbox-postgres";
 import { createPostgresRegistrationStore } from "@cloud-messaging/store-postgres";
+import { Redis } from "ioredis";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { cli } from "../support/cli.ts";
@@ -166,6 +168,20 @@ const OUTBOXES: readonly (readonly [
             ...(transport === undefined ? {} : { transport, retry: { maxAttempts: 1 } }),
           }) as unknown as Box,
         end: () => pool.end(),
+      };
+    },
+  ],
+  [
+    "redis",
+    runsRedis,
+    () => withParameter(redis?.url ?? "", "prefix=cli-outbox"),
+    () => {
+      const client = new Redis(redis?.url ?? "");
+      const engine = createBullmqEngine({ client, prefix: "cli-outbox" });
+      return {
+        box: (transport) =>
+          createOutboxOver({ engine, ...(transport === undefined ? {} : { transport, retry: { maxAttempts: 1 } }) }),
+        end: async () => client.disconnect(),
       };
     },
   ],

@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "store-postgres",
     "store-redis",
     "outbox",
+    "outbox-bullmq",
     "outbox-postgres",
   ],
   opentelemetry: ["core"],

@@ -3,13 +3,13 @@ import { UsageError } from "../exit-status.ts";
 import type { OptionValues } from "../line/command.ts";
 import { file, text } from "../line/options.ts";
 import { readTextFile } from "../service/files.ts";
-import { loadPackage, openPostgres, readStorageUrl } from "../storage/drivers.ts";
+import { loadPackage, openPostgres, openRedis, readStorageUrl } from "../storage/drivers.ts";
 
 /** Options that name an outbox. */
 export const OUTBOX_OPTIONS = {
   outbox: text(
     "URL",
-    "outbox: lmdb:FOLDER or postgres://…?schema=NAME (default: the variable CLOUD_MESSAGING_OUTBOX_URL)",
+    "outbox: lmdb:FOLDER, postgres://…?schema=NAME or redis://…?prefix=NAME (default: the variable CLOUD_MESSAGING_OUTBOX_URL)",
   ),
   encryptionKeys: file('keys of an encrypted outbox: {"current":"ID","keys":{"ID":"32 bytes in base64"}}'),
 };
@@ -55,7 +55,13 @@ async function openEngine(given: string | undefined): Promise<{ engine: OutboxEn
     const engine = createPostgresEngine({ pool, ...(url.name === undefined ? {} : { schema: url.name }) });
     return { engine: engine as unknown as OutboxEngine, close: () => pool.end() };
   }
-  throw new UsageError("--outbox must be an lmdb: or postgres: URL");
+  const { createBullmqEngine } = await loadPackage(
+    () => import("@cloud-messaging/outbox-bullmq"),
+    "@cloud-messaging/outbox-bullmq",
+  );
+  const client = await openRedis(url.address);
+  const engine = createBullmqEngine({ client, ...(url.name === undefined ? {} : { prefix: url.name }) });
+  return { engine, close: async () => client.disconnect() };
 }
 
 async function readKeys(path: string | undefined): Promise<OutboxEncryption | undefined> {
