@@ -61,7 +61,7 @@ const ours = (protocol, width, batch) => async (server) => {
   };
 };
 
-const gatewayCase = (name, protocol, { width = 64, batch = 1, messages = 3_000, ...rest } = {}) => ({
+const gatewayCase = (name, protocol, { width = 64, batch = 1, messages = 8_000, ...rest } = {}) => ({
   name,
   group: "gateway",
   unit: "message",
