@@ -22,7 +22,8 @@ export async function embeddedOutbox(settings: unknown): Promise<NonNullable<Gat
     "a field of outbox",
   ).outbox;
   const { createEmbeddedEngine } = await loadEngine();
-  return { engine: (project) => createEmbeddedEngine({ path: join(path, project) }) };
+  // the name of a project may be two dots
+  return { engine: (project) => createEmbeddedEngine({ path: join(path, `project-${project}`) }) };
 }
 
 async function loadEngine(): Promise<typeof import("@cloud-messaging/outbox")> {
