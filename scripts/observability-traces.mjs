@@ -33,7 +33,8 @@ export function pageWithTraces(page = readFileSync(PAGE, "utf8")) {
     const args = ["--import", "@cloud-messaging/opentelemetry/register", "trace.mjs", what];
     const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", NODE_OPTIONS: "" };
     const options = { cwd: join(ROOT, "test/opentelemetry/v2"), encoding: "utf8", env, timeout: 60_000 };
-    return before + stable(execFileSync(process.execPath, args, options)) + "\n" + after;
+    const printed = stable(execFileSync(process.execPath, args, options));
+    return `${before}${printed}\n${after}`;
   });
 }
 
