@@ -1,6 +1,6 @@
 // What does a start cost? Each figure from fresh processes that take turns: ours and what it is compared with, pair by pair.
 //
-//   npm run bench:cold-start [-- --rounds 20] [--json]
+//   npm run bench:cold-start [-- "first v1 message" …] [--rounds 20] [--json]
 //
 // CPU time and not time: on a busy machine the latter is mostly that of others. 95 % bounds of the median ratio beside it.
 import { spawn } from "node:child_process";
@@ -11,7 +11,8 @@ import { median, medianBounds } from "./lib/statistics.mjs";
 import { startCannedV1Server } from "./servers/fcm-v1.mjs";
 import { startCannedGcmServer } from "./servers/gcm-http.mjs";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: { rounds: { type: "string", default: "20" }, json: { type: "boolean", default: false } },
 });
 const rounds = Number(values.rounds);
@@ -65,6 +66,7 @@ async function run({ name: _, ...program }) {
 const lines = [];
 try {
   for (const { name, target, programs } of CASES) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
     const results = programs.map(() => []);
     for (let round = 0; round < rounds; round++) {
       for (const [index, program] of programs.entries()) results[index].push(await run(program));

@@ -1,35 +1,30 @@
-import type { DownstreamMessage, ErrorCode, RecipientOutcome, ServiceAnswer, Target } from "@cloud-messaging/core";
+import type { DownstreamMessage, ErrorCode, RecipientOutcome, ServiceAnswer } from "@cloud-messaging/core";
 import { defined, failureOutcome, serviceText } from "@cloud-messaging/core/transport";
 import {
   type AckFrame,
   encodeGcmOptions,
   errorCodeFor,
+  type GcmOptions,
   type NackFrame,
   narrowErrorCode,
 } from "@cloud-messaging/core/wire";
 import type { StanzaError } from "../xmpp/stanza.ts";
 import { xmlSafeJson, xmlSafeString } from "../xmpp/xml-text.ts";
 
-/** Creates a writer of a message's JSON per recipient; serializes the shared part once. */
+/**
+ * Creates a writer of a message's JSON per recipient. Serializes the part that all share once, and apart from the address: an object of
+ * both, spread together for each recipient, costs more than its JSON.
+ */
 export function downstreamJsonWriter(message: DownstreamMessage): (recipient: string, messageId: string) => string {
-  const options = {
-    ...encodeGcmOptions(message),
-    ...(message.deliveryReceiptRequested ? { delivery_receipt_requested: true } : {}),
-  };
-  const { target } = message;
-  if (!("tokens" in target) || target.tokens.length === 1) {
-    return (recipient, messageId) =>
-      xmlSafeJson({ ...addressOf(target, recipient), message_id: messageId, ...options });
-  }
+  const options: GcmOptions & { delivery_receipt_requested?: true } = encodeGcmOptions(message);
+  if (message.deliveryReceiptRequested) options.delivery_receipt_requested = true;
   const shared = xmlSafeJson(options);
   const rest = shared === "{}" ? "}" : `,${shared.slice(1)}`;
-  return (recipient, messageId) => `{"to":${xmlSafeString(recipient)},"message_id":${xmlSafeString(messageId)}${rest}`;
-}
-
-/** The address of a message as CCS writes it. */
-function addressOf(target: Target, recipient: string): { readonly to: string } | { readonly condition: string } {
-  if ("condition" in target) return { condition: recipient };
-  return { to: "topic" in target ? `/topics/${target.topic}` : recipient };
+  const { target } = message;
+  const field = "condition" in target ? "condition" : "to";
+  const topic = "topic" in target ? `/topics/${target.topic}` : undefined;
+  return (recipient, messageId) =>
+    `{"${field}":${xmlSafeString(topic ?? recipient)},"message_id":${xmlSafeString(messageId)}${rest}`;
 }
 
 /** Facts about the answered write. */
@@ -46,14 +41,11 @@ export function ackOutcome(ack: AckFrame, { recipient, sentAt }: AnsweredWrite):
     const failed = failureOutcome("group-failed", { recipient, sentAt });
     return failed.kind === "rejected" ? { ...failed, group } : failed;
   }
-  return {
-    kind: "accepted",
-    recipient,
-    attempts: 1,
-    sentAt,
-    messageId,
-    ...defined({ canonicalRegistrationId, group }),
-  };
+  const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, messageId } as const;
+  // nearly every ack has neither
+  return canonicalRegistrationId === undefined && group === undefined
+    ? accepted
+    : { ...accepted, ...defined({ canonicalRegistrationId, group }) };
 }
 
 /** Returns the error code of a nack. `BAD_REGISTRATION` has two meanings; the description tells a malformed token from another sender's. */
