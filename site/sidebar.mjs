@@ -25,6 +25,7 @@ export const sidebar = [
       page("Testing", "testing"),
       page("iOS, web and Android", "platforms"),
       page("Observability", "observability"),
+      page("Performance", "performance"),
       page("The command line", "cli"),
       page("Production checklist", "production"),
       page("Troubleshooting", "troubleshooting"),

@@ -214,31 +214,45 @@ function oursUpstream(width, bytes) {
 
 const SIZES = { "100B": 100, "1KB": 1_000, "4KB": 3_800 };
 
+const common = { group: "ccs", unit: "message", startServer: startCannedCcs };
+const dataOf = (bytes) => ({ type: "chat", text: "x".repeat(bytes - 12) });
+
+/** A case of sends with so many unacknowledged, and a payload of so many bytes. */
+export function ccsSendCase(name, width, bytes, messages, rest) {
+  const data = dataOf(bytes);
+  return {
+    ...common,
+    name,
+    messages,
+    contestants: {
+      floor: floorSend(width, data),
+      ours: oursSend(width, data),
+      "@xmpp/client": bareSend(width, data),
+    },
+    ...rest,
+  };
+}
+
 const cases = [];
 for (const width of [100, 10, 1]) {
   for (const [size, bytes] of Object.entries(SIZES)) {
     const main = width === 100 && size === "1KB";
-    const data = { type: "chat", text: "x".repeat(bytes - 12) };
-    const common = { unit: "message", startServer: startCannedCcs, ...(main ? {} : { fullOnly: true }) };
-    cases.push({
-      ...common,
-      name: main ? "ccs-send" : `ccs-send-${width}-${size}`,
-      group: "ccs",
-      messages: width === 1 ? 10_000 : 60_000,
-      contestants: {
-        floor: floorSend(width, data),
-        ours: oursSend(width, data),
-        "@xmpp/client": bareSend(width, data),
-      },
-      ...(main ? { target: { floor: 1.4, peer: 1 } } : {}),
-    });
+    const messages = width === 1 ? 10_000 : 60_000;
+    cases.push(
+      ccsSendCase(
+        main ? "ccs-send" : `ccs-send-${width}-${size}`,
+        width,
+        bytes,
+        messages,
+        main ? { target: { floor: 1.4, peer: 1 } } : { fullOnly: true },
+      ),
+    );
     cases.push({
       ...common,
       name: main ? "ccs-upstream" : `ccs-upstream-${width}-${size}`,
-      group: "ccs",
-      messages: width === 1 ? 10_000 : 60_000,
+      messages,
       contestants: { floor: floorUpstream(width, bytes), ours: oursUpstream(width, bytes) },
-      ...(main ? { target: { floor: 1.6 } } : {}),
+      ...(main ? { target: { floor: 1.6 } } : { fullOnly: true }),
     });
   }
 }

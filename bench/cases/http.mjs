@@ -58,7 +58,8 @@ function nodeGcm(tokens, width) {
   };
 }
 
-function httpCase(name, count, width, messages, rest) {
+/** A case of so many tokens per request, over so many connections. */
+export function httpCase(name, count, width, messages, rest) {
   const tokens = Array.from({ length: count }, (_, n) => token(n));
   const compared = peers({ "node-gcm": nodeGcm(tokens, width) });
   return {

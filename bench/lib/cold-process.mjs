@@ -6,7 +6,7 @@ const API_KEY = "AIza-EXAMPLE";
 const ACCESS_TOKEN = `ya29.${"x".repeat(200)}`;
 const json = { "content-type": "application/json" };
 
-/** A program: what it does up to its end. Those of `import` are net of Node itself; the others are whole processes. */
+/** A program: what it does up to its end. `import` and `startEmulator` are net of Node itself; the others are whole processes. */
 const PROGRAMS = {
   import: async ({ specifier }) => void (await import(specifier)),
 
@@ -99,7 +99,7 @@ async function inParallel(count, send) {
 }
 
 const { program, ...given } = JSON.parse(process.argv[2]);
-const isNet = program === "import";
+const isNet = program === "import" || program === "startEmulator";
 const cpuBefore = isNet ? process.cpuUsage() : undefined;
 const startedAt = isNet ? performance.now() : 0;
 const end = await PROGRAMS[program](given);
