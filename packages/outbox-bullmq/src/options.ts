@@ -1,6 +1,5 @@
 import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
-import { ClockSchema, readOptions } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { ClockSchema, readOptions, z } from "@cloud-messaging/core/transport";
 import type { RedisClient } from "./redis.ts";
 
 /** Options of `createBullmqEngine`. */

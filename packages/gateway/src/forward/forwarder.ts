@@ -1,8 +1,7 @@
 import type { Address, IncomingMessage, Protocol } from "@cloud-messaging/connection-server";
 import { isCloudMessagingError, systemClock } from "@cloud-messaging/core";
-import { describeError, readOptions } from "@cloud-messaging/core/transport";
+import { describeError, readOptions, z } from "@cloud-messaging/core/transport";
 import { parseBoundedJson } from "@cloud-messaging/core/wire";
-import { z } from "zod";
 import { readConfig } from "../config.ts";
 import { closeSenders, createSenders } from "../senders.ts";
 import { toMessage } from "../translate.ts";

@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { readOptions } from "@cloud-messaging/core/transport";
-import { z } from "zod";
+import { readOptions, z } from "@cloud-messaging/core/transport";
 import { ConfigError } from "../config.ts";
 import type { GatewayOptions } from "../options.ts";
 
