@@ -39,7 +39,9 @@ export class Output {
 
   /** Styles a word of a result where standard output is a terminal with colours. */
   paint(style: Style, text: string): string {
-    return this.isTerminal && this.#out.hasColors?.() === true ? styleText(style, text) : text;
+    return this.isTerminal && this.#out.hasColors?.() === true
+      ? styleText(style, text, { validateStream: false })
+      : text;
   }
 
   /** Writes a line of the result. Resolves when the stream takes more. */
