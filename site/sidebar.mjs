@@ -25,6 +25,7 @@ export const sidebar = [
       page("Testing", "testing"),
       page("iOS, web and Android", "platforms"),
       page("Observability", "observability"),
+      page("Traces as printed", "observability-traces"),
       page("Performance", "performance"),
       page("The command line", "cli"),
       page("Production checklist", "production"),
@@ -55,6 +56,7 @@ export const sidebar = [
     items: [
       page("Architecture", "architecture"),
       page("Compatibility", "compatibility"),
+      page("Performance", "performance"),
       page("Contributing", "contributing"),
       page("Security", "security"),
       page("Versions", "versions"),

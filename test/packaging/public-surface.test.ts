@@ -43,6 +43,7 @@ describe("the entry points of core", () => {
       "Outcomes",
       "Messages from devices",
       "Registrations",
+      "Health",
       "Connections",
       "Errors",
       "Events",
