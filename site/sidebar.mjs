@@ -56,7 +56,6 @@ export const sidebar = [
     items: [
       page("Architecture", "architecture"),
       page("Compatibility", "compatibility"),
-      page("Performance", "performance"),
       page("Contributing", "contributing"),
       page("Security", "security"),
       page("Versions", "versions"),
