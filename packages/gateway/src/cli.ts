@@ -75,7 +75,6 @@ async function serve(file: string): Promise<void> {
       signal: ending.signal,
     }).catch((error: unknown) => log.error({ project, reason: describeError(error) }, "results are not logged")),
   );
-  log.info({ http: gateway.httpPort, ccs: gateway.ccsPort, operations: gateway.operationsPort }, "listening");
   for (const [project, sender] of gateway.projects) {
     void sender.verifyCredentials().then((check) => {
       if (check.kind === "invalid")
@@ -96,6 +95,8 @@ async function serve(file: string): Promise<void> {
       );
     });
   }
+  // from here on signals are heard
+  log.info({ http: gateway.httpPort, ccs: gateway.ccsPort, operations: gateway.operationsPort }, "listening");
 
   async function end(): Promise<void> {
     // results that come until the end are logged with the next start
