@@ -85,6 +85,8 @@ describe.each(VIEWS)("the site, %s", (name, options) => {
     async (path) => {
       await open(options, async (page, elsewhere) => {
         await page.goto(`${origin}/${path}`, { waitUntil: "networkidle" });
+        // the names of switches are set once the page's script has run
+        await page.waitForFunction('document.querySelector(".VPSwitchAppearance")?.title !== ""');
         await page.addScriptTag({ content: axe });
         const violations = await page.evaluate(async () => {
           const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
