@@ -9,25 +9,21 @@ import { startEmulator } from "@cloud-messaging/emulator";
 
 const emulator = await startEmulator();
 try {
-  for (const program of ["node-gcm-before.mjs", "node-gcm-after.mjs"]) {
+  for (const program of ["before", "after"]) {
     const { endpoint, apiKey } = emulator.httpOptions();
     const fresh = emulator.createDevice();
     const superseded = emulator.createDevice();
     const oldToken = superseded.token;
-    superseded.reregister(`${program}-new-token`);
+    superseded.reregister(`new-token-${program}`);
     const gone = emulator.createDevice();
     gone.unregister();
     const busy = emulator.createDevice();
     emulator.faults.next({ token: busy.token, error: "unavailable" });
 
     console.log(`${program}:`);
-    const child = spawn(process.execPath, [fileURLToPath(new URL(program, import.meta.url))], {
-      env: {
-        ...process.env,
-        GCM_URI: endpoint,
-        GCM_KEY: apiKey,
-        TOKENS: [fresh.token, oldToken, gone.token, busy.token].join(","),
-      },
+    const file = fileURLToPath(new URL(`migrate/node-gcm/${program}.mjs`, import.meta.url));
+    const child = spawn(process.execPath, [file, fresh.token, oldToken, gone.token, busy.token], {
+      env: { ...process.env, GCM_URI: endpoint, SERVER_KEY: apiKey },
       stdio: ["ignore", "inherit", "inherit"],
     });
     const [status] = await once(child, "exit");

@@ -24,6 +24,8 @@ export const sidebar = [
       page("CCS: flow control, draining, receipts", "ccs"),
       page("Testing", "testing"),
       page("iOS, web and Android", "platforms"),
+      page("Several projects", "projects"),
+      page("Keys, tokens and TLS", "keys"),
       page("Observability", "observability"),
       page("Traces as printed", "observability-traces"),
       page("Performance", "performance"),
@@ -34,7 +36,17 @@ export const sidebar = [
   },
   {
     text: "Moving over",
-    items: [page("From other libraries", "migrate"), page("Servers that cannot change: the gateway", "gateway")],
+    items: [
+      page("From other libraries", "migrate"),
+      page("From node-gcm", "migrate/node-gcm"),
+      page("From @parse/node-gcm", "migrate/parse-node-gcm"),
+      page("From fcm-node", "migrate/fcm-node"),
+      page("From firebase-admin", "migrate/firebase-admin"),
+      page("From node-pushnotifications", "migrate/node-pushnotifications"),
+      page("From @googleapis/fcm", "migrate/googleapis-fcm"),
+      page("From node-xcs", "migrate/node-xcs"),
+      page("Servers that cannot change: the gateway", "gateway"),
+    ],
   },
   {
     text: "Emulator",

@@ -616,14 +616,14 @@ describe("a program written for node-gcm", () => {
   it("runs with only its import swapped, to the same end", async () => {
     const folder = join(import.meta.dirname, "../../examples");
     const [before, after] = await Promise.all(
-      ["node-gcm-before.mjs", "node-gcm-after.mjs"].map((name) => readFile(join(folder, name), "utf8")),
+      ["before", "after"].map((name) => readFile(join(folder, `migrate/node-gcm/${name}.mjs`), "utf8")),
     );
     const code = (text = "") => text.replace(/^\/\/.*\n/gm, "");
     expect(code(after)).toBe(code(before).replace('"node-gcm"', '"@cloud-messaging/node-gcm"'));
     const { stdout } = await promisify(execFile)(process.execPath, [join(folder, "node-gcm-migrate.mjs")]);
-    const [first, second] = stdout.split("node-gcm-after.mjs:");
-    const story = (text = "") => text.replaceAll(/node-gcm-(before|after)\.mjs/g, "program");
-    expect(story(second)).toBe(story(first).replace("program:", ""));
+    const [first, second] = stdout.split("after:");
+    const story = (text = "") => text.replaceAll(/new-token-(before|after)/g, "new-token").replace("before:", "");
+    expect(story(second)).toBe(story(first));
     expect(stdout).toContain("3 accepted, 1 refused, 1 superseded");
   });
 });

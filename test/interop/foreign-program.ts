@@ -24,8 +24,15 @@ export interface Endpoint extends Pick<Emulator, "httpUrl" | "httpsUrl" | "caCer
 export interface ForeignProgram {
   /** Resolves with the first line, from here on, that is JSON and matches; rejects when the program ends without it. */
   line<T = Record<string, unknown>>(matches: (value: Record<string, unknown>) => boolean): Promise<T>;
-  /** Resolves when it has ended: every line that was JSON, and what it complained of. */
-  readonly ended: Promise<{ readonly status: number | null; readonly lines: readonly unknown[]; readonly err: string }>;
+  /** Resolves when it has printed this line; rejects when it ends without it. */
+  says(line: string): Promise<string>;
+  /** Resolves when it has ended: all lines, those of them that were JSON, and what it complained of. */
+  readonly ended: Promise<{
+    readonly status: number | null;
+    readonly printed: readonly string[];
+    readonly lines: readonly unknown[];
+    readonly err: string;
+  }>;
   /** Ends it, as an operator does. */
   terminate(): void;
 }
@@ -35,6 +42,7 @@ export function start(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  cwd = here,
 ): ForeignProgram {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(
@@ -42,19 +50,21 @@ export function start(
     ),
   );
   const child = spawn(command, [...args], {
-    cwd: here,
+    cwd,
     env: { ...inherited, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.add(child);
+  const printed: string[] = [];
   const lines: Record<string, unknown>[] = [];
   const waiting = new Set<() => void>();
   let over = false;
   createInterface({ input: child.stdout }).on("line", (line) => {
+    printed.push(line);
     try {
       lines.push(JSON.parse(line) as Record<string, unknown>);
     } catch {
-      return; // a library that talks to its user
+      // a library that talks to its user, or words
     }
     for (const check of [...waiting]) check();
   });
@@ -64,27 +74,28 @@ export function start(
     over = true;
     const complaints = await err;
     for (const check of [...waiting]) check();
-    return { status, lines, err: complaints };
+    return { status, printed, lines, err: complaints };
   });
+  const first = <T>(find: () => unknown): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const check = (): void => {
+        const found = find();
+        if (found === undefined && !over) return;
+        waiting.delete(check);
+        if (found !== undefined) resolve(found as T);
+        else
+          void err.then((said) =>
+            reject(new Error(`The program ended without that line: ${JSON.stringify(printed)} ${said}`)),
+          );
+      };
+      waiting.add(check);
+      check();
+    });
   return {
     ended,
     terminate: () => void child.kill(),
-    line<T>(matches: (value: Record<string, unknown>) => boolean) {
-      return new Promise<T>((resolve, reject) => {
-        const check = (): void => {
-          const found = lines.find(matches);
-          if (found === undefined && !over) return;
-          waiting.delete(check);
-          if (found !== undefined) resolve(found as T);
-          else
-            void err.then((said) =>
-              reject(new Error(`The program ended without that line: ${JSON.stringify(lines)} ${said}`)),
-            );
-        };
-        waiting.add(check);
-        check();
-      });
-    },
+    line: <T>(matches: (value: Record<string, unknown>) => boolean) => first<T>(() => lines.find(matches)),
+    says: (line) => first<string>(() => printed.find((text) => text === line)),
   };
 }
 

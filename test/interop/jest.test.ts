@@ -35,17 +35,20 @@ it.each([
   180_000,
 );
 
-it("the test that docs/testing.md shows for jest passes as it is written", async () => {
+it.each([
+  ["CommonJS", "welcome.test.js", []],
+  ["ES modules", "welcome.test.mjs", ["--experimental-vm-modules"]],
+])("the test that docs/testing.md shows for jest in %s passes as it is written", async (_, file, flags) => {
   const root = join(import.meta.dirname, "../..");
   const page = readFileSync(join(root, "docs/testing.md"), "utf8");
-  const [, code = ""] = /^```js file=welcome\.test\.js\n([\s\S]*?)^```/m.exec(page) ?? [];
+  const [, code = ""] = new RegExp(`^\`\`\`js file=${file}\\n([\\s\\S]*?)^\`\`\``, "m").exec(page) ?? [];
   // below the examples, where the packages are found as they were built
   const folder = mkdtempSync(join(root, "examples", ".pages-"));
   try {
-    writeFileSync(join(folder, "welcome.test.js"), code);
+    writeFileSync(join(folder, file), code);
     writeFileSync(join(folder, "package.json"), "{}"); // CommonJS
     const jest = join(import.meta.dirname, "node_modules/jest/bin/jest.js");
-    const { status, err } = await start(process.execPath, [jest, "--rootDir", folder]).ended;
+    const { status, err } = await start(process.execPath, [...flags, jest, "--rootDir", folder]).ended;
     expect(err).toMatch(/Tests: +1 passed, 1 total/);
     expect(status).toBe(0);
   } finally {

@@ -2,13 +2,15 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { startEmulator } from "@cloud-messaging/emulator";
 import { afterAll, describe, expect, it } from "vitest";
 import { programEnvironment } from "../support/program-environment.ts";
 
 const root = join(import.meta.dirname, "../..");
 const tutorial = join(root, "examples/tutorial");
-const run = async (file: string, args: readonly string[] = []) =>
-  (await promisify(execFile)(process.execPath, [...args, file], { env: programEnvironment({ NO_COLOR: "1" }) })).stdout;
+const run = async (file: string, variables: Readonly<Record<string, string>> = {}) =>
+  (await promisify(execFile)(process.execPath, [file], { env: programEnvironment({ NO_COLOR: "1", ...variables }) }))
+    .stdout;
 
 describe("the tutorial", () => {
   const page = readFileSync(join(root, "docs/tutorial.md"), "utf8");
@@ -39,11 +41,22 @@ describe("whole programs of the pages", () => {
     ["testing.md", "welcome.node.mjs", /pass 1[\s\S]*fail 0/],
     ["ccs.md", "backpressure.mjs", "1000 accepted\n"],
     ["platforms.md", "platforms.mjs", "accepted,accepted,accepted\n"],
+    ["projects.md", "projects.mjs", "accepted shop\nthe app of the shop: 1 the app of the news: 0\n"],
+    [
+      "keys.md",
+      "private-ca.mjs",
+      "rejected untrusted-certificate\nthe key is seen: false\naccepted \nthe key is seen: false\n",
+    ],
+    ["testing.md", "order.container.mjs", /pass 1[\s\S]*fail 0/],
   ])("%s: %s runs as written", async (page, file, printed) => {
     const text = readFileSync(join(root, "docs", page), "utf8");
     const [, code = ""] = new RegExp(`^\`\`\`js file=${file}\\n([\\s\\S]*?)^\`\`\``, "m").exec(text) ?? [];
     writeFileSync(join(folder, file), code);
-    const output = await run(join(folder, file));
+    // for those that talk to an emulator in another process
+    await using emulator = await startEmulator();
+    const output = await run(join(folder, file), {
+      CLOUD_MESSAGING_EMULATOR_HOST: new URL(emulator.httpUrl).host,
+    });
     if (typeof printed === "string") expect(output).toBe(printed);
     else expect(output).toMatch(printed);
   });

@@ -14,6 +14,7 @@ import { bundlers } from "./groups/bundlers.mjs";
 import { checkers } from "./groups/checkers.mjs";
 import { frameworks } from "./groups/frameworks.mjs";
 import { managers } from "./groups/managers.mjs";
+import { pages } from "./groups/pages.mjs";
 import { runners } from "./groups/runners.mjs";
 import { runtimes } from "./groups/runtimes.mjs";
 import { typescript } from "./groups/typescript.mjs";
@@ -22,7 +23,7 @@ import { emulatorProgram } from "./programs.mjs";
 import { pnpmVersion, ROOT } from "./project.mjs";
 import { npmInstall, run, startService } from "./shell.mjs";
 
-const GROUPS = { runtimes, typescript, bundlers, managers, runners, frameworks, checkers };
+const GROUPS = { runtimes, typescript, bundlers, managers, runners, frameworks, checkers, pages };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, write: { type: "boolean", default: false } },

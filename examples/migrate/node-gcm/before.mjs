@@ -1,10 +1,9 @@
-// The program of node-gcm-before.mjs with another import, and nothing else changed.
-//
-//   node examples/node-gcm-migrate.mjs     runs both against the emulator
-import gcm from "@cloud-messaging/node-gcm";
+// Sends a score to phones, with node-gcm and a server key, to an address of one's own.
+import gcm from "node-gcm";
 
-const { GCM_KEY, GCM_URI, TOKENS = "" } = process.env;
-const sender = new gcm.Sender(GCM_KEY, { uri: GCM_URI });
+const tokens = process.argv.slice(2);
+const { SERVER_KEY, GCM_URI } = process.env;
+const sender = new gcm.Sender(SERVER_KEY, { uri: GCM_URI });
 
 const message = new gcm.Message({
   collapseKey: "score",
@@ -14,7 +13,7 @@ const message = new gcm.Message({
 });
 message.addNotification({ title: "Goal!", body: "5 : 1", icon: "ic_goal" });
 
-sender.send(message, { registrationTokens: TOKENS.split(",") }, { retries: 2, backoff: 10 }, (error, response) => {
+sender.send(message, { registrationTokens: tokens }, { retries: 2, backoff: 10 }, (error, response) => {
   if (error) {
     console.error(`failed: ${error}`);
     return;
