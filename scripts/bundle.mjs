@@ -120,7 +120,6 @@ async function bundle({ rolldown, esmExternalRequirePlugin }, folder, manifest) 
   const page = join(folder, "src/inbox/web");
   if (existsSync(page)) note(included, await bundlePage(rolldown, page, join(dist, "inbox")));
   writeLicenses(dist, included);
-  writePages(folder);
 }
 
 /** The page in the browser: its program, the worker that its tabs share, and the files beside them. */
@@ -192,6 +191,7 @@ for (const name of readdirSync(join(ROOT, "packages"))) {
   const folder = join(ROOT, "packages", name);
   const manifestFile = join(folder, "package.json");
   if (!existsSync(manifestFile)) continue;
+  writePages(folder); // each time: pages change where no source does
   const stamp = join(folder, "dist/.bundled");
   const wanted = fingerprint(folder);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) continue;

@@ -38,20 +38,24 @@ it.each([
 it.each([
   ["CommonJS", "welcome.test.js", []],
   ["ES modules", "welcome.test.mjs", ["--experimental-vm-modules"]],
-])("the test that docs/testing.md shows for jest in %s passes as it is written", async (_, file, flags) => {
-  const root = join(import.meta.dirname, "../..");
-  const page = readFileSync(join(root, "docs/testing.md"), "utf8");
-  const [, code = ""] = new RegExp(`^\`\`\`js file=${file}\\n([\\s\\S]*?)^\`\`\``, "m").exec(page) ?? [];
-  // below the examples, where the packages are found as they were built
-  const folder = mkdtempSync(join(root, "examples", ".pages-"));
-  try {
-    writeFileSync(join(folder, file), code);
-    writeFileSync(join(folder, "package.json"), "{}"); // CommonJS
-    const jest = join(import.meta.dirname, "node_modules/jest/bin/jest.js");
-    const { status, err } = await start(process.execPath, [...flags, jest, "--rootDir", folder]).ended;
-    expect(err).toMatch(/Tests: +1 passed, 1 total/);
-    expect(status).toBe(0);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}, 180_000);
+])(
+  "the test that docs/testing.md shows for jest in %s passes as it is written",
+  async (_, file, flags) => {
+    const root = join(import.meta.dirname, "../..");
+    const page = readFileSync(join(root, "docs/testing.md"), "utf8");
+    const [, code = ""] = new RegExp(`^\`\`\`js file=${file}\\n([\\s\\S]*?)^\`\`\``, "m").exec(page) ?? [];
+    // below the examples, where the packages are found as they were built
+    const folder = mkdtempSync(join(root, "examples", ".pages-"));
+    try {
+      writeFileSync(join(folder, file), code);
+      writeFileSync(join(folder, "package.json"), "{}"); // CommonJS
+      const jest = join(import.meta.dirname, "node_modules/jest/bin/jest.js");
+      const { status, err } = await start(process.execPath, [...flags, jest, "--rootDir", folder]).ended;
+      expect(err).toMatch(/Tests: +1 passed, 1 total/);
+      expect(status).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+  180_000,
+);

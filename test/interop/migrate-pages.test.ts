@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const require = createRequire(import.meta.url);
@@ -17,22 +17,21 @@ const all = (text: string, pattern: RegExp): string[] => [...text.matchAll(patte
 /** Names of each library's public calls and options, as published. */
 const NAMES: Readonly<Record<string, () => readonly string[]>> = {
   "node-gcm": () => gcmNames("node-gcm"),
-  "parse-node-gcm": () => [],
   "fcm-node": () => Object.keys(new (require("fcm-node") as new (key: string) => Names)("key")),
   "firebase-admin": () => [
     ...all(read("firebase-admin", "lib/messaging/messaging.d.ts"), /^ {4}(?:get )?(\w+)\(/gm),
     ...all(read("firebase-admin", "lib/messaging/messaging-api.d.ts"), /^ {4}(\w+)\??:/gm),
   ],
   "node-pushnotifications": () => {
-    const folder = dirname(require.resolve("node-pushnotifications"));
-    const { DEFAULT_SETTINGS } = require(join(folder, "constants.js")) as { DEFAULT_SETTINGS: Names };
-    const sources = ["sendFCM.js", "utils/fcmMessage.js", "utils/tools.js"].map((file) =>
-      readFileSync(join(folder, file), "utf8"),
-    );
+    const source = (file: string) => read("node-pushnotifications", `lib/${file}`);
+    const { DEFAULT_SETTINGS } = require("node-pushnotifications/lib/constants.js") as { DEFAULT_SETTINGS: Names };
+    const [, optional = ""] = /optionalProps = \[(.*)\]/.exec(source("sendFCM.js")) ?? [];
     return [
       ...methods(require("node-pushnotifications") as never),
       ...Object.keys(DEFAULT_SETTINGS),
-      ...sources.flatMap((source) => all(source, /\b(?:params|data|settings\.fcm)\.(\w+)/g)),
+      ...all(optional, /'(\w+)'/g),
+      ...all(source("sendFCM.js"), /settings\.fcm\.(\w+)/g),
+      ...all(source("utils/tools.js"), /\b(?:data|data\?|options)\.(\w+)/g),
     ];
   },
   "googleapis-fcm": () =>
@@ -51,7 +50,12 @@ const NAMES: Readonly<Record<string, () => readonly string[]>> = {
 function gcmNames(library: string): string[] {
   const { Sender, Message } = require(library) as Record<string, { prototype: object }>;
   const options = require(`${library}/lib/message-options`) as Names;
-  return [...Object.keys(require(library)), ...methods(Sender as never), ...methods(Message as never), ...Object.keys(options)];
+  return [
+    ...Object.keys(require(library)),
+    ...methods(Sender as never),
+    ...methods(Message as never),
+    ...Object.keys(options),
+  ];
 }
 
 describe.each(Object.entries(NAMES))("the page about moving over from %s", (library, names) => {
@@ -60,7 +64,9 @@ describe.each(Object.entries(NAMES))("the page about moving over from %s", (libr
   const words = new Set(code.split(/[^\w$.]+|\.(?=\w)/));
 
   it("names every call and option of it", () => {
-    expect([...new Set(names())].filter((name) => !words.has(name) && !words.has(name.replace(/^.*\./, "")))).toEqual([]);
+    expect([...new Set(names())].filter((name) => !words.has(name) && !words.has(name.replace(/^.*\./, "")))).toEqual(
+      [],
+    );
   });
 });
 

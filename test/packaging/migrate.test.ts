@@ -14,7 +14,9 @@ describe("the pages about moving over", () => {
   it.each(libraries)("%s: shows the programs as their folder has them", (library) => {
     const page = readFileSync(join(root, `docs/migrate/${library}.md`), "utf8");
     const shown = [...page.matchAll(/^```js file=(\S+)\n([\s\S]*?)^```/gm)].map(([, file, code]) => [file, code]);
-    const files = readdirSync(join(root, "examples/migrate", library)).toSorted().reverse();
+    const files = readdirSync(join(root, "examples/migrate", library))
+      .toSorted()
+      .reverse();
     expect(files.map((file) => file.replace(/\..*/, ""))).toEqual(["before", "after"]);
     expect(shown).toEqual(
       files.map((file) => [`${library}/${file}`, readFileSync(join(root, "examples/migrate", library, file), "utf8")]),

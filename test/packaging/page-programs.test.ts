@@ -220,7 +220,7 @@ async function signUp({ token, push }) {
 }
 `;
     writeFileSync(join(folder, "sign-up.test.ts"), signUp + test);
-    writeFileSync(join(folder, "vitest.config.mjs"), "export default {};");
+    writeFileSync(join(folder, "vitest.config.mjs"), "export default { test: { testTimeout: 60_000 } };");
     const vitest = join(root, "node_modules/vitest/vitest.mjs");
     const { stdout } = await run(process.execPath, [vitest, "run", "--root", folder], { env: programEnvironment() });
     expect(stdout).toMatch(/1 passed/);

@@ -39,7 +39,9 @@ export function pages({ plain, tools, env }) {
     }),
     program("docs/testing.md", "welcome.node.mjs", /pass 1[\s\S]*fail 0/),
     {
-      ...program("docs/testing.md", "welcome.test.js", /Tests: +1 passed, 1 total/, { flags: [jest, "--rootDir", "."] }),
+      ...program("docs/testing.md", "welcome.test.js", /Tests: +1 passed, 1 total/, {
+        flags: [jest, "--rootDir", "."],
+      }),
       needs: ["jest@30"],
     },
   ];
