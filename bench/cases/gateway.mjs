@@ -1,4 +1,6 @@
-// What does the gateway cost per message, beside sending the same over FCM HTTP v1 oneself? Its clients are in a process of their own.
+// What does the gateway cost per message, beside sending the same over FCM HTTP v1 oneself, and beside Node's HTTP server before the same sender? Their
+// clients are in a process of their own.
+import { createServer } from "node:http";
 import { createGateway, hashKey } from "@cloud-messaging/gateway";
 import { createFcmSender } from "@cloud-messaging/http-sender";
 import { inFlight } from "../lib/in-flight.mjs";
@@ -40,26 +42,52 @@ const ours = (protocol, width, batch) => async (server) => {
     ccs: { port: 0, tls: identity },
   });
   const port = protocol === "ccs" ? gateway.ccsPort : gateway.httpPort;
-  const how = {
-    protocol,
-    port,
+  return before(gateway, { protocol, port, ca: identity.cert, width, batch });
+};
+
+/** No gateway: Node's HTTP server, JSON, the same sender. No key is checked, no field translated, nothing limited or counted. */
+const bare = (width, batch) => async (server) => {
+  const sender = createFcmSender(senderOptions(server, width * batch));
+  const http = createServer((request, response) => {
+    const chunks = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", async () => {
+      const { to, registration_ids: tokens, data } = JSON.parse(Buffer.concat(chunks));
+      const { outcomes } = await sender.send({ target: tokens === undefined ? { token: to } : { tokens }, data });
+      const results = outcomes.map(({ kind, messageId }) =>
+        kind === "accepted" ? { message_id: messageId } : { error: kind },
+      );
+      const success = outcomes.filter(({ kind }) => kind === "accepted").length;
+      const body = JSON.stringify({ multicast_id: 1, success, failure: results.length - success, results });
+      response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
+      response.end(body);
+    });
+  });
+  await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const close = async () => {
+    http.close();
+    await sender.close();
+  };
+  return before({ close }, { protocol: "http", port: http.address().port, width, batch });
+};
+
+/** A server with a process of clients before it. */
+async function before(server, how) {
+  const { child } = await start("./legacy-client.mjs", {
     key: KEY,
     senderId: SENDER_ID,
-    ca: identity.cert,
     token: TOKEN,
     data: DATA,
-    width,
-    batch,
-  };
-  const { child } = await start("./legacy-client.mjs", how);
+    ...how,
+  });
   return {
     send: async (messages) => (await ask(child, { messages })).accepted,
     async close() {
       await stop(child);
-      await gateway.close();
+      await server.close();
     },
   };
-};
+}
 
 const gatewayCase = (name, protocol, { width = 64, batch = 1, messages = 8_000, ...rest } = {}) => ({
   name,
@@ -67,7 +95,11 @@ const gatewayCase = (name, protocol, { width = 64, batch = 1, messages = 8_000, 
   unit: "message",
   messages,
   startServer: () => startCannedV1Server(),
-  contestants: { floor: floor(width * batch), ours: ours(protocol, width, batch) },
+  contestants: {
+    floor: floor(width * batch),
+    ...(protocol === "ccs" ? {} : { "node:http": bare(width, batch) }),
+    ours: ours(protocol, width, batch),
+  },
   target: { floor: 2 },
   ...rest,
 });

@@ -59,7 +59,7 @@ describe("emulator --forward", () => {
     const { status, err } = await run([...ANY_PORTS, "--forward", file]).ended;
     expect(status).toBe(2);
     expect(err).toMatch(/--forward: .*forward\.0\.project: must be one of the projects: shop/);
-    expect(err).toMatch(/forward\.1\.tokens: must be given, or senderIds/);
+    expect(err).toMatch(/forward\.1\.tokens: must be given, or senderIds or projectIds/);
   });
 });
 
@@ -90,5 +90,22 @@ describe("a forwarder", () => {
       { data: { n: "1" } },
       { data: { n: "2" }, notification: { title: "over v1" } },
     ]);
+  });
+
+  it("forwards by the project of a request over v1, and no other project's", async () => {
+    const { emulator, phone } = await fcm();
+    const local = await startEmulator({ autoRegister: true });
+    cleanups.push(() => local.close());
+    const forwarder = openForwarder(aFile(emulator, [{ project: "shop", projectIds: ["shop-test"] }]));
+    cleanups.push(() => forwarder.close());
+    for (const projectId of ["another", "shop-test"]) {
+      const sender = createFcmSender({ ...local.fcmOptions(), projectId });
+      cleanups.push(() => sender.close());
+      await sender.send({ target: { token: phone.token }, data: { projectId } });
+    }
+    const sent = [];
+    for (const message of local.inbox.messages) sent.push(await forwarder.forward(message));
+    expect(sent).toEqual([undefined, { project: "shop", result: "accepted" }]);
+    expect(phone.received).toMatchObject([{ data: { projectId: "shop-test" } }]);
   });
 });

@@ -108,6 +108,25 @@ describe("the gateway's program", () => {
     expect((await send(http, OLD_KEY, "gone")).status).toBe(200);
   });
 
+  it("reads the whole config on a reload, and names what needs a restart", async () => {
+    const { config } = await aConfig();
+    await start(["key", "import", "--config", config, "--client", "web-shop"], OLD_KEY).ended;
+    const gateway = start(["--config", config]);
+    await gateway.line('"listening"');
+    const json = JSON.parse(await readFile(config, "utf8")) as Record<string, unknown>;
+    await writeFile(config, JSON.stringify({ ...json, answerTimeoutMs: "25 s" }));
+    gateway.child.kill("SIGHUP");
+    expect(await gateway.line("reload failed")).toMatchObject({
+      reason: expect.stringContaining("answerTimeoutMs") as string,
+    });
+    await writeFile(
+      config,
+      JSON.stringify({ ...json, answerTimeoutMs: 20_000, operations: { port: 0, maxBacklog: 5 } }),
+    );
+    gateway.child.kill("SIGHUP");
+    expect(await gateway.line("need a restart")).toMatchObject({ fields: ["operations", "answerTimeoutMs"] });
+  });
+
   it("quotes nothing of a config that is no JSON, and names the field of a file that is not there", async () => {
     const { config } = await aConfig();
     await writeFile(config, OLD_KEY);
@@ -158,5 +177,8 @@ describe("the gateway's program", () => {
     const short = start(["key", "import", "--config", config, "--client", "web-shop"], "secret");
     expect(await short.ended).toBe(2);
     expect(short.output()).toMatch(/at least 20 characters/);
+    const two = start(["key", "import", "--config", config, "--client", "web-shop"], `${OLD_KEY}\n${OLD_KEY}`);
+    expect(await two.ended).toBe(2);
+    expect(two.output()).toMatch(/printable ASCII without spaces/);
   });
 });

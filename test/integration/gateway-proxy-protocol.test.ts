@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
@@ -8,6 +8,7 @@ import { startEmulator } from "@cloud-messaging/emulator";
 import { createGateway, type GatewayEvent, type GatewayOptions, hashKey } from "@cloud-messaging/gateway";
 import { afterEach, describe, expect, it } from "vitest";
 import { createTestCertificates } from "../support/fault-server-certificates.ts";
+import { proxyV1, proxyV2, startTcpProxy } from "../support/tcp-proxy.ts";
 
 const KEY = "AIzaSyGateway000000000000000000000000aa";
 const SENDER_ID = "1234567890";
@@ -17,33 +18,11 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-const v1 = (address: string) => Buffer.from(`PROXY TCP4 ${address} 127.0.0.1 54321 5235\r\n`);
-const v2 = (address: string) =>
-  Buffer.concat([
-    Buffer.from("0d0a0d0a000d0a515549540a2111000c", "hex"),
-    Buffer.from(address.split(".").map(Number)),
-    Buffer.from("7f000001d4311473", "hex"),
-  ]);
-
 /** A proxy that begins each connection with a header, and passes everything else on. */
 async function aProxy(port: number | undefined, header: Buffer): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const target = connect(port as number, "127.0.0.1");
-    for (const socket of [client, target]) {
-      sockets.add(socket);
-      socket.on("error", () => {});
-    }
-    target.write(header);
-    client.pipe(target).pipe(client);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanups.push(async () => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as { port: number }).port;
+  const proxy = await startTcpProxy(port as number, { header });
+  cleanups.push(() => proxy.close());
+  return proxy.port;
 }
 
 async function setup(options: Partial<GatewayOptions> = {}) {
@@ -77,8 +56,8 @@ const REQUEST = [
 
 describe("the gateway behind a proxy with the PROXY protocol", () => {
   it.each([
-    ["version 1", v1],
-    ["version 2", v2],
+    ["version 1", proxyV1],
+    ["version 2", proxyV2],
   ])("checks the addresses of HTTP clients that the proxy names: %s", async (_, header) => {
     const { gateway } = await setup();
     for (const [address, status] of [
@@ -96,15 +75,15 @@ describe("the gateway behind a proxy with the PROXY protocol", () => {
     const { gateway } = await setup({ http: { port: 0, tls: server, proxyProtocol: true } });
     const socket = connect({ port: gateway.httpPort as number, host: "127.0.0.1", noDelay: true });
     await once(socket, "connect");
-    for (const byte of v2("10.1.2.3")) await new Promise((resolve) => socket.write(Buffer.of(byte), resolve));
+    for (const byte of proxyV2("10.1.2.3")) await new Promise((resolve) => socket.write(Buffer.of(byte), resolve));
     const tls = connectTls({ socket, ca, host: "127.0.0.1" });
     tls.write(REQUEST);
     expect((await text(tls)).slice(9, 12)).toBe("200");
   });
 
   it.each([
-    ["version 1", v1],
-    ["version 2", v2],
+    ["version 1", proxyV1],
+    ["version 2", proxyV2],
   ])("checks the addresses of CCS clients: %s", async (_, header) => {
     const { emulator, gateway, events, ca } = await setup();
     const phone = emulator.createDevice();
@@ -141,10 +120,37 @@ describe("the gateway behind a proxy with the PROXY protocol", () => {
     ]);
   });
 
+  it("closes connections that do not come from the proxies of its list, and tells of them", async () => {
+    const { server } = await createTestCertificates();
+    const { gateway, events } = await setup({
+      http: { port: 0, proxyProtocol: ["10.0.0.0/8"] },
+      ccs: { port: 0, tls: server, proxyProtocol: ["10.0.0.0/8"] },
+    });
+    for (const port of [gateway.httpPort, gateway.ccsPort]) {
+      const socket = connect(port as number, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.write(Buffer.concat([proxyV1("10.1.2.3"), Buffer.from(REQUEST)]));
+      socket.resume();
+      await once(socket, "close");
+    }
+    const refused = { type: "connection-refused", reason: "The connection is not from a proxy that is listed" };
+    expect(events).toEqual([
+      { ...refused, protocol: "gcm-http", address: "127.0.0.1" },
+      { ...refused, protocol: "ccs", address: "127.0.0.1" },
+    ]);
+  });
+
+  it("serves the proxies of its list", async () => {
+    const { gateway } = await setup({ http: { port: 0, proxyProtocol: ["127.0.0.1"] } });
+    const socket = connect(gateway.httpPort as number, "127.0.0.1");
+    socket.end(Buffer.concat([proxyV1("10.1.2.3"), Buffer.from(REQUEST)]));
+    expect((await text(socket)).slice(9, 12)).toBe("200");
+  });
+
   it("still refuses address lists for CCS behind a proxy without it", async () => {
     const { server } = await createTestCertificates();
-    const plain = { http: { port: 0 }, ccs: { port: 0, tls: server } };
-    await expect(setup({ ...plain, trustProxy: true })).rejects.toThrow(/addresses: .* set ccs\.proxyProtocol/);
+    const without = { http: { port: 0 }, ccs: { port: 0, tls: server } };
+    await expect(setup({ ...without, trustProxy: true })).rejects.toThrow(/addresses: .* set ccs\.proxyProtocol/);
     await setup({ trustProxy: true });
   });
 });

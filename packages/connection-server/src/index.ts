@@ -13,7 +13,7 @@ export type {
 } from "./ccs/options.ts";
 export { type CcsServer, startCcsServer } from "./ccs/server.ts";
 export type { ElementStyle } from "./ccs/stanzas.ts";
-export { bearerOfHeader, keyOfHeader, managementBearer } from "./credentials.ts";
+export { bearerOfHeader, keyOfHeader, managementBearer, senderIdOfHeader } from "./credentials.ts";
 
 // FCM HTTP v1
 export { failureAnswer, refusalAnswer, unauthenticatedAnswer } from "./fcm-v1/answer.ts";

@@ -13,7 +13,13 @@ export { refusedRecipient } from "./sending/addressed-message.ts";
 // Retries
 export { withRetry, type RetryOptions, defaultAmbiguousPolicy } from "./retry/with-retry.ts";
 export { createRetrier, type Retrier, type RetrierParts, type RetriedCall, type CallResult } from "./retry/retrier.ts";
-export { disposition, type Disposition, type DeadCause, type DispositionState } from "./retry/disposition.ts";
+export {
+  disposition,
+  type Disposition,
+  type DeadCause,
+  type DispositionState,
+  isRefusalOfSender,
+} from "./retry/disposition.ts";
 export { resolvePolicy } from "./retry/retry-policy.ts";
 export { nextDelayMs, type BackoffDelays, type BackoffState } from "./retry/backoff.ts";
 export { parseRetryAfter, readRetryAfter } from "./retry/retry-after.ts";

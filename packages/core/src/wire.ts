@@ -104,6 +104,13 @@ export {
   type TopicBatchRequest,
   TopicBatchRequestSchema,
 } from "./wire/management.ts";
+export {
+  instanceIdStatus,
+  readDeviceGroupRequest,
+  readTopicBatch,
+  type TopicBatch,
+  type UnreadRequest,
+} from "./wire/management-requests.ts";
 
 // OAuth2
 export {

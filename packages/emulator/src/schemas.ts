@@ -292,6 +292,7 @@ const savedMessage = z.strictObject({
   kind: z.enum(["token", "topic", "condition", "group"]),
   to: z.string(),
   senderId: z.string().optional(),
+  project: z.string().optional(),
   messageId: z.string().optional(),
   data: wireText,
   notification: z.record(z.string(), z.unknown()).optional(),

@@ -4,12 +4,13 @@ import { parseArgs } from "node:util";
 import { CloudMessagingError } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
 import pino from "pino";
-import { addKey, readConfig } from "./config.ts";
+import { addKey, needingRestart, readConfig } from "./config.ts";
+import type { GatewayEvent } from "./event.ts";
 import { createGateway } from "./gateway.ts";
 import { createKey } from "./keys.ts";
-import type { GatewayEvent } from "./options.ts";
 import { embeddedOutbox } from "./outbox/embedded.ts";
 import { logResults } from "./outbox/log-results.ts";
+import { resolveGatewayOptions } from "./resolve-options.ts";
 
 /** Exit status for invalid command-line options. */
 const USAGE = 2;
@@ -63,7 +64,8 @@ async function readStandardInput(): Promise<string> {
 
 async function serve(file: string): Promise<void> {
   const log = pino();
-  const { outbox, ...options } = readConfig(file);
+  const started = readConfig(file);
+  const { outbox, ...options } = started;
   const durable = outbox === undefined ? {} : { outbox: await embeddedOutbox(outbox) };
   const gateway = await createGateway({ ...options, ...durable, onEvent: (event) => write(log, event) });
   const ending = new AbortController();
@@ -106,14 +108,20 @@ async function serve(file: string): Promise<void> {
   }
 
   async function reload(): Promise<void> {
-    const { clients, http, ccs } = readConfig(file);
+    const config = readConfig(file);
+    const { outbox: _, ...fresh } = config;
+    // the whole file, so that the next start does not find what this has left out
+    resolveGatewayOptions(fresh);
+    const { clients, http, ccs } = fresh;
     const httpTls = http === false ? undefined : http?.tls;
     await gateway.reload({
       clients,
       ...(httpTls === undefined ? {} : { httpTls }),
-      ...(ccs === undefined ? {} : { ccsTls: ccs.tls }),
+      ...(ccs?.tls === undefined ? {} : { ccsTls: ccs.tls }),
     });
     log.info("reloaded");
+    const fields = needingRestart(started, config);
+    if (fields.length > 0) log.warn({ fields }, "these have changed too, and need a restart");
   }
 }
 

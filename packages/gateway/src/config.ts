@@ -60,6 +60,16 @@ export function readConfig(file: string): GatewayConfig {
   } as unknown as GatewayConfig;
 }
 
+/** Names the fields in which two contents differ that a reload does not change: all but clients and certificates. */
+export function needingRestart(before: GatewayConfig, after: GatewayConfig): string[] {
+  const [old, fresh] = [before, after].map(({ clients: _, ...rest }): Record<string, unknown> => {
+    const withoutTls = (value: unknown): unknown => (isObject(value) ? { ...value, tls: "tls" in value } : value);
+    return { ...rest, http: withoutTls(rest.http), ccs: withoutTls(rest.ccs) };
+  }) as [Record<string, unknown>, Record<string, unknown>];
+  const names = new Set([...Object.keys(old), ...Object.keys(fresh)]);
+  return [...names].filter((name) => JSON.stringify(old[name]) !== JSON.stringify(fresh[name]));
+}
+
 /**
  * Adds the hash of a key to a client of a config file. The file is replaced in one step.
  *

@@ -6,22 +6,19 @@ import {
   type ProxyProtocolOptions,
   startCcsServer,
 } from "@cloud-messaging/connection-server";
-import { type Clock, ClosedError, systemClock } from "@cloud-messaging/core";
-import { elapsedMs, type Outbox, publish, wait } from "@cloud-messaging/core/transport";
+import { ClosedError, systemClock } from "@cloud-messaging/core";
+import { defined, type Outbox, publish, wait } from "@cloud-messaging/core/transport";
 import type { FcmSender } from "@cloud-messaging/http-sender";
+import { addressRanges, isIn, readAddress } from "./addresses.ts";
+import type { GatewayEvent } from "./event.ts";
 import { Logins } from "./logins.ts";
 import { ManagementClients } from "./management/clients.ts";
 import { managementRoutes } from "./management/routes.ts";
 import { createOperations } from "./operations.ts";
-import {
-  type GatewayChanges,
-  type GatewayClient,
-  type GatewayEvent,
-  type GatewayOptions,
-  resolveGatewayChanges,
-  resolveGatewayOptions,
-} from "./options.ts";
+import type { GatewayChanges, GatewayClient, GatewayOptions, GatewayProxyProtocol } from "./options.ts";
 import { closeOutboxes, openOutboxes } from "./outbox/outboxes.ts";
+import { createReadiness } from "./readiness.ts";
+import { resolveGatewayChanges, resolveGatewayOptions } from "./resolve-options.ts";
 import { closeSenders, createSenders } from "./senders.ts";
 import { GatewayService } from "./service.ts";
 
@@ -29,9 +26,6 @@ import { GatewayService } from "./service.ts";
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Time beyond `answerTimeoutMs` after which the sender has failed to keep its own limit. Unit: milliseconds. */
 const DECISION_GRACE_MS = 5000;
-
-/** Interval of the check of credentials behind `/readyz`. Unit: milliseconds. */
-const CHECK_INTERVAL_MS = 60_000;
 
 /** A gateway that listens. */
 export interface Gateway extends AsyncDisposable {
@@ -90,10 +84,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     underWay: () => service.underWay,
     ccsConnections: () => ccsServer?.connections.length ?? 0,
     outboxes: () => outboxes,
-    notReady: async () =>
-      closing === undefined ? ((await credentials()) ?? healthProblem(senders, outboxes)) : "closing",
+    notReady: async () => (closing === undefined ? readiness?.() : "closing"),
   });
-  const credentials = remembered(CHECK_INTERVAL_MS, clock, () => credentialsProblem(senders));
   const onEvent = (event: GatewayEvent): void => {
     operations.observe(event);
     try {
@@ -104,6 +96,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     }
   };
   const senders = createSenders(options, clock, onEvent);
+  const readiness =
+    resolved.operations && createReadiness({ senders, outboxes: () => outboxes, clock }, resolved.operations);
   const logins = new Logins(resolved.clients as GatewayClient[], resolved.failedLoginsPerMinute, clock, onEvent);
   const service = new GatewayService({
     ...resolved,
@@ -127,13 +121,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     trustProxy: resolved.trustProxy,
     onError: (error) => onEvent({ type: "failure", error }),
   });
-  const proxied = (protocol: "gcm-http" | "ccs", isProxied: boolean): ProxyProtocolOptions | undefined =>
-    isProxied
-      ? {
-          onRefused: ({ problem: reason, remoteAddress: address }) =>
-            onEvent({ type: "connection-refused", protocol, reason, ...(address === undefined ? {} : { address }) }),
-        }
-      : undefined;
+  const proxied = (protocol: "gcm-http" | "ccs", proxies: GatewayProxyProtocol): ProxyProtocolOptions | undefined => {
+    if (proxies === false) return undefined;
+    const list = proxies === true ? undefined : addressRanges(proxies);
+    return {
+      isProxy: (address) => list === undefined || isIn(list, readAddress(address)),
+      onRefused: ({ problem: reason, remoteAddress: address }) =>
+        onEvent({ type: "connection-refused", protocol, reason, ...defined({ address }) }),
+    };
+  };
   let httpServer: HttpServer | undefined;
   let ccsServer: CcsServer | undefined;
   let operationsServer: HttpServer | undefined;
@@ -159,7 +155,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       ccsServer = await startCcsServer({
         ...serving,
         host,
-        ...ccs,
+        port: ccs.port,
+        tls: ccs.tls ?? false,
         proxyProtocol: proxied("ccs", ccs.proxyProtocol),
         drainTimeoutMs: closeTimeoutMs,
         onEvent: (event) => {
@@ -214,36 +211,4 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     close: end,
     [Symbol.asyncDispose]: end,
   };
-}
-
-/** Calls a function at most once in an interval; between, its last result is given. */
-function remembered<T>(intervalMs: number, clock: Clock, call: () => Promise<T>): () => Promise<T> {
-  let last: { readonly at: ReturnType<Clock["monotonic"]>; readonly result: Promise<T> } | undefined;
-  return () => {
-    if (last === undefined || elapsedMs(clock, last.at) >= intervalMs) last = { at: clock.monotonic(), result: call() };
-    return last.result;
-  };
-}
-
-/** Reason why messages of a project cannot be sent; `undefined` if all can. */
-async function credentialsProblem(senders: ReadonlyMap<string, FcmSender>): Promise<string | undefined> {
-  const problems = [...senders].map(async ([project, sender]) => {
-    const check = await sender.verifyCredentials();
-    return check.kind === "invalid" ? `The credential of ${project} is refused: ${check.code}` : undefined;
-  });
-  return (await Promise.all(problems)).find((problem) => problem !== undefined);
-}
-
-/** Reason why a sender or an outbox is not ready; `undefined` if all are. */
-async function healthProblem(
-  senders: ReadonlyMap<string, FcmSender>,
-  outboxes: ReadonlyMap<string, Outbox>,
-): Promise<string | undefined> {
-  for (const [project, sender] of senders) {
-    const { reason } = sender.health();
-    if (reason !== undefined) return `The sender of ${project} is not ready: ${reason}`;
-  }
-  const healths = [...outboxes].map(async ([project, outbox]) => ({ project, ...(await outbox.health()) }));
-  const bad = (await Promise.all(healths)).find(({ ready }) => !ready);
-  return bad === undefined ? undefined : `The outbox of ${bad.project} is not ready: ${bad.reason}`;
 }

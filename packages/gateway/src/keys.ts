@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash as hashOnce, randomBytes, timingSafeEqual } from "node:crypto";
 
 const HASH = /^sha256:([0-9a-f]{64})$/;
 
@@ -20,9 +20,10 @@ export function createKey(): string {
 /**
  * Makes the hash of an API key that a config holds. Keys are random and long, so that a plain SHA-256 cannot be searched.
  *
- * @throws {RangeError} the key has fewer than 20 characters: too few to be random.
+ * @throws {RangeError} the key has fewer than 20 characters, too few to be random, or others than a header can hold.
  */
 export function hashKey(key: string): string {
+  if (!/^[\x21-\x7e]*$/.test(key)) throw new RangeError("An API key must be printable ASCII without spaces");
   if (key.length < 20)
     throw new RangeError("An API key must have at least 20 characters: a shorter one can be guessed");
   return `sha256:${digest(key).toString("hex")}`;
@@ -51,5 +52,5 @@ export class KeyRing<T> {
 }
 
 function digest(key: string): Buffer {
-  return createHash("sha256").update(key, "utf8").digest();
+  return hashOnce("sha256", key, "buffer");
 }

@@ -1,10 +1,11 @@
 import type { BlockList } from "node:net";
-import { isIP, isIPv6 } from "node:net";
 import type { Login, Refusal } from "@cloud-messaging/connection-server";
 import type { Clock } from "@cloud-messaging/core";
 import { RecentMap } from "@cloud-messaging/core/transport";
+import { addressRanges, isIn, readAddress, sourceOf } from "./addresses.ts";
+import type { GatewayEvent } from "./event.ts";
 import { KeyRing } from "./keys.ts";
-import { addressRanges, type GatewayClient, type GatewayEvent } from "./options.ts";
+import type { GatewayClient } from "./options.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** Implementation limit: addresses whose failed logins are remembered. */
@@ -109,28 +110,4 @@ export class Logins {
     }
     bucket.take();
   }
-}
-
-/**
- * Reads the address of a connection or of a proxy's header, where a port may follow. An IPv4 address that came over an IPv6 socket is written
- * as IPv4. `undefined`: it is no address.
- */
-function readAddress(text: string | undefined): string | undefined {
-  const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text ?? "")?.[1] ?? text?.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, "$1");
-  const address = bare?.replace(/^::ffff:(?=\d+\.)/i, "");
-  return address !== undefined && isIP(address) !== 0 ? address : undefined;
-}
-
-/** The address that failed logins are counted by: of IPv6 the network of 64 bits, since one machine has all of its addresses. */
-function sourceOf(address: string | undefined): string {
-  if (address === undefined || !isIPv6(address)) return address ?? "";
-  const [head = "", tail] = new URL(`http://[${address.replace(/%.*$/, "")}]`).hostname.slice(1, -1).split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const after = tail ? tail.split(":") : [];
-  const zeros = tail === undefined ? 0 : 8 - groups.length - after.length;
-  return [...groups, ...Array<string>(zeros).fill("0"), ...after].slice(0, 4).join(":");
-}
-
-function isIn(list: BlockList, address: string | undefined): boolean {
-  return address !== undefined && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }

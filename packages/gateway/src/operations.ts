@@ -1,7 +1,7 @@
 import { createHttpApp, type HttpAnswer, type HttpServer } from "@cloud-messaging/connection-server";
 import type { Outbox } from "@cloud-messaging/core/transport";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { GatewayEvent } from "./options.ts";
+import type { GatewayEvent } from "./event.ts";
 
 /** Time limit of headers. Unit: milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;

@@ -1,6 +1,7 @@
 import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
 import { createFcmSender, type FcmSender } from "@cloud-messaging/http-sender";
-import type { GatewayEvent, GatewayOptions } from "./options.ts";
+import type { GatewayEvent } from "./event.ts";
+import type { GatewayOptions } from "./options.ts";
 
 /** Creates the sender of each project. @throws {InvalidOptionsError} with the project's name before each path; none is left open. */
 export function createSenders(

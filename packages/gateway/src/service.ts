@@ -16,8 +16,8 @@ import {
   type Sender,
 } from "@cloud-messaging/core";
 import { defined, elapsedMs, type Outbox, tokenProblem, traced } from "@cloud-messaging/core/transport";
+import type { GatewayEvent } from "./event.ts";
 import type { KnownClient, Logins } from "./logins.ts";
-import type { GatewayEvent } from "./options.ts";
 import { storeMessage } from "./outbox/store-message.ts";
 import { Repeats, repeatHash } from "./repeats.ts";
 import { type InDoubt, toDecision, toMessage } from "./translate.ts";

@@ -1,6 +1,6 @@
 import type { Decision, IncomingMessage, Refusal } from "@cloud-messaging/connection-server";
 import type { ErrorCode, MessageContent, RecipientOutcome, SingleMessageInput } from "@cloud-messaging/core";
-import { errorRow } from "@cloud-messaging/core/transport";
+import { defined, isRefusalOfSender } from "@cloud-messaging/core/transport";
 import { decodeGcmOptions } from "@cloud-messaging/core/wire";
 
 /** Content of requests whose recipients are asked about one by one: read once. */
@@ -73,35 +73,28 @@ export function toDecision(outcome: RecipientOutcome, inDoubt: InDoubt, now: num
         // rates of one device or topic have words of their own
         code: /^(device|topics)-message-rate-exceeded$/.test(outcome.code) ? outcome.code : "unavailable",
         ...retryAfter(outcome.retryAt, now),
-        ...(outcome.detail === undefined ? {} : { detail: outcome.detail }),
+        ...defined({ detail: outcome.detail }),
       };
     case "unregistered":
       return { kind: "refused", code: outcome.code };
     case "rejected":
-      return rejection(outcome.code, outcome.detail);
+      return rejection(outcome);
   }
 }
 
-/** Faults of the gateway's own connection to FCM, beside those of its credentials. */
-const OWN_FAULTS: readonly ErrorCode[] = [
-  "endpoint-gone",
-  "wrong-protocol",
-  "untrusted-certificate",
-  "unexpected-status",
-];
-
-/** True for a fault of the gateway's own credentials or connection. */
-export function isOwnFault(code: ErrorCode): boolean {
-  return errorRow(code).verdict === "fix-credentials" || OWN_FAULTS.includes(code);
+/** True for a fault of the gateway's own: its sender is refused as a whole, or something on the way answers in FCM's place. */
+export function isOwnFault(outcome: { readonly kind: string; readonly code: ErrorCode }): boolean {
+  return isRefusalOfSender(outcome) || outcome.code === "unexpected-status";
 }
 
 /** A fault of the gateway's own is none of the client's: its registrations stay, and it tries again. */
-function rejection(code: ErrorCode, detail?: string): Refusal {
-  const own = isOwnFault(code);
+function rejection(outcome: Extract<RecipientOutcome, { kind: "rejected" }>): Refusal {
+  const { code, detail } = outcome;
+  const own = isOwnFault(outcome);
   return {
     kind: "refused",
     code: own ? "internal-error" : code === "expired" ? "unavailable" : code,
-    ...(own ? { detail: `The gateway cannot send for this project: ${code}` } : detail === undefined ? {} : { detail }),
+    ...(own ? { detail: `The gateway cannot send for this project: ${code}` } : defined({ detail })),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
 import type { CancelTimer } from "@cloud-messaging/core";
 import type { Sender } from "../service.ts";
 import type { CcsContext } from "./context.ts";
@@ -42,7 +42,7 @@ export class ServerConnection implements CcsLink {
   readonly #traffic: CcsTraffic;
   readonly #context: CcsContext;
   readonly #owner: ConnectionOwner;
-  readonly #socket: TLSSocket;
+  readonly #socket: Socket;
   /** Address of the client; `undefined`: not known. */
   readonly #remoteAddress: string | undefined;
   readonly #timers = new Set<CancelTimer>();
@@ -64,7 +64,7 @@ export class ServerConnection implements CcsLink {
 
   constructor(
     id: number,
-    socket: TLSSocket,
+    socket: Socket,
     remoteAddress: string | undefined,
     context: CcsContext,
     owner: ConnectionOwner,

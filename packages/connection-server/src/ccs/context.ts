@@ -74,8 +74,8 @@ const checked = optionNamesCheck<CcsServerOptions>("an option of startCcsServer"
 function problemsOf(options: CcsServerOptions): { path: string; problem: string }[] {
   const problems: { path: string; problem: string }[] = [];
   const { tls, drainQuietMs = 0 } = options;
-  if (typeof tls?.cert !== "string" || typeof tls.key !== "string") {
-    problems.push({ path: "tls", problem: "must be a certificate and a private key: { cert, key }, PEM" });
+  if (tls !== false && (typeof tls?.cert !== "string" || typeof tls.key !== "string")) {
+    problems.push({ path: "tls", problem: "must be a certificate and a private key: { cert, key }, PEM; or false" });
   }
   for (const path of COUNTS) {
     const { [path]: count = 1 } = options;

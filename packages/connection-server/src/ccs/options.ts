@@ -65,7 +65,7 @@ export interface ReadDownstream {
 
 /** Hooks around the traffic of a CCS server: for fault injection, and for delays. */
 export interface CcsHooks {
-  /** Looks at a TCP connection, which it may destroy, and again once TLS has been established, where `true` takes it over from the server. */
+  /** Looks at a TCP connection, which it may destroy, and again once TLS, if any, has been established, where `true` takes it over from the server. */
   connection?(socket: Socket, stage: "tcp" | "tls"): boolean;
   /** Looks at a downstream message. `proceed()` processes it; without that it stays unanswered. */
   message?(read: ReadDownstream, connection: CcsConnection, proceed: () => void): void;
@@ -81,13 +81,16 @@ export interface CcsServerOptions extends ServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** Certificate and private key, PEM. */
-  readonly tls: { readonly cert: string; readonly key: string };
-  /** PROXY protocol before TLS, whose header has the time limit of the handshake. @defaultValue none */
+  /**
+   * Certificate and private key, PEM. `false`: no TLS, behind a proxy that ends it. Logins are then readable on the way: only over loopback, or a
+   * network that nobody else is on.
+   */
+  readonly tls: { readonly cert: string; readonly key: string } | false;
+  /** PROXY protocol before everything else, whose header has the time limit of the handshake. @defaultValue none */
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   /** Time limit of the TLS handshake. Unit: milliseconds. @defaultValue 10000 */
   readonly handshakeTimeoutMs?: number;
-  /** Time limit from TLS to the bound resource. Unit: milliseconds. @defaultValue 10000 */
+  /** Time limit from TLS, or without it from the connection, to the bound resource. Unit: milliseconds. @defaultValue 10000 */
   readonly loginTimeoutMs?: number;
   /** Downstream messages that a connection may leave unanswered; further ones are nacked. @defaultValue 100, the protocol's window */
   readonly maxPending?: number;

@@ -1,4 +1,5 @@
-import { createServer, type TLSSocket } from "node:tls";
+import { createServer as createPlainServer, type Socket } from "node:net";
+import { createServer } from "node:tls";
 import { ProxiedAddresses } from "../http/proxied-addresses.ts";
 import { SocketGuard } from "../http/socket-guard.ts";
 import { ServerConnection } from "./connection.ts";
@@ -14,14 +15,14 @@ export interface CcsServer {
   drain(options?: DrainOptions): Promise<void>;
   /** Accepts no further connections; those there are go on. */
   stopAccepting(): void;
-  /** Uses another certificate and key, PEM, for connections that come from now on. @throws the system's error if they do not fit. */
+  /** Uses another certificate and key, PEM, for connections that come from now on; without TLS nothing changes. @throws the system's error if they do not fit. */
   setTls(tls: { readonly cert: string; readonly key: string }): void;
   /** Ends every connection at once. Every call returns the same promise. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a CCS server over a service: XMPP over TLS, login, downstream messages with their acks and nacks, upstream messages and receipts.
+ * Starts a CCS server over a service: XMPP over TLS or without it, login, downstream messages with their acks and nacks, upstream messages and receipts.
  *
  * @example
  * ```ts
@@ -77,18 +78,21 @@ export async function startCcsServer(options: CcsServerOptions): Promise<CcsServ
       check();
     });
 
-  const server = createServer({ ...tls, handshakeTimeout: handshakeTimeoutMs });
+  const accept = (socket: Socket): void => {
+    if (closed) return void socket.destroy();
+    // without TLS, its first bytes are all that tells it from one that never gets anywhere
+    if (tls === false) socket.once("data", () => guard.proven(socket));
+    else guard.proven(socket);
+    if (hooks.connection?.(socket, "tls") === true) return void socket.on("error", () => {});
+    all.add(new ServerConnection(++count, socket, addresses.of(socket), context, owner));
+  };
+  const server =
+    tls === false ? createPlainServer(accept) : createServer({ ...tls, handshakeTimeout: handshakeTimeoutMs }, accept);
   const addresses = new ProxiedAddresses();
   if (proxyProtocol !== undefined) addresses.expect(server, handshakeTimeoutMs, proxyProtocol);
   server.prependListener("connection", (socket) => void hooks.connection?.(socket, "tcp"));
   guard.watch(server);
   server.on("tlsClientError", (_error, socket) => socket.destroy());
-  server.on("secureConnection", (socket: TLSSocket) => {
-    if (closed) return void socket.destroy();
-    guard.proven(socket);
-    if (hooks.connection?.(socket, "tls") === true) return void socket.on("error", () => {});
-    all.add(new ServerConnection(++count, socket, addresses.of(socket), context, owner));
-  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host, port: options.port, exclusive: true }, () => {
@@ -130,7 +134,7 @@ export async function startCcsServer(options: CcsServerOptions): Promise<CcsServ
       void stopAccepting();
     },
     setTls(fresh) {
-      server.setSecureContext(fresh);
+      if ("setSecureContext" in server) server.setSecureContext(fresh);
     },
     close() {
       closing ??= (async () => {

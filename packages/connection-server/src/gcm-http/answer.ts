@@ -95,9 +95,12 @@ function json(body: unknown, decisions: readonly Decision[]): HttpAnswer {
   return { status: 200, body: stringifyExactJson(body), ...defined({ headers }) };
 }
 
+/** The longest Retry-After of the decisions: a client sends to all of them again at the same time. A date is as good as any. */
 function retryAfterOf(decisions: readonly Decision[]): Record<string, string> | undefined {
+  let longest: string | undefined;
   for (const decision of decisions) {
-    if (decision.kind === "refused" && decision.retryAfter !== undefined) return { "retry-after": decision.retryAfter };
+    const retryAfter = decision.kind === "refused" ? decision.retryAfter : undefined;
+    if (longest === undefined || Number(retryAfter) > Number(longest)) longest = retryAfter ?? longest;
   }
-  return undefined;
+  return longest === undefined ? undefined : { "retry-after": longest };
 }

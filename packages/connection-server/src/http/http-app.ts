@@ -107,13 +107,16 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
     try {
       if (response.destroyed) return;
       const query = mark === -1 ? "" : url.slice(mark + 1);
-      const head = headOf(request, method, path, query, found, addressOf(request, peer, trustProxy));
-      const pending = route.before?.(head);
+      const read = requestOf(request, method, path, query, found, addressOf(request, peer, trustProxy));
+      const pending = route.before?.(read);
       const early = pending instanceof Promise ? await pending : pending;
       if (early === "not-found") return finish(NOT_FOUND);
       if (early !== undefined) return finish(early, route);
       const body = method === "GET" ? "" : await readBody(request, route.maxBodyBytes ?? MAX_BODY_BYTES);
-      if (typeof body === "string") return finish(await route.handle({ ...head, body }), route);
+      if (typeof body === "string") {
+        read.body = body;
+        return finish(await route.handle(read), route);
+      }
       if (body.problem === "too-large") finish(TOO_LARGE, route);
     } catch (error) {
       onError?.(error);
@@ -146,22 +149,30 @@ function write({ status, contentType, headers, body = "" }: HttpAnswer, response
   response.end(body);
 }
 
-function headOf(
+/** The request as routes see it; parts that few of them ask for are read then. */
+function requestOf(
   request: NodeRequest,
   method: string,
   path: string,
   query: string,
   { params }: RouteMatch<HttpRoute>,
   remoteAddress: string | undefined,
-): HttpRequestHead {
+): HttpRequestHead & { body: string } {
   return {
     method,
     path,
     params,
-    query: new URLSearchParams(query),
+    get query() {
+      return new URLSearchParams(query);
+    },
     headers: request.headers,
-    host: hostOf(request),
-    origin: originOf(request),
+    get host() {
+      return hostOf(request);
+    },
+    get origin() {
+      return originOf(request);
+    },
+    body: "",
     http2: request.httpVersionMajor === 2,
     remoteAddress,
     locals: new Map(),

@@ -2,11 +2,13 @@ import type { Server, Socket } from "node:net";
 import { readProxyHeader } from "./proxy-header.ts";
 
 /**
- * PROXY protocol, versions 1 and 2: each connection has to begin with a header, before TLS, in which a proxy names the client's address. Nobody but
- * the proxy may be able to reach the port, since a header is believed.
+ * PROXY protocol, versions 1 and 2: each connection has to begin with a header, before TLS, in which a proxy names the client's address. A
+ * header is believed: nobody but the proxy may be able to reach the port, or `isProxy` has to know it.
  */
 export interface ProxyProtocolOptions {
-  /** Called for a connection that was closed since its header is malformed, or has not come in time. */
+  /** True for the address of a proxy; a connection from another one is closed before anything is read. @defaultValue every address is */
+  readonly isProxy?: (remoteAddress: string | undefined) => boolean;
+  /** Called for a connection that was closed: it is not from a proxy, or its header is malformed or has not come in time. */
   readonly onRefused: (refused: { readonly problem: string; readonly remoteAddress: string | undefined }) => void;
 }
 
@@ -22,12 +24,18 @@ export class ProxiedAddresses {
    *
    * @param timeoutMs Time limit of the header. Unit: milliseconds.
    */
-  expect(server: Server, timeoutMs: number, { onRefused }: ProxyProtocolOptions): void {
+  expect(server: Server, timeoutMs: number, { isProxy = () => true, onRefused }: ProxyProtocolOptions): void {
     const listeners = server.listeners("connection");
     server.removeAllListeners("connection");
     server.on("connection", (socket: Socket) => {
       const peer = nameOf(socket);
       const { remoteAddress } = socket;
+      socket.on("error", () => {}); // "close" follows
+      if (!isProxy(remoteAddress)) {
+        onRefused({ problem: "The connection is not from a proxy that is listed", remoteAddress });
+        socket.destroy();
+        return;
+      }
       const refuse = (problem: string): void => {
         stop();
         onRefused({ problem: `The header of the PROXY protocol is refused: ${problem}`, remoteAddress });
@@ -56,7 +64,6 @@ export class ProxiedAddresses {
         socket.off("readable", read);
         socket.off("close", stop);
       };
-      socket.on("error", () => {}); // "close" follows
       socket.on("close", stop);
       socket.on("readable", read);
     });
@@ -64,6 +71,7 @@ export class ProxiedAddresses {
 
   /** Address of a connection's client: of the header if there was one, else the connection's own; `undefined`: not known. */
   of(socket: Peer): string | undefined {
+    if (this.#byPeer.size === 0) return socket.remoteAddress;
     const peer = nameOf(socket);
     return this.#byPeer.has(peer) ? this.#byPeer.get(peer) : socket.remoteAddress;
   }

@@ -28,13 +28,17 @@ export function createRouter<R extends Pick<HttpRoute, "method" | "path">>(
   routes: readonly R[],
 ): (method: string, path: string) => Lookup<R> {
   const root = newNode<R>();
+  const literal = new Map<string, RouteMatch<R>>();
   for (const route of routes) {
+    if (!route.path.includes(":")) literal.set(`${route.method} ${route.path}`, { route, params: {} });
     let node = root;
     for (const segment of route.path.slice(1).split("/")) node = childFor(node, segment);
     if (node.routes.has(route.method)) throw new Error(`${route.method} ${route.path} has two routes`);
     node.routes.set(route.method, route);
   }
   return (method, path) => {
+    const known = literal.get(`${method} ${path}`);
+    if (known !== undefined) return known;
     if (!path.startsWith("/") || path.length > MAX_PATH_LENGTH) return "not-found";
     const segments: string[] = [];
     for (const segment of path.slice(1).split("/")) {

@@ -32,7 +32,8 @@ export class SocketGuard {
 
   /** The connection has come far enough to be kept. Takes the TCP socket or the TLS socket on top of it. */
   proven(socket: Pick<Socket, "remoteAddress" | "remotePort">): void {
-    this.#unproven.delete(nameOf(socket));
+    // asked with each request, and rarely of use
+    if (this.#unproven.size > 0) this.#unproven.delete(nameOf(socket));
   }
 
   get size(): number {

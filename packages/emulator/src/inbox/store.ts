@@ -243,6 +243,7 @@ export class InboxStore implements Inbox {
       timeline: [],
     };
     if (incoming.senderId !== undefined) entry.senderId = incoming.senderId;
+    if (incoming.project !== undefined) entry.project = incoming.project;
     if (incoming.messageId !== undefined) entry.messageId = incoming.messageId;
     if (incoming.notification !== undefined) entry.notification = incoming.notification;
     if (incoming.collapseKey !== undefined) entry.collapseKey = incoming.collapseKey;

@@ -52,6 +52,8 @@ export interface CapturedMessage {
   readonly kind: ResolvedAddress["kind"];
   readonly to: string;
   readonly senderId?: string;
+  /** Project in the path of the request. FCM HTTP v1. */
+  readonly project?: string;
   /** Message ID: over CCS that of the sender, otherwise that of the service once issued. */
   readonly messageId?: string;
   readonly data: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
-import { jsonAnswer } from "@cloud-messaging/connection-server";
-import { DeviceGroupRequestSchema, parseBoundedJson } from "@cloud-messaging/core/wire";
+import { jsonAnswer, senderIdOfHeader } from "@cloud-messaging/connection-server";
+import { readDeviceGroupRequest } from "@cloud-messaging/core/wire";
 import type { GroupAnswer } from "../model/device-groups.ts";
 import { unauthorizedManagement } from "./credentials.ts";
 import { type EndpointContext, type HttpEndpoint, withFaults } from "./endpoint.ts";
@@ -19,7 +19,7 @@ export const deviceGroupsEndpoint: HttpEndpoint = (context) => {
       path,
       hosts: HOSTS,
       before: ({ headers }: Pick<HttpRequest, "headers">) =>
-        unauthorizedManagement(context.credentials, headers, projectOf(headers)),
+        unauthorizedManagement(context.credentials, headers, senderIdOfHeader(headers)),
       handle: (request: HttpRequest) =>
         withFaults(context.faults, "device-groups", request, SAMPLE, (whole) =>
           method === "GET" ? lookUp(context, whole) : change(context, whole),
@@ -38,17 +38,12 @@ export const deviceGroupsEndpoint: HttpEndpoint = (context) => {
   ];
 };
 
-function projectOf(headers: HttpRequest["headers"]): string | undefined {
-  const value = headers["project_id"];
-  return typeof value === "string" && /^\d{1,20}$/.test(value) ? value : undefined;
-}
-
 function change(context: EndpointContext, request: HttpRequest): HttpAnswer {
-  const senderId = projectOf(request.headers);
+  const senderId = senderIdOfHeader(request.headers);
   if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
-  const body = readBody(request.body);
-  if (typeof body === "string") return refusal(body);
-  const { operation, notification_key_name: name, notification_key: key, registration_ids: tokens } = body;
+  const read = readDeviceGroupRequest(request.body);
+  if ("error" in read) return refusal(read.error);
+  const { operation, notification_key_name: name, notification_key: key, registration_ids: tokens } = read.request;
   const { groups } = context;
   switch (operation) {
     case "create":
@@ -65,11 +60,11 @@ function change(context: EndpointContext, request: HttpRequest): HttpAnswer {
 
 /** Change by an app: adds or removes one token. Adding creates a missing group. */
 function changeByApp(context: EndpointContext, request: HttpRequest): HttpAnswer {
-  const senderId = projectOf(request.headers);
+  const senderId = senderIdOfHeader(request.headers);
   if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
-  const body = readBody(request.body);
-  if (typeof body === "string") return refusal(body);
-  const { operation, notification_key_name: name, registration_ids: tokens, id_token: idToken } = body;
+  const read = readDeviceGroupRequest(request.body);
+  if ("error" in read) return refusal(read.error);
+  const { operation, notification_key_name: name, registration_ids: tokens, id_token: idToken } = read.request;
   if (idToken === undefined || idToken === "") return { ...refusal("id_token is missing"), status: 401 };
   if (name === undefined || name === "") return refusal("notification_key_name is missing");
   if (operation === "create" || tokens.length !== 1) return refusal("only add and remove of one token are possible");
@@ -90,23 +85,12 @@ function changeByApp(context: EndpointContext, request: HttpRequest): HttpAnswer
 }
 
 function lookUp(context: EndpointContext, request: HttpRequest): HttpAnswer {
-  const senderId = projectOf(request.headers);
+  const senderId = senderIdOfHeader(request.headers);
   if (senderId === undefined) return refusal("project_id header is missing or not a sender ID");
   const name = request.query.get("notification_key_name");
   if (name === null || name === "") return refusal("notification_key_name is missing");
   const group = context.groups.find(senderId, name);
   return answer(context, group === undefined ? { error: "notification_key not found" } : { group });
-}
-
-function readBody(text: string): ReturnType<typeof DeviceGroupRequestSchema.parse> | string {
-  let value: unknown;
-  try {
-    value = parseBoundedJson(text);
-  } catch {
-    return "the body is not JSON";
-  }
-  const parsed = DeviceGroupRequestSchema.safeParse(value);
-  return parsed.success ? parsed.data : `${parsed.error.issues[0]?.path.join(".")} is missing or of the wrong type`;
 }
 
 function answer(context: EndpointContext, result: GroupAnswer): HttpAnswer {

@@ -3,8 +3,9 @@ import { jsonAnswer } from "@cloud-messaging/connection-server";
 import { defined, isTopicName } from "@cloud-messaging/core/transport";
 import {
   ApnsImportRequestSchema,
+  instanceIdStatus,
   parseBoundedJson,
-  TopicBatchRequestSchema,
+  readTopicBatch,
   wireStringFor,
 } from "@cloud-messaging/core/wire";
 import type { EmulatorRoute } from "../emulator-http.ts";
@@ -15,22 +16,10 @@ import { unauthorizedManagement } from "./credentials.ts";
 import { type EndpointContext, type HttpEndpoint, withFaults } from "./endpoint.ts";
 
 const HOSTS = ["iid.googleapis.com"];
-/** Tokens per topic batch. Source: docs/emulator-fidelity.md#instance-id */
-const MAX_BATCH = 1000;
 /** Tokens per import. Source: docs/emulator-fidelity.md#instance-id */
 const MAX_IMPORT = 100;
 
 const PLATFORM_WORDS: Readonly<Record<Platform, string>> = { android: "ANDROID", ios: "IOS", web: "CHROME" };
-
-/** HTTP status by the error of one token; 400 for the others. */
-const RELATE_STATUS: Readonly<Record<string, number>> = {
-  NOT_FOUND: 404,
-  PERMISSION_DENIED: 403,
-  RESOURCE_EXHAUSTED: 429,
-  INTERNAL: 500,
-  UNAVAILABLE: 503,
-  DEADLINE_EXCEEDED: 504,
-};
 
 /** The Instance ID service: what is known of a token, topics by token and in batches, APNs import. */
 export const instanceIdEndpoint: HttpEndpoint = (context) => {
@@ -78,20 +67,15 @@ function relate(context: EndpointContext, request: HttpRequest, add: boolean): H
   if (!isTopicName(topic)) return jsonAnswer(400, { error: "Topic name format is invalid" });
   const error = changeTopic(context, token, topic, add, senderOf(context, request));
   if (error === undefined) return jsonAnswer(200, {});
-  return jsonAnswer(RELATE_STATUS[error] ?? 400, { error });
+  return jsonAnswer(instanceIdStatus(error), { error });
 }
 
 function batch(context: EndpointContext, request: HttpRequest, add: boolean): HttpAnswer {
-  const parsed = TopicBatchRequestSchema.safeParse(jsonOf(request.body));
-  if (!parsed.success) return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
-  const { to, registration_tokens: tokens } = parsed.data;
-  const topic = to.startsWith("/topics/") ? to.slice("/topics/".length) : "";
-  if (!isTopicName(topic)) return jsonAnswer(400, { error: "Topic name format is invalid" });
-  if (tokens === undefined || tokens.length === 0) return jsonAnswer(400, { error: "MissingIIdToken" });
-  if (tokens.length > MAX_BATCH) return jsonAnswer(400, { error: "INVALID_ARGUMENT" });
+  const read = readTopicBatch(request.body);
+  if ("error" in read) return jsonAnswer(400, { error: read.error });
   const sender = senderOf(context, request);
-  const results = tokens.map((token) => {
-    return defined({ error: changeTopic(context, token, topic, add, sender) });
+  const results = read.tokens.map((token) => {
+    return defined({ error: changeTopic(context, token, read.topic, add, sender) });
   });
   return jsonAnswer(200, { results });
 }

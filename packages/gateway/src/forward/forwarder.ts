@@ -16,18 +16,20 @@ const ForwardSchema = z
           project: text,
           tokens: z.array(text).optional(),
           senderIds: z.array(text).optional(),
+          projectIds: z.array(text).optional(),
         }),
       )
       .min(1, "must name what goes to which project"),
   })
   .superRefine(({ projects, forward }, context) => {
-    for (const [i, { project, tokens, senderIds }] of forward.entries()) {
+    for (const [i, { project, tokens, senderIds, projectIds }] of forward.entries()) {
       const report = (path: string, message: string) =>
         context.addIssue({ code: "custom", path: ["forward", i, path], message });
       if (!Object.hasOwn(projects, project)) {
         report("project", `must be one of the projects: ${Object.keys(projects).join(", ")}`);
       }
-      if (tokens === undefined && senderIds === undefined) report("tokens", "must be given, or senderIds");
+      if ((tokens ?? senderIds ?? projectIds) === undefined)
+        report("tokens", "must be given, or senderIds or projectIds");
     }
   });
 
@@ -37,6 +39,8 @@ export interface CapturedInput {
   readonly kind: Exclude<Address["kind"], "fid">;
   readonly to: string;
   readonly senderId?: string;
+  /** Project that the request was for. FCM HTTP v1. */
+  readonly project?: string;
   readonly data: Readonly<Record<string, string>>;
   readonly notification?: Readonly<Record<string, unknown>>;
   readonly collapseKey?: string;
@@ -51,7 +55,7 @@ export interface CapturedInput {
 /** Forwarding of captured messages to FCM HTTP v1. */
 export interface Forwarder {
   /**
-   * Sends a message on, if the config names its token or its sender ID. Resolves with the project and the result, in words; `undefined`: it is
+   * Sends a message on, if the config names its token, its sender ID or its project. Resolves with the project and the result, in words; `undefined`: it is
    * not named. A failure is a result.
    */
   forward(captured: CapturedInput): Promise<{ readonly project: string; readonly result: string } | undefined>;
@@ -60,7 +64,8 @@ export interface Forwarder {
 }
 
 /**
- * Opens the forwarding of a config file: `projects` as of the gateway, and `forward`, a list of `{ project, tokens, senderIds }`.
+ * Opens the forwarding of a config file: `projects` as of the gateway, and `forward`, a list of
+ * `{ project, tokens, senderIds, projectIds }`.
  *
  * @example
  * ```ts
@@ -82,10 +87,10 @@ export function openForwarder(file: string): Forwarder {
   const senders = createSenders({ projects: config.projects, clients: [] }, systemClock, () => {});
   return {
     async forward(captured) {
-      const { to, senderId } = captured;
+      const { to, senderId = "", project: asked = "" } = captured;
       const rule = rules.find(
-        ({ tokens, senderIds }) =>
-          tokens?.includes(to) || (senderId !== undefined && senderIds?.includes(senderId) === true),
+        ({ tokens = [], senderIds = [], projectIds = [] }) =>
+          tokens.includes(to) || senderIds.includes(senderId) || projectIds.includes(asked),
       );
       const sender = rule === undefined ? undefined : senders.get(rule.project);
       if (rule === undefined || sender === undefined) return undefined;

@@ -8,7 +8,7 @@ import { isOwnFault, retryAfter } from "../translate.ts";
  */
 export function failedCall(outcome: FailedOutcome, now: number = Date.now()): HttpAnswer | undefined {
   if (outcome.kind === "retryable") return unavailable(retryAfter(outcome.retryAt, now).retryAfter);
-  if (outcome.kind === "ambiguous" || isOwnFault(outcome.code)) return jsonAnswer(500, { error: "INTERNAL" });
+  if (outcome.kind === "ambiguous" || isOwnFault(outcome)) return jsonAnswer(500, { error: "INTERNAL" });
   return undefined;
 }
 

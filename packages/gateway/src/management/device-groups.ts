@@ -1,18 +1,12 @@
 import { type HttpAnswer, type HttpRequest, jsonAnswer } from "@cloud-messaging/connection-server";
 import { isCloudMessagingError } from "@cloud-messaging/core";
 import { tokenProblem } from "@cloud-messaging/core/transport";
-import { type DeviceGroupRequest, DeviceGroupRequestSchema, parseBoundedJson } from "@cloud-messaging/core/wire";
+import { readDeviceGroupRequest } from "@cloud-messaging/core/wire";
 import type { DeviceGroupResult, DeviceGroups } from "@cloud-messaging/http-sender";
 import { failedCall } from "./answer.ts";
 
 /** Paths of device-group management. Source: docs/protocol/gcm-http.md#device-groups */
 export const DEVICE_GROUP_PATHS = ["/gcm/notification", "/fcm/notification"] as const;
-
-/** Sender ID that a request is for; `undefined` where the header is missing or malformed. */
-export function senderIdOf({ headers }: Pick<HttpRequest, "headers">): string | undefined {
-  const value = headers["project_id"];
-  return typeof value === "string" && /^\d{1,20}$/.test(value) ? value : undefined;
-}
 
 /** Passes a look-up of a group on. */
 export async function findGroup(groups: DeviceGroups, request: HttpRequest, timeoutMs: number): Promise<HttpAnswer> {
@@ -22,9 +16,14 @@ export async function findGroup(groups: DeviceGroups, request: HttpRequest, time
 
 /** Passes a change of a group on. */
 export async function changeGroup(groups: DeviceGroups, request: HttpRequest, timeoutMs: number): Promise<HttpAnswer> {
-  const body = readBody(request.body);
-  if (typeof body === "string") return refusal(body);
-  const { operation, notification_key_name: name = "", notification_key: notificationKey, registration_ids } = body;
+  const read = readDeviceGroupRequest(request.body);
+  if ("error" in read) return refusal(read.error);
+  const {
+    operation,
+    notification_key_name: name = "",
+    notification_key: notificationKey,
+    registration_ids,
+  } = read.request;
   if (name === "") return refusal("notification_key_name is missing");
   if (operation !== "create" && notificationKey === undefined) return refusal("notification_key is missing");
   // the service left malformed tokens out
@@ -48,17 +47,6 @@ async function answer(call: () => Promise<DeviceGroupResult>): Promise<HttpAnswe
   }
   if (result.kind === "ok") return jsonAnswer(200, { notification_key: result.notificationKey });
   return failedCall(result) ?? refusal(result.service?.error ?? result.code);
-}
-
-function readBody(text: string): DeviceGroupRequest | string {
-  let value: unknown;
-  try {
-    value = parseBoundedJson(text);
-  } catch {
-    return "the body is not JSON";
-  }
-  const parsed = DeviceGroupRequestSchema.safeParse(value);
-  return parsed.success ? parsed.data : `${parsed.error.issues[0]?.path.join(".")} is missing or of the wrong type`;
 }
 
 function refusal(error: string): HttpAnswer {

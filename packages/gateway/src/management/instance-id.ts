@@ -1,23 +1,10 @@
 import { type HttpAnswer, type HttpRequest, jsonAnswer } from "@cloud-messaging/connection-server";
 import type { RecipientOutcome } from "@cloud-messaging/core";
 import { type FailedOutcome, isTopicName, tokenProblem } from "@cloud-messaging/core/transport";
-import { parseBoundedJson, TopicBatchRequestSchema, wireStringFor } from "@cloud-messaging/core/wire";
+import { instanceIdStatus, readTopicBatch, wireStringFor } from "@cloud-messaging/core/wire";
 import type { InstanceInfo, Topics } from "@cloud-messaging/http-sender";
 import { isOwnFault } from "../translate.ts";
 import { failedCall } from "./answer.ts";
-
-/** Tokens per batch. Source: docs/protocol/gcm-http.md#instance-id */
-const MAX_BATCH = 1000;
-
-/** HTTP status by the error of one token; 400 for the others. */
-const STATUS: Readonly<Record<string, number>> = {
-  NOT_FOUND: 404,
-  PERMISSION_DENIED: 403,
-  RESOURCE_EXHAUSTED: 429,
-  INTERNAL: 500,
-  UNAVAILABLE: 503,
-  DEADLINE_EXCEEDED: 504,
-};
 
 /** Change of subscriptions. */
 export type TopicChange = "subscribe" | "unsubscribe";
@@ -29,14 +16,9 @@ export async function changeTopics(
   { body }: HttpRequest,
   timeoutMs: number,
 ): Promise<HttpAnswer> {
-  const parsed = TopicBatchRequestSchema.safeParse(jsonOf(body));
-  if (!parsed.success) return refusal("INVALID_ARGUMENT");
-  const { to, registration_tokens: tokens = [] } = parsed.data;
-  const topic = to.startsWith("/topics/") ? to.slice("/topics/".length) : "";
-  if (!isTopicName(topic)) return refusal("Topic name format is invalid");
-  if (tokens.length === 0) return refusal("MissingIIdToken");
-  if (tokens.length > MAX_BATCH) return refusal("INVALID_ARGUMENT");
-  const { outcomes } = await topics[change](topic, tokens, { timeoutMs });
+  const batch = readTopicBatch(body);
+  if ("error" in batch) return refusal(batch.error);
+  const { outcomes } = await topics[change](batch.topic, batch.tokens, { timeoutMs });
   const errors = outcomes.map(errorOf);
   return (
     wholeFailure(outcomes) ??
@@ -56,7 +38,7 @@ export async function changeTopic(
   const { outcomes } = await topics[change](topic, [token], { timeoutMs });
   const error = outcomes.map(errorOf)[0];
   if (error === undefined) return jsonAnswer(200, {});
-  return wholeFailure(outcomes) ?? jsonAnswer(STATUS[error] ?? 400, { error });
+  return wholeFailure(outcomes) ?? jsonAnswer(instanceIdStatus(error), { error });
 }
 
 /** Passes a look-up on: `/iid/info/TOKEN`. */
@@ -89,8 +71,9 @@ function errorOf(outcome: RecipientOutcome): string | undefined {
 }
 
 /** True if the service, or the check of the token, has said it about this one token, not about the call. */
-function isAboutToken({ kind, code, service }: FailedOutcome): boolean {
-  return service === undefined ? kind === "rejected" && !isOwnFault(code) : service.status === 200;
+function isAboutToken(outcome: FailedOutcome): boolean {
+  const { kind, service } = outcome;
+  return service === undefined ? kind === "rejected" && !isOwnFault(outcome) : service.status === 200;
 }
 
 /** Answer where no token has one of its own: the call has failed. */
@@ -99,14 +82,6 @@ function wholeFailure(outcomes: readonly RecipientOutcome[]): HttpAnswer | undef
   const [first] = failed;
   if (first === undefined || failed.length < outcomes.length || failed.some(isAboutToken)) return undefined;
   return failedCall(first) ?? refusal(first.service?.error ?? "INVALID_ARGUMENT");
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return parseBoundedJson(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function refusal(error: string): HttpAnswer {

@@ -5,14 +5,15 @@ import {
   type HttpRoute,
   jsonAnswer,
   keyOfHeader,
+  senderIdOfHeader,
 } from "@cloud-messaging/connection-server";
 import type { Clock } from "@cloud-messaging/core";
 import { elapsedMs } from "@cloud-messaging/core/transport";
+import type { GatewayEvent } from "../event.ts";
 import type { KnownClient, Logins } from "../logins.ts";
-import type { GatewayEvent } from "../options.ts";
 import { unavailable } from "./answer.ts";
 import type { ManagementClients } from "./clients.ts";
-import { changeGroup, DEVICE_GROUP_PATHS, findGroup, senderIdOf } from "./device-groups.ts";
+import { changeGroup, DEVICE_GROUP_PATHS, findGroup } from "./device-groups.ts";
 import { changeTopic, changeTopics, lookUp, type TopicChange } from "./instance-id.ts";
 
 /** Parts of the management routes. */
@@ -37,10 +38,10 @@ export function managementRoutes(parts: ManagementParts): readonly HttpRoute[] {
   const { clients, answerTimeoutMs } = parts;
   const groupRoute = (method: HttpMethod, path: string, call: typeof changeGroup): HttpRoute => ({
     ...guarded(parts, "device-groups", method, path, ({ options: { project } }, request) =>
-      call(clients.groups(project, senderIdOf(request) as string), request, answerTimeoutMs),
+      call(clients.groups(project, senderIdOfHeader(request.headers) as string), request, answerTimeoutMs),
     ),
     before: (head) => {
-      const senderId = senderIdOf(head);
+      const senderId = senderIdOfHeader(head.headers);
       return senderId === undefined
         ? jsonAnswer(400, { error: "project_id header is missing or not a sender ID" })
         : logIn(parts, head, senderId);
