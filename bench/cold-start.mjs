@@ -7,7 +7,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { median, medianBounds } from "./lib/statistics.mjs";
+import { median } from "./lib/statistics.mjs";
+import { ratioOf, readRounds } from "./lib/turns.mjs";
 import { startCannedV1Server } from "./servers/fcm-v1.mjs";
 import { startCannedGcmServer } from "./servers/gcm-http.mjs";
 
@@ -15,8 +16,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: "string", default: "20" }, json: { type: "boolean", default: false } },
 });
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 6) throw new Error(`--rounds must be 6 or more, not ${values.rounds}`);
+const rounds = readRounds(values.rounds);
 
 const gcm = await startCannedGcmServer();
 const v1 = await startCannedV1Server();
@@ -71,10 +71,9 @@ try {
     for (let round = 0; round < rounds; round++) {
       for (const [index, program] of programs.entries()) results[index].push(await run(program));
     }
-    const ratios = results[0].map(({ cpuMs }, round) => cpuMs / results[1][round].cpuMs);
-    const { lower, upper } = medianBounds(ratios);
+    const cpuOf = (index) => results[index].map(({ cpuMs }) => cpuMs);
     for (const [index, { name: program }] of programs.entries()) {
-      const cpu = results[index].map(({ cpuMs }) => cpuMs);
+      const cpu = cpuOf(index);
       lines.push({
         case: name,
         program,
@@ -82,9 +81,7 @@ try {
         least: Math.round(Math.min(...cpu)),
         most: Math.round(Math.max(...cpu)),
         ms: Math.round(median(results[index].map(({ ms }) => ms))),
-        ...(index === 0
-          ? { ratio: `${median(ratios).toFixed(2)} (${lower.toFixed(2)} to ${upper.toFixed(2)})`, target: target ?? "" }
-          : {}),
+        ...(index === 0 ? { ratio: ratioOf(cpu, cpuOf(1)).words, target: target ?? "" } : {}),
       });
       if (values.json) console.log(JSON.stringify(lines.at(-1)));
     }

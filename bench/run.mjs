@@ -19,6 +19,7 @@ import { measureCase } from "./lib/measure.mjs";
 import { measurePairs } from "./lib/pairs.mjs";
 import { jsonLine, pairsLine, printPairs, printTable } from "./lib/report.mjs";
 import { medianBounds, verdict } from "./lib/statistics.mjs";
+import { findCase } from "./lib/turns.mjs";
 import { buildCommit } from "./lib/worktree.mjs";
 
 const MIN_PAIRS = 20;
@@ -117,8 +118,5 @@ function floorOf({ contestants }, side) {
 /** A case of the other commit by its name; `undefined` where it has none. */
 async function caseAt(path, name) {
   if (!existsSync(path)) return undefined;
-  const url = pathToFileURL(path).href;
-  const { default: cases } = await import(url);
-  const index = cases.findIndex((definition) => definition.name === name);
-  return index === -1 ? undefined : { url, index };
+  return findCase(pathToFileURL(path).href, name);
 }

@@ -3,7 +3,7 @@
 import { connect } from "node:tls";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { xml, client as xmppClient } from "@xmpp/client";
-import { inFlight } from "../lib/in-flight.mjs";
+import { oneByOne } from "../lib/in-flight.mjs";
 import { USUAL, usualGcm } from "../lib/usual-message.mjs";
 import { startCannedCcs } from "../servers/ccs.mjs";
 
@@ -75,7 +75,7 @@ function floorSend(width, data) {
         pending.set(id, resolve);
         write(stanza({ ...usualGcm(data), to: token(lastId % 1000), message_id: id }));
       });
-    return { send: (messages) => inFlight(messages, width, sendOne), close: () => socket.destroy() };
+    return oneByOne(width, sendOne, () => socket.destroy());
   };
 }
 
@@ -95,7 +95,7 @@ function oursSend(width, data) {
       const { outcomes } = await client.send({ target: { token: token(++lastId % 1000) }, ...USUAL, data });
       return outcomes[0].kind === "accepted" ? 1 : 0;
     };
-    return { send: (messages) => inFlight(messages, width, sendOne), close: () => client.close() };
+    return oneByOne(width, sendOne, () => client.close());
   };
 }
 
@@ -145,7 +145,7 @@ function bareSend(width, data) {
         const json = JSON.stringify({ ...usualGcm(data), to: token(lastId % 1000), message_id: id });
         entity.send(xml("message", {}, xml("gcm", { xmlns: "google:mobile:data" }, json))).catch(reject);
       });
-    return { send: (messages) => inFlight(messages, width, sendOne), close: () => entity.stop() };
+    return oneByOne(width, sendOne, () => entity.stop());
   };
 }
 

@@ -1,7 +1,7 @@
 // What does a message over the GCM HTTP connection server cost, one token or a thousand per request?
 import { createGcmSender } from "@cloud-messaging/http-sender";
 import { Pool } from "undici";
-import { inFlight } from "../lib/in-flight.mjs";
+import { oneByOne } from "../lib/in-flight.mjs";
 import { peers } from "../lib/peers.mjs";
 import { USUAL, usualGcm } from "../lib/usual-message.mjs";
 import { startCannedGcmServer } from "../servers/gcm-http.mjs";
@@ -27,7 +27,7 @@ function floor(tokens, width) {
       const answer = await body.json();
       return statusCode === 200 && answer.results.every((result) => result.message_id !== undefined) ? 1 : 0;
     };
-    return { send: (messages) => inFlight(messages, width, sendOne), close: () => pool.close() };
+    return oneByOne(width, sendOne, () => pool.close());
   };
 }
 
@@ -40,7 +40,7 @@ function ours(tokens, width) {
       const { outcomes } = await sender.send({ target, ...USUAL });
       return outcomes.every(({ kind }) => kind === "accepted") ? 1 : 0;
     };
-    return { send: (messages) => inFlight(messages, width, sendOne), close: () => sender.close() };
+    return oneByOne(width, sendOne, () => sender.close());
   };
 }
 
@@ -54,7 +54,7 @@ function nodeGcm(tokens, width) {
           error ? reject(error) : resolve(answer.results.every((result) => result.message_id !== undefined) ? 1 : 0),
         );
       });
-    return { send: (messages) => inFlight(messages, width, sendOne), close() {} };
+    return oneByOne(width, sendOne, () => {});
   };
 }
 

@@ -3,7 +3,7 @@ import { connect } from "node:http2";
 import { createFcmSender } from "@cloud-messaging/http-sender";
 import { Pool } from "undici";
 import { firebaseMessaging } from "../lib/firebase-admin.mjs";
-import { inFlight } from "../lib/in-flight.mjs";
+import { inFlight, oneByOne } from "../lib/in-flight.mjs";
 import { peers } from "../lib/peers.mjs";
 import { USUAL, usualAdmin, usualV1 } from "../lib/usual-message.mjs";
 import { startCannedV1Server } from "../servers/fcm-v1.mjs";
@@ -38,7 +38,7 @@ function floorHttp2(width) {
         );
         stream.end(body);
       });
-    return { send: (messages) => inFlight(messages, width, sendOne), close: () => session.close() };
+    return oneByOne(width, sendOne, () => session.close());
   };
 }
 
@@ -57,7 +57,7 @@ function floorHttp1(width) {
       const answer = await body.json();
       return statusCode === 200 && answer.name !== undefined ? 1 : 0;
     };
-    return { send: (messages) => inFlight(messages, width, sendOne), close: () => pool.close() };
+    return oneByOne(width, sendOne, () => pool.close());
   };
 }
 
@@ -78,11 +78,11 @@ function ours(width, httpVersion) {
       const { outcomes } = await sender.send({ target: { token: TOKEN }, ...USUAL });
       return outcomes[0].kind === "accepted" ? 1 : 0;
     };
-    return { send: (messages) => inFlight(messages, width, sendOne), close: () => sender.close() };
+    return oneByOne(width, sendOne, () => sender.close());
   };
 }
 
-/** firebase-admin's `sendEach`, in batches of so many. */
+/** firebase-admin's `sendEach`, in batches of so many; `sendOne` is its `send`. */
 function firebaseAdmin(width, batch) {
   return (server) => {
     const messaging = firebaseMessaging(server, ACCESS_TOKEN);
@@ -96,14 +96,15 @@ function firebaseAdmin(width, batch) {
       };
       return inFlight(Math.ceil(count / batch), width, sendBatch);
     };
-    return { send, close() {} };
+    const sendOne = async () => ((await messaging.send(messages[0])) === undefined ? 0 : 1);
+    return { send, sendOne, close() {} };
   };
 }
 
 /**
  * The default version is held against the better floor of the two: the report takes the cheaper of all whose name begins with "floor".
  */
-function v1Case(name, { httpVersion, width = 64, messages, latencyMs = 0, adminBatch, ...rest }) {
+export function v1Case(name, { httpVersion, width = 64, messages, latencyMs = 0, adminBatch, ...rest }) {
   const floors = { floor: floorHttp1(width), "floor-http2": floorHttp2(width) };
   const compared = peers({ "firebase-admin": firebaseAdmin(adminBatch === 1 ? width : 1, adminBatch) });
   return {

@@ -12,3 +12,10 @@ export async function inFlight(total, width, sendOne) {
   await Promise.all(Array.from({ length: Math.min(width, total) }, worker));
   return sum;
 }
+
+/** A contestant that sends one message per call, so many of them at once. `sendOne` resolves with 1 for an accepted message. */
+export const oneByOne = (width, sendOne, close) => ({
+  sendOne,
+  send: (messages) => inFlight(messages, width, sendOne),
+  close,
+});

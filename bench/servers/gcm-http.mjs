@@ -1,7 +1,8 @@
 // A canned GCM HTTP connection server: reads the request to its end and accepts every token. As cheap as node:http goes.
 import { createServer } from "node:http";
 
-export async function startCannedGcmServer() {
+/** @param {number} latencyMs Every answer takes so long. */
+export async function startCannedGcmServer(latencyMs = 0) {
   const answers = new Map();
   const answerFor = (count) => {
     let text = answers.get(count);
@@ -14,14 +15,17 @@ export async function startCannedGcmServer() {
     }
     return text;
   };
+  const later = latencyMs === 0 ? (run) => run() : (run) => setTimeout(run, latencyMs);
   const server = createServer((request, response) => {
     const chunks = [];
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
       const { registration_ids: ids } = JSON.parse(Buffer.concat(chunks).toString());
       const body = answerFor(ids === undefined ? 1 : ids.length);
-      response.writeHead(200, { "content-type": "application/json; charset=UTF-8", "content-length": body.length });
-      response.end(body);
+      later(() => {
+        response.writeHead(200, { "content-type": "application/json; charset=UTF-8", "content-length": body.length });
+        response.end(body);
+      });
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

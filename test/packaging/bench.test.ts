@@ -12,6 +12,18 @@ const { LIMIT, median, medianBounds, verdict } = (await import(
 const { jsonLine } = (await import(new URL("../../bench/lib/report.mjs", import.meta.url).href)) as {
   jsonLine(result: unknown): string;
 };
+const { openLoop } = (await import(new URL("../../bench/lib/open-loop.mjs", import.meta.url).href)) as {
+  openLoop(
+    sendOne: () => Promise<number>,
+    load: { readonly perSecond: number; readonly seconds: number },
+  ): Promise<{
+    readonly p50: number;
+    readonly p99: number;
+    readonly longestPauseMs: number;
+    readonly sentPart: number;
+    readonly failed: number;
+  }>;
+};
 const { peers } = (await import(new URL("../../bench/lib/peers.mjs", import.meta.url).href)) as {
   peers(contestants: object): { readonly contestants: object; readonly missing: readonly string[] };
 };
@@ -84,5 +96,40 @@ describe("a benchmark case", () => {
       contestants: { undici: run },
       missing: ["no-such-package-anywhere"],
     });
+  });
+});
+
+describe("an open loop", () => {
+  it("counts a pause for every message that it delays", async () => {
+    let sent = 0;
+    const measured = await openLoop(
+      () => {
+        const until = performance.now() + (++sent === 50 ? 100 : 0);
+        while (performance.now() < until);
+        return Promise.resolve(1);
+      },
+      { perSecond: 500, seconds: 1 },
+    );
+    expect(measured.longestPauseMs).toBeGreaterThanOrEqual(100);
+    // 50 messages were due during the pause: a tenth of all, the first of which waited for all of it
+    expect(measured.p99).toBeGreaterThan(80);
+    expect(measured.failed).toBe(0);
+  });
+
+  it("counts messages that were not accepted or failed", async () => {
+    const answers = [() => Promise.resolve(0), () => Promise.reject(new Error("lost")), () => Promise.resolve(1)];
+    let sent = 0;
+    const { failed } = await openLoop(() => (answers[sent++] ?? (() => Promise.resolve(1)))(), {
+      perSecond: 100,
+      seconds: 0.1,
+    });
+    expect(failed).toBe(2);
+  });
+
+  it("ends for a contestant that does not keep up, and tells the part that was sent", async () => {
+    const slow = () => new Promise<number>((resolve) => setTimeout(resolve, 600, 1));
+    const { sentPart } = await openLoop(slow, { perSecond: 10_000, seconds: 0.2 });
+    expect(sentPart).toBeLessThan(1);
+    expect(sentPart).toBeGreaterThan(0);
   });
 });

@@ -36,8 +36,23 @@ export function readPlainMessage(input: unknown): { readonly target: Target } | 
     message[key] = value;
   }
   if (message["target"] === undefined) return undefined;
-  if (message["notification"] !== undefined && sizeProblems(message).length > 0) return undefined;
+  const data = message["data"] as Texts | undefined;
+  const notification = message["notification"] as Texts | undefined;
+  if (notification !== undefined && mostBytes(data) + mostBytes(notification) > MAX_PAYLOAD_BYTES) {
+    if (sizeProblems(message).length > 0) return undefined;
+  }
   return message as unknown as { readonly target: Target };
+}
+
+type Texts = Readonly<Record<string, string>>;
+/** Bytes in UTF-8 of a UTF-16 unit at the most. */
+const MAX_BYTES_PER_UNIT = 3;
+
+/** An upper bound of the bytes of all keys and values: where it is within a limit, none have to be counted. */
+function mostBytes(texts: Texts = {}): number {
+  let units = 0;
+  for (const key of Object.keys(texts)) units += key.length + (texts[key] as string).length;
+  return units * MAX_BYTES_PER_UNIT;
 }
 
 function readField(key: string, value: unknown): unknown {
@@ -104,11 +119,10 @@ function readTokens(value: unknown): Target | undefined {
   return { tokens: tokens as RegistrationToken[] };
 }
 
-function readData(value: unknown): Readonly<Record<string, string>> | undefined {
+function readData(value: unknown): Texts | undefined {
   if (!isPlainObject(value)) return undefined;
   const data = { ...value };
   for (const key of Object.keys(data)) if (dataProblem(key, data[key]) !== undefined) return undefined;
-  return payloadBytes(data as Record<string, string>) <= MAX_PAYLOAD_BYTES
-    ? (data as Record<string, string>)
-    : undefined;
+  const texts = data as Texts;
+  return mostBytes(texts) <= MAX_PAYLOAD_BYTES || payloadBytes(texts) <= MAX_PAYLOAD_BYTES ? texts : undefined;
 }

@@ -139,7 +139,7 @@ const PROXIES = { allow: "ALLOW", deny: "DENY", "if-priority-lowered": "IF_PRIOR
 
 /** A duration as proto3 JSON writes it: `3.5s`. */
 function durationOf(seconds: number): string {
-  return `${seconds.toFixed(9).replace(/\.?0+$/, "")}s`;
+  return `${Number.isInteger(seconds) ? seconds : seconds.toFixed(9).replace(/\.?0+$/, "")}s`;
 }
 
 /** `#rrggbb` or `#rrggbbaa` as four numbers from 0 to 1. */

@@ -40,6 +40,8 @@ export function createFcmV1Encoder(
   let secondOfTail = Number.NaN;
   let leftAtTail: number | undefined;
   let tail = "";
+  /** The latest body, asked for again at the moment of writing. */
+  let latest: { readonly address: FcmV1Address; readonly body: string } | undefined;
   return {
     bodyFor(address) {
       const living = alive();
@@ -50,8 +52,12 @@ export function createFcmV1Encoder(
         tail = encodeTail(living, second * 1000);
         secondOfTail = second;
         leftAtTail = timeToLiveSec;
+        latest = undefined;
       }
-      return `{"message":${JSON.stringify(address).slice(0, -1)}${tail}`;
+      if (latest?.address !== address) {
+        latest = { address, body: `{"message":${JSON.stringify(address).slice(0, -1)}${tail}` };
+      }
+      return latest.body;
     },
   };
 }

@@ -187,10 +187,10 @@ class FcmV1 implements FcmV1Transport {
     }
   }
 
-  async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
+  send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
     this.#parts.notice(message);
-    const outcomes = await this.#attempt(recipients, options, async (project) => {
+    return this.#attempt(recipients, options, (project) => {
       const { clock } = this.#parts;
       const alive = (): DownstreamMessage | undefined => withLifeLeft(message, options, clock.monotonic());
       const encoder = createFcmV1Encoder(message, () => clock.now(), alive);
@@ -204,10 +204,9 @@ class FcmV1 implements FcmV1Transport {
         endsAt,
         body: () => encoder.bodyFor(addresses[position] as FcmV1Address),
       });
-      if (recipients.length === 1) return [await this.#sendOne(project, requestTo(0), options)];
+      if (recipients.length === 1) return this.#sendOne(project, requestTo(0), options).then(alone);
       return this.#sendAll(project, recipients.length, requestTo, options);
     });
-    return { outcomes };
   }
 
   health(): TransportHealth {
@@ -217,9 +216,9 @@ class FcmV1 implements FcmV1Transport {
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
     checkSignalOptions(options, "an option of verifyCredentials");
-    const outcomes = await this.#attempt([CREDENTIAL_PROBE.recipient], options, async (project) => [
-      await this.#sendOne(project, CREDENTIAL_PROBE, options),
-    ]);
+    const { outcomes } = await this.#attempt([CREDENTIAL_PROBE.recipient], options, (project) =>
+      this.#sendOne(project, CREDENTIAL_PROBE, options).then(alone),
+    );
     return readProbe(outcomes[0] as RecipientOutcome);
   }
 
@@ -228,14 +227,12 @@ class FcmV1 implements FcmV1Transport {
     recipients: readonly string[],
     options: AttemptOptions,
     run: (project: Project) => Promise<RecipientOutcome[]>,
-  ): Promise<RecipientOutcome[]> {
-    const allFail = (failure: NotSent): RecipientOutcome[] =>
-      recipients.map((recipient) => failureOutcome(failure.code, { recipient, ...failure }));
-    if (this.#closing !== undefined) return allFail(CLOSED);
+  ): Promise<SendReport> {
+    if (this.#closing !== undefined) return { outcomes: allFailed(recipients, CLOSED) };
     this.#pending++;
     try {
       const project = this.#project ?? (await this.#findProject(options));
-      return await ("code" in project ? allFail(project) : run(project));
+      return { outcomes: "code" in project ? allFailed(recipients, project) : await run(project) };
     } finally {
       this.#pending--;
       if (this.#pending === 0) this.#onIdle?.();
@@ -383,6 +380,12 @@ class FcmV1 implements FcmV1Transport {
     }));
     return result;
   }
+}
+
+const alone = (outcome: RecipientOutcome): RecipientOutcome[] => [outcome];
+
+function allFailed(recipients: readonly string[], failure: NotSent): RecipientOutcome[] {
+  return recipients.map((recipient) => failureOutcome(failure.code, { recipient, ...failure }));
 }
 
 const CLOSED: NotSent = { code: "closed", detail: "the sender is closed" };
