@@ -46,12 +46,16 @@ export async function stop(child) {
   await exited;
 }
 
-/** A warm-up in ten parts, cut short when it has taken long enough. Resolves with how many messages a round should have. */
+/**
+ * A warm-up in ten parts, cut short when it has taken long enough, and not before half of it: the first few hundred messages of a process
+ * cost ten times as much as later ones, and a round that is sized by them is so short that it measures the same again. Resolves with how
+ * many messages a round should have.
+ */
 async function warmUpQuickly(child, messages) {
   const part = Math.ceil(messages / 10);
   let spentMs = 0;
   let perMs = 0;
-  for (let done = 0; done < messages && spentMs < QUICK_MS; done += part) {
+  for (let done = 0; done < messages && (done < messages / 2 || spentMs < QUICK_MS); done += part) {
     const { wallMs } = await ask(child, { messages: part });
     spentMs += wallMs;
     perMs = part / wallMs;
