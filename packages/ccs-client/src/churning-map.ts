@@ -31,7 +31,10 @@ export class ChurningMap<V> {
     // as many deletions as entries: amortized constant time
     if (++this.#deletions <= Math.max(MIN_DELETIONS, this.#map.size)) return;
     this.#deletions = 0;
-    this.#map = new Map(this.#map);
+    const fresh = new Map<string, V>();
+    // the constructor's iteration makes an array per entry
+    this.#map.forEach((value, key) => void fresh.set(key, value));
+    this.#map = fresh;
   }
 
   clear(): void {

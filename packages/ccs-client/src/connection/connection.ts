@@ -140,11 +140,15 @@ export class Connection<T> {
     return this.#answered || elapsedMs(this.#options.clock, this.#onlineAt) >= PROVEN_AFTER_MS;
   }
 
-  /** Writes a message and reserves a slot for it. Requires `accepting`. Returns the time of the write in milliseconds since the epoch. */
-  send(id: string, stanza: string, value: T): number {
+  /**
+   * Writes a message and reserves a slot for it. Requires `accepting`.
+   *
+   * @param now Reading of the monotonic clock.
+   * @returns Time of the write. Unit: milliseconds since the epoch.
+   */
+  send(id: string, stanza: string, value: T, now: MonotonicInstant): number {
     const { clock, ackTimeoutMs } = this.#options;
     const writtenAt = clock.now();
-    const now = clock.monotonic();
     this.window.reserve(id, value, writtenAt, now, this.#stream.batch);
     this.#write(stanza, now);
     this.#ackTimer ??= clock.schedule(ackTimeoutMs, () => this.#checkAcks());

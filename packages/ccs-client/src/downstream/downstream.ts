@@ -25,18 +25,10 @@ import type { Refusal } from "../connection/connection-state.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { Waiters } from "../waiters.ts";
 import { messageStanza, type StanzaError } from "../xmpp/stanza.ts";
-import {
-  type AnsweredWrite,
-  ackOutcome,
-  downstreamJsonWriter,
-  nackCode,
-  nackOutcome,
-  redacted,
-  stanzaErrorOutcome,
-} from "./codec.ts";
+import { type AnsweredWrite, ackOutcome, nackCode, nackOutcome, redacted, stanzaErrorOutcome } from "./codec.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
 import { Doubts } from "./doubts.ts";
-import { dueAt, isPendingElsewhere, type Outgoing, type Outlet, renew, rulesOf, SendInProgress } from "./outgoing.ts";
+import { dueAt, isPendingElsewhere, type Outgoing, type Outlet, SendInProgress } from "./outgoing.ts";
 import type { PendingSlot } from "./pending-window.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -86,29 +78,33 @@ export class Downstream implements AnswerReceiver<Outgoing> {
   send(message: DownstreamMessage, options: AttemptOptions): Promise<SendReport> {
     const recipients = recipientsOf(message.target);
     const { signal, messageIds } = options;
-    const rules = rulesOf(message, options, this.#options.clock);
+    const now = this.#options.clock.monotonic();
     let resolve: (report: SendReport) => void = () => undefined;
     const report = new Promise<SendReport>((resolveReport) => {
       resolve = resolveReport;
     });
-    const send = new SendInProgress(recipients.length, rules, resolve);
-    const entries = this.#entriesFor(message, recipients, messageIds, send);
+    const send = new SendInProgress(message, options, recipients.length, resolve);
+    const entries = this.#entriesFor(recipients, messageIds, send);
     const giveUp = (code: ErrorCode, detail: string): void => {
       for (const entry of entries) this.#giveUp(entry, code, detail);
     };
     if (signal?.aborted) giveUp("aborted", "the caller's signal aborted");
-    else if (rules.deadline <= this.#options.clock.monotonic()) giveUp("timeout", "its deadline had passed already");
+    else if (send.deadline <= now) giveUp("timeout", "its deadline had passed already");
     else {
       if (send.unsettled > 0) send.release = onAbort(signal, () => giveUp("aborted", "the caller's signal aborted"));
-      this.#deadlines.watch(earlier(rules.deadline, rules.endsAt));
+      this.#deadlines.watch(earlier(send.deadline, send.endsAt));
       for (const entry of entries) this.#line.add(entry);
-      this.pump();
+      this.#pump(now);
     }
     return report;
   }
 
   /** Writes waiting messages as far as connections have capacity. */
   pump(): void {
+    if (this.#line.size > 0) this.#pump(this.#options.clock.monotonic());
+  }
+
+  #pump(now: MonotonicInstant): void {
     let next: Outgoing | undefined;
     for (let entry = this.#line.first; entry !== undefined; entry = next) {
       // read before the entry leaves the line, which clears it
@@ -123,13 +119,14 @@ export class Downstream implements AnswerReceiver<Outgoing> {
         // its ID is in use on every connection with capacity; messages behind it are not blocked by that
         continue;
       }
-      if (!renew(entry)) {
+      const json = entry.send.jsonTo(entry.recipient, entry.id, now);
+      if (json === undefined) {
         this.#expire(entry);
         continue;
       }
       this.#line.remove(entry);
       entry.connection = connection;
-      entry.sentAt = connection.send(entry.id, messageStanza(entry.id, entry.json), entry);
+      entry.sentAt = connection.send(entry.id, messageStanza(entry.id, json), entry, now);
     }
   }
 
@@ -140,8 +137,8 @@ export class Downstream implements AnswerReceiver<Outgoing> {
       return;
     }
     connection.markAnswered();
-    // also for a copy that expired on this connection while another is in flight elsewhere
-    const entry = this.#unsettled.get(ack.messageId);
+    // also for a copy that expired on this connection while another is in flight elsewhere, and of an attempt before the present one
+    const entry = slot.value.settled ? this.#unsettled.get(ack.messageId) : slot.value;
     const sentAt = slot.writtenAt;
     if (entry !== undefined) {
       // other copies: those that expired, and one in flight on another connection
@@ -218,23 +215,21 @@ export class Downstream implements AnswerReceiver<Outgoing> {
   }
 
   #entriesFor(
-    message: DownstreamMessage,
     recipients: readonly string[],
     messageIds: readonly string[] | undefined,
     send: SendInProgress,
   ): Outgoing[] {
-    const toJson = downstreamJsonWriter(message);
+    const ownId = recipients.length === 1 ? send.message.messageId : undefined;
     const entries: Outgoing[] = [];
     for (let position = 0; position < recipients.length; position++) {
       const recipient = recipients[position] as string;
-      const id =
-        messageIds?.[position] ?? (recipients.length === 1 ? message.messageId : undefined) ?? this.createMessageId();
+      const id = messageIds?.[position] ?? ownId ?? this.createMessageId();
       if (this.#unsettled.has(id)) {
         const detail = `messageId ${id} belongs to a message that is still pending: use another one`;
         send.settle(position, failureOutcome("invalid-argument", { recipient, detail }));
         continue;
       }
-      const doubt = this.#doubts.take(id, send.rules.sendId);
+      const doubt = this.#doubts.take(id, send.sendId);
       if (doubt?.accepted !== undefined) {
         const accepted = ackOutcome(doubt.accepted.ack, { recipient, sentAt: doubt.accepted.sentAt });
         send.settle(position, withUnansweredCopies(accepted, doubt.copies - 1));
@@ -242,7 +237,6 @@ export class Downstream implements AnswerReceiver<Outgoing> {
       }
       const entry: Outgoing = {
         id,
-        json: toJson(recipient, id),
         recipient,
         position,
         send,
@@ -275,7 +269,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
       // an unflushed copy never left this process; on a connection that is still up it will
       if (code === "timeout" || connection.flushed(batch)) entry.doubts++;
       if (code === "timeout") entry.resends++;
-      const { resend, maxResends } = entry.send.rules;
+      const { resend, maxResends } = entry.send;
       // bounded for a slow service; a lost connection always requires another copy
       const enough = !resend || (code === "timeout" && entry.resends > maxResends);
       if (entry.doubts > 0 && enough) this.#giveUp(entry, code, reason);
@@ -309,7 +303,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
   /** Makes the refusal of one copy ambiguous if an earlier copy is unanswered, and remembers that for the next attempt. */
   #keepDoubt(entry: Outgoing, outcome: RecipientOutcome): RecipientOutcome {
     if (outcome.kind !== "retryable") return withUnansweredCopies(outcome, entry.doubts);
-    const { sendId } = entry.send.rules;
+    const { sendId } = entry.send;
     // without sendId the caller is not withRetry, and a further attempt could not be recognised
     if (sendId !== undefined) this.#doubts.keep(entry.id, { sendId, copies: entry.doubts });
     const { retryAfterMs: _, retryAt: __, ...rest } = outcome;
@@ -359,7 +353,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
     for (const entry of [...this.#unsettled.values()]) {
       const due = dueAt(entry);
       if (due > now) next = earlier(next, due);
-      else if (entry.send.rules.deadline > now) this.#expire(entry);
+      else if (entry.send.deadline > now) this.#expire(entry);
       else if (lastError !== undefined && entry.connection === undefined && entry.doubts === 0) {
         this.#giveUp(entry, "connection-failed", lastError.message);
       } else this.#giveUp(entry, "timeout", "its deadline passed");

@@ -1,11 +1,4 @@
-import type {
-  Clock,
-  DownstreamMessage,
-  MonotonicInstant,
-  RecipientOutcome,
-  SendReport,
-  Target,
-} from "@cloud-messaging/core";
+import type { DownstreamMessage, MonotonicInstant, RecipientOutcome, SendReport } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
   defaultAmbiguousPolicy,
@@ -20,63 +13,63 @@ import type { Connection } from "../connection/connection.ts";
 import { downstreamJsonWriter } from "./codec.ts";
 import type { Waiting } from "./waiting-line.ts";
 
-/** Rules of one `send` call, with defaults applied. */
-export interface SendRules {
+/** One `send` call in progress: its message, its options with defaults applied, its outcomes. */
+export class SendInProgress {
+  readonly message: DownstreamMessage;
   readonly resend: boolean;
   readonly maxResends: number;
   readonly deadline: MonotonicInstant;
-  /** End of the time to live; nothing is written from then on. */
+  /** Instant at which the time to live is over; absent if it does not count from the call. */
+  readonly expiresAt: MonotonicInstant | undefined;
+  /** Instant from which nothing is written: the end of the time to live. */
   readonly endsAt: MonotonicInstant;
-  /** Returns the message with its remaining time to live, or `undefined` if none is left; absent if the time to live does not count from the call. */
-  readonly alive: (() => DownstreamMessage | undefined) | undefined;
-  /** Unit: seconds. */
-  readonly timeToLiveSec: number | undefined;
   /** ID of the send over all its attempts; absent without retries. */
   readonly sendId: string | undefined;
-  readonly target: Target;
-  /** Takes each recipient's outcome as soon as it is known. */
-  readonly onOutcome: OutcomeListener | undefined;
-}
-
-/** Applies the defaults to the options of an attempt. */
-export function rulesOf(message: DownstreamMessage, options: AttemptOptions, clock: Clock): SendRules {
-  const { ambiguous = defaultAmbiguousPolicy(message.target), maxResends = 1, deadline = NEVER, sendId } = options;
-  const { onOutcome } = options;
-  const endsAt = lifeEndsAt(message, options);
-  return {
-    resend: ambiguous === "resend",
-    maxResends,
-    deadline,
-    endsAt,
-    alive: endsAt === NEVER ? undefined : () => withLifeLeft(message, options, clock.monotonic()),
-    timeToLiveSec: message.timeToLiveSec,
-    sendId,
-    target: message.target,
-    onOutcome,
-  };
-}
-
-/** One `send` call in progress. */
-export class SendInProgress {
   readonly outcomes: RecipientOutcome[];
-  readonly rules: SendRules;
   /** Number of recipients without an outcome. */
   unsettled: number;
   /** Removes the listener from the caller's signal. */
   release: (() => void) | undefined;
+  /** Takes each recipient's outcome as soon as it is known. */
+  readonly #onOutcome: OutcomeListener | undefined;
   readonly #resolve: (report: SendReport) => void;
+  #toJson: ((recipient: string, messageId: string) => string) | undefined;
 
-  constructor(recipients: number, rules: SendRules, resolve: (report: SendReport) => void) {
+  constructor(
+    message: DownstreamMessage,
+    options: AttemptOptions,
+    recipients: number,
+    resolve: (report: SendReport) => void,
+  ) {
+    this.message = message;
+    this.resend = (options.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend";
+    this.maxResends = options.maxResends ?? 1;
+    this.deadline = options.deadline ?? NEVER;
+    this.expiresAt = options.expiresAt;
+    this.endsAt = lifeEndsAt(message, options);
+    this.sendId = options.sendId;
     this.outcomes = new Array<RecipientOutcome>(recipients);
     this.unsettled = recipients;
-    this.rules = rules;
+    this.#onOutcome = options.onOutcome;
     this.#resolve = resolve;
   }
 
+  /**
+   * Serializes the message to one recipient, with the time to live that is left of it; `undefined` if none is. Called at each write, so that
+   * a message that waits holds no text.
+   */
+  jsonTo(recipient: string, messageId: string, now: MonotonicInstant): string | undefined {
+    const alive = withLifeLeft(this.message, this, now);
+    if (alive === undefined) return undefined;
+    if (alive !== this.message) return downstreamJsonWriter(alive)(recipient, messageId);
+    this.#toJson ??= downstreamJsonWriter(alive);
+    return this.#toJson(recipient, messageId);
+  }
+
   settle(position: number, answered: RecipientOutcome): void {
-    const outcome = outcomeAbout(this.rules.target, answered);
+    const outcome = outcomeAbout(this.message.target, answered);
     this.outcomes[position] = outcome;
-    this.rules.onOutcome?.(position, outcome);
+    this.#onOutcome?.(position, outcome);
     if (--this.unsettled > 0) return;
     this.release?.();
     this.#resolve({ outcomes: this.outcomes });
@@ -86,8 +79,6 @@ export class SendInProgress {
 /** One message for one recipient, until its outcome. */
 export interface Outgoing extends Waiting<Outgoing> {
   readonly id: string;
-  /** Content of `<gcm>`; the stanza is created at each write. */
-  json: string;
   readonly recipient: string;
   readonly position: number;
   readonly send: SendInProgress;
@@ -102,18 +93,6 @@ export interface Outgoing extends Waiting<Outgoing> {
   resends: number;
 }
 
-/** Updates the JSON of a message to its remaining time to live. Returns `false` if none is left. */
-export function renew(entry: Outgoing): boolean {
-  const { alive, timeToLiveSec } = entry.send.rules;
-  if (alive === undefined) return true;
-  const message = alive();
-  if (message === undefined) return false;
-  // unchanged within the first second
-  if (message.timeToLiveSec === timeToLiveSec) return true;
-  entry.json = downstreamJsonWriter(message)(entry.recipient, entry.id);
-  return true;
-}
-
 /** True if a copy is in flight on another connection. */
 export function isPendingElsewhere(entry: Outgoing, connection: Connection<Outgoing>): boolean {
   return entry.connection !== undefined && entry.connection !== connection;
@@ -121,7 +100,7 @@ export function isPendingElsewhere(entry: Outgoing, connection: Connection<Outgo
 
 /** Returns the deadline, or the end of the time to live if that is earlier and the message waits to be written. */
 export function dueAt({ connection, send }: Outgoing): MonotonicInstant {
-  const { deadline, endsAt } = send.rules;
+  const { deadline, endsAt } = send;
   return connection === undefined ? earlier(deadline, endsAt) : deadline;
 }
 

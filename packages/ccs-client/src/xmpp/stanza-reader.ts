@@ -1,5 +1,6 @@
 import { GCM_NAMESPACE } from "@cloud-messaging/core/wire";
-import type { XmlAttributes, XmlHandler } from "./xml-scanner.ts";
+import type { XmlAttributes } from "./start-tag.ts";
+import type { XmlHandler } from "./xml-scanner.ts";
 
 /** XMPP namespaces that CCS uses. */
 export const NAMESPACE = {

@@ -1,7 +1,5 @@
+import { MAX_TAG_CHARS, readStartTag, type StartTag, tagTooLong, type XmlAttributes } from "./start-tag.ts";
 import { decodeXmlText, XmlSyntaxError } from "./xml-text.ts";
-
-/** Attributes of a start tag by qualified name, without namespace declarations. */
-export type XmlAttributes = Readonly<Record<string, string>>;
 
 /** Receiver of scanner events, in document order. Names have no prefix; the namespace is resolved. */
 export interface XmlHandler {
@@ -19,39 +17,14 @@ export interface XmlLimits {
   readonly maxDepth: number;
 }
 
-interface OpenElement {
-  readonly qualifiedName: string;
-  /** Namespaces declared by this element, by prefix. */
-  readonly declared: Map<string, string> | undefined;
-}
-
-interface QualifiedName {
-  readonly prefix: string;
-  readonly local: string;
-}
-
-interface Attribute {
-  readonly name: string;
-  readonly value: string;
-}
-
 const LESS_THAN = 60;
 const SLASH = 47;
-const GREATER_THAN = 62;
 const BANG = 33;
 const QUESTION = 63;
-const EQUALS = 61;
 
-/** Maximum length of a tag. Unit: UTF-16 code units. Bounds the cost of rescanning an incomplete tag with each chunk. */
-const MAX_TAG_CHARS = 8192;
 /** Maximum length of an entity: `&#x10FFFF;` with leading zeros. Unit: UTF-16 code units. */
 const MAX_ENTITY_CHARS = 16;
-/** Maximum number of element names remembered as well-formed. A CCS stream has a dozen. */
-const MAX_KNOWN_NAMES = 256;
 
-const NO_ATTRIBUTES: XmlAttributes = Object.freeze({});
-const NAME =
-  /^[A-Za-z_\u{80}-\u{10ffff}][\w.\-\u{80}-\u{10ffff}]*(:[A-Za-z_\u{80}-\u{10ffff}][\w.\-\u{80}-\u{10ffff}]*)?$/u;
 const NOT_BLANK = /[^ \t\r\n]/;
 const CDATA_START = "<![CDATA[";
 const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
@@ -63,8 +36,9 @@ const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
 export class XmlScanner {
   readonly #handler: XmlHandler;
   readonly #limits: XmlLimits;
-  readonly #open: OpenElement[] = [];
-  readonly #knownNames = new Map<string, QualifiedName>();
+  readonly #open: StartTag[] = [];
+  /** Latest start tag at each depth. Nearly every stanza is made of the same tags, of which one is not read again. */
+  readonly #latest: StartTag[] = [];
   /** Incomplete tag, entity or CDATA end of the previous chunk. */
   #rest = "";
   #stanzaChars = 0;
@@ -166,16 +140,21 @@ export class XmlScanner {
   }
 
   #readEndTag(data: string, at: number): number {
-    const end = data.indexOf(">", at + 2);
-    if (end === -1) return this.#incomplete(data, at);
-    const element = this.#open.pop();
-    const name = data.slice(at + 2, end);
-    if (element === undefined || (name !== element.qualifiedName && name.trimEnd() !== element.qualifiedName)) {
-      throw new XmlSyntaxError("an end tag that closes nothing");
+    const element = this.#open.at(-1);
+    let end: number;
+    if (element !== undefined && data.startsWith(element.endTag, at)) end = at + element.endTag.length;
+    else {
+      end = data.indexOf(">", at + 2) + 1;
+      if (end === 0) return this.#incomplete(data, at);
+      // white space may follow the name
+      if (element === undefined || `${data.slice(at, end - 1).trimEnd()}>` !== element.endTag) {
+        throw new XmlSyntaxError("an end tag that closes nothing");
+      }
     }
-    this.#count(end + 1 - at);
+    this.#open.pop();
+    this.#count(end - at);
     this.#closed();
-    return end + 1;
+    return end;
   }
 
   #readDeclaration(data: string, at: number): number {
@@ -202,42 +181,27 @@ export class XmlScanner {
   }
 
   #readStartTag(data: string, at: number): number {
-    // fast path for the usual incomplete tag, without scanning its attributes
-    if (data.indexOf(">", at) === -1) return this.#incomplete(data, at);
-    let end = endOfName(data, at + 1);
-    const qualifiedName = data.slice(at + 1, end);
-    let attributes: Attribute[] | undefined;
-    let empty = false;
-    for (;;) {
-      const afterSpace = skipSpace(data, end);
-      const code = data.charCodeAt(afterSpace);
-      if (Number.isNaN(code)) return this.#incomplete(data, at);
-      if (code === GREATER_THAN) {
-        end = afterSpace + 1;
-        break;
+    const depth = this.#open.length;
+    let tag = this.#latest[depth];
+    if (tag === undefined || !data.startsWith(tag.text, at)) {
+      // fast path for the usual incomplete tag, without scanning its attributes
+      if (data.indexOf(">", at) === -1) return this.#incomplete(data, at);
+      tag = readStartTag(data, at);
+      if (tag === undefined) return this.#incomplete(data, at);
+      if (depth >= this.#limits.maxDepth) {
+        throw new XmlSyntaxError(`more than ${this.#limits.maxDepth} elements inside each other`, "policy-violation");
       }
-      if (code === SLASH) {
-        const closing = data.charCodeAt(afterSpace + 1);
-        if (Number.isNaN(closing)) return this.#incomplete(data, at);
-        if (closing !== GREATER_THAN) throw new XmlSyntaxError("a slash inside a tag");
-        empty = true;
-        end = afterSpace + 2;
-        break;
-      }
-      if (afterSpace === end) throw new XmlSyntaxError("attributes without a space between them");
-      const read = readAttribute(data, afterSpace);
-      if (read === undefined) return this.#incomplete(data, at);
-      attributes ??= [];
-      attributes.push(read.attribute);
-      end = read.end;
+      this.#latest[depth] = tag;
     }
-    if (end - at > MAX_TAG_CHARS) throw new XmlSyntaxError("a tag that is too long", "policy-violation");
-    this.#opened(qualifiedName, attributes, end - at);
-    if (empty) {
+    this.#started = true;
+    this.#open.push(tag);
+    this.#count(tag.text.length);
+    this.#handler.open(tag.name.local, this.#namespaceOf(tag.name.prefix), tag.attributes);
+    if (tag.isEmpty) {
       this.#open.pop();
       this.#closed();
     }
-    return end;
+    return at + tag.text.length;
   }
 
   #closed(): void {
@@ -245,43 +209,6 @@ export class XmlScanner {
     // anything after the end of the stream is ignored
     if (this.#open.length === 0) this.stop();
     this.#handler.close();
-  }
-
-  #opened(qualifiedName: string, attributes: readonly Attribute[] | undefined, chars: number): void {
-    const name = this.#nameOf(qualifiedName);
-    if (this.#open.length >= this.#limits.maxDepth) {
-      throw new XmlSyntaxError(`more than ${this.#limits.maxDepth} elements inside each other`, "policy-violation");
-    }
-    this.#started = true;
-    let declared: Map<string, string> | undefined;
-    let plain: Record<string, string> | undefined;
-    for (const { name: key, value } of attributes ?? []) {
-      const prefix = key === "xmlns" ? "" : key.startsWith("xmlns:") ? key.slice(6) : undefined;
-      if (prefix === undefined) {
-        // an ordinary object: reads are many times faster than with a null prototype, and only known names are read
-        plain ??= {};
-        if (Object.hasOwn(plain, key)) throw new XmlSyntaxError("the same attribute twice");
-        plain[key] = value;
-      } else {
-        declared ??= new Map();
-        if (declared.has(prefix)) throw new XmlSyntaxError("the same namespace prefix twice");
-        declared.set(prefix, value);
-      }
-    }
-    this.#open.push({ qualifiedName, declared });
-    this.#count(chars);
-    const namespace = this.#namespaceOf(name.prefix);
-    this.#handler.open(name.local, namespace, plain ?? NO_ATTRIBUTES);
-  }
-
-  #nameOf(qualifiedName: string): QualifiedName {
-    const known = this.#knownNames.get(qualifiedName);
-    if (known !== undefined) return known;
-    if (!NAME.test(qualifiedName)) throw new XmlSyntaxError("something that is not the name of an element");
-    const colon = qualifiedName.indexOf(":");
-    const name = { prefix: qualifiedName.slice(0, Math.max(0, colon)), local: qualifiedName.slice(colon + 1) };
-    if (this.#knownNames.size < MAX_KNOWN_NAMES) this.#knownNames.set(qualifiedName, name);
-    return name;
   }
 
   #namespaceOf(prefix: string): string {
@@ -303,44 +230,7 @@ export class XmlScanner {
   }
 
   #incomplete(data: string, at: number): number {
-    if (data.length - at > MAX_TAG_CHARS) throw new XmlSyntaxError("a tag that is too long", "policy-violation");
+    if (data.length - at > MAX_TAG_CHARS) throw tagTooLong();
     return at;
   }
-}
-
-function isSpace(code: number): boolean {
-  return code === 32 || code === 10 || code === 13 || code === 9;
-}
-
-function skipSpace(data: string, at: number): number {
-  let end = at;
-  while (isSpace(data.charCodeAt(end))) end++;
-  return end;
-}
-
-function endOfName(data: string, at: number): number {
-  let end = at;
-  for (; end < data.length; end++) {
-    const code = data.charCodeAt(end);
-    if (code === GREATER_THAN || code === SLASH || code === EQUALS || code === LESS_THAN || isSpace(code)) break;
-  }
-  return end;
-}
-
-/** Reads an attribute; returns `undefined` if it is incomplete. */
-function readAttribute(data: string, at: number): { readonly attribute: Attribute; readonly end: number } | undefined {
-  const nameEnd = endOfName(data, at);
-  const equals = skipSpace(data, nameEnd);
-  const open = skipSpace(data, equals + 1);
-  if (open >= data.length) return undefined;
-  const quote = data[open];
-  if (data.charCodeAt(equals) !== EQUALS || (quote !== '"' && quote !== "'")) {
-    throw new XmlSyntaxError("an attribute without a quoted value");
-  }
-  const close = data.indexOf(quote, open + 1);
-  if (close === -1) return undefined;
-  const name = data.slice(at, nameEnd);
-  const raw = data.slice(open + 1, close);
-  if (!NAME.test(name) || raw.includes("<")) throw new XmlSyntaxError("a malformed attribute");
-  return { attribute: { name, value: decodeXmlText(raw) }, end: close + 1 };
 }

@@ -89,6 +89,7 @@ export function parseCcsFrame(json: string): CcsFrame {
 }
 
 type JsonRecord = Readonly<Record<string, unknown>>;
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function isRecord(value: unknown): value is JsonRecord {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -115,23 +116,17 @@ function ackFrame(ack: JsonRecord): CcsFrame {
   const canonical = text(ack["registration_id"]);
   const success = numberOf(ack["success"]);
   const failure = numberOf(ack["failure"]);
-  const failed = ack["failed_registration_ids"];
-  return {
-    type: "ack",
-    messageId,
-    ...(canonical === undefined || canonical === ack["from"]
-      ? {}
-      : { canonicalRegistrationId: canonical as RegistrationToken }),
-    ...(success === undefined || failure === undefined
-      ? {}
-      : {
-          group: {
-            success,
-            failure,
-            failedRegistrationIds: Array.isArray(failed) ? failed.filter((token) => typeof token === "string") : [],
-          },
-        }),
-  };
+  // field by field: spreads of what is mostly absent cost more than the rest of the frame
+  const frame: Writable<AckFrame> = { type: "ack", messageId };
+  if (canonical !== undefined && canonical !== ack["from"]) {
+    frame.canonicalRegistrationId = canonical as RegistrationToken;
+  }
+  if (success !== undefined && failure !== undefined) {
+    const failed = ack["failed_registration_ids"];
+    const failedRegistrationIds = Array.isArray(failed) ? failed.filter((token) => typeof token === "string") : [];
+    frame.group = { success, failure, failedRegistrationIds };
+  }
+  return frame;
 }
 
 function nackFrame(nack: JsonRecord): CcsFrame {
@@ -155,21 +150,16 @@ function upstreamFrame(upstream: JsonRecord): CcsFrame {
   if (data === undefined) return { type: "malformed", problem: "data: too deep to be read" };
   const category = text(upstream["category"]);
   const timeToLiveSec = numberOf(upstream["time_to_live"]);
-  return {
-    type: "upstream",
-    message: {
-      from,
-      messageId,
-      data,
-      ...(category === undefined ? {} : { category }),
-      ...(timeToLiveSec === undefined ? {} : { timeToLiveSec }),
-    },
-  };
+  const message: Writable<UpstreamMessage> = { from, messageId, data };
+  if (category !== undefined) message.category = category;
+  if (timeToLiveSec !== undefined) message.timeToLiveSec = timeToLiveSec;
+  return { type: "upstream", message };
 }
 
 /** The app's data: strings, as devices send them. Anything else is given as its JSON; `undefined` when that is too deep to be written. */
 function dataOf(data: unknown): Readonly<Record<string, string>> | undefined {
   if (!isRecord(data)) return {};
+  if (holdsTexts(data)) return data;
   try {
     const entries = Object.entries(data).map(([key, value]) => [
       key,
@@ -181,6 +171,11 @@ function dataOf(data: unknown): Readonly<Record<string, string>> | undefined {
     // JSON.parse bears more than JSON.stringify does
     return undefined;
   }
+}
+
+function holdsTexts(data: JsonRecord): data is Readonly<Record<string, string>> {
+  for (const key of Object.keys(data)) if (typeof data[key] !== "string") return false;
+  return true;
 }
 
 function receiptFrame(receipt: JsonRecord): CcsFrame {
