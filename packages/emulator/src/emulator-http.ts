@@ -65,14 +65,15 @@ export function createEmulatorHttp(
 }
 
 function guardedRoute(route: EmulatorRoute, names: KnownNames, streams: LiveStreams): HttpRoute {
-  const { method, path, hosts, maxBodyBytes } = route;
+  const { hosts, maxBodyBytes } = route;
   return {
-    method,
-    path,
+    method: route.method,
+    path: route.path,
     ...defined({ maxBodyBytes }),
     before(request) {
       if (GOOGLE_HOSTS.includes(request.host) && !hosts.includes(request.host)) return "not-found";
-      const named = route.publicFile === undefined ? request : { ...request, headers: {} };
+      const { method, host } = request;
+      const named = route.publicFile === undefined ? request : { method, host, headers: {} };
       return refuseForeignPage(named, hosts, names) ?? route.before?.(request);
     },
     async handle(request) {

@@ -100,6 +100,32 @@ describe("the stanza reader", () => {
     expect(stanzas.filter(({ name }) => name === "iq")).toEqual([]);
   });
 
+  it.each([
+    ["a control character", '{"a":"\u0001"}'],
+    ["a character that XML does not have", '{"a":"\ufffe"}'],
+    ["the end of a CDATA section", '{"a":[["b"]]>}'],
+    ["an entity that nothing declares", '{"a":"&x;"}'],
+  ])("refuses %s in the text of a message, however the bytes are cut", (_what, json) => {
+    const bytes = Buffer.from(`${OPEN}<message><gcm xmlns="google:mobile:data">${json}</gcm></message><iq/>`);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const { happened, stanzas, write } = reading();
+      write(bytes.subarray(0, cut));
+      write(bytes.subarray(cut));
+      expect(happened.at(-1), String(cut)).toBe("invalid-xml");
+      expect(stanzas).toEqual([]);
+    }
+  });
+
+  it("keeps the order of text, elements and CDATA sections, however the bytes are cut", () => {
+    const bytes = Buffer.from(`${OPEN}<m><a>one <b>1<c/>2</b>two\r\n<![CDATA[<3>]]> [4]</a>5</m>`);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const { stanzas, write } = reading();
+      write(bytes.subarray(0, cut));
+      write(bytes.subarray(cut));
+      expect(flat(stanzas[0] as XmlElement), String(cut)).toBe("<m><a>one <b>1<c></c>2</b>two\n<3> [4]</a>5</m>");
+    }
+  });
+
   it("bounds a stanza, and takes white space between stanzas without end", () => {
     const { happened, write, stanzas } = reading(1000);
     write(OPEN);
@@ -122,6 +148,11 @@ describe("the stanza reader", () => {
     );
   });
 });
+
+/** An element as text without escapes. */
+function flat({ name, children }: XmlElement): string {
+  return `<${name}>${children.map((child) => (typeof child === "string" ? child : flat(child))).join("")}</${name}>`;
+}
 
 /** Whether XML can carry a text: most control characters have no form in it. */
 function isXmlText(text: string): boolean {

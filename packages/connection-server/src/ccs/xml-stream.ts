@@ -37,6 +37,12 @@ export interface XmlStream {
 /** Maximum depth of elements; a message has three levels. Implementation limit, not part of the protocol. */
 const MAX_DEPTH = 32;
 
+/**
+ * Text that XML gives as it is: without entities, line ends to normalize, `]]>`, and characters that are not allowed. The parser looks at
+ * each character by itself, which for the JSON of a message costs more than everything else about it.
+ */
+const PLAIN_TEXT = /^[\t\n -%'-\\^-\ud7ff\ue000-\ufffd]+$/;
+
 interface Open {
   readonly name: string;
   readonly namespace: string;
@@ -57,6 +63,8 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
   let stanzaEnded = false;
   /** True between stanzas: only white space is allowed, and it is kept from the parser, which would accumulate it. */
   let betweenStanzas = false;
+  /** True if the parser has read nothing after the start tag of an element in a stanza, the `<gcm>` of a message. */
+  let afterStartTag = false;
   let thrown: { readonly error: unknown } | undefined;
 
   /** Error of a handler, which is not a syntax error of the stream. */
@@ -131,10 +139,25 @@ export function createXmlStream(handlers: XmlStreamHandlers, maxStanzaBytes: num
         }
         betweenStanzas = false;
       }
+      if (afterStartTag) {
+        afterStartTag = false;
+        const tag = text.indexOf("<", at);
+        const run = text.slice(at, tag === -1 ? text.length : tag);
+        if (PLAIN_TEXT.test(run)) {
+          onText(run);
+          at += run.length;
+          // the next chunk goes on with it
+          afterStartTag = tag === -1;
+          continue;
+        }
+      }
       // no tag at a greater depth can end a stanza: the rest is passed unchanged
       const end = depth > 2 ? text.indexOf("</", at) + 1 : text.indexOf(">", at) + 1;
       const next = end === 0 ? text.length : end;
+      const before = depth;
       parser.write(text.slice(at, next));
+      // at this depth the text passed ends with the tag
+      afterStartTag = before === 2 && depth === 3;
       at = next;
     }
   }

@@ -90,7 +90,7 @@ export function unauthorized(): HttpAnswer {
   };
 }
 
-function json(body: unknown, decisions: readonly Decision[]): HttpAnswer {
+function json(body: Readonly<Record<string, unknown>>, decisions: readonly Decision[]): HttpAnswer {
   const headers = retryAfterOf(decisions);
   return { status: 200, body: stringifyExactJson(body), ...defined({ headers }) };
 }

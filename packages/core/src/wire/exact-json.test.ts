@@ -37,9 +37,14 @@ describe("64-bit IDs in JSON", () => {
     expect(() => parseExactJson('{"multicast_id":00012}')).toThrow(SyntaxError);
   });
 
-  it("is not fooled by text that looks like a number about to be written", () => {
-    const value = { a: "int64:5", b: 7n, c: "int64::6" };
-    expect(stringifyExactJson(value)).toBe('{"a":"int64:5","b":7,"c":"int64::6"}');
+  it("are written beside fields of every kind, and without those that are undefined", () => {
+    const value = { 'a"': "7n", b: 7n, c: undefined, d: [1, { e: null }], f: -1n };
+    expect(stringifyExactJson(value)).toBe('{"a\\"":"7n","b":7,"d":[1,{"e":null}],"f":-1}');
+    expect(stringifyExactJson({})).toBe("{}");
+  });
+
+  it("are refused further inside, as by JSON.stringify", () => {
+    expect(() => stringifyExactJson({ a: { b: 7n } })).toThrow(TypeError);
   });
 
   it("are written as numbers and read back the same", () => {

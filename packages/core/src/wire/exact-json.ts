@@ -13,14 +13,18 @@ export function parseExactJson(text: string): unknown {
   return parseBoundedJson(text.replace(WIDE_IDS, '"$1"$2"$3"'));
 }
 
-/** `JSON.stringify` that writes a bigint as a JSON number, every digit of it. What the emulator answers with. */
-export function stringifyExactJson(value: unknown): string {
-  // what stands for a number until it is written has to be text that occurs nowhere else
-  const plain = JSON.stringify(value, (_key, field: unknown) => (typeof field === "bigint" ? null : field));
-  let mark = "int64:";
-  while (plain.includes(mark)) mark += ":";
-  return JSON.stringify(value, (_key, field: unknown) => (typeof field === "bigint" ? mark + field : field)).replace(
-    new RegExp(`"${mark}(-?\\d+)"`, "g"),
-    "$1",
-  );
+/**
+ * `JSON.stringify` of an object whose own fields may be bigints, each written as a JSON number with all of its digits. Emulator and gateway
+ * answer with it.
+ *
+ * @throws {TypeError} as `JSON.stringify` does, for a bigint further inside.
+ */
+export function stringifyExactJson(fields: Readonly<Record<string, unknown>>): string {
+  let members = "";
+  for (const [name, value] of Object.entries(fields)) {
+    const json = typeof value === "bigint" ? String(value) : JSON.stringify(value);
+    // a field that is undefined is left out
+    if (json !== undefined) members += `${members === "" ? "" : ","}${JSON.stringify(name)}:${json}`;
+  }
+  return `{${members}}`;
 }
