@@ -131,21 +131,18 @@ function optionsOf({ options, configFile, tlsFiles, program }: Start): EmulatorO
 
 /** Reports that no device could be registered for an unknown token, whose sender is answered that it is unavailable. */
 function tellOfFullness({ events }: Emulator): void {
-  events.subscribe((event) => {
-    if (event.type === "full") process.stderr.write(`${event.detail}\n`);
-  });
+  events.subscribe(({ detail }) => void process.stderr.write(`${detail}\n`), "full");
 }
 
 /** Reports that the state cannot be saved, once per reason, and that it can again. */
 function tellOfUnsavedState({ events }: Emulator): void {
   let told: string | undefined;
   events.subscribe((event) => {
-    if (event.type !== "state") return;
     const problem = event.change === "saved" ? undefined : event.problem;
     if (problem === told) return;
     told = problem;
     process.stderr.write(`${problem ?? "The state is saved again"}\n`);
-  });
+  }, "state");
 }
 
 /** Writes the CA to the requested file, or to a private folder. */

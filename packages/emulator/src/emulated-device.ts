@@ -337,8 +337,8 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
           end();
           reject(new ClosedError("The emulator"));
         });
-        const unsubscribe = events.subscribe((event) => {
-          if (event.type !== "device" || event.device.id !== app.id || app.receivedTotal === seen) return;
+        const unsubscribe = events.subscribe(({ device: { id } }) => {
+          if (id !== app.id || app.receivedTotal === seen) return;
           const fresh = app.received.slice(-(app.receivedTotal - seen));
           seen = app.receivedTotal;
           try {
@@ -350,7 +350,7 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
             end();
             reject(error);
           }
-        });
+        }, "device");
         signal?.addEventListener("abort", onAbort, { once: true });
       });
     },

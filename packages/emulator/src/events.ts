@@ -34,19 +34,28 @@ export type EmulatorEvent =
   | { readonly type: "state"; readonly change: "not-saved"; readonly problem: string }
   | { readonly type: "reset" };
 
+/** Type of an event. */
+export type EmulatorEventType = EmulatorEvent["type"];
+
 /** Listener, called synchronously with each event in order. Errors that it throws surface as uncaught exceptions. */
-export type EmulatorListener = (event: EmulatorEvent) => void;
+export type EmulatorListener<T extends EmulatorEventType = EmulatorEventType> = (
+  event: Extract<EmulatorEvent, { readonly type: T }>,
+) => void;
 
 /** Source of the emulator's events. */
 export interface EmulatorEvents {
-  /** Adds a listener; returns a function that removes it. */
-  subscribe(listener: EmulatorListener): () => void;
+  /**
+   * Adds a listener; returns a function that removes it.
+   *
+   * @param types Types of the events that it is called with. Default: all. Events that nobody listens to are not made.
+   */
+  subscribe<T extends EmulatorEventType = EmulatorEventType>(listener: EmulatorListener<T>, ...types: T[]): () => void;
 }
 
 /** Publisher of the events. */
 export interface EventHub extends EmulatorEvents {
-  /** True if there is a listener, for events that are expensive to create. */
-  readonly listening: boolean;
+  /** True if there is a listener of that type, for events that are expensive to create. */
+  isHeard(type: EmulatorEventType): boolean;
   /** The first hundred protocol violations, as text. */
   readonly violations: string[];
   emit(event: EmulatorEvent): void;
@@ -58,23 +67,33 @@ const MAX_VIOLATIONS = 100;
 
 /** Creates an event hub. An error of a listener does not affect the emulator; it surfaces as an uncaught exception. */
 export function createEventHub(): EventHub {
-  const listeners = new Set<EmulatorListener>();
+  interface Subscription {
+    readonly listener: EmulatorListener;
+    readonly types: readonly EmulatorEventType[];
+  }
+  const subscriptions = new Set<Subscription>();
   const violations: string[] = [];
+  const hears = ({ types }: Subscription, type: EmulatorEventType): boolean =>
+    types.length === 0 || types.includes(type);
   return {
     violations,
-    get listening() {
-      return listeners.size > 0;
+    isHeard(type) {
+      for (const subscription of subscriptions) if (hears(subscription, type)) return true;
+      return false;
     },
-    subscribe(listener) {
-      const own: EmulatorListener = (event) => listener(event);
-      listeners.add(own);
+    subscribe<T extends EmulatorEventType>(listener: EmulatorListener<T>, ...types: T[]) {
+      // called with events of these types alone
+      const subscription: Subscription = { listener: listener as unknown as EmulatorListener, types };
+      subscriptions.add(subscription);
       return () => {
-        listeners.delete(own);
+        subscriptions.delete(subscription);
       };
     },
     emit(event) {
       if (event.type === "violation" && violations.length < MAX_VIOLATIONS) violations.push(event.detail);
-      for (const listener of listeners) {
+      for (const subscription of subscriptions) {
+        if (!hears(subscription, event.type)) continue;
+        const { listener } = subscription;
         try {
           listener(event);
         } catch (error) {
@@ -84,6 +103,6 @@ export function createEventHub(): EventHub {
         }
       }
     },
-    close: () => listeners.clear(),
+    close: () => subscriptions.clear(),
   };
 }

@@ -17,7 +17,7 @@ export {
   type UpstreamSend,
 } from "./emulated-device.ts";
 export { type Emulator, ProtocolViolationError } from "./emulator.ts";
-export type { EmulatorEvent, EmulatorEvents, EmulatorListener } from "./events.ts";
+export type { EmulatorEvent, EmulatorEvents, EmulatorEventType, EmulatorListener } from "./events.ts";
 export {
   type CutFault,
   type DrainFault,

@@ -23,16 +23,15 @@ export async function forwardCaptured(
   const { openForwarder } = await loadGateway();
   const forwarder = openForwarder(file);
   let latest = 0;
-  const unsubscribe = events.subscribe((event) => {
+  const unsubscribe = events.subscribe(({ message }) => {
     // a message has an event for each change of its state
-    if (event.type !== "message" || event.message.id <= latest) return;
-    const { message } = event;
+    if (message.id <= latest) return;
     latest = message.id;
     forwarder.forward(message).then(
       (sent) => sent && tell(`Message ${message.id} was forwarded to ${sent.project}: ${sent.result}`),
       (error: unknown) => tell(`Message ${message.id} could not be forwarded: ${describeError(error)}`),
     );
-  });
+  }, "message");
   return () => {
     unsubscribe();
     return forwarder.close();

@@ -1,7 +1,7 @@
 import { AbortedError, ClosedError, type ErrorCode } from "@cloud-messaging/core";
-import { checkSignalOptions, defined, readOptions, z } from "@cloud-messaging/core/transport";
+import { checkSignalOptions, readOptions, z } from "@cloud-messaging/core/transport";
 import type { EventHub } from "../events.ts";
-import type { CapturedMessage, MessageState, ModelMessage, TimelineEntry } from "../model/message.ts";
+import type { CapturedMessage, MessageState, ModelMessage, TimelineEntry, Writable } from "../model/message.ts";
 import { OldestFirst } from "../model/oldest-first.ts";
 import { weightOf } from "../model/weight.ts";
 
@@ -12,7 +12,6 @@ const MAX_REMOVED = 1000;
 /** Maximum number of timeline entries per message; a topic message can have one per device. Implementation limit. */
 const MAX_TIMELINE = 100;
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Entry = Writable<Omit<CapturedMessage, "timeline">> & { timeline: TimelineEntry[] };
 
 /** Memory of a message; text shared with the previous one (one request, many recipients) is counted once. */
@@ -304,18 +303,21 @@ export class InboxStore implements Inbox {
     facts: { deviceId?: string | undefined; detail?: string | undefined; code?: ErrorCode } = {},
   ): void {
     const entry = message as Entry;
-    const line = defined({ at, event, deviceId: facts.deviceId, detail: facts.detail });
+    const { deviceId, detail, code } = facts;
+    const line: Writable<TimelineEntry> = { at, event };
+    if (deviceId !== undefined) line.deviceId = deviceId;
+    if (detail !== undefined) line.detail = detail;
     if (entry.timeline.length < MAX_TIMELINE) entry.timeline.push(line);
     if (event === "delivered") entry.delivered++;
     if (event !== "receipt-sent" && event !== "receipt-acked") {
       entry.state = shown(entry, event);
-      if (facts.detail === undefined) delete entry.reason;
-      else entry.reason = facts.detail;
-      if (facts.code !== undefined) entry.code = facts.code;
+      if (detail !== undefined) entry.reason = detail;
+      else if (entry.reason !== undefined) delete entry.reason;
+      if (code !== undefined) entry.code = code;
     }
     const listed = this.#entries.get(entry.id) === entry;
-    if (listed) this.#events.emit({ type: "message", message, entry: line });
-    for (const waiter of [...this.#waiters]) waiter.check(message, listed);
+    if (listed && this.#events.isHeard("message")) this.#events.emit({ type: "message", message, entry: line });
+    if (this.#waiters.size > 0) for (const waiter of [...this.#waiters]) waiter.check(message, listed);
   }
 
   /** Ends every wait. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage, MessageContent, Refusal } from "@cloud-messaging/connection-server";
+import type { MessageContent, Refusal } from "@cloud-messaging/connection-server";
 import { payloadBytes } from "@cloud-messaging/core/transport";
 import type { AppInstance } from "./app-instance.ts";
 
@@ -17,7 +17,8 @@ export function checkSize(message: MessageContent, limit: number): Refusal | und
 
 /** Checks that the sender may send to the app, and that it is the app that the message requires. */
 export function checkApp(
-  { senderId, restrictedPackageName }: Pick<IncomingMessage, "senderId" | "restrictedPackageName">,
+  senderId: string | undefined,
+  restrictedPackageName: string | undefined,
   app: AppInstance,
 ): Refusal | undefined {
   if (!admits(app, senderId)) return { kind: "refused", code: "mismatch-sender-id", detail: "SenderId mismatch" };

@@ -1,7 +1,8 @@
 import type { Clock } from "@cloud-messaging/core";
-import { defined, earlier, msBetween, NEVER } from "@cloud-messaging/core/transport";
+import { earlier, msBetween, NEVER } from "@cloud-messaging/core/transport";
 import type { AppInstance, DeliveredContent, Delivery, Device, DeviceMessage } from "./app-instance.ts";
 import { type DeviceRegistry, viewOf } from "./devices.ts";
+import type { Writable } from "./message.ts";
 import type { MessageLog, ModelCounters, ModelEvents } from "./ports.ts";
 import type { ProfileRules } from "./profile.ts";
 import { ReceivedMessages } from "./received.ts";
@@ -210,7 +211,8 @@ export class DeliveryEngine {
       const { message } = oldest.app.storage.take((other) => other.message === oldest)[0] ?? { message: oldest };
       this.discard(message, "too much waits for all devices together: the oldest made room");
     }
-    this.#rules.events.emit({ type: "device", change: "stored", device: viewOf(app) });
+    const { events } = this.#rules;
+    if (events.isHeard("device")) events.emit({ type: "device", change: "stored", device: viewOf(app) });
     // a connected device (throttled, idle) is told at once
     if (discarded !== undefined && app.device.connected) this.#deliverMarker(app);
   }
@@ -254,17 +256,20 @@ export class DeliveryEngine {
       return;
     }
     const { data, collapseKey, notification } = contentOf(delivery);
-    const message: DeviceMessage = {
+    const now = clock.now();
+    const message: Writable<DeviceMessage> = {
       inboxId: captured.id,
       from: delivery.from,
       token: delivery.token,
       data,
-      receivedAt: clock.now(),
-      ...defined({ messageId: captured.messageId, collapseKey, notification }),
+      receivedAt: now,
     };
+    if (captured.messageId !== undefined) message.messageId = captured.messageId;
+    if (collapseKey !== undefined) message.collapseKey = collapseKey;
+    if (notification !== undefined) message.notification = notification;
     this.#received.add(app, message);
     counters.delivered++;
-    inbox.note(captured, clock.now(), "delivered", { deviceId: app.device.id });
+    inbox.note(captured, now, "delivered", { deviceId: app.device.id });
     if (captured.receiptRequested) {
       if (app.confirmReceipts === "auto") this.#rules.onReceipt(delivery);
       else {
@@ -274,7 +279,7 @@ export class DeliveryEngine {
         }
       }
     }
-    if (events.listening) events.emit({ type: "device", change: "received", device: viewOf(app) });
+    if (events.isHeard("device")) events.emit({ type: "device", change: "received", device: viewOf(app) });
   }
 
   #deliverMarker(app: AppInstance): void {
@@ -318,7 +323,8 @@ export class DeliveryEngine {
       detail,
     });
     // the number of stored messages of the app has changed
-    this.#rules.events.emit({ type: "device", change: state, device: viewOf(delivery.app) });
+    const { events } = this.#rules;
+    if (events.isHeard("device")) events.emit({ type: "device", change: state, device: viewOf(delivery.app) });
   }
 
   #changed(device: Device, change: string): void {

@@ -4,6 +4,9 @@ import type { ErrorCode } from "@cloud-messaging/core";
 /** An address that the model knows: installation IDs are resolved. */
 export type ResolvedAddress = Exclude<Address, { kind: "fid" }>;
 
+/** A type without its `readonly`, for the code that makes its values. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** A message whose recipient is resolved. */
 export interface ModelMessage extends IncomingMessage {
   readonly address: ResolvedAddress;

@@ -36,8 +36,8 @@ export type ModelEvent =
 
 /** Receiver of the model's events. */
 export interface ModelEvents {
-  /** True while the events have listeners; for events that are costly to make. */
-  readonly listening: boolean;
+  /** True if there is a listener of that type, for events that are expensive to create. */
+  isHeard(type: ModelEvent["type"]): boolean;
   emit(event: ModelEvent): void;
 }
 

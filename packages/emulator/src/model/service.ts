@@ -198,7 +198,8 @@ export class CloudService {
     if (tooBig !== undefined) return tooBig;
     const refusal = faults.takeRefusal(message.protocol, [message.to]) ?? this.#tooManyToTopics(message);
     if (refusal !== undefined) return refusal;
-    const decision = this.#newDecision(message);
+    // only the answer about a topic has a number for its ID
+    const decision = { ...this.#newDecision(message), numericId: this.#parts.ids.wide() };
     this.#parts.inbox.name(captured, decision.messageId);
     const meant: Recipient[] = [];
     const candidates = address.kind === "topic" ? registry.subscribers(address.topic) : registry.apps();
@@ -248,7 +249,9 @@ export class CloudService {
 
   #findApp(token: string, message: ModelMessage): AppInstance | Refusal {
     const app = isMalformed(token) ? undefined : this.apps.appOf(token);
-    if (app !== undefined) return checkApp({ ...contentOf(message, app), senderId: message.senderId }, app) ?? app;
+    if (app !== undefined) {
+      return checkApp(message.senderId, contentOf(message, app).restrictedPackageName, app) ?? app;
+    }
     const { registry } = this.#parts;
     const unlike = message.checksTokenForm === true && !registry.isDead(token) && !looksGivenOut(token);
     if (isMalformed(token) || (unlike && !this.#parts.autoRegister)) {
@@ -280,11 +283,7 @@ export class CloudService {
 
   #newDecision(message: ModelMessage): Extract<Decision, { kind: "accepted" }> {
     const { ids } = this.#parts;
-    return {
-      kind: "accepted",
-      messageId: message.dryRun ? "fake_message_id" : ids.message(),
-      numericId: ids.wide(),
-    };
+    return { kind: "accepted", messageId: message.dryRun ? "fake_message_id" : ids.message() };
   }
 
   #accepted(decision: Extract<Decision, { kind: "accepted" }>): Decision {
