@@ -1,14 +1,26 @@
 // How much does the emulator take, and does its memory stay bounded? The command in its own process; autocannon on /gcm/send, then a CCS
-// client of ours, together a million messages. `npm run bench:emulator [-- --messages 1000000]`
+// client of ours, together a million messages. Then messages for devices that are not connected.
+// `npm run bench:emulator [-- --messages 1000000 --devices 10000 --stored 100]`
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import autocannon from "autocannon";
+import { inFlight } from "./lib/in-flight.mjs";
 
-const { values } = parseArgs({ options: { messages: { type: "string", default: "1000000" } } });
+const { values } = parseArgs({
+  options: {
+    messages: { type: "string", default: "1000000" },
+    devices: { type: "string", default: "10000" },
+    stored: { type: "string", default: "100" },
+  },
+});
 const total = Number(values.messages);
+const devices = Number(values.devices);
+const stored = Number(values.stored);
+/** Most recipients of a request. */
+const BATCH = 1_000;
 const overHttp = Math.floor(total / 4);
 
 const command = new URL("../packages/emulator/bin/cloud-messaging-emulator.mjs", import.meta.url).pathname;
@@ -20,6 +32,7 @@ const emulator = spawn(
 const [line] = await new Promise((resolve) => createInterface(emulator.stdout).once("line", (text) => resolve([text])));
 const ready = JSON.parse(line);
 const rows = [];
+let cpuBefore = 0;
 
 try {
   const device = await post("/devices", {});
@@ -58,12 +71,29 @@ try {
   if (accepted !== total - overHttp) throw new Error(`${accepted} of ${total - overHttp} were accepted`);
   report("CCS client", total - overHttp, seconds);
 
-  console.log("step                        messages   per second   RSS of the emulator");
-  for (const { step, messages, rate, rssMb } of rows) {
-    console.log(
-      `${step.padEnd(26)} ${String(messages).padStart(9)} ${rate.padStart(12)} ${`${rssMb} MB`.padStart(12)}`,
-    );
+  await post("/reset", {});
+  const tokens = [];
+  await inFlight(devices, 32, async () => {
+    tokens.push((await post("/devices", { connected: false })).token);
+    return 1;
+  });
+  report(`${devices} devices`, 0, 0);
+  const storedAt = performance.now();
+  for (let round = 0; round < stored; round++) {
+    for (let from = 0; from < devices; from += BATCH) {
+      const answer = await fetch(`${ready.http}/gcm/send`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: "key=AIza-EXAMPLE" },
+        body: JSON.stringify({ registration_ids: tokens.slice(from, from + BATCH), data: { n: String(round) } }),
+      });
+      if (!answer.ok) throw new Error(`/gcm/send: ${answer.status} ${await answer.text()}`);
+      await answer.arrayBuffer();
+    }
   }
+  const { waiting } = await (await fetch(`${ready.http}/emulator/v1/stats`)).json();
+  report(`${stored} for each, ${waiting} stored`, devices * stored, (performance.now() - storedAt) / 1_000);
+
+  console.table(rows);
 } finally {
   emulator.kill("SIGTERM");
 }
@@ -78,12 +108,18 @@ async function post(path, body) {
   return answer.json();
 }
 
+/** CPU time of the emulator so far. Unit: seconds; the system counts it in hundredths. */
+function cpuSeconds() {
+  const [user, system] = readFileSync(`/proc/${emulator.pid}/stat`, "utf8").split(") ")[1].split(" ").slice(11, 13);
+  return (Number(user) + Number(system)) / 100;
+}
+
+/** What happened since the last row: messages in so many seconds, and in so much CPU time of the emulator. */
 function report(step, messages, seconds) {
   const pages = Number(readFileSync(`/proc/${emulator.pid}/statm`, "utf8").split(" ")[1]);
-  rows.push({
-    step,
-    messages,
-    rate: seconds === 0 ? "" : Math.round(messages / seconds).toString(),
-    rssMb: Math.round((pages * 4096) / 1e6),
-  });
+  const cpu = cpuSeconds() - cpuBefore;
+  cpuBefore += cpu;
+  const perSecond = messages === 0 ? {} : { "per second": Math.round(messages / seconds) };
+  const perCore = messages === 0 ? {} : { "per CPU second": Math.round(messages / cpu) };
+  rows.push({ step, messages, ...perSecond, ...perCore, "RSS MB": Math.round((pages * 4096) / 1e6) });
 }

@@ -12,10 +12,10 @@ const message = ({ time_to_live: timeToLive, ...rest }) => ({ ...rest, timeToLiv
 const token = (n) => `${n}:APA91b${"x".repeat(140)}${n}`;
 
 /** undici as it comes: JSON in and out, every message ID looked at. */
-function floor(tokens, width) {
+function floor(tokens, width, connections) {
   return (url) => {
     const { origin, pathname } = new URL(url);
-    const pool = new Pool(origin, { connections: width });
+    const pool = new Pool(origin, { connections });
     const headers = { "content-type": "application/json", authorization: `key=${API_KEY}` };
     const sendOne = async () => {
       const { statusCode, body } = await pool.request({
@@ -32,9 +32,9 @@ function floor(tokens, width) {
 }
 
 /** The whole public API: validation, canonical IDs, retries armed, the store told. */
-function ours(tokens, width) {
+function ours(tokens, width, connections) {
   return (url) => {
-    const sender = createGcmSender({ apiKey: API_KEY, endpoint: url, maxConnections: width });
+    const sender = createGcmSender({ apiKey: API_KEY, endpoint: url, maxConnections: connections });
     const target = tokens.length === 1 ? { token: tokens[0] } : { tokens };
     const sendOne = async () => {
       const { outcomes } = await sender.send({ target, ...USUAL });
@@ -58,8 +58,8 @@ function nodeGcm(tokens, width) {
   };
 }
 
-/** A case of so many tokens per request, over so many connections. */
-export function httpCase(name, count, width, messages, rest) {
+/** A case of so many tokens per request and so many requests in flight, by default each on a connection of its own. */
+export function httpCase(name, count, width, messages, { connections = width, ...rest } = {}) {
   const tokens = Array.from({ length: count }, (_, n) => token(n));
   const compared = peers({ "node-gcm": nodeGcm(tokens, width) });
   return {
@@ -68,7 +68,11 @@ export function httpCase(name, count, width, messages, rest) {
     unit: count === 1 ? "message" : `request of ${count}`,
     messages,
     startServer: startCannedGcmServer,
-    contestants: { floor: floor(tokens, width), ours: ours(tokens, width), ...compared.contestants },
+    contestants: {
+      floor: floor(tokens, width, connections),
+      ours: ours(tokens, width, connections),
+      ...compared.contestants,
+    },
     missing: compared.missing,
     ...rest,
   };

@@ -8,11 +8,12 @@ const escapeXml = (text) => text.replace(/[&<>]/g, (character) => `&#${character
 const text = (x, y, words, more = "") =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${escapeXml(words)}</text>`;
 
-/** Values 1, 2 and 5 times a power of ten between two values. */
+/** Values 1, 2 and 5 times a power of ten between two values; over more than three powers, these alone. */
 function ticks(from, to) {
+  const steps = to / from > 1_000 ? [1] : [1, 2, 5];
   const found = [];
   for (let power = 10 ** Math.floor(Math.log10(from)); power <= to; power *= 10) {
-    found.push(...[1, 2, 5].map((step) => step * power).filter((value) => value >= from && value <= to));
+    found.push(...steps.map((step) => step * power).filter((value) => value >= from && value <= to));
   }
   return found;
 }
