@@ -209,9 +209,9 @@ describe("programs in the pages", () => {
     expect(stdout.split("\n").filter((line) => /^(ok|failed|closed)/.test(line))).toEqual([...wanted, "closed"]);
   });
 
-  it("include a test for vitest, which passes", async () => {
-    const page = readFileSync(join(root, "docs/emulator.md"), "utf8");
-    const [, test = ""] = /```ts\n(import[\s\S]*?)```/.exec(page) ?? [];
+  it("include tests for vitest, which pass", async () => {
+    const inPage = (page: string, pattern: RegExp) =>
+      pattern.exec(readFileSync(join(root, "docs", page), "utf8"))?.[1] ?? "";
     const signUp = `import { createGcmSender } from "@cloud-messaging/http-sender";
 async function signUp({ token, push }) {
   const sender = createGcmSender(push);
@@ -219,11 +219,15 @@ async function signUp({ token, push }) {
   await sender.close();
 }
 `;
-    writeFileSync(join(folder, "sign-up.test.ts"), signUp + test);
+    writeFileSync(join(folder, "sign-up.test.ts"), signUp + inPage("emulator.md", /```ts\n(import[\s\S]*?)```/));
+    writeFileSync(
+      join(folder, "welcome.spec.mjs"),
+      inPage("testing.md", /```js file=welcome\.spec\.mjs\n([\s\S]*?)```/),
+    );
     writeFileSync(join(folder, "vitest.config.mjs"), "export default { test: { testTimeout: 60_000 } };");
     const vitest = join(root, "node_modules/vitest/vitest.mjs");
     const { stdout } = await run(process.execPath, [vitest, "run", "--root", folder], { env: programEnvironment() });
-    expect(stdout).toMatch(/1 passed/);
+    expect(stdout).toMatch(/2 passed[\s\S]*2 passed/);
   });
 
   it("include a walk through the emulator with curl, which shows the message", async () => {
