@@ -63,8 +63,10 @@ export class TransactionTables implements RegistrationTables {
   readonly #tables: LmdbTables;
   readonly #now: () => number;
   readonly #maxChanges: number;
-  readonly #registrations = new Map<number, StoredRegistration>();
-  readonly #tokens = new Map<RegistrationToken, TokenEntry>();
+  // new ones for each transaction: a Map that is cleared leaves its old table behind, which keeps the next one from the young generation's
+  // collector, and that the one after it
+  #registrations = new Map<number, StoredRegistration>();
+  #tokens = new Map<RegistrationToken, TokenEntry>();
   /** Those that are to be written. */
   readonly #dirty: TokenEntry[] = [];
   #numbers: Numbers = NO_NUMBERS;
@@ -78,8 +80,7 @@ export class TransactionTables implements RegistrationTables {
 
   begin(): void {
     // what an attempt left that was taken back
-    this.#registrations.clear();
-    this.#tokens.clear();
+    this.#forget();
     this.#dirty.length = 0;
     this.#numbers = { ...readNumbers(this.#tables) };
   }
@@ -87,8 +88,7 @@ export class TransactionTables implements RegistrationTables {
   end(): void {
     this.#writeTokens();
     this.#tables.meta.put("numbers", this.#numbers);
-    this.#registrations.clear();
-    this.#tokens.clear();
+    this.#forget();
   }
 
   nextNumber(): number {
@@ -214,6 +214,11 @@ export class TransactionTables implements RegistrationTables {
     const keys = [...this.#tables.ages.getKeys({ ...agesUntil(LEARNED, before), limit })];
     for (const [, , key] of keys) this.setRewrite(this.#tokenAt(key as string), undefined, 0);
     return keys.length;
+  }
+
+  #forget(): void {
+    this.#registrations = new Map();
+    this.#tokens = new Map();
   }
 
   #takeFromToken({ id, token }: StoredRegistration): void {

@@ -18,7 +18,7 @@ export type InstallationId = RegistrationToken & z.core.$brand<"InstallationId">
  * Source: docs/protocol/fcm-v1.md#fid
  */
 export function isFid(value: string): value is InstallationId {
-  return FID.test(value);
+  return value.length === 22 && FID.test(value);
 }
 
 /** Problem of a Firebase Installation ID; `undefined` for a valid one. */
