@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { createMemoryRegistrationStore } from "@cloud-messaging/core";
 import { registrationStoreCases } from "@cloud-messaging/core/testing";
 import { createLmdbRegistrationStore } from "@cloud-messaging/store-lmdb";
-import { describe, it } from "vitest";
+import { afterAll, describe, it } from "vitest";
+import { clocksApart } from "./registration-store-clocks.ts";
 
 describe("the registration store in memory", () => {
   const cases = registrationStoreCases({ create: (clock) => ({ stores: [createMemoryRegistrationStore({ clock })] }) });
@@ -29,4 +30,16 @@ describe("the registration store on lmdb", () => {
     runs: 50,
   });
   for (const { name, run } of cases) it(name, run);
+
+  const shared = mkdtempSync(join(parent, "registrations-clocks-"));
+  const opened: AsyncDisposable[] = [];
+  afterAll(async () => {
+    for (const each of opened) await each[Symbol.asyncDispose]();
+    rmSync(shared, { recursive: true, force: true });
+  });
+  clocksApart((clock) => {
+    const store = createLmdbRegistrationStore({ path: shared, clock });
+    opened.push(store);
+    return store;
+  });
 });

@@ -1,11 +1,11 @@
 import { createManualClock, isCloudMessagingError, type RegistrationToken } from "@cloud-messaging/core";
 import { registrationStoreCases } from "@cloud-messaging/core/testing";
-import { startEmulator } from "@cloud-messaging/emulator";
-import { createGcmSender } from "@cloud-messaging/http-sender";
 import { createPostgresRegistrationStore, type PostgresPool } from "@cloud-messaging/store-postgres";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PostgresServer, runsPostgres, startPostgres } from "../support/postgres.ts";
+import { clocksApart } from "./registration-store-clocks.ts";
+import { roundTripsOfSends } from "./registration-store-round-trips.ts";
 
 const token = (text: string) => text as RegistrationToken;
 const A = token("tok-A");
@@ -60,6 +60,12 @@ describe.runIf(runsPostgres)("a registration store in PostgreSQL", () => {
       },
     });
     for (const { name, run } of cases) it(name, run);
+  });
+
+  clocksApart(async (clock) => {
+    const store = createPostgresRegistrationStore({ pool, schema: "clocks", clock });
+    await store.migrate();
+    return store;
   });
 
   it("is set up once, by however many processes at the same time, and again without harm", async () => {
@@ -317,9 +323,7 @@ describe.runIf(runsPostgres)("a registration store in PostgreSQL", () => {
     expect((await pool.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
   });
 
-  it("adds one round trip to a send to one token, and once a day another", async () => {
-    await using emulator = await startEmulator();
-    const phone = emulator.createDevice();
+  it("adds one round trip to a send to a token or to a user, and once a day another; over CCS one to a batch", async () => {
     let statements = 0;
     const counted: PostgresPool = {
       query: (statement) => {
@@ -332,15 +336,7 @@ describe.runIf(runsPostgres)("a registration store in PostgreSQL", () => {
     };
     await using registrations = createPostgresRegistrationStore({ pool: counted, schema: `store_${++schemas}` });
     await registrations.migrate();
-    await registrations.register("ada", phone.token);
-    await using sender = createGcmSender({ ...emulator.httpOptions(), registrations });
-    const counts: number[] = [];
-    for (let n = 0; n < 3; n++) {
-      statements = 0;
-      await sender.send({ target: { token: phone.token }, data: { n: String(n) } });
-      counts.push(statements);
-    }
-    expect(counts).toEqual([2, 1, 1]);
+    await roundTripsOfSends(registrations, () => statements);
   });
 
   it("does without the parsers that the application has set for types", async () => {

@@ -37,6 +37,27 @@ describe("audience", () => {
     expect(store.registrationsOf("user-7")).toMatchObject([{ token: "new-7" }]);
   });
 
+  it("reads a page when its first registration is taken, and no page ahead", async () => {
+    const { store } = setup();
+    for (let n = 0; n < 2_500; n++) store.register(`user-${n}`, `tok-${n}`);
+    const pages: number[] = [];
+    const { registrations } = store;
+    store.registrations = (query) => {
+      const page = registrations(query);
+      pages.push(page.registrations.length);
+      return page;
+    };
+    const everybody = audience(store);
+    const read: number[] = [];
+    for (let taken = 0; taken < 2_500; taken++) {
+      await everybody.next();
+      if (taken === 0 || taken === 999 || taken === 1_000 || taken === 2_499) read.push(pages.length);
+    }
+    expect(read).toEqual([1, 1, 2, 3]);
+    expect(await everybody.next()).toMatchObject({ done: true });
+    expect(pages).toEqual([1_000, 1_000, 500]);
+  });
+
   it("gives those of a platform, or seen since", async () => {
     const { store, clock } = setup();
     store.register("ada", "a", { platform: "android" });
@@ -98,6 +119,22 @@ describe("prune", () => {
 });
 
 describe("sweep", () => {
+  it("reads no more of the store than is being tried, and holds no outcome that nobody takes", async () => {
+    const { store, sender, transport } = setup(
+      Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`tok-${n}`, ["not-registered" as const]])),
+    );
+    for (let n = 0; n < 5_000; n++) store.register(`user-${n}`, `tok-${n}`);
+    const dead = sweep(sender, store, { tokensPerSec: 1_000_000_000 });
+    await dead.next();
+    // nobody takes the next one
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    const tried = transport.attempts.flatMap(({ recipients }) => recipients).length;
+    // 16 batches of 50, and those whose outcomes are being taken
+    expect(tried).toBeLessThanOrEqual(2 * 16 * 50);
+    await dead.return();
+    expect(store.size).toBe(5_000 - tried);
+  });
+
   it("finds dead tokens by a send that nobody gets, and removes them; nothing counts as accepted", async () => {
     const { store, sender, transport } = setup({ dead: ["not-registered"], old: [{ canonical: "new" }] });
     for (const token of ["fine", "dead", "old"]) store.register("ada", token);

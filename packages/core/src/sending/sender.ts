@@ -41,7 +41,7 @@ export type SendAllRecipient = string | { readonly token: string };
 export interface SendAllOptions<R = string> extends SendEachOptions {
   /**
    * Tokens per batch. Without effect beside `personalize`.
-   * @defaultValue the transport's: 1000 over HTTP, 1 over CCS
+   * @defaultValue the transport's: 1000 over GCM HTTP, 10 over FCM HTTP v1, 1 over CCS
    */
   readonly batchSize?: number;
   /**
