@@ -1,6 +1,7 @@
-// Test runners: somebody's own test, with senders, CCS, emulator and drop-in.
+// Test runners: somebody's own test, with senders, CCS, emulator and drop-in; the cases of a registration store of somebody's own.
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownStoreFiles } from "../own-store.mjs";
 import { testProgram } from "../programs.mjs";
 import { run } from "../shell.mjs";
 
@@ -44,7 +45,7 @@ export function runners({ plain, tools }) {
 
   const entries = [
     jest("jest 30, CommonJS", {
-      files: { "back-end.test.js": jestTest("cjs") },
+      files: { "back-end.test.js": jestTest("cjs"), ...ownStoreFiles("cjs") },
       options: { transform: {} },
       quick: true,
     }),
@@ -54,10 +55,11 @@ export function runners({ plain, tools }) {
       quick: true,
     }),
     jest("jest 30, ES modules", {
-      files: { "back-end.test.js": jestTest("esm") },
+      files: { "back-end.test.js": jestTest("esm"), ...ownStoreFiles("esm") },
       options: { transform: {} },
       type: "module",
       env: { NODE_OPTIONS: "--experimental-vm-modules" },
+      quick: true,
     }),
     jest("jest 30 with babel", {
       needs: ["babel-jest@30", "@babel/core@7", "@babel/preset-env@7"],
@@ -84,13 +86,15 @@ export function runners({ plain, tools }) {
       needs: ["vitest@4", "vite@8"],
       run: () => {
         const config = "export default { test: { globals: true, testTimeout: 60_000 } };";
-        const files = { "back-end.test.js": jestTest("esm"), "vitest.config.js": config };
+        const own = ownStoreFiles("esm", { runner: "vitest" });
+        const files = { "back-end.test.js": jestTest("esm"), "vitest.config.js": config, ...own };
         const at = project("vitest", { type: "module" }, files);
         return run(bin("vitest"), ["run", "--root", at], { cwd: at });
       },
     },
     ...["cjs", "esm"].flatMap((format) => {
-      const file = `back-end.test.${format === "cjs" ? "cjs" : "mjs"}`;
+      const extension = format === "cjs" ? "cjs" : "mjs";
+      const file = `back-end.test.${extension}`;
       const load = (names, from) =>
         format === "cjs" ? `const ${names} = require("${from}");\n` : `import ${names} from "${from}";\n`;
       const assert = load("assert", "node:assert");
@@ -105,10 +109,14 @@ export function runners({ plain, tools }) {
         },
         {
           name: `node:test, ${format}`,
+          quick: true,
           run: () => {
             const words = load("{ before, after, describe, it }", "node:test");
-            const at = project(`node-test-${format}`, {}, { [file]: strictTest(format, assert + words) });
-            return run(process.execPath, ["--test", join(at, file)], { cwd: at });
+            const own = ownStoreFiles(format, { runner: "node:test", extension });
+            const files = { [file]: strictTest(format, assert + words), ...own };
+            const at = project(`node-test-${format}`, {}, files);
+            const tests = Object.keys(files).filter((name) => name.includes(".test."));
+            return run(process.execPath, ["--test", ...tests], { cwd: at });
           },
         },
       ];
