@@ -1,27 +1,27 @@
-// A campaign of a million in the embedded outbox: storing it, the start of another process with all of it waiting, and sending it; with the
-// memory at 10, 50 and 100 %.
+// A campaign of a million in the outbox: storing it, the start of another process with all of it waiting, and sending it; with the memory at
+// 10, 50 and 100 %.
 //
-//   node bench/outbox-million.mjs [--count 1000000] [--json]
+//   node bench/outbox-million.mjs [lmdb] [postgres] [bullmq] [--count 1000000] [--json]
 //
 // `anonMb` is what the process has allocated (RssAnon). Its resident size is larger by the pages of the data file that it has touched, which
 // the system takes back when it needs them.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createGcmHttpTransport } from "@cloud-messaging/http-sender";
-import { createOutbox } from "@cloud-messaging/outbox";
+import { OUTBOXES } from "./lib/outboxes.mjs";
 import { startCannedGcmServer } from "./servers/gcm-http.mjs";
 
 const FILE = fileURLToPath(import.meta.url);
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     count: { type: "string", default: "1000000" },
     json: { type: "boolean", default: false },
     step: { type: "string" },
-    folder: { type: "string" },
+    engine: { type: "string" },
+    location: { type: "string" },
     endpoint: { type: "string" },
   },
 });
@@ -52,11 +52,11 @@ function memoryAlong() {
   };
 }
 
-const open = (options = {}) => createOutbox({ path: values.folder, maxBacklog: Number.POSITIVE_INFINITY, ...options });
+const open = (options) => OUTBOXES[values.engine].open(values.location, options);
 
 const STEPS = {
   async store() {
-    const outbox = open();
+    const { outbox, close } = await open();
     const memory = memoryAlong();
     function* watched() {
       let n = 0;
@@ -66,7 +66,7 @@ const STEPS = {
       }
     }
     await outbox.enqueueAll(MESSAGE, watched(), { key: KEY });
-    await outbox.close();
+    await close();
     return { anonMb: memory.seen.join(" / ") };
   },
 
@@ -82,37 +82,51 @@ const STEPS = {
       stop.abort();
       return send.apply(transport, args);
     };
-    const outbox = open({ transport });
+    const { outbox, close } = await open({ transport });
     const { pending } = await outbox.progress({ key: KEY });
     const progressMs = Math.round(performance.now() - startedAt);
     await outbox.work({ signal: stop.signal });
-    await outbox.close();
+    await close();
     return { pending, progressMs, firstMs };
   },
 
   async send() {
     const transport = createGcmHttpTransport({ apiKey: "AIza-EXAMPLE", endpoint: values.endpoint });
-    const outbox = open({ transport });
+    const { outbox, close } = await open({ transport });
     const memory = memoryAlong();
     const watch = setInterval(async () => memory.at((await outbox.progress({ key: KEY })).settled), 20);
     await outbox.work({ untilIdle: true, concurrency: 4 });
     clearInterval(watch);
     const { settled, kinds } = await outbox.progress({ key: KEY });
     memory.at(settled);
-    await outbox.close();
+    await close();
     if (kinds.accepted !== count) throw new Error(`${kinds.accepted} of ${count} were accepted`);
     return { anonMb: memory.seen.join(" / ") };
   },
 };
 
-async function runStep(step, folder, endpoint) {
-  const args = [FILE, "--step", step, "--folder", folder, "--endpoint", endpoint, "--count", String(count)];
+async function runStep(step, engine, location, endpoint) {
+  const where = ["--engine", engine, "--location", location, "--endpoint", endpoint];
+  const args = [FILE, "--step", step, ...where, "--count", String(count)];
   const child = spawn(process.execPath, ["--expose-gc", ...args], { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   const code = await new Promise((resolve) => child.once("close", resolve));
   if (code !== 0) throw new Error(`${step} ended with ${code}`);
   return JSON.parse(output);
+}
+
+async function measure(engine, endpoint) {
+  const place = await OUTBOXES[engine].start();
+  try {
+    const results = {};
+    for (const step of Object.keys(STEPS)) {
+      results[step] = { ...(await runStep(step, engine, place.location, endpoint)), ...place.size() };
+    }
+    return results;
+  } finally {
+    await place.close();
+  }
 }
 
 if (values.step !== undefined) {
@@ -123,16 +137,17 @@ if (values.step !== undefined) {
   const { user, system } = process.cpuUsage(before);
   console.log(JSON.stringify({ ...result, wallSec, cpuSec: Math.round((user + system) / 1e4) / 100 }));
 } else {
-  const folder = mkdtempSync(join(tmpdir(), "outbox-million-"));
   const service = await startCannedGcmServer();
   try {
-    const results = {};
-    for (const step of Object.keys(STEPS)) results[step] = await runStep(step, folder, service.value);
-    results.store.diskMb = Math.round(statSync(join(folder, "data.mdb")).size / 2 ** 20);
-    if (values.json) console.log(JSON.stringify(results));
-    else console.table(results);
+    for (const engine of positionals.length > 0 ? positionals : Object.keys(OUTBOXES)) {
+      const results = await measure(engine, service.value);
+      if (values.json) console.log(JSON.stringify({ engine, ...results }));
+      else {
+        console.log(engine);
+        console.table(results);
+      }
+    }
   } finally {
     service.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 }

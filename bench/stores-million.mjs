@@ -2,10 +2,9 @@
 // the store and by the bare driver with the same statement, and the client's CPU time is compared.
 //
 //   node bench/stores-million.mjs [postgres] [redis] [--registrations 1000000]
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { inFlight } from "./lib/in-flight.mjs";
+import { bytesBelow, mib, residentMib } from "./lib/size.mjs";
 import { median } from "./lib/statistics.mjs";
 import { openPostgres, openRedis } from "./lib/stores.mjs";
 import { startPostgres, startRedis } from "./servers/databases.mjs";
@@ -17,24 +16,6 @@ const { values, positionals } = parseArgs({
 const count = Number(values.registrations);
 const BATCH = 500;
 const token = (n) => `${n}:APA91b${"x".repeat(140)}`;
-const mib = (bytes) => Math.round(bytes / 2 ** 20);
-
-/** Without the write-ahead log of PostgreSQL, which is of a size of its own. */
-function bytesBelow(folder) {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.parentPath.includes("pg_wal"))
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
-}
-
-/** Resident memory of a server, without what its processes share counted twice. */
-function residentMib(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
-  const pss = [pid, ...children].map((each) => {
-    const [, kib] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${each}/smaps_rollup`, "utf8")) ?? [];
-    return Number(kib ?? 0);
-  });
-  return Math.round(pss.reduce((sum, kib) => sum + kib, 0) / 1024);
-}
 
 const STORES = {
   postgres: {

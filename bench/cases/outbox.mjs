@@ -6,12 +6,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createGcmHttpTransport, createGcmSender } from "@cloud-messaging/http-sender";
-import { createOutbox } from "@cloud-messaging/outbox";
-import { createOutbox as createOutboxOver, createPostgresEngine } from "@cloud-messaging/outbox-postgres";
+import { Queue } from "bullmq";
+import { Redis } from "ioredis";
 import { open } from "lmdb";
 import pg from "pg";
 import { inFlight } from "../lib/in-flight.mjs";
-import { asServer, startPostgres } from "../servers/databases.mjs";
+import { OUTBOXES } from "../lib/outboxes.mjs";
+import { asServer, startPostgres, startRedis } from "../servers/databases.mjs";
 import { startCannedGcmServer } from "../servers/gcm-http.mjs";
 
 const WIDTH = 64;
@@ -91,7 +92,8 @@ const EMPTY = Buffer.alloc(0);
 
 /** Stores chunks in LMDB; calls that wait for the disk together share a transaction, as in the outbox. */
 function bareLmdb(folder) {
-  const root = open({ path: folder, noSubdir: false, maxDbs: 16, overlappingSync: false, eventTurnBatching: false });
+  const path = join(folder, "bare");
+  const root = open({ path, noSubdir: false, maxDbs: 16, overlappingSync: false, eventTurnBatching: false });
   const binary = { encoding: "binary" };
   const [submissions, chunks, due, lanes, backlog] = ["submissions", "chunks", "due", "lanes", "backlog"].map((name) =>
     root.openDB(name, {}),
@@ -133,12 +135,12 @@ function bareLmdb(folder) {
   return { store, close: () => root.close() };
 }
 
-const embedded = (use) => async (folder) => {
-  const outbox = createOutbox({ path: join(folder, "ours"), maxBacklog: Number.POSITIVE_INFINITY });
-  return { send: use(outbox), close: () => outbox.close() };
+const ours = (engine, use) => async (location) => {
+  const { outbox, close } = await OUTBOXES[engine].open(location);
+  return { send: use(outbox), close };
 };
-const lmdb = (use) => async (folder) => {
-  const { store, close } = bareLmdb(join(folder, "bare"));
+const floor = (open, use) => async (location) => {
+  const { store, close } = await open(location);
   return { send: use(store), close };
 };
 
@@ -174,8 +176,7 @@ function sendAll({ endpoint }) {
 
 function openEmbedded({ folder, endpoint }) {
   const transport = createGcmHttpTransport({ apiKey: "AIza-EXAMPLE", endpoint, maxConnections: 4 });
-  const outbox = createOutbox({ path: join(folder, "ours"), transport, maxBacklog: Number.POSITIVE_INFINITY });
-  return { outbox, close: () => outbox.close() };
+  return OUTBOXES.lmdb.open(folder, { transport });
 }
 
 async function startService() {
@@ -210,34 +211,40 @@ async function barePostgres(url) {
   };
   return { store, close: () => pool.end() };
 }
-const postgres = (use) => async (url) => {
-  const pool = new pg.Pool({ connectionString: url, max: 4 });
-  const engine = createPostgresEngine({ pool });
-  await engine.migrate();
-  const outbox = createOutboxOver({ engine, maxBacklog: Number.POSITIVE_INFINITY });
-  return { send: use(outbox), close: () => outbox.close().then(() => pool.end()) };
-};
-const pgFloor = (use) => async (url) => {
-  const { store, close } = await barePostgres(url);
-  return { send: use(store), close };
-};
+
+/** Adds chunks as jobs of a queue, those of a call at once; the message once beside them. */
+async function bareBullmq(url) {
+  const connection = new Redis(url, { maxRetriesPerRequest: null });
+  const queue = new Queue("bare", { connection });
+  const store = async (given) => {
+    const jobs = given.map(({ id, chunk, tokens }) => ({
+      name: "chunk",
+      data: { id, chunk, names: tokens },
+      opts: { jobId: `${id}.${chunk}` },
+    }));
+    const body = given[0]?.chunk === 0 ? connection.set(`bare-body-${given[0].id}`, BODY) : undefined;
+    await Promise.all([queue.addBulk(jobs), body]);
+  };
+  return { store, close: () => queue.close().then(() => connection.disconnect()) };
+}
 
 const onLmdb = { group: "outbox", startServer: startFolder, target: { floor: 1.3 } };
 const onPostgres = { ...onLmdb, startServer: asServer(startPostgres) };
+const onBullmq = { ...onLmdb, startServer: asServer(startRedis) };
 export default [
   {
     ...onLmdb,
     name: "outbox-enqueue",
     unit: "message",
     messages: 20_000,
-    contestants: { floor: lmdb(singles), ours: embedded(enqueue) },
+    contestants: { floor: floor(bareLmdb, singles), ours: ours("lmdb", enqueue) },
   },
   {
     ...onLmdb,
     name: "outbox-campaign",
     unit: "recipient",
     messages: 300_000,
-    contestants: { floor: lmdb(campaigns), ours: embedded(enqueueAll) },
+    contestants: { floor: floor(bareLmdb, campaigns), ours: ours("lmdb", enqueueAll) },
   },
   {
     name: "outbox-send",
@@ -253,13 +260,27 @@ export default [
     name: "outbox-postgres-enqueue",
     unit: "message",
     messages: 6_000,
-    contestants: { floor: pgFloor(singles), ours: postgres(enqueue) },
+    contestants: { floor: floor(barePostgres, singles), ours: ours("postgres", enqueue) },
   },
   {
     ...onPostgres,
     name: "outbox-postgres-campaign",
     unit: "recipient",
     messages: 100_000,
-    contestants: { floor: pgFloor(campaigns), ours: postgres(enqueueAll) },
+    contestants: { floor: floor(barePostgres, campaigns), ours: ours("postgres", enqueueAll) },
+  },
+  {
+    ...onBullmq,
+    name: "outbox-bullmq-enqueue",
+    unit: "message",
+    messages: 6_000,
+    contestants: { floor: floor(bareBullmq, singles), ours: ours("bullmq", enqueue) },
+  },
+  {
+    ...onBullmq,
+    name: "outbox-bullmq-campaign",
+    unit: "recipient",
+    messages: 100_000,
+    contestants: { floor: floor(bareBullmq, campaigns), ours: ours("bullmq", enqueueAll) },
   },
 ];
