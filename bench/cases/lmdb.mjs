@@ -25,7 +25,7 @@ async function startFolder() {
 function bareRegister({ registrations, users, tokens, ages }, numbers, userId, given, now) {
   const prefix = given.slice(0, 22);
   const installation = tokens.get(prefix)?.[7] ?? 0;
-  if (tokens.get(given) !== undefined) return;
+  if (tokens.get(given) !== undefined) throw new Error("a token that somebody has: not the floor's work");
   const id = ++numbers.counter;
   if (!users.doesExist(userId)) numbers.users++;
   users.put(userId, id);
@@ -59,12 +59,13 @@ function createBatches(tables) {
     });
 }
 
+// each process begins with an empty database
 const bare = (use) => async (folder) => {
-  const tables = openBare(join(folder, "bare"));
+  const tables = openBare(mkdtempSync(join(folder, "bare-")));
   return { send: await use(tables, createBatches(tables)), close: () => tables.root.close() };
 };
 const ours = (use) => async (folder) => {
-  const store = createLmdbRegistrationStore({ path: join(folder, "ours") });
+  const store = createLmdbRegistrationStore({ path: mkdtempSync(join(folder, "ours-")) });
   return { send: await use(store), close: () => store.close() };
 };
 

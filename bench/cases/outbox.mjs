@@ -49,12 +49,14 @@ const enqueueAll = (outbox) => {
   };
 };
 
+/** IDs of a floor's own process: what a process before has stored stays. */
+const RUN = process.pid;
 /** What a floor stores: chunks of one recipient, or of a thousand. */
 const singles = (store) => {
   let n = 0;
   const one = async () => {
     const at = n++;
-    await store([{ id: `id-${at}`, chunk: 0, tokens: [token(at)] }]);
+    await store([{ id: `id-${RUN}-${at}`, chunk: 0, tokens: [token(at)] }]);
     return 1;
   };
   return (messages) => inFlight(messages, WIDTH, one);
@@ -63,7 +65,7 @@ const campaigns = (store) => {
   let from = 0;
   let campaign = 0;
   return async (recipients) => {
-    const id = `campaign-${campaign++}`;
+    const id = `campaign-${RUN}-${campaign++}`;
     let chunk = 0;
     let chunks = [];
     let tokens = [];

@@ -8,7 +8,10 @@ const read = (file) => readFileSync(join(ROOT, "examples", file), "utf8");
 
 const toCommonJs = (text) =>
   text
-    .replaceAll(/^import (\{[^}]*\}) from (".*?");$/gm, "const $1 = require($2);")
+    .replaceAll(
+      /^import (\{[^}]*\}) from (".*?");$/gm,
+      (_, names, from) => `const ${names.replaceAll(" as ", ": ")} = require(${from});`,
+    )
     .replaceAll(/^export function (\w+)/gm, "module.exports.$1 = $1;\nfunction $1");
 
 /**
