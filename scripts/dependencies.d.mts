@@ -7,5 +7,7 @@ export interface Dependency {
   /** Size of its own files. */
   readonly bytes: number;
 }
+/** Licences that run-time dependencies may have, as SPDX identifiers. */
+export const LICENCES: readonly string[];
 /** Outside packages that are installed with one of ours. */
 export function dependenciesOf(name: string): Dependency[];

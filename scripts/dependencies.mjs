@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const manifestOf = (folder) => JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 
+/** Licences that ask for no more than their own text: all that run-time dependencies may have. */
+export const LICENCES = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
+
 /** Folder of a dependency as Node finds it from a package's folder; undefined for an optional one that is not installed. */
 function folderOf(name, from) {
   for (let at = from; ; at = dirname(at)) {

@@ -28,6 +28,8 @@ export function errorCodeTable() {
 One row per meaning, the same over every transport: \`switch (outcome.code)\`. Generated from \`packages/core/src/outcome/error-code.ts\`; edit it there
 and run \`npm run docs:error-codes\`.
 
+Codes of outcomes. What is thrown has codes of its own, \`ERR_…\`: [errors and warnings](../errors.md).
+
 The kind is what a failure becomes when the service (or the network before anything was written) said so. Whatever the code, a message that
 was written and never answered is \`ambiguous\`.
 

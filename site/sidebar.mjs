@@ -53,6 +53,10 @@ export const sidebar = [
     items: [page("Use", "emulator"), page("Fidelity", "emulator-fidelity")],
   },
   {
+    text: "Reference",
+    items: [page("Errors and warnings", "errors"), page("Options", "options"), page("Control API", "control-api")],
+  },
+  {
     text: "Wire protocols",
     items: [
       page("FCM HTTP v1", "protocol/fcm-v1"),

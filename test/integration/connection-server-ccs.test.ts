@@ -13,7 +13,7 @@ import {
   startCcsServer,
   type UpstreamPort,
 } from "@cloud-messaging/connection-server";
-import { createManualClock, InvalidOptionsError } from "@cloud-messaging/core";
+import { createManualClock, InvalidOptionsError, subscribe } from "@cloud-messaging/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createTestCertificates } from "../support/fault-server-certificates.ts";
@@ -323,6 +323,29 @@ describe("a CCS server whose service fails", () => {
     await peer.until("<internal-server-error");
     await peer.ended();
     expect(world.failures).toEqual([secret]);
+  });
+});
+
+describe("a CCS server whose listeners throw", () => {
+  it("serves its connections as before, and publishes each throw as a notice", async () => {
+    const notices: string[] = [];
+    const stop = subscribe("cloud-messaging:notice", ({ notice, detail }) => notices.push(`${notice}: ${detail}`));
+    const fail = (): never => {
+      throw new TypeError("a mistake of the program's");
+    };
+    await using world = await serve(new FakeService(), { onEvent: fail, onServiceFailure: fail });
+    const { service } = world;
+    await using peer = await world.login();
+    for (const id of ids(1, 2)) peer.gcm({ to: "t", message_id: id });
+    await service.until(() => service.asked.length === 2);
+    service.decide("m-1", { kind: "not a decision" } as unknown as Decision);
+    expect(await peer.next()).toMatchObject({ message_id: "m-1", error: "INTERNAL_SERVER_ERROR" });
+    service.decide("m-2");
+    expect(await peer.next()).toMatchObject({ message_type: "ack", message_id: "m-2" });
+    stop();
+    expect(new Set(notices)).toEqual(
+      new Set(["event-listener-failed: TypeError", "failure-listener-failed: TypeError"]),
+    );
   });
 });
 

@@ -573,7 +573,7 @@ describe("FCM v1: options and notices", () => {
     const message = parseDownstreamMessage({ target: { token: "tok-a" }, delayWhileIdle: true });
     expect(kinds((await transport.send(message)).outcomes)).toEqual(["accepted"]);
     stop();
-    expect(published).toContain("listener-failed: onNotice threw RangeError");
+    expect(published).toContain("notice-listener-failed: RangeError");
     expect(published.join()).not.toContain("SECRET");
   });
 
@@ -626,7 +626,7 @@ describe("FCM v1: options and notices", () => {
     const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
     const { sender } = aSender(server, "2");
     await sender.send({ target: { token: "tok-a" }, delayWhileIdle: true });
-    expect(await warned).toMatchObject({ name: "CloudMessagingWarning", code: "no-v1-equivalent" });
+    expect(await warned).toMatchObject({ name: "CloudMessagingWarning", code: "CLOUD_MESSAGING_NO_V1_EQUIVALENT" });
   });
 
   it("lets a message live as long as it may from when it is sent, and not from when it began to wait for quota", async () => {

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { dependenciesOf } from "../../scripts/dependencies.mjs";
+import { dependenciesOf, LICENCES } from "../../scripts/dependencies.mjs";
 
 /** Outside packages and their megabytes that an installation may bring: raised on purpose, never by accident. */
 const BUDGETS: Readonly<Record<string, readonly [packages: number, megabytes: number]>> = {
@@ -23,9 +23,6 @@ const BUDGETS: Readonly<Record<string, readonly [packages: number, megabytes: nu
   "store-postgres": [3, 7],
   "store-redis": [3, 7],
 };
-
-/** Licences that ask for no more than their own text: all that run-time dependencies may have. */
-const LICENCES = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
 
 describe("run-time dependencies", () => {
   it.each(readdirSync(join(import.meta.dirname, "../../packages")))(

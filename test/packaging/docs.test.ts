@@ -12,6 +12,19 @@ it("the documented error-code table is the one in the code", async () => {
   expect(readFileSync(join(root, "docs/protocol/error-codes.md"), "utf8")).toBe(errorCodeTable());
 });
 
+it("the documented options are those of the declarations: after a change, npm run docs:options", async () => {
+  const { optionsPage } = (await import(join(root, "scripts/options-page.mjs"))) as { optionsPage(): string };
+  expect(readFileSync(join(root, "docs/options.md"), "utf8")).toBe(optionsPage());
+});
+
+it("the documented control API is that of the emulator: after a change, npm run docs:control-api", async () => {
+  const { controlApiPage, openApiDocument } = (await import(join(root, "scripts/control-api-page.mjs"))) as {
+    controlApiPage(document: unknown): string;
+    openApiDocument(): Promise<unknown>;
+  };
+  expect(readFileSync(join(root, "docs/control-api.md"), "utf8")).toBe(controlApiPage(await openApiDocument()));
+});
+
 it("the documented table of a fleet is what its simulation prints", async () => {
   const { fleetTable } = (await import(join(root, "scripts/simulate-fleet.mjs"))) as { fleetTable(): string };
   expect(readFileSync(join(root, "docs/scale.md"), "utf8")).toContain(`\n\n${fleetTable()}\n\n`);

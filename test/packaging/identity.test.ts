@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { identityOf } from "../../scripts/identity.mjs";
+import { errorsPage, identityOf } from "../../scripts/identity.mjs";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -16,6 +16,14 @@ describe("repository, homepage and bugs", () => {
       bugs: undefined,
       ...expected,
     });
+  });
+
+  it("have the page that errors name beside them, or in core's package while the root names no repository", () => {
+    const source = readFileSync(join(root, "packages/core/src/docs-of.ts"), "utf8");
+    expect(source).toContain(`= ${JSON.stringify(errorsPage())};`);
+    expect(errorsPage("git+https://git.example/org/name.git")).toBe(
+      "https://git.example/org/name/blob/main/docs/errors.md",
+    );
   });
 
   it("are derived from one address", () => {

@@ -7,6 +7,9 @@ import { Program } from "./line/program.ts";
 import { refuseSecrets } from "./line/secrets.ts";
 import { Output, type OutputStream } from "./output/output.ts";
 
+/** Codes of errors that end with the status `usage`. */
+const USAGE_CODES = /^ERR_(INVALID|MISSING_PACKAGE)/;
+
 /** Surroundings of the program. */
 export interface CommandLineOptions {
   /** @defaultValue `process.stdout` */
@@ -66,7 +69,7 @@ export function createCommandLine(options: CommandLineOptions = {}): CommandLine
         if (signal.aborted) return EXIT_STATUS.interrupted;
         if (error instanceof UsageError || isCloudMessagingError(error)) {
           stderr.write(`${error.message}\n`);
-          const isUsage = error instanceof UsageError || error.code.startsWith("ERR_INVALID");
+          const isUsage = error instanceof UsageError || USAGE_CODES.test(error.code);
           return isUsage ? EXIT_STATUS.usage : EXIT_STATUS.failed;
         }
         // of a driver; without a code it is a defect, and wants its stack

@@ -1,5 +1,11 @@
-import { type CancelTimer, type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
-import { requireOptions } from "@cloud-messaging/core/transport";
+import {
+  type CancelTimer,
+  type Clock,
+  CloudMessagingError,
+  InvalidOptionsError,
+  systemClock,
+} from "@cloud-messaging/core";
+import { callListener, requireOptions } from "@cloud-messaging/core/transport";
 import type { Decision, IncomingMessage, Login, MaybePromise, MessagingService, Refusal, Sender } from "./service.ts";
 
 /** Limits of the calls to a service, and the receiver of its failures. */
@@ -18,12 +24,11 @@ export interface ServerOptions extends CallOptions {
 }
 
 /** The service has not answered in time. */
-export class DecisionTimeoutError extends Error {
+export class DecisionTimeoutError extends CloudMessagingError<"ERR_DECISION_TIMEOUT"> {
   override readonly name = "DecisionTimeoutError";
-  readonly code = "ERR_DECISION_TIMEOUT";
 
   constructor(call: string, timeoutMs: number) {
-    super(`The service has not answered ${call}() within ${timeoutMs} ms`);
+    super("ERR_DECISION_TIMEOUT", `The service has not answered ${call}() within ${timeoutMs} ms`);
   }
 }
 
@@ -43,6 +48,8 @@ export function createCaller({
   onServiceFailure,
   clock = systemClock,
 }: CallOptions) {
+  const report = (error: unknown): void =>
+    callListener("connection-server", "failure-listener-failed", onServiceFailure, error);
   /**
    * Makes a call. `done` is called with the answer, or with `undefined` for a failure, which has been reported; at once when the answer is there.
    *
@@ -59,7 +66,7 @@ export function createCaller({
     };
     const fail = (error: unknown): void => {
       if (!end()) return;
-      onServiceFailure?.(error);
+      report(error);
       done(undefined);
     };
     const settle = (answer: T): void => {
@@ -103,10 +110,10 @@ export function createCaller({
     attempt<T>(run: () => T): T | undefined {
       try {
         const result = run();
-        if (isPromise(result)) result.then(undefined, (error: unknown) => onServiceFailure?.(error));
+        if (isPromise(result)) result.then(undefined, (error: unknown) => report(error));
         return result;
       } catch (error) {
-        onServiceFailure?.(error);
+        report(error);
         return undefined;
       }
     },

@@ -1,3 +1,5 @@
+import { docsOf } from "./docs-of.ts";
+
 /** One thing wrong with one field. */
 export interface FieldProblem {
   /** Path of the field, with dots: `data.score`, `target.tokens.3`; empty for the whole value. */
@@ -13,9 +15,20 @@ const BRAND = Symbol.for("@cloud-messaging/error");
  * Base class of every error of this SDK. `code` is stable and documented: switch on it, not on the message.
  * An error is thrown only while nothing of the call can have been accepted; what the service or the network did is an outcome.
  */
-export abstract class CloudMessagingError extends Error {
+export abstract class CloudMessagingError<Code extends string = string> extends Error {
   /** Stable identifier, for example `ERR_INVALID_MESSAGE`. */
-  abstract readonly code: string;
+  readonly code: Code;
+  /**
+   * Address of the section about the code: meaning, cause and cure. A field, so that it is shown wherever an error is shown whole, and no
+   * part of the message, which may go to others.
+   */
+  readonly docs: string;
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.docs = docsOf(code);
+  }
 
   static {
     // on the prototype, so that it is no field of any error: shown nowhere, and nothing per instance
@@ -24,54 +37,51 @@ export abstract class CloudMessagingError extends Error {
 }
 
 /** Input of the caller that breaks rules checked before anything is sent; `problems` names each. */
-abstract class InvalidInputError extends CloudMessagingError {
+abstract class InvalidInputError<Code extends string> extends CloudMessagingError<Code> {
   /** Every bad field, in the order of the schema. */
   readonly problems: readonly FieldProblem[];
 
-  constructor(what: string, problems: readonly FieldProblem[], options?: ErrorOptions) {
-    super(`${what} not valid: ${describeProblems(problems)}`, options);
+  constructor(code: Code, what: string, problems: readonly FieldProblem[], options?: ErrorOptions) {
+    super(code, `${what} not valid: ${describeProblems(problems)}`, options);
     this.problems = problems;
   }
 }
 
 /** The message breaks a rule that can be checked before sending. Nothing was sent. */
-export class InvalidMessageError extends InvalidInputError {
+export class InvalidMessageError extends InvalidInputError<"ERR_INVALID_MESSAGE"> {
   override readonly name = "InvalidMessageError";
-  readonly code = "ERR_INVALID_MESSAGE";
 
   constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
-    super("The message is", problems, options);
+    super("ERR_INVALID_MESSAGE", "The message is", problems, options);
   }
 }
 
 /** A registration that cannot be stored. Nothing was stored. */
-export class InvalidRegistrationError extends InvalidInputError {
+export class InvalidRegistrationError extends InvalidInputError<"ERR_INVALID_REGISTRATION"> {
   override readonly name = "InvalidRegistrationError";
-  readonly code = "ERR_INVALID_REGISTRATION";
 
   constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
-    super("The registration is", problems, options);
+    super("ERR_INVALID_REGISTRATION", "The registration is", problems, options);
   }
 }
 
 /** An option is missing, of the wrong type or out of range. Nothing was done. */
-export class InvalidOptionsError extends InvalidInputError {
+export class InvalidOptionsError extends InvalidInputError<"ERR_INVALID_OPTIONS"> {
   override readonly name = "InvalidOptionsError";
-  readonly code = "ERR_INVALID_OPTIONS";
 
   constructor(problems: readonly FieldProblem[], options?: ErrorOptions) {
-    super("The options are", problems, options);
+    super("ERR_INVALID_OPTIONS", "The options are", problems, options);
   }
 }
 
 /** The registration store failed before anything was sent. `cause` is its error. */
-export class RegistrationStoreError extends CloudMessagingError {
+export class RegistrationStoreError extends CloudMessagingError<"ERR_REGISTRATION_STORE"> {
   override readonly name = "RegistrationStoreError";
-  readonly code = "ERR_REGISTRATION_STORE";
 
   /** @param problem The fault of an answer that cannot be used. */
   constructor(cause: unknown, problem?: string) {
     super(
+      "ERR_REGISTRATION_STORE",
       problem === undefined
         ? "The registration store failed, so nothing was sent; the cause says why"
         : `The registration store's answer cannot be used, so nothing was sent: ${problem}`,
@@ -81,34 +91,32 @@ export class RegistrationStoreError extends CloudMessagingError {
 }
 
 /** The sender, client or store was closed before the call. Nothing was sent. */
-export class ClosedError extends CloudMessagingError {
+export class ClosedError extends CloudMessagingError<"ERR_CLOSED"> {
   override readonly name = "ClosedError";
-  readonly code = "ERR_CLOSED";
 
   constructor(what: string, options?: ErrorOptions) {
-    super(`${what} is closed: create a new one to go on`, options);
+    super("ERR_CLOSED", `${what} is closed: create a new one to go on`, options);
   }
 }
 
 /** The caller's AbortSignal ended the call before anything was written. `cause` is the signal's reason. */
-export class AbortedError extends CloudMessagingError {
+export class AbortedError extends CloudMessagingError<"ERR_ABORTED"> {
   // the name that Node and browsers give, so that `error.name === "AbortError"` keeps working
   override readonly name = "AbortError";
-  readonly code = "ERR_ABORTED";
 
   constructor(what: string, reason?: unknown) {
-    super(`${what} was aborted before anything was sent`, { cause: reason });
+    super("ERR_ABORTED", `${what} was aborted before anything was sent`, { cause: reason });
   }
 }
 
 /** More sends are unsettled than `maxWaiting` allows. Nothing was sent; `await sender.capacity()` first, or use `sendAll`. */
-export class TooManyWaitingError extends CloudMessagingError {
+export class TooManyWaitingError extends CloudMessagingError<"ERR_TOO_MANY_WAITING"> {
   override readonly name = "TooManyWaitingError";
-  readonly code = "ERR_TOO_MANY_WAITING";
   readonly maxWaiting: number;
 
   constructor(maxWaiting: number) {
     super(
+      "ERR_TOO_MANY_WAITING",
       `${maxWaiting} sends are waiting already, which is the limit (maxWaiting): await sender.capacity() before each send, or use sendAll()`,
     );
     this.maxWaiting = maxWaiting;
@@ -116,49 +124,55 @@ export class TooManyWaitingError extends CloudMessagingError {
 }
 
 /** The service refused the credentials. Trying again with the same ones cannot help. */
-export class AuthenticationError extends CloudMessagingError {
+export class AuthenticationError extends CloudMessagingError<"ERR_AUTHENTICATION"> {
   override readonly name = "AuthenticationError";
-  readonly code = "ERR_AUTHENTICATION";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_AUTHENTICATION", message, options);
+  }
 }
 
 /** A connection could not be made or was lost. */
-export class ConnectionError extends CloudMessagingError {
+export class ConnectionError extends CloudMessagingError<"ERR_CONNECTION"> {
   override readonly name = "ConnectionError";
-  readonly code = "ERR_CONNECTION";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_CONNECTION", message, options);
+  }
 }
 
 /** The registration store holds as many registrations as its bound allows. Nothing was stored. */
-export class StoreFullError extends CloudMessagingError {
+export class StoreFullError extends CloudMessagingError<"ERR_STORE_FULL"> {
   override readonly name = "StoreFullError";
-  readonly code = "ERR_STORE_FULL";
 
   constructor(maxRegistrations: number) {
     super(
+      "ERR_STORE_FULL",
       `The registration store is full (maxRegistrations: ${maxRegistrations}): raise the bound, or keep registrations in a database of your own`,
     );
   }
 }
 
 /** Changes after the cursor are no longer kept by the registration store: read the registrations anew, then the feed from `"newest"`. */
-export class ChangesLostError extends CloudMessagingError {
+export class ChangesLostError extends CloudMessagingError<"ERR_CHANGES_LOST"> {
   override readonly name = "ChangesLostError";
-  readonly code = "ERR_CHANGES_LOST";
 
   constructor() {
     super(
+      "ERR_CHANGES_LOST",
       "Changes after this cursor are no longer kept by the registration store: read the registrations anew, and the feed from an earlier place next time",
     );
   }
 }
 
 /** The outbox holds as many unsettled recipients as its bound allows. Nothing of the call was stored but what an interrupted campaign has. */
-export class OutboxFullError extends CloudMessagingError {
+export class OutboxFullError extends CloudMessagingError<"ERR_OUTBOX_FULL"> {
   override readonly name = "OutboxFullError";
-  readonly code = "ERR_OUTBOX_FULL";
   readonly maxBacklog: number;
 
   constructor(maxBacklog: number) {
     super(
+      "ERR_OUTBOX_FULL",
       `The outbox holds ${maxBacklog} unsettled recipients, which is its limit (maxBacklog): wait until workers have settled some, or raise it`,
     );
     this.maxBacklog = maxBacklog;
@@ -166,12 +180,15 @@ export class OutboxFullError extends CloudMessagingError {
 }
 
 /** The outbox's storage cannot be opened, read or written. `cause` is the error of the engine. */
-export class OutboxStorageError extends CloudMessagingError {
+export class OutboxStorageError extends CloudMessagingError<"ERR_OUTBOX_STORAGE"> {
   override readonly name = "OutboxStorageError";
-  readonly code = "ERR_OUTBOX_STORAGE";
 
   constructor(problem: string, cause?: unknown) {
-    super(`The outbox's storage cannot be used: ${problem}`, cause === undefined ? undefined : { cause });
+    super(
+      "ERR_OUTBOX_STORAGE",
+      `The outbox's storage cannot be used: ${problem}`,
+      cause === undefined ? undefined : { cause },
+    );
   }
 }
 

@@ -59,6 +59,12 @@ export { applyReport, type ApplyReportOptions } from "./registrations/apply-repo
 
 // Registration stores
 export {
+  NOT_STORED,
+  registrationOfColumns,
+  stateOfColumns,
+  type Columns,
+} from "./registrations/registration-columns.ts";
+export {
   readRegistration,
   type ReadRegistration,
   checkQuery,
@@ -167,7 +173,11 @@ export { isLoopback } from "./environment/loopback.ts";
 
 // Events
 export { publish, eventChannel } from "./events.ts";
+export { callListener } from "./call-listener.ts";
 export { traced } from "./operations.ts";
+
+// Warnings
+export { warn, type Warner, type WarningCode } from "./warning.ts";
 
 // Health
 export { healthSources, type HealthSource } from "./health.ts";
@@ -178,6 +188,9 @@ export { elapsedMs, timeLeftMs, wait } from "./time/clock.ts";
 export { paced, type PacedOptions } from "./time/paced.ts";
 export { nextTurn, type CancelTurn, isFakeImmediate } from "./time/next-turn.ts";
 export { onAbort, isAbortSignal } from "./time/abort.ts";
+
+// Optional packages
+export { loadOptionalPackage, MissingPackageError } from "./optional-package.ts";
 
 // Optional fields
 export { defined, type Defined } from "./defined.ts";

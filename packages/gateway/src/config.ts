@@ -109,9 +109,12 @@ export function addKey(file: string, clientName: string, key: string): void {
 }
 
 /** A config file cannot be used. */
-export class ConfigError extends CloudMessagingError {
+export class ConfigError extends CloudMessagingError<"ERR_CONFIG"> {
   override readonly name = "ConfigError";
-  readonly code = "ERR_CONFIG";
+
+  constructor(message: string) {
+    super("ERR_CONFIG", message);
+  }
 }
 
 function readJson(file: string): Record<string, unknown> {

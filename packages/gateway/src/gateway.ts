@@ -7,7 +7,7 @@ import {
   startCcsServer,
 } from "@cloud-messaging/connection-server";
 import { ClosedError, systemClock } from "@cloud-messaging/core";
-import { defined, type Outbox, publish, wait } from "@cloud-messaging/core/transport";
+import { callListener, defined, type Outbox, wait } from "@cloud-messaging/core/transport";
 import type { FcmSender } from "@cloud-messaging/http-sender";
 import { addressRanges, isIn, readAddress } from "./addresses.ts";
 import type { GatewayEvent } from "./event.ts";
@@ -88,12 +88,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const onEvent = (event: GatewayEvent): void => {
     operations.observe(event);
-    try {
-      resolved.onEvent?.(event);
-    } catch (error) {
-      const detail = error instanceof Error ? error.name : "not an Error";
-      publish("cloud-messaging:notice", () => ({ transport: "gateway", notice: "event-listener-failed", detail }));
-    }
+    callListener("gateway", "event-listener-failed", resolved.onEvent, event);
   };
   const senders = createSenders(options, clock, onEvent);
   const readiness =

@@ -14,10 +14,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 class DatabaseError extends CloudMessagingError {
-  readonly code = "ERR_DATABASE";
   readonly reason: LmdbFailure;
   constructor(reason: LmdbFailure, message: string) {
-    super(message);
+    super("ERR_DATABASE", message);
     this.reason = reason;
   }
 }

@@ -1,28 +1,22 @@
-import { randomUUID } from "node:crypto";
 import { type Clock, InvalidOptionsError, OutboxStorageError, systemClock } from "@cloud-messaging/core";
-import {
-  type Addition,
-  type ChunkUpdate,
-  type ClaimedChunk,
-  type ClaimRequest,
-  type LeaseRef,
-  type LeaseStatus,
-  type NewChunk,
-  type NewSubmission,
-  type OutboxEngine,
-  paceAfterClaim,
-  type ResultQuery,
-  type StoredResult,
-  type SubmissionChange,
+import type {
+  Addition,
+  ChunkUpdate,
+  ClaimRequest,
+  LeaseRef,
+  NewChunk,
+  NewSubmission,
+  OutboxEngine,
+  ResultQuery,
+  StoredResult,
+  SubmissionChange,
 } from "@cloud-messaging/core/transport";
 import { type Environment, openEnvironment } from "@cloud-messaging/lmdb";
 import { isSameBoot, type MachineClock, machineClock } from "./boot.ts";
+import { Leases } from "./leases.ts";
 import type { EmbeddedEngineOptions } from "./options.ts";
-import { asBuffer, EMPTY, hashOf, heldBackUntil, LAST, Rows } from "./rows.ts";
-import { type ChunkRow, FORMAT, openTables, type SubmissionRow, type Tables } from "./tables.ts";
-
-/** Sorts after every ID. */
-const AFTER_IDS = "~";
+import { asBuffer, EMPTY, hashOf, LAST, Rows } from "./rows.ts";
+import { FORMAT, openTables, type SubmissionRow, type Tables } from "./tables.ts";
 
 /**
  * Creates an engine in a folder of this machine, on LMDB. Any number of processes of the machine may use it at once. A call that writes
@@ -47,15 +41,14 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): OutboxEngi
 class EmbeddedEngine implements OutboxEngine {
   readonly name = "embedded";
   readonly #clock: Clock;
-  readonly #machine: MachineClock;
   readonly #environment: Environment;
   readonly #tables: Tables;
   readonly #rows: Rows;
+  readonly #leases: Leases;
   readonly #listeners = new Set<() => void>();
 
   constructor(path: string, clock: Clock, machine: MachineClock) {
     this.#clock = clock;
-    this.#machine = machine;
     this.#environment = openEnvironment(path, {
       owner: "The outbox",
       toError: (_, message, cause) => new OutboxStorageError(message, cause),
@@ -63,19 +56,18 @@ class EmbeddedEngine implements OutboxEngine {
     let tables: Tables | undefined;
     this.#environment.begin(() => {
       tables = openTables(this.#environment);
-      const rows = new Rows(tables);
-      const { meta, leases } = tables;
+      const { meta } = tables;
       const format = meta.get("format");
       if (format === undefined) meta.put("format", FORMAT);
       else if (format !== FORMAT) throw this.#environment.otherFormat(`version ${format}, not ${FORMAT}`);
       const boot = meta.get("boot") as string | undefined;
       if (boot !== undefined && isSameBoot(boot, machine.boot)) return;
       meta.put("boot", machine.boot);
-      // no worker survives a boot
-      for (const [until, id, chunk] of [...leases.getKeys()]) rows.expire(until, id, chunk);
+      new Leases(tables, new Rows(tables), clock, machine).expireAll();
     });
     this.#tables = tables as unknown as Tables;
     this.#rows = new Rows(this.#tables);
+    this.#leases = new Leases(this.#tables, this.#rows, clock, machine);
   }
 
   submit(submissions: readonly NewSubmission[]) {
@@ -140,153 +132,19 @@ class EmbeddedEngine implements OutboxEngine {
   }
 
   async claim(request: ClaimRequest) {
-    const idle = request.submission === undefined ? this.#nothingDue(request.lanes) : undefined;
-    return idle ?? this.#environment.change(() => this.#claim(request));
-  }
-
-  /** The answer to a request for work while nothing is due: without a transaction, since workers ask often. */
-  #nothingDue(lanes: readonly string[]) {
-    return this.#environment.read(() => {
-      const { leases, lanes: table } = this.#tables;
-      const now = this.#clock.now();
-      const [lease] = [...leases.getKeys({ limit: 1 })];
-      let nextInMs = Number.POSITIVE_INFINITY;
-      if (lease !== undefined) nextInMs = Math.min(nextInMs, lease[0] - this.#machine.now());
-      for (const lane of lanes) {
-        const [first] = [...table.getKeys({ start: [lane, 0, ""], end: [lane, LAST, ""], limit: 1 })];
-        if (first !== undefined) nextInMs = Math.min(nextInMs, first[1] - now);
-      }
-      if (nextInMs <= 0) return undefined;
-      return { now, chunks: [], nextInMs: Number.isFinite(nextInMs) ? nextInMs : undefined };
-    });
-  }
-
-  #claim({ lanes, limit, leaseMs, submission }: ClaimRequest) {
-    const now = this.#clock.now();
-    const until = this.#machine.now();
-    const { leases, lanes: table, submissions, due, chunks } = this.#tables;
-    for (const [at, id, chunk] of [...leases.getKeys({ end: [until, AFTER_IDS, 0] })]) this.#rows.expire(at, id, chunk);
-    const claimed: ClaimedChunk[] = [];
-    const takeFrom = (id: string, row: SubmissionRow, latest: number): void => {
-      for (const [, dueAt, chunk] of [...due.getKeys({ start: [id, 0, 0], end: [id, latest, LAST] })]) {
-        if (claimed.length >= limit || (submission === undefined && heldBackUntil(row) > now)) break;
-        const held = chunks.get([id, chunk]);
-        if (held === undefined) due.remove([id, dueAt, chunk]);
-        else claimed.push(this.#lease(id, row, { chunk, dueAt, held, leaseMs, now }));
-      }
-      this.#rows.save(id, row, now);
-    };
-    if (submission !== undefined) {
-      const row = submissions.get(submission);
-      if (row !== undefined) takeFrom(submission, row, LAST);
-      return { now, chunks: claimed };
-    }
-    let nextAt = Number.POSITIVE_INFINITY;
-    for (const lane of lanes) {
-      while (claimed.length < limit) {
-        const [first] = [...table.getKeys({ start: [lane, 0, ""], end: [lane, LAST, ""], limit: 1 })];
-        if (first === undefined) break;
-        const [, at, id] = first;
-        if (at > now) {
-          nextAt = Math.min(nextAt, at);
-          break;
-        }
-        const row = submissions.get(id);
-        if (row === undefined) table.remove(first);
-        else takeFrom(id, row, now);
-      }
-    }
-    if (claimed.length === limit) nextAt = now;
-    return { now, chunks: claimed, nextInMs: Number.isFinite(nextAt) ? nextAt - now : undefined };
-  }
-
-  #lease(
-    id: string,
-    row: SubmissionRow,
-    {
-      chunk,
-      dueAt,
-      held,
-      leaseMs,
-      now,
-    }: { chunk: number; dueAt: number; held: ChunkRow; leaseMs: number; now: number },
-  ): ClaimedChunk {
-    const { due, leases, chunks, recipients } = this.#tables;
-    const lease = { id: randomUUID(), until: this.#machine.now() + leaseMs, revision: 0 };
-    let spreadMs: number | undefined;
-    if (row.pace !== undefined) {
-      const { startedAt, nextAt, spreadMs: spread } = paceAfterClaim(row.pace, row.reached, now, held.pending);
-      row.reached = { startedAt, nextAt };
-      spreadMs = spread;
-    }
-    due.remove([id, dueAt, chunk]);
-    leases.put([lease.until, id, chunk], null);
-    chunks.put([id, chunk], { ...held, waits: false, lease });
-    return {
-      chunk,
-      lease: lease.id,
-      submission: this.#rows.record(id, row),
-      recipients: recipients.get([id, chunk]) ?? EMPTY,
-      size: held.size,
-      pending: held.pending,
-      spreadMs,
-      state: held.state,
-    };
+    const idle =
+      request.submission === undefined
+        ? this.#environment.read(() => this.#leases.nothingDue(request.lanes))
+        : undefined;
+    return idle ?? this.#environment.change(() => this.#leases.claim(request));
   }
 
   write(updates: readonly ChunkUpdate[]) {
-    return this.#changing(() => updates.map((update) => this.#write(update)));
-  }
-
-  #write(update: ChunkUpdate): LeaseStatus {
-    const { submission: id, chunk, state, pending, result, releaseAfterMs, revision } = update;
-    const { submissions, chunks, due, leases } = this.#tables;
-    const found = this.#rows.leased(update);
-    if (found === undefined) return "lost";
-    const { row, held, lease } = found;
-    if (revision <= lease.revision) return row.state;
-    const now = this.#clock.now();
-    const ends = pending === 0 || releaseAfterMs !== undefined;
-    if (ends) {
-      if (held.waits) due.remove([id, held.dueAt, chunk]);
-      else leases.remove([lease.until, id, chunk]);
-    }
-    const dueAt = releaseAfterMs !== undefined && releaseAfterMs > 0 ? now + releaseAfterMs : held.dueAt;
-    const waits = ends ? pending > 0 : held.waits;
-    if (ends && waits) due.put([id, dueAt, chunk], null);
-    chunks.put([id, chunk], {
-      size: held.size,
-      pending,
-      state: asBuffer(state),
-      dueAt,
-      waits,
-      lease: ends ? undefined : { ...lease, revision },
-    });
-    this.#rows.count(row.lane, pending - held.pending);
-    row.pending += pending - held.pending;
-    if (result !== undefined) this.#rows.addResult(id, row, chunk, result, now);
-    if (ends) this.#rows.save(id, row, now);
-    else submissions.put(id, row);
-    return row.state;
+    return this.#changing(() => updates.map((update) => this.#leases.write(update)));
   }
 
   renew(leases: readonly LeaseRef[], leaseMs: number) {
-    return this.#environment.change(() =>
-      leases.map((ref): LeaseStatus => {
-        const found = this.#rows.leased(ref);
-        if (found === undefined) return "lost";
-        const { submission: id, chunk } = ref;
-        const { held, lease, row } = found;
-        const { due, leases: table, chunks } = this.#tables;
-        if (held.waits) due.remove([id, held.dueAt, chunk]);
-        else table.remove([lease.until, id, chunk]);
-        const until = this.#machine.now() + leaseMs;
-        table.put([until, id, chunk], null);
-        chunks.put([id, chunk], { ...held, waits: false, lease: { ...lease, until } });
-        if (held.waits) this.#rows.place(id, row);
-        return row.state;
-      }),
-    );
+    return this.#environment.change(() => leases.map((lease) => this.#leases.renew(lease, leaseMs)));
   }
 
   control(id: string, { state, pace }: SubmissionChange) {

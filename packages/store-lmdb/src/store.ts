@@ -22,6 +22,7 @@ import {
 import {
   ClockSchema,
   checkQuery,
+  NOT_STORED,
   readOptions,
   readRegistration,
   registrationRules,
@@ -81,7 +82,6 @@ const OptionsSchema = z.strictObject({
 const MAX_VERDICTS = 500;
 /** Registrations that one page looks at, at most: one that few of them meet comes short. */
 const MAX_LOOKED_AT = 20_000;
-const UNKNOWN: TokenState = Object.freeze({ revision: null });
 
 /**
  * Opens the registrations in a folder: an embedded database (LMDB) for one machine and any number of its processes. `register` and every
@@ -117,7 +117,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
 
   function stateOf(token: RegistrationToken): TokenState {
     const row = tables.tokens.get(tokenKey(token));
-    return (row && stateOfRow(row)) ?? UNKNOWN;
+    return (row && stateOfRow(row)) ?? NOT_STORED;
   }
   const withState = (stored: StoredRegistration) => toRegistration(stored, stateOf(stored.token));
 
@@ -160,7 +160,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
             tokens[position] = canonical;
             row = tables.tokens.get(tokenKey(canonical));
           }
-          return (row && stateOfRow(row)) ?? UNKNOWN;
+          return (row && stateOfRow(row)) ?? NOT_STORED;
         });
         return { tokens: tokens ?? given, states };
       });
@@ -225,7 +225,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
       const { before, limit } = query;
       return change(() => {
         const unseen = writing.unseenSince(before, limit);
-        const removed = unseen.map((each) => toRegistration(each, writing.stateOf(each.token) ?? UNKNOWN));
+        const removed = unseen.map((each) => toRegistration(each, writing.stateOf(each.token) ?? NOT_STORED));
         for (const each of unseen) registrationRules.removeUnseen(writing, each);
         const forgotten = writing.forgetRewrites(before, limit);
         return { removed, more: unseen.length === limit || forgotten === limit };

@@ -1,5 +1,5 @@
 import type { CancelTimer, Clock } from "@cloud-messaging/core";
-import { nameOfError, publish } from "@cloud-messaging/core/transport";
+import { callListener } from "@cloud-messaging/core/transport";
 
 /** Time between two looks for changes by other processes, while somebody waits for them. Unit: milliseconds. */
 const POLL_MS = 100;
@@ -26,15 +26,7 @@ export function createWatch(clock: Clock, lastChange: () => number): Watch {
     if (last === seen) return;
     seen = last;
     for (const { wake } of [...wakers]) {
-      try {
-        wake();
-      } catch (error) {
-        publish("cloud-messaging:notice", () => ({
-          transport: "registration-store",
-          notice: "change-listener-failed",
-          detail: nameOfError(error),
-        }));
-      }
+      callListener("registration-store", "change-listener-failed", wake);
     }
   }
 

@@ -1,6 +1,6 @@
 import { type SchemaNames, statement } from "@cloud-messaging/postgres";
 
-/** Columns of the view `registered`, in the order in which `registrationOf` reads them. */
+/** Columns of the view `registered`, in the order in which `registrationOfColumns` reads them. */
 const REGISTERED = `id, user_id, token, registered_at, last_seen_at, platform, app_version, locale, attributes,
   revision, accepted_at, suspicion_sender, suspicion_refusals, suspicion_since`;
 

@@ -6,11 +6,18 @@ import {
   systemClock,
   type TokenState,
 } from "@cloud-messaging/core";
-import { checkQuery, readRegistration, unknownCursor } from "@cloud-messaging/core/transport";
+import {
+  checkQuery,
+  NOT_STORED,
+  readRegistration,
+  registrationOfColumns,
+  stateOfColumns,
+  unknownCursor,
+} from "@cloud-messaging/core/transport";
 import { codeOf, namesOf, openSchema, type PostgresClient, type Row } from "@cloud-messaging/postgres";
 import { functions } from "./functions.ts";
 import { checkOptions, type PostgresRegistrationStoreOptions } from "./options.ts";
-import { changePageOf, NOT_STORED, registrationOf, stateOf } from "./rows.ts";
+import { changePageOf } from "./rows.ts";
 import { statementsOf } from "./statements.ts";
 import { tables } from "./tables.ts";
 import { verdicts } from "./verdicts.ts";
@@ -97,7 +104,7 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
 
     async registrationsOf(userId) {
       if (!isText(userId)) return [];
-      return (await ask("registrationsOf", [userId])).map(registrationOf);
+      return (await ask("registrationsOf", [userId])).map(registrationOfColumns);
     },
 
     async resolve(tokens) {
@@ -106,7 +113,7 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
       let resolved: RegistrationToken[] | undefined;
       for (const row of rows) {
         const position = Number(row[0]) - 1;
-        states[position] = stateOf(row, 2);
+        states[position] = stateOfColumns(row, 2);
         const canonical = row[1];
         if (canonical == null) continue;
         resolved ??= [...tokens];
@@ -125,7 +132,7 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
       if (!isPlace(after)) throw unknownCursor("after");
       const rows = await ask("registrations", [after, limit, platform, seenSince, seenBefore]);
       const last = rows.at(-1);
-      const registrations = rows.filter((row) => row[14] === "t").map(registrationOf);
+      const registrations = rows.filter((row) => row[14] === "t").map(registrationOfColumns);
       return last !== undefined && Number(last[15]) === limit
         ? { registrations, next: last[0] as string }
         : { registrations };
@@ -150,7 +157,7 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
       const now = clock.now();
       const atMost = Math.min(limit, REMOVED_AT_ONCE);
       const rows = await ask("removeUnseen", [now, before, atMost, now - keepChangesForMs]);
-      return { removed: rows.map(registrationOf), more: rows.length === atMost };
+      return { removed: rows.map(registrationOfColumns), more: rows.length === atMost };
     },
 
     async changes(query) {

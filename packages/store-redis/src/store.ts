@@ -3,16 +3,25 @@ import {
   ClosedError,
   ConnectionError,
   type RegisterOptions,
+  type Registration,
   type RegistrationStore,
   type RegistrationToken,
   type RegistrationVerdict,
   systemClock,
   type TokenState,
 } from "@cloud-messaging/core";
-import { checkQuery, readRegistration, unknownCursor } from "@cloud-messaging/core/transport";
+import {
+  type Columns,
+  checkQuery,
+  NOT_STORED,
+  readRegistration,
+  registrationOfColumns,
+  stateOfColumns,
+  unknownCursor,
+} from "@cloud-messaging/core/transport";
 import { checkOptions, type RedisRegistrationStoreOptions } from "./options.ts";
 import { scriptRunner } from "./redis.ts";
-import { changeOf, NOT_STORED, type Reply, registrationOf, stateOf } from "./replies.ts";
+import { changeOf, type Reply } from "./replies.ts";
 import { KEY_NAMES } from "./rules.lua.ts";
 import { SCRIPTS } from "./scripts.ts";
 
@@ -96,7 +105,7 @@ export function createRedisRegistrationStore(options: RedisRegistrationStoreOpti
     },
 
     async registrationsOf(userId) {
-      return listOf(await ask("registrationsOf", [userId])).map(registrationOf);
+      return registrationsIn(await ask("registrationsOf", [userId]));
     },
 
     async resolve(tokens) {
@@ -106,7 +115,7 @@ export function createRedisRegistrationStore(options: RedisRegistrationStoreOpti
       for (const each of found) {
         const values = each as readonly Reply[];
         const position = values[0] as number;
-        states[position] = stateOf(values, 2);
+        states[position] = stateOfColumns(values, 2);
         if (values[1] == null) continue;
         resolved ??= [...tokens];
         resolved[position] = values[1] as RegistrationToken;
@@ -126,7 +135,7 @@ export function createRedisRegistrationStore(options: RedisRegistrationStoreOpti
       const [user, id] = placeOf(after);
       const args = [user, id, String(limit), platform, String(seenSince), String(seenBefore)];
       const [found, nextUser, nextId] = listOf(await ask("registrations", args));
-      const registrations = listOf(found as Reply).map(registrationOf);
+      const registrations = registrationsIn(found as Reply);
       return nextUser === undefined ? { registrations } : { registrations, next: `${nextUser}-${nextId}` };
     },
 
@@ -147,8 +156,8 @@ export function createRedisRegistrationStore(options: RedisRegistrationStoreOpti
       checkQuery("removeUnseen", query);
       const { before, limit } = query;
       const atMost = Math.min(limit, REMOVED_AT_ONCE);
-      const found = listOf(await ask("removeUnseen", [String(before), String(atMost)]));
-      return { removed: found.map(registrationOf), more: found.length === atMost };
+      const removed = registrationsIn(await ask("removeUnseen", [String(before), String(atMost)]));
+      return { removed, more: removed.length === atMost };
     },
 
     async changes(query) {
@@ -172,6 +181,8 @@ export function createRedisRegistrationStore(options: RedisRegistrationStoreOpti
 }
 
 const listOf = (reply: Reply): readonly Reply[] => reply as readonly Reply[];
+
+const registrationsIn = (reply: Reply): Registration[] => (reply as readonly Columns[]).map(registrationOfColumns);
 
 /** Reads where a page begins: the number of a user, and that of one of the user's registrations. */
 function placeOf(after: string): [user: string, id: string] {

@@ -1,9 +1,15 @@
-import { createOutbox, type Outbox, type OutboxEncryption, type OutboxEngine } from "@cloud-messaging/core/transport";
+import {
+  createOutbox,
+  loadOptionalPackage,
+  type Outbox,
+  type OutboxEncryption,
+  type OutboxEngine,
+} from "@cloud-messaging/core/transport";
 import { UsageError } from "../exit-status.ts";
 import type { OptionValues } from "../line/command.ts";
 import { file, text } from "../line/options.ts";
 import { readTextFile } from "../service/files.ts";
-import { loadPackage, openPostgres, openRedis, readStorageUrl } from "../storage/drivers.ts";
+import { openPostgres, openRedis, readStorageUrl } from "../storage/drivers.ts";
 
 /** Options that name an outbox. */
 export const OUTBOX_OPTIONS = {
@@ -17,7 +23,7 @@ export const OUTBOX_OPTIONS = {
 /**
  * Opens the outbox that the option or the variable names, to look after it: without a transport.
  *
- * @throws {UsageError} there is none, its URL cannot be used, or its package is not installed.
+ * @throws {UsageError} there is none, or its URL cannot be used. @throws {MissingPackageError} its package is not installed.
  */
 export async function withOutbox<T>(
   options: OptionValues<typeof OUTBOX_OPTIONS>,
@@ -40,24 +46,24 @@ export async function withOutbox<T>(
 async function openEngine(given: string | undefined): Promise<{ engine: OutboxEngine; close(): Promise<void> }> {
   const url = readStorageUrl(given, "--outbox", "CLOUD_MESSAGING_OUTBOX_URL");
   if (url.kind === "lmdb") {
-    const { createEmbeddedEngine } = await loadPackage(
-      () => import("@cloud-messaging/outbox"),
+    const { createEmbeddedEngine } = await loadOptionalPackage(
       "@cloud-messaging/outbox",
+      () => import("@cloud-messaging/outbox"),
     );
     return { engine: createEmbeddedEngine({ path: url.path }), close: async () => {} };
   }
   if (url.kind === "postgres") {
-    const { createPostgresEngine } = await loadPackage(
-      () => import("@cloud-messaging/outbox-postgres"),
+    const { createPostgresEngine } = await loadOptionalPackage(
       "@cloud-messaging/outbox-postgres",
+      () => import("@cloud-messaging/outbox-postgres"),
     );
     const pool = await openPostgres(url.address);
     const engine = createPostgresEngine({ pool, ...(url.name === undefined ? {} : { schema: url.name }) });
     return { engine: engine as unknown as OutboxEngine, close: () => pool.end() };
   }
-  const { createBullmqEngine } = await loadPackage(
-    () => import("@cloud-messaging/outbox-bullmq"),
+  const { createBullmqEngine } = await loadOptionalPackage(
     "@cloud-messaging/outbox-bullmq",
+    () => import("@cloud-messaging/outbox-bullmq"),
   );
   const client = await openRedis(url.address);
   const engine = createBullmqEngine({ client, ...(url.name === undefined ? {} : { prefix: url.name }) });

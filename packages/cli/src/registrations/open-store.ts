@@ -1,8 +1,9 @@
 import type { RegistrationStore } from "@cloud-messaging/core";
+import { loadOptionalPackage } from "@cloud-messaging/core/transport";
 import { UsageError } from "../exit-status.ts";
 import type { OptionValues } from "../line/command.ts";
 import { text } from "../line/options.ts";
-import { loadPackage, openPostgres, openRedis, readStorageUrl } from "../storage/drivers.ts";
+import { openPostgres, openRedis, readStorageUrl } from "../storage/drivers.ts";
 
 /** The option that names a registration store. */
 export const STORE_OPTION = {
@@ -21,23 +22,23 @@ export interface OpenStore {
 /**
  * Opens the registration store that the option or the variable names.
  *
- * @throws {UsageError} there is none, its URL cannot be used, or its package is not installed.
+ * @throws {UsageError} there is none, or its URL cannot be used. @throws {MissingPackageError} its package is not installed.
  */
 export async function openStore({ store }: OptionValues<typeof STORE_OPTION>): Promise<OpenStore> {
   const url = readStorageUrl(store, "--store", "CLOUD_MESSAGING_STORE_URL");
   switch (url.kind) {
     case "lmdb": {
-      const { createLmdbRegistrationStore } = await loadPackage(
-        () => import("@cloud-messaging/store-lmdb"),
+      const { createLmdbRegistrationStore } = await loadOptionalPackage(
         "@cloud-messaging/store-lmdb",
+        () => import("@cloud-messaging/store-lmdb"),
       );
       const registrations = createLmdbRegistrationStore({ path: url.path });
       return { registrations, close: () => registrations.close() };
     }
     case "postgres": {
-      const { createPostgresRegistrationStore } = await loadPackage(
-        () => import("@cloud-messaging/store-postgres"),
+      const { createPostgresRegistrationStore } = await loadOptionalPackage(
         "@cloud-messaging/store-postgres",
+        () => import("@cloud-messaging/store-postgres"),
       );
       const pool = await openPostgres(url.address);
       const registrations = createPostgresRegistrationStore({ pool, ...named("schema", url.name) });
@@ -50,9 +51,9 @@ export async function openStore({ store }: OptionValues<typeof STORE_OPTION>): P
       };
     }
     case "redis": {
-      const { createRedisRegistrationStore } = await loadPackage(
-        () => import("@cloud-messaging/store-redis"),
+      const { createRedisRegistrationStore } = await loadOptionalPackage(
         "@cloud-messaging/store-redis",
+        () => import("@cloud-messaging/store-redis"),
       );
       const client = await openRedis(url.address);
       const registrations = createRedisRegistrationStore({ client, ...named("prefix", url.name) });

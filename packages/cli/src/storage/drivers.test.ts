@@ -1,22 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { UsageError } from "../exit-status.ts";
-import { loadPackage, readStorageUrl } from "./drivers.ts";
-
-describe("an optional package", () => {
-  const failing = (code: string, message: string) => () => Promise.reject(Object.assign(new Error(message), { code }));
-
-  it("that is not installed is named, with the command that installs it", async () => {
-    const load = failing("ERR_MODULE_NOT_FOUND", "Cannot find package 'pg' imported from /app/index.js");
-    await expect(loadPackage(load, "pg")).rejects.toThrow(
-      new UsageError("This needs the package pg, which is not installed: npm install pg"),
-    );
-  });
-
-  it("that lacks something itself keeps its error", async () => {
-    const load = failing("ERR_MODULE_NOT_FOUND", "Cannot find package 'msgpackr' imported from /app/lmdb.js");
-    await expect(loadPackage(load, "pg")).rejects.toThrow(/msgpackr/);
-  });
-});
+import { readStorageUrl } from "./drivers.ts";
 
 describe("the URL of a store", () => {
   const read = (url: string) => readStorageUrl(url, "--store", "CLOUD_MESSAGING_STORE_URL");

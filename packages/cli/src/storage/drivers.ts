@@ -1,3 +1,4 @@
+import { loadOptionalPackage } from "@cloud-messaging/core/transport";
 import type { Redis } from "ioredis";
 import type { Pool } from "pg";
 import { UsageError } from "../exit-status.ts";
@@ -34,29 +35,12 @@ export function readStorageUrl(given: string | undefined, option: string, variab
   return { kind, address: url.href, ...(name === null ? {} : { name }) };
 }
 
-/**
- * Loads an optional package.
- *
- * @throws {UsageError} it is not installed: its name, and the command that installs it.
- */
-export async function loadPackage<T>(load: () => Promise<T>, name: string): Promise<T> {
-  try {
-    return await load();
-  } catch (error) {
-    const { code, message = "" } = error as NodeJS.ErrnoException;
-    if ((code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") && message.includes(name)) {
-      throw new UsageError(`This needs the package ${name}, which is not installed: npm install ${name}`);
-    }
-    throw error;
-  }
-}
-
 /** Longest wait for a database. Unit: milliseconds. */
 const WAIT_MS = 10_000;
 
 /** Opens a pool of connections to PostgreSQL. A password may be in PGPASSWORD or `.pgpass`. */
 export async function openPostgres(address: string): Promise<Pool> {
-  const { default: pg } = await loadPackage(() => import("pg"), "pg");
+  const { default: pg } = await loadOptionalPackage("pg", () => import("pg"));
   const pool = new pg.Pool({ connectionString: address, connectionTimeoutMillis: WAIT_MS, max: 4 });
   // an idle connection that ends is replaced by the pool
   pool.on("error", () => {});
@@ -65,7 +49,7 @@ export async function openPostgres(address: string): Promise<Pool> {
 
 /** Opens a client of Redis or Valkey. */
 export async function openRedis(address: string): Promise<Redis> {
-  const { Redis } = await loadPackage(() => import("ioredis"), "ioredis");
+  const { Redis } = await loadOptionalPackage("ioredis", () => import("ioredis"));
   const client = new Redis(address, { connectTimeout: WAIT_MS, maxRetriesPerRequest: 2, lazyConnect: false });
   // each call has its own error
   client.on("error", () => {});

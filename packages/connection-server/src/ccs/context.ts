@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
+import { callListener } from "@cloud-messaging/core/transport";
 import { CCS_MAX_PENDING } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService } from "../ask.ts";
 import { Permits } from "../http/permits.ts";
@@ -96,7 +97,8 @@ export function createContext(options: CcsServerOptions): CcsContext {
   const problems = problemsOf(checked(options));
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const { service, clock = systemClock, onEvent } = options;
-  const emit = (event: CcsServerEvent): void => onEvent?.(event);
+  const emit = (event: CcsServerEvent): void =>
+    callListener("connection-server", "event-listener-failed", onEvent, event);
   const { maxConnectionsPerSender = 2500, newConnectionsPerMinute = Number.POSITIVE_INFINITY } = options;
   return {
     bounded: boundedService(options),

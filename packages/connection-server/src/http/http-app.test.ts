@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { subscribe } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { createHttpApp } from "./http-app.ts";
 import type { HttpRoute } from "./route.ts";
@@ -110,6 +111,33 @@ describe("HTTP application", () => {
       expect([answer.status, await answer.text()]).toEqual([500, "Internal Server Error\n"]);
     }
     expect(told).toEqual([error, error]);
+  });
+
+  it("answers whatever its listeners throw", async () => {
+    const notices: string[] = [];
+    const stop = subscribe("cloud-messaging:notice", ({ notice, detail }) => notices.push(`${notice}: ${detail}`));
+    const fail = (): never => {
+      throw new TypeError("a mistake of the program's");
+    };
+    await using server = await served([{ method: "GET", path: "/broken", handle: fail }], {
+      handshakeTimeoutMs: 10_000,
+      onAnswer: fail,
+      onError: fail,
+    });
+    for (const [path, status] of [
+      ["/broken", 500],
+      ["/nowhere", 404],
+      ["/%ZZ", 400],
+    ] as const) {
+      expect((await fetch(server.url + path)).status).toBe(status);
+    }
+    stop();
+    expect(notices).toEqual([
+      "error-listener-failed: TypeError",
+      "answer-listener-failed: TypeError",
+      "answer-listener-failed: TypeError",
+      "answer-listener-failed: TypeError",
+    ]);
   });
 
   it("takes a path in absolute form, as proxies send it", async () => {

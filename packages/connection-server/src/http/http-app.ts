@@ -1,3 +1,4 @@
+import { callListener } from "@cloud-messaging/core/transport";
 import { optionNamesCheck } from "../options/option-names.ts";
 import { type HttpListenOptions, type HttpServer, listenHttp } from "./listen.ts";
 import { Permits } from "./permits.ts";
@@ -96,7 +97,7 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
     const { method = "GET" } = request;
     const found = lookup(method, path);
     const finish = (result: HttpAnswer | RawAnswer, route?: HttpRoute): void => {
-      onAnswer?.({ method, path }, result.status, route);
+      callListener("connection-server", "answer-listener-failed", onAnswer, { method, path }, result.status, route);
       if ("respond" in result) result.respond(response);
       else write(result, response);
     };
@@ -119,7 +120,7 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
       }
       if (body.problem === "too-large") finish(TOO_LARGE, route);
     } catch (error) {
-      onError?.(error);
+      callListener("connection-server", "error-listener-failed", onError, error);
       if (!response.headersSent) finish(INTERNAL, route);
       else response.destroy();
     } finally {

@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from "../errors.ts";
 import { publish } from "../events.ts";
+import { type Warner, warn } from "../warning.ts";
 import { isLoopback } from "./loopback.ts";
 import { processWide } from "./process-wide.ts";
 import type { Environment } from "./proxy.ts";
@@ -17,12 +18,10 @@ const KEY = "CLOUD_MESSAGING_EMULATOR_KEY";
 
 const CCS_PORT = 5_235;
 const PLACEHOLDER_KEY = "emulator";
-const WARNING_CODE = "CLOUD_MESSAGING_EMULATOR";
 
 /** Part of `process` that is read: environment and warnings. */
-export interface EmulatorProcess {
+export interface EmulatorProcess extends Warner {
   readonly env: Environment;
-  emitWarning(warning: string, options: { readonly type: string; readonly code: string }): void;
 }
 
 /** The emulator that an environment names. */
@@ -65,10 +64,7 @@ export function findEmulator(
   publish("cloud-messaging:notice", () => ({ transport, notice: "emulator", detail }));
   if (!warned.has(process)) {
     warned.add(process);
-    process.emitWarning(`${detail}. Unset it where messages are to be sent.`, {
-      type: "CloudMessagingWarning",
-      code: WARNING_CODE,
-    });
+    warn(process, "CLOUD_MESSAGING_EMULATOR", `${detail}. Unset it where messages are to be sent.`);
   }
   return address;
 }

@@ -12,8 +12,7 @@ import { defaultAmbiguousPolicy } from "../retry/with-retry.ts";
 import { readAddressedMessage, recipientsGiven } from "../sending/addressed-message.ts";
 import { createMessageIds } from "../sending/message-id.ts";
 import { ownMessageIdForMany } from "../sending/user-message.ts";
-import { onAbort } from "../time/abort.ts";
-import { type CancelTimer, systemClock } from "../time/clock.ts";
+import { systemClock } from "../time/clock.ts";
 import { CampaignWriter } from "./campaign.ts";
 import { ChunkJob, type JobParts } from "./chunk-job.ts";
 import { createCodec, type Payload } from "./codec.ts";
@@ -40,26 +39,21 @@ import type {
   OutboxResult,
   Rate,
   ReplayOptions,
-  WorkOptions,
 } from "./outbox.ts";
 import { OutboxHealthCheck } from "./outbox-health.ts";
 import { paceOf } from "./pace.ts";
 import { progressOf } from "./progress.ts";
-import { CHUNK_SIZE, readResults } from "./results.ts";
+import { readResults } from "./results.ts";
 import { createSeal } from "./sealing.ts";
 import { Submitter } from "./submitter.ts";
 import { type Stored, tracedEnqueue } from "./traced-outbox.ts";
-import { Worker } from "./worker.ts";
+import { DEFAULT_LEASE_MS, Workers } from "./workers.ts";
 
 const DEFAULT_LANES = { urgent: 8, normal: 4, bulk: 1 };
 const DEFAULT_MAX_BACKLOG = 10_000_000;
 const DEFAULT_RETAIN_MS = 7 * 86_400_000;
 /** A queue is patient: its waits cost nobody anything. */
 const PATIENCE = { maxMs: 600_000, maxAttempts: Number.POSITIVE_INFINITY, totalMs: 86_400_000 };
-const DEFAULT_LEASE_MS = 30_000;
-const DEFAULT_POLL_MS = 1_000;
-const DEFAULT_CLOSE_TIMEOUT_MS = 30_000;
-const PRUNE_EVERY_MS = 3_600_000;
 const PRUNED_AT_ONCE = 100;
 const SWEPT_AT_ONCE = 16;
 
@@ -95,8 +89,6 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
   const check = (message: DownstreamMessage): void => transport?.check?.(message);
   const state = new OutboxHealthCheck({ engine, clock, maxBacklog, isClosed: () => closing !== undefined });
   const forgetHealth = addHealthSource(state);
-  const workers = new Set<Worker>();
-  let cancelPrune: CancelTimer = () => {};
   let closing: Promise<void> | undefined;
 
   const jobParts = (settlesAmbiguous: boolean): JobParts => ({
@@ -107,12 +99,18 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       (ambiguous ?? (target === undefined ? "resend" : defaultAmbiguousPolicy(target))) === "resend",
   });
 
+  const workers = new Workers({
+    engine,
+    transport,
+    clock,
+    lanes,
+    jobParts,
+    prune: () => outbox.prune(),
+    onFailure: failed,
+  });
+
   function assertOpen(): void {
     if (closing !== undefined) throw new ClosedError("The outbox");
-  }
-
-  function wake(): void {
-    for (const worker of workers) worker.wake();
   }
 
   /** Stores a message or campaign under a new ID, and wakes the workers. */
@@ -123,7 +121,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     const sendId = newId();
     const stored = await tracedEnqueue({ engine: engine.name, sendId, lane }, (trace) => store(sendId, trace));
     publish("cloud-messaging:outbox-enqueue", () => ({ engine: engine.name, ...stored }));
-    wake();
+    workers.wake();
     const { id, created } = stored;
     return { id, created };
   }
@@ -164,7 +162,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       const { id, created } = submitted;
       const begun = created ? { id, chunks: 0 } : await engine.find({ id });
       if (begun === undefined || ("sealed" in begun && begun.sealed)) return { ...submitted, recipients: 0 };
-      const reserve = (recipients: number): Promise<void> => submitter.reserve(recipients).then(wake);
+      const reserve = (recipients: number): Promise<void> => submitter.reserve(recipients).then(() => workers.wake());
       const { client } = settings;
       const writer = new CampaignWriter(begun, { engine, codec, client, signal, reserve });
       await write(writer);
@@ -175,7 +173,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
   async function change(id: string, to: SubmissionChange): Promise<OutboxProgress | undefined> {
     assertOpen();
     const submission = await engine.control(id, to);
-    wake();
+    workers.wake();
     return submission && progressOf(submission);
   }
 
@@ -195,15 +193,6 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     }
   }
 
-  function startPruning(): void {
-    cancelPrune();
-    const prune = (): void => {
-      outbox.prune().catch((error: unknown) => failed("prune", error));
-      cancelPrune = clock.schedule(PRUNE_EVERY_MS, prune);
-    };
-    prune();
-  }
-
   function failed(operation: string, error: unknown): void {
     state.failed(operation, error);
     publish("cloud-messaging:outbox-failure", () => ({
@@ -211,50 +200,6 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       operation,
       detail: describeError(error),
     }));
-  }
-
-  function createWorker(settings: WorkOptions): Worker {
-    if (transport === undefined) {
-      throw new InvalidOptionsError([
-        { path: "transport", problem: "is missing: an outbox without a transport can enqueue, and cannot work" },
-      ]);
-    }
-    const { closeTimeoutMs = transport.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS } = settings;
-    const own = settings.lanes ?? Object.keys(lanes);
-    checkLanes("lanes", own, lanes);
-    return new Worker({
-      ...jobParts(transport.settlesAmbiguous === true),
-      engine: engine as never,
-      transport,
-      lanes: Object.fromEntries(own.map((lane) => [lane, lanes[lane as keyof typeof lanes] as number])),
-      concurrency: settings.concurrency ?? transport.preferredConcurrency ?? 16,
-      sliceSize: settings.batchSize ?? Math.min(CHUNK_SIZE, transport.preferredBatchSize ?? 1),
-      leaseMs: settings.leaseMs ?? DEFAULT_LEASE_MS,
-      pollMs: settings.pollMs ?? DEFAULT_POLL_MS,
-      attemptTimeoutMs: transport.retryPolicy.totalMs,
-      closeTimeoutMs,
-      untilIdle: settings.untilIdle ?? false,
-      onRecovered: ({ claimed: { submission }, recovered }) => {
-        publish("cloud-messaging:outbox-recover", () => ({
-          engine: engine.name,
-          id: submission.id,
-          recipients: recovered,
-        }));
-      },
-      onWritten: ({ claimed: { submission } }, settled) => {
-        if (settled.length === 0) return;
-        publish("cloud-messaging:outbox-settle", () => {
-          const counts: Record<string, number> = {};
-          for (const { outcome } of settled) counts[outcome.kind] = (counts[outcome.kind] ?? 0) + 1;
-          return { engine: engine.name, id: submission.id, counts };
-        });
-      },
-      onLost: ({ claimed: { submission, chunk } }) => {
-        publish("cloud-messaging:outbox-lease-lost", () => ({ engine: engine.name, id: submission.id, chunk }));
-      },
-      onHold: (change) => publish("cloud-messaging:outbox-hold", () => ({ engine: engine.name, ...change })),
-      onFailure: failed,
-    });
   }
 
   const outbox: Outbox<Client> = {
@@ -305,17 +250,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       try {
         checkWorkOptions(settings);
         assertOpen();
-        const worker = createWorker(settings);
-        workers.add(worker);
-        if (workers.size === 1) startPruning();
-        const forget = onAbort(settings.signal, () => worker.stop());
-        const deaf = engine.onWork?.(() => worker.wake());
-        return worker.run().finally(() => {
-          forget();
-          deaf?.();
-          workers.delete(worker);
-          if (workers.size === 0) cancelPrune();
-        });
+        return workers.run(settings);
       } catch (error) {
         return Promise.reject(error);
       }
@@ -375,10 +310,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     close() {
       closing ??= (async () => {
         forgetHealth();
-        const running = [...workers].map(({ done }) => done);
-        for (const worker of workers) worker.stop();
-        await Promise.all(running);
-        cancelPrune();
+        await workers.stop();
         await transport?.close();
         await engine.close();
       })();

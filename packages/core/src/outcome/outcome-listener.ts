@@ -1,4 +1,4 @@
-import { publish } from "../events.ts";
+import { callListener } from "../call-listener.ts";
 import type { OutcomeListener } from "../sending/downstream-transport.ts";
 import type { SendAllOutcome } from "../sending/sender.ts";
 
@@ -11,14 +11,6 @@ export function tellOnce(transport: string, listener: (outcome: SendAllOutcome) 
   return (position, outcome) => {
     if (told.has(position)) return;
     told.add(position);
-    try {
-      listener({ ...outcome, position });
-    } catch (error) {
-      publish("cloud-messaging:notice", () => ({
-        transport,
-        notice: "outcome-listener-failed",
-        detail: error instanceof Error ? error.name : "not an Error",
-      }));
-    }
+    callListener(transport, "outcome-listener-failed", listener, { ...outcome, position });
   };
 }

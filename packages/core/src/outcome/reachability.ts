@@ -1,6 +1,6 @@
-import type { EmulatorProcess } from "../environment/emulator-environment.ts";
 import { processWide } from "../environment/process-wide.ts";
 import { publish } from "../events.ts";
+import { type Warner, warn } from "../warning.ts";
 import type { ErrorCode } from "./error-code.ts";
 import { outcomeKindFor } from "./outcome.ts";
 
@@ -16,14 +16,14 @@ const MAX_WARNED = 1_000;
 export class Reachability {
   readonly #transport: string;
   readonly #address: string;
-  readonly #warner: Pick<EmulatorProcess, "emitWarning">;
+  readonly #warner: Warner;
   #state: "unknown" | "told" | "reached" = "unknown";
 
   /**
    * @param address Origin or `host:port`.
    * @param warner The global `process`.
    */
-  constructor(transport: string, address: string, warner: Pick<EmulatorProcess, "emitWarning">) {
+  constructor(transport: string, address: string, warner: Warner) {
     this.#warner = warner;
     this.#transport = transport;
     this.#address = address;
@@ -53,9 +53,8 @@ export class Reachability {
     const then = lasts
       ? "Sends to it are rejected."
       : "Sends to it are tried again for as long as timeoutMs and the retry policy allow.";
-    this.#warner.emitWarning(
-      `${transport}: ${detail}${detail.endsWith(".") ? "" : "."} This endpoint has never answered. ${then}`,
-      { type: "CloudMessagingWarning", code: "CLOUD_MESSAGING_UNREACHABLE" },
-    );
+    const end = detail.endsWith(".") ? "" : ".";
+    const text = `${transport}: ${detail}${end} This endpoint has never answered. ${then}`;
+    warn(this.#warner, "CLOUD_MESSAGING_UNREACHABLE", text);
   }
 }

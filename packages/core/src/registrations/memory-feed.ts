@@ -1,6 +1,5 @@
+import { callListener } from "../call-listener.ts";
 import { ChangesLostError } from "../errors.ts";
-import { publish } from "../events.ts";
-import { nameOfError } from "../outcome/describe-error.ts";
 import { unknownCursor } from "./read-registration.ts";
 import type { RegistrationChange } from "./registration.ts";
 import type { NewChange } from "./registration-rules.ts";
@@ -36,7 +35,9 @@ export class MemoryFeed {
     if (this.#delivering) return;
     this.#delivering = true;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      for (const listener of [...this.#listeners]) this.#tell(listener, next);
+      for (const listener of [...this.#listeners]) {
+        callListener("registration-store", "change-listener-failed", listener, next);
+      }
     }
     this.#delivering = false;
   }
@@ -56,17 +57,5 @@ export class MemoryFeed {
     return () => {
       this.#listeners.delete(listener);
     };
-  }
-
-  #tell(listener: (change: RegistrationChange) => void, change: RegistrationChange): void {
-    try {
-      listener(change);
-    } catch (error) {
-      publish("cloud-messaging:notice", () => ({
-        transport: "registration-store",
-        notice: "change-listener-failed",
-        detail: nameOfError(error),
-      }));
-    }
   }
 }

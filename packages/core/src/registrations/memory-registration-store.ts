@@ -12,6 +12,7 @@ import type {
   RegistrationVerdict,
   TokenState,
 } from "./registration.ts";
+import { NOT_STORED } from "./registration-columns.ts";
 import {
   toRegistration as registrationFrom,
   registrationRules as rules,
@@ -81,8 +82,6 @@ const OptionsSchema = z.strictObject({
   clock: ClockSchema.default(systemClock),
 } satisfies Record<keyof MemoryRegistrationStoreOptions, z.ZodType>);
 
-const UNKNOWN: TokenState = Object.freeze({ revision: null });
-
 /**
  * Keeps registrations in memory, bounded and safe under concurrent sends. Gone with the process.
  *
@@ -106,7 +105,7 @@ export function createMemoryRegistrationStore(options: MemoryRegistrationStoreOp
 
   const feed = new MemoryFeed(maxChanges);
   const tables = new MemoryTables(maxRegistrations, maxRewrites, (change) => feed.append(change, clock.now()));
-  const stateOf = (token: RegistrationToken): TokenState => tables.stateOf(token) ?? UNKNOWN;
+  const stateOf = (token: RegistrationToken): TokenState => tables.stateOf(token) ?? NOT_STORED;
   const toRegistration = (stored: StoredRegistration) => registrationFrom(stored, stateOf(stored.token));
 
   return {

@@ -12,7 +12,7 @@ export const CCS_CALLS: readonly ControlCall[] = [
   withBody({
     method: "POST",
     path: "/connections/auto-ack",
-    summary: "Whether CCS messages are answered by themselves",
+    summary: "Turns the automatic answers to CCS messages on or off",
     body: "autoAck",
     run({ emulator, body }) {
       emulator.ccs.autoAck = body.autoAck;

@@ -88,7 +88,7 @@ export const DEVICE_CALLS: readonly ControlCall[] = [
   {
     method: "GET",
     path: "/devices/:id/received",
-    summary: "What the app received",
+    summary: "Messages that the app received",
     run: (call) => ok({ received: deviceOf(call).received }),
   },
   withBody({

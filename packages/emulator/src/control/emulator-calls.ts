@@ -10,7 +10,7 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
   {
     method: "GET",
     path: "/",
-    summary: "Where everything is",
+    summary: "Addresses of all ports and documents",
     run({ emulator, request }) {
       const { ccs, ...addresses } = addressesFor(request, emulator);
       return ok({
@@ -72,7 +72,12 @@ export const EMULATOR_CALLS: readonly ControlCall[] = [
       return ok(settingsOf(emulator));
     },
   }),
-  { method: "GET", path: "/stats", summary: "What was done so far", run: ({ emulator }) => ok(emulator.stats) },
+  {
+    method: "GET",
+    path: "/stats",
+    summary: "Counts of what was done so far",
+    run: ({ emulator }) => ok(emulator.stats),
+  },
   {
     method: "GET",
     path: "/events",

@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { readOptions, z } from "@cloud-messaging/core/transport";
-import { ConfigError } from "../config.ts";
+import { loadOptionalPackage, readOptions, z } from "@cloud-messaging/core/transport";
 import type { GatewayOptions } from "../options.ts";
 
 const SettingsSchema = z.strictObject({ path: z.string("must be a folder").min(1, "must be a folder") });
@@ -12,7 +11,7 @@ export type EmbeddedOutbox = z.output<typeof SettingsSchema>;
  * Makes the option `outbox` of a config's field: the embedded engine, a folder below the path for each project. The engine is an optional
  * dependency, loaded here.
  *
- * @throws {InvalidOptionsError} the field is wrong. @throws {ConfigError} the package of the engine is not installed.
+ * @throws {InvalidOptionsError} the field is wrong. @throws {MissingPackageError} the package of the engine is not installed.
  */
 export async function embeddedOutbox(settings: unknown): Promise<NonNullable<GatewayOptions["outbox"]>> {
   const { path } = readOptions(
@@ -20,18 +19,10 @@ export async function embeddedOutbox(settings: unknown): Promise<NonNullable<Gat
     { outbox: settings },
     "a field of outbox",
   ).outbox;
-  const { createEmbeddedEngine } = await loadEngine();
+  const { createEmbeddedEngine } = await loadOptionalPackage(
+    "@cloud-messaging/outbox",
+    () => import("@cloud-messaging/outbox"),
+  );
   // the name of a project may be two dots
   return { engine: (project) => createEmbeddedEngine({ path: join(path, `project-${project}`) }) };
-}
-
-async function loadEngine(): Promise<typeof import("@cloud-messaging/outbox")> {
-  try {
-    return await import("@cloud-messaging/outbox");
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new ConfigError(
-      "outbox: needs @cloud-messaging/outbox, which is not installed: npm install @cloud-messaging/outbox",
-    );
-  }
 }

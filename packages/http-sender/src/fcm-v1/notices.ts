@@ -1,5 +1,5 @@
 import type { DownstreamMessage } from "@cloud-messaging/core";
-import { nameOfError, publish } from "@cloud-messaging/core/transport";
+import { callListener, publish, warn } from "@cloud-messaging/core/transport";
 import { withoutV1Meaning } from "./codec.ts";
 import type { FcmNotice } from "./options.ts";
 
@@ -18,26 +18,11 @@ export function createNotices(
         notice: "no-v1-equivalent",
         detail: `${notice.field} ${notice.detail}`,
       }));
-      if (onNotice !== undefined) callListener(transport, onNotice, notice);
+      if (onNotice !== undefined) callListener(transport, "notice-listener-failed", onNotice, notice);
       else {
-        process.emitWarning(`FCM HTTP v1 has no ${notice.field}, and the message is sent without: ${notice.detail}`, {
-          type: "CloudMessagingWarning",
-          code: "no-v1-equivalent",
-        });
+        const text = `FCM HTTP v1 has no ${notice.field}, and the message is sent without: ${notice.detail}`;
+        warn(process, "CLOUD_MESSAGING_NO_V1_EQUIVALENT", text);
       }
     }
   };
-}
-
-/** Calls the listener of the application. An error that it throws is published and affects no message. */
-function callListener(transport: string, onNotice: (notice: FcmNotice) => void, notice: FcmNotice): void {
-  try {
-    onNotice(notice);
-  } catch (error) {
-    publish("cloud-messaging:notice", () => ({
-      transport,
-      notice: "listener-failed",
-      detail: `onNotice threw ${nameOfError(error)}`,
-    }));
-  }
 }

@@ -1,0 +1,52 @@
+// Software bill of materials of one packed package: what npm installs with it, in CycloneDX's JSON, by `npm sbom`.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/**
+ * @param tarballs Path of the tarball of each package of ours, by name.
+ * @returns the document. Nothing is installed: the lock file alone is made, from the registry's manifests.
+ */
+export function sbomOf(name, tarballs) {
+  const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-sbom-"));
+  const npm = (...args) =>
+    execFileSync("npm", args, {
+      cwd: folder,
+      encoding: "utf8",
+      maxBuffer: 1 << 26,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+  try {
+    const { [name]: own, ...siblings } = tarballs;
+    const files = Object.fromEntries(Object.entries(siblings).map(([sibling, path]) => [sibling, `file:${path}`]));
+    const manifest = {
+      name: "installation",
+      version: "0.0.0",
+      private: true,
+      dependencies: { [name]: `file:${own}` },
+      overrides: files,
+    };
+    writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+    npm("install", "--package-lock-only", "--no-audit", "--no-fund", "--loglevel=error");
+    return JSON.parse(
+      npm("sbom", "--package-lock-only", "--omit=dev", "--sbom-format=cyclonedx", "--sbom-type=library"),
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Faults of a document: the package or one of its dependencies is not in it, or a component has no licence that is known. */
+export function sbomProblems(document, name, dependencies, licences) {
+  if (document.bomFormat !== "CycloneDX") return ["is no document of CycloneDX"];
+  const { components = [] } = document;
+  const fullName = ({ group, name: own }) => (group === undefined ? own : `${group}/${own}`);
+  const names = new Set(components.map(fullName));
+  const missing = [name, ...dependencies].filter((each) => !names.has(each)).map((each) => `${each} is missing`);
+  const licenceOf = ({ licenses: [first] = [] }) => first?.license?.id ?? first?.license?.name ?? first?.expression;
+  const unknown = components
+    .filter((component) => !licences.includes(licenceOf(component)))
+    .map((component) => `${fullName(component)}: licence ${licenceOf(component) ?? "unknown"}`);
+  return [...missing, ...unknown];
+}
