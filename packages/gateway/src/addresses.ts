@@ -16,7 +16,7 @@ export function addressRanges(addresses: readonly string[]): BlockList {
   for (const address of addresses) {
     const [net = "", prefix, ...rest] = address.split("/");
     const family = isIP(net) === 6 ? "ipv6" : "ipv4";
-    if (isIP(net) === 0 || rest.length > 0) throw new RangeError(`${address} is no address`);
+    if (isIP(net) === 0 || net.includes("%") || rest.length > 0) throw new RangeError(`${address} is no address`);
     if (prefix === undefined) list.addAddress(net, family);
     else if (/^\d{1,3}$/.test(prefix)) list.addSubnet(net, Number(prefix), family);
     else throw new RangeError(`${address} is no range`);

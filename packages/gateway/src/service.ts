@@ -20,7 +20,7 @@ import type { GatewayEvent } from "./event.ts";
 import type { KnownClient, Logins } from "./logins.ts";
 import { storeMessage } from "./outbox/store-message.ts";
 import { Repeats, repeatHash } from "./repeats.ts";
-import { type InDoubt, toDecision, toMessage } from "./translate.ts";
+import { type InDoubt, isFarTooBig, toDecision, toMessage } from "./translate.ts";
 
 const requests = operationChannel("cloud-messaging:gateway-request");
 
@@ -115,6 +115,7 @@ export class GatewayService implements MessagingService {
     if (address.kind === "token" && tokenProblem(address.token) !== undefined) {
       return tell({ kind: "refused", code: "invalid-registration" });
     }
+    if (isFarTooBig(message)) return tell({ kind: "refused", code: "message-too-big" });
     this.#underWay++;
     try {
       return tell(await decide());
