@@ -46,6 +46,7 @@ export const sidebar = [
       page("From @googleapis/fcm", "migrate/googleapis-fcm"),
       page("From node-xcs", "migrate/node-xcs"),
       page("Servers that cannot change: the gateway", "gateway"),
+      page("Compared with other libraries", "compared"),
     ],
   },
   {

@@ -198,20 +198,32 @@ export function upstreamStanza(json: object): string {
   return `<message to="1234567890@gcm.googleapis.com" from="devices@gcm.googleapis.com" type="normal"><gcm xmlns="google:mobile:data">${escapeXml(JSON.stringify(json))}</gcm></message>`;
 }
 
+/** The login of a server that offers no session, which RFC 6121 has dropped: a client that knows of none gets online too. */
+export async function loginWithoutSession(connection: ScriptedConnection): Promise<void> {
+  const id = await bind(connection, LOGIN.features.replace(/<session.*\/>/, ""));
+  connection.startReading();
+  connection.write(LOGIN.bound(id));
+}
+
 /** Everything a polite server says until the client is online. */
 export async function login(connection: ScriptedConnection): Promise<void> {
+  connection.write(LOGIN.bound(await bind(connection, LOGIN.features)));
+  const session = await connection.expect(/<iq[^>]*id="([^"]*)"[^>]*>[\s\S]*?<\/iq>/);
+  connection.startReading();
+  connection.write(LOGIN.session(session[1] ?? ""));
+}
+
+/** The login up to the request to bind; resolves with its ID. */
+async function bind(connection: ScriptedConnection, features: string): Promise<string> {
   await connection.expect(/<stream:stream[^>]*>/);
   connection.write(LOGIN.header + LOGIN.mechanisms);
   const auth = await connection.expect(/<auth[^>]*>([^<]*)<\/auth>/);
   connection.credentials = Buffer.from(auth[1] ?? "", "base64").toString("utf8");
   connection.write(LOGIN.success);
   await connection.expect(/<stream:stream[^>]*>/);
-  connection.write(LOGIN.header + LOGIN.features);
-  const bind = await connection.expect(/<iq[^>]*id="([^"]*)"[^>]*>[\s\S]*?<\/iq>/);
-  connection.write(LOGIN.bound(bind[1] ?? ""));
-  const session = await connection.expect(/<iq[^>]*id="([^"]*)"[^>]*>[\s\S]*?<\/iq>/);
-  connection.startReading();
-  connection.write(LOGIN.session(session[1] ?? ""));
+  connection.write(LOGIN.header + features);
+  const request = await connection.expect(/<iq[^>]*id="([^"]*)"[^>]*>[\s\S]*?<\/iq>/);
+  return request[1] ?? "";
 }
 
 /** A TLS server that does what it is told. */
@@ -233,7 +245,7 @@ let certificates: ReturnType<typeof createTestCertificates> | undefined;
 
 /** Starts on a free loopback port. */
 export async function startScriptedServer(script: Script = login): Promise<ScriptedServer> {
-  certificates ??= createTestCertificates(["127.0.0.1", "localhost", "gcm.googleapis.com"]);
+  certificates ??= createTestCertificates(["127.0.0.1", "localhost", "gcm.googleapis.com", "fcm-xmpp.googleapis.com"]);
   const { ca, server: identity } = await certificates;
   const connections: ScriptedConnection[] = [];
   const arrived: ScriptedConnection[] = [];

@@ -22,6 +22,8 @@ export interface V1Request {
 export interface V1Exchange {
   readonly request: V1Request;
   answer(status: number, body: string, headers?: Readonly<Record<string, string>>): void;
+  /** An interim answer, `100 Continue`, which nobody has asked for. */
+  interim(): void;
   /** The head and a part of the announced body; the rest never comes. */
   begin(status: number, body: string): void;
   /** The same, then the end of the stream or connection. */
@@ -89,10 +91,12 @@ export function byToken(steps: Readonly<Record<string, V1Step>>, otherwise: V1St
   };
 }
 
+/** Names under which redirected programs know the server. */
+const GOOGLE_NAMES = ["fcm.googleapis.com", "oauth2.googleapis.com", "www.googleapis.com"];
 let certificates: Promise<TestCertificates> | undefined;
 
 export async function startV1Server(): Promise<V1Server> {
-  certificates ??= createTestCertificates();
+  certificates ??= createTestCertificates(["127.0.0.1", ...GOOGLE_NAMES]);
   const { ca, server: pair } = await certificates;
   const requests: V1Request[] = [];
   const tokenRequests: V1Request[] = [];
@@ -134,7 +138,7 @@ export async function startV1Server(): Promise<V1Server> {
           body,
         };
         const exchange = exchangeOf(request, response);
-        if (request.path === "/token") {
+        if (/^\/(oauth2\/v4\/)?token$/.test(request.path)) {
           tokenRequests.push(request);
           v1.token(exchange);
         } else {
@@ -203,6 +207,9 @@ function exchangeOf(request: V1Request, response: Http2ServerResponse | ServerRe
     answer(status, body, headers = {}) {
       (response as ServerResponse).writeHead(status, { "content-type": "application/json; charset=UTF-8", ...headers });
       (response as ServerResponse).end(body);
+    },
+    interim() {
+      (response as ServerResponse).writeContinue();
     },
     begin(status, body) {
       (response as ServerResponse).writeHead(status, { "content-length": String(body.length + 10) });

@@ -23,6 +23,21 @@ async function importCost(cwd, specifier) {
   return least;
 }
 
+/** Number of packages that npm installs for these specifiers, themselves included, and their bytes on disk. */
+export async function installedCost(path, specs) {
+  await npmInstall(specs, { cwd: path });
+  const listed = JSON.parse(await run("npm", ["ls", "--all", "--json", "--long"], { cwd: path }));
+  const names = new Set();
+  const walk = ({ dependencies = {} }) => {
+    for (const [dependency, facts] of Object.entries(dependencies)) {
+      names.add(`${dependency}@${facts.version}`);
+      walk(facts);
+    }
+  };
+  walk(listed);
+  return { packages: names.size, bytes: installedSize(join(path, "node_modules")) };
+}
+
 /** One row per package and per peer. */
 export async function costs({ folder, tarballs }) {
   const rows = [];
@@ -38,28 +53,14 @@ export async function costs({ folder, tarballs }) {
   ];
   for (const [name, specs] of wanted) {
     const path = folder(`cost-${name.replaceAll(/\W+/g, "-")}`);
-    await npmInstall(name in tarballs ? await withSiblings(name, tarballs) : specs, { cwd: path });
-    const listed = JSON.parse(await run("npm", ["ls", "--all", "--json", "--long"], { cwd: path }));
-    const names = new Set();
-    const walk = ({ dependencies = {} }) => {
-      for (const [dependency, facts] of Object.entries(dependencies)) {
-        names.add(`${dependency}@${facts.version}`);
-        walk(facts);
-      }
-    };
-    walk(listed);
-    rows.push({
-      name,
-      packages: names.size,
-      bytes: installedSize(join(path, "node_modules")),
-      importMs: await importCost(path, name),
-    });
+    const installed = await installedCost(path, name in tarballs ? await withSiblings(name, tarballs) : specs);
+    rows.push({ name, ...installed, importMs: await importCost(path, name) });
   }
   return rows;
 }
 
 /** A package with those of ours that it depends on, so that npm asks nobody for them. */
-async function withSiblings(name, tarballs) {
+export async function withSiblings(name, tarballs) {
   const needed = new Set();
   const add = async (sibling) => {
     if (needed.has(sibling)) return;

@@ -5,7 +5,7 @@
 // --quick keeps to the combinations that CI tries on every change; --write puts the tables of the groups into docs/compatibility.md.
 // The group "costs" measures sizes and import times for that page.
 // Ends with a line "N passed, N failed".
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -20,8 +20,8 @@ import { runtimes } from "./groups/runtimes.mjs";
 import { typescript } from "./groups/typescript.mjs";
 import { compatibilityPage } from "./page.mjs";
 import { emulatorProgram } from "./programs.mjs";
-import { pnpmVersion, ROOT } from "./project.mjs";
-import { npmInstall, run, startService } from "./shell.mjs";
+import { packAll, ROOT } from "./project.mjs";
+import { npmInstall, startService } from "./shell.mjs";
 
 const GROUPS = { runtimes, typescript, bundlers, managers, runners, frameworks, checkers, pages };
 const { values, positionals } = parseArgs({
@@ -88,20 +88,7 @@ function writePage(measured) {
 
 let emulator;
 try {
-  const packed = folder("packed");
-  await run(
-    "npm",
-    ["exec", "--yes", "--", pnpmVersion, "--filter", "./packages/*", "pack", "--pack-destination", packed],
-    { cwd: ROOT },
-  );
-  const tarballs = Object.fromEntries(
-    readdirSync(packed)
-      .filter((file) => file.endsWith(".tgz"))
-      .map((file) => [
-        `@cloud-messaging/${/^cloud-messaging-(.*)-\d+\.\d+\.\d+\.tgz$/.exec(file)[1]}`,
-        join(packed, file),
-      ]),
-  );
+  const tarballs = await packAll(folder("packed"));
 
   // the one installation that most combinations share
   const plain = folder("plain");
