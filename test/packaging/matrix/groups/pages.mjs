@@ -40,7 +40,7 @@ export function pages({ plain, tools, env }) {
     program("docs/testing.md", "welcome.node.mjs", /pass 1[\s\S]*fail 0/),
     {
       ...program("docs/testing.md", "welcome.test.js", /Tests: +1 passed, 1 total/, {
-        flags: [jest, "--rootDir", "."],
+        flags: [jest, "--rootDir", ".", "--testTimeout=60000"],
       }),
       needs: ["jest@30"],
     },
