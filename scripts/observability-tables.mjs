@@ -44,10 +44,9 @@ export const tables = {
 export function pageWithTables(page = readFileSync(PAGE, "utf8")) {
   let text = page;
   for (const [name, rows] of Object.entries(tables)) {
-    text = text.replace(
-      new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(\n<!-- end -->)`),
-      (_, before, after) => before + rows + after,
-    );
+    const place = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(?=<!-- end -->)`);
+    if (!place.test(text)) throw new Error(`the page has no place for ${name}`);
+    text = text.replace(place, (_, before) => `${before}${rows}\n`);
   }
   return text;
 }

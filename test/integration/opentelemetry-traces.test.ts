@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { createMemoryOutboxEngine, createOutbox } from "@cloud-messaging/core/transport";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
@@ -18,7 +20,10 @@ beforeEach(async () => {
   cleanups.push(() => emulator.close());
   telemetry.reset();
 });
+/** Kinds of all spans of this file's tests by their names. */
+const emitted = new Map<string, string>();
 afterEach(async () => {
+  for (const { name, kind } of telemetry.spans()) emitted.set(name, telemetry.sdk.SpanKind[kind]?.toLowerCase() ?? "");
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 afterAll(() => telemetry.close());
@@ -162,5 +167,25 @@ describe("spans", () => {
     for (const secret of [phone.token, "unknown-token-that-is-long", canary]) expect(text).not.toContain(secret);
     const points = JSON.stringify(await telemetry.points());
     for (const secret of [phone.token, phone.token.slice(0, 6), canary]) expect(points).not.toContain(secret);
+  });
+
+  it("of waits for quota nest under the attempt that waits", async () => {
+    const sender = fcmSender({ projectId: "paced", quota: { perMinute: 1_200 } });
+    const tokens = Array.from({ length: 30 }, () => emulator.createDevice().token);
+    await sender.send({ target: { tokens }, data: { n: "1" } });
+    const attempts = named("attempt fcm-v1").map((span) => span.spanContext().spanId);
+    expect(named("wait quota").length).toBeGreaterThan(0);
+    for (const wait of named("wait quota")) expect(attempts).toContain(parentOf(wait));
+  });
+});
+
+describe("the documented table of spans", () => {
+  it("has every span of these tests with its kind, and no other", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/observability.md"), "utf8");
+    const [, section = ""] = /^## Spans\n([\s\S]*?)^## /m.exec(page) ?? [];
+    const rows = new Map([...section.matchAll(/^\| `([^`]+)` \| (\w+) \|/gm)].map(([, name, kind]) => [name, kind]));
+    const own = [...emitted].map(([name, kind]) => [name.replace(/^(send|attempt) .*/, "$1 {system}"), kind] as const);
+    const known = own.filter(([name]) => /^(send|attempt|wait|enqueue|process|receive|request) /.test(name));
+    expect(new Map(known.sort())).toEqual(new Map([...rows].sort()));
   });
 });

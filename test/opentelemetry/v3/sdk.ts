@@ -1,4 +1,4 @@
-export { context, propagation, trace } from "@opentelemetry/api";
+export { context, propagation, SpanKind, trace } from "@opentelemetry/api";
 export { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 export { W3CTraceContextPropagator } from "@opentelemetry/core";
 export { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
