@@ -15,18 +15,21 @@ if (major < 20 || (major === 20 && minor < 19)) {
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const read = (f) => readFileSync(join(root, f));
 const pkg = JSON.parse(read("package.json"));
-const wantsBench = process.argv.includes("--bench"); // the peers that bench/ compares us with: installed only when asked for
+/** Folders whose packages are installed only when asked for: the peers that bench/ compares us with, and frameworks. */
+const ON_DEMAND = { bench: ["bench"], frameworks: ["examples/express", "examples/nestjs"] };
+const wanted = Object.keys(ON_DEMAND).filter((name) => process.argv.includes(`--${name}`));
+const leftOut = Object.entries(ON_DEMAND).flatMap(([name, folders]) => (wanted.includes(name) ? [] : folders));
 const pnpm = pkg.packageManager.split("+")[0]; // "pnpm@10.34.9"
 
 const hash = createHash("sha256").update(`${process.platform} ${process.arch} ${pnpm}`);
 for (const f of ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"]) hash.update(read(f));
-const folders = ["test", "examples", ...readdirSync(join(root, "packages")).map((d) => `packages/${d}`)];
-if (wantsBench) folders.push("bench");
-for (const d of folders.sort()) {
+const below = (d) => readdirSync(join(root, d)).map((name) => `${d}/${name}`);
+const folders = ["test", "bench", "examples", ...below("examples"), ...below("packages")];
+for (const d of folders.filter((d) => !leftOut.includes(d)).sort()) {
   const f = join(d, "package.json");
   if (existsSync(join(root, f))) hash.update(read(f));
 }
-const stamp = join(root, "node_modules", wantsBench ? ".setup-stamp-bench" : ".setup-stamp");
+const stamp = join(root, "node_modules", [".setup-stamp", ...wanted].join("-"));
 const want = hash.digest("hex");
 
 function run(cmd, args) {
@@ -41,7 +44,7 @@ function run(cmd, args) {
 
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== want) {
   const args = ["install", "--frozen-lockfile", "--prefer-offline", "--reporter=append-only"];
-  if (!wantsBench) args.push("--filter=!./bench");
+  args.push(...leftOut.map((d) => `--filter=!./${d}`));
   const cli = process.env.npm_execpath ?? "";
   if (/pnpm[^/\\]*\.[cm]?js$/.test(cli)) run(process.execPath, [cli, ...args]);
   else if (/pnpm(\.exe)?$/.test(cli))

@@ -23,6 +23,7 @@ export const sidebar = [
       page("At scale", "scale"),
       page("CCS: flow control, draining, receipts", "ccs"),
       page("Testing", "testing"),
+      page("Frameworks", "frameworks"),
       page("iOS, web and Android", "platforms"),
       page("Several projects", "projects"),
       page("Keys, tokens and TLS", "keys"),

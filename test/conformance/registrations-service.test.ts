@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { runsPostgres, startPostgres } from "../support/postgres.ts";
 import { programEnvironment } from "../support/program-environment.ts";
 
-const EXAMPLE = join(import.meta.dirname, "../../examples/registrations-service.mjs");
+const EXAMPLE = join(import.meta.dirname, "../../examples/fastify/server.mjs");
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
   for (const each of cleanUp.splice(0).reverse()) await each();
