@@ -44,7 +44,10 @@ const contestant =
         };
         return inFlight(Math.ceil(messages / size), width, call);
       },
-      close: () => opened.close?.(),
+      async close() {
+        await opened.close?.();
+        process.exit(); // a peer may keep connections open
+      },
     };
   };
 
