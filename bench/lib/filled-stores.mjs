@@ -58,8 +58,8 @@ export function registrationsCase(name, devices, tokens) {
   };
 }
 
-/** Takes every message in no time: what is left is the outbox. */
-const accepting = {
+/** Takes every message in no time, so that what is left is the outbox. `onTaken` is called with the number of recipients. */
+const accepting = (onTaken) => ({
   name: "accepting",
   retryPolicy: {
     minMs: 0,
@@ -72,10 +72,11 @@ const accepting = {
   },
   async send({ target }) {
     const recipients = target.tokens ?? [target.token];
+    onTaken(recipients.length);
     return { outcomes: recipients.map((recipient) => ({ kind: "accepted", recipient, attempts: 1 })) };
   },
   async close() {},
-};
+});
 
 function* audience(count) {
   for (let n = 0; n < count; n++) yield token(n);
@@ -83,9 +84,16 @@ function* audience(count) {
 
 /** Messages of a lane of their own beside a campaign that waits. */
 const besideBacklog = (recipients, sends) => async (folder) => {
+  let left = 0;
+  let stop;
+  const transport = accepting((taken) => {
+    left -= taken;
+    // what is under way gets its outcome
+    if (left === 0) stop.abort();
+  });
   const outbox = createOutbox({
     path: join(folder, sends ? "send" : "enqueue"),
-    transport: accepting,
+    transport,
     lanes: { waiting: 1, measured: 1 },
     maxBacklog: Number.POSITIVE_INFINITY,
   });
@@ -98,7 +106,11 @@ const besideBacklog = (recipients, sends) => async (folder) => {
   return {
     async send(messages) {
       const stored = await inFlight(messages, WIDTH, one);
-      if (sends) await outbox.work({ untilIdle: true, lanes: ["measured"], concurrency: 4 });
+      if (sends) {
+        left = stored;
+        stop = new AbortController();
+        await outbox.work({ signal: stop.signal, lanes: ["measured"], concurrency: 4 });
+      }
       return stored;
     },
     close: () => outbox.close(),
