@@ -57,5 +57,6 @@ export function drawPlot({ x, y, note, series }) {
   parts.push(text(middle, HEIGHT - MARGIN.bottom + 40, x, 'text-anchor="middle"'));
   parts.push(text(-HEIGHT / 2 + 20, 16, y, 'text-anchor="middle" transform="rotate(-90)"'));
   parts.push(text(8, HEIGHT - 10, note, 'font-size="10" fill="#5f6368"'));
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">\n${parts.join("\n")}\n</svg>\n`;
+  const title = `<title>${escapeXml(`${y} by ${x}`)}</title>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">\n${title}\n${parts.join("\n")}\n</svg>\n`;
 }
