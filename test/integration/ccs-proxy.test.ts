@@ -88,11 +88,11 @@ describe("CCS through a proxy", () => {
     const failure = nextFailure();
     await using _client = createCcsClient({
       ...account,
-      host: "fcm-xmpp.googleapis.com",
+      host: "ccs.example.com",
       tls: { ca: server.ca },
       proxy: `http://${proxy.address}`,
     });
-    expect(await failure).toMatch(/fcm-xmpp\.googleapis\.com.*altnames.*ERR_TLS_CERT_ALTNAME_INVALID/);
+    expect(await failure).toMatch(/ccs\.example\.com.*altnames.*ERR_TLS_CERT_ALTNAME_INVALID/);
     expect(server.connections).toEqual([]);
   });
 
