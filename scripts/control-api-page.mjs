@@ -55,7 +55,7 @@ function bodyOf(schema) {
 }
 
 function callOf(method, path, { summary, parameters = [], requestBody }) {
-  const parts = [`### ${method.toUpperCase()} ${path}`, `${summary}.`];
+  const parts = [`### \`${method.toUpperCase()} ${path}\``, `${summary}.`];
   const query = parameters.filter((parameter) => parameter.in === "query");
   if (query.length > 0) {
     const rows = query.map(

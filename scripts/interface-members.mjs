@@ -12,7 +12,7 @@ export function readDoc(doc) {
   const [text = "", ...tags] = proseOf(doc)
     .replace(/\{@link (\S+?)\}/g, "`$1`")
     .replace(/\s+/g, " ")
-    .split(/\s*@(?=\w)/);
+    .split(/(?:^|\s+)@(?=\w)/);
   const [defaultValue] = tags.filter((tag) => tag.startsWith("defaultValue ")).map((tag) => tag.slice(13).trim());
   return { text, defaultValue };
 }
