@@ -1,9 +1,5 @@
-import {
-  createManualClock,
-  type DownstreamMessageInput,
-  parseDownstreamMessage,
-  type RecipientOutcome,
-} from "@cloud-messaging/core";
+import { createManualClock, type DownstreamMessageInput, type RecipientOutcome } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { FcmV1SendRequestSchema } from "@cloud-messaging/core/wire";
 import { createFcmV1Transport, createGcmHttpTransport } from "@cloud-messaging/http-sender";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -2,9 +2,9 @@ import {
   createManualClock,
   type DownstreamMessageInput,
   InvalidMessageError,
-  parseDownstreamMessage,
   type RecipientOutcome,
 } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import {
   GcmGroupResponseSchema,
   GcmHttpRequestSchema,

@@ -3,12 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import {
-  createMemoryRegistrationStore,
-  type RegistrationStore,
-  type RegistrationToken,
-  type RegistrationVerdict,
-} from "@cloud-messaging/core";
+import { createMemoryRegistrationStore, type RegistrationStore, type RegistrationToken } from "@cloud-messaging/core";
+import type { RegistrationVerdict } from "@cloud-messaging/core/transport";
 import { afterEach, describe, expect, it } from "vitest";
 import { type KillableProcess, startKillable, whileRunning } from "../../scripts/killable-process.mjs";
 import { openStore } from "../../scripts/registration-stores.mjs";

@@ -1,5 +1,5 @@
-import { type ErrorCode, parseDownstreamMessage, systemClock } from "@cloud-messaging/core";
-import { type DownstreamTransport, plusMs } from "@cloud-messaging/core/transport";
+import type { ErrorCode } from "@cloud-messaging/core";
+import { type DownstreamTransport, parseDownstreamMessage, plusMs, systemClock } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 
 /** A transport and the service behind it, as the contract needs them. */

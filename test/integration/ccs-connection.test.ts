@@ -1,12 +1,7 @@
 import { inspect } from "node:util";
 import { createCcsClient, createCcsTransport } from "@cloud-messaging/ccs-client";
-import {
-  AuthenticationError,
-  ClosedError,
-  createManualClock,
-  parseDownstreamMessage,
-  subscribe,
-} from "@cloud-messaging/core";
+import { AuthenticationError, ClosedError, createManualClock, subscribe } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   gcmStanza,

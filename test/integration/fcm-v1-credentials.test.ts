@@ -6,14 +6,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect, promisify } from "node:util";
-import {
-  createManualClock,
-  InvalidOptionsError,
-  type ManualClock,
-  parseDownstreamMessage,
-  type RecipientOutcome,
-} from "@cloud-messaging/core";
-import { plusMs } from "@cloud-messaging/core/transport";
+import { createManualClock, InvalidOptionsError, type ManualClock, type RecipientOutcome } from "@cloud-messaging/core";
+import { parseDownstreamMessage, plusMs } from "@cloud-messaging/core/transport";
 import { createFcmSender, createFcmV1Transport, type FcmV1TransportOptions } from "@cloud-messaging/http-sender";
 import { afterEach, describe, expect, it } from "vitest";
 import { startV1Server, type V1Server, type V1Step } from "../support/fcm-v1-server.ts";

@@ -1,5 +1,6 @@
 import { constants } from "node:http2";
-import { parseDownstreamMessage, type RecipientOutcome } from "@cloud-messaging/core";
+import type { RecipientOutcome } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { createFcmV1Transport } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import { acceptV1, startV1Server, type V1Exchange, type V1Step, v1Error } from "../support/fcm-v1-server.ts";

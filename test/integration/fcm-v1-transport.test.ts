@@ -10,12 +10,11 @@ import {
   createMemoryRegistrationStore,
   InvalidOptionsError,
   type ManualClock,
-  parseDownstreamMessage,
   type RecipientOutcome,
   type RegistrationChange,
   subscribe,
 } from "@cloud-messaging/core";
-import { plusMs } from "@cloud-messaging/core/transport";
+import { parseDownstreamMessage, plusMs } from "@cloud-messaging/core/transport";
 import {
   createFcmSender,
   createFcmV1Transport,

@@ -1,5 +1,4 @@
-import { systemClock } from "@cloud-messaging/core";
-import { createMemoryOutboxEngine } from "@cloud-messaging/core/transport";
+import { createMemoryOutboxEngine, systemClock } from "@cloud-messaging/core/transport";
 import { createGateway, type Gateway } from "@cloud-messaging/gateway";
 import { afterEach, describe, expect, it } from "vitest";
 import { acceptV1 } from "../support/fcm-v1-server.ts";

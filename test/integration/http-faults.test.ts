@@ -6,10 +6,9 @@ import {
   createManualClock,
   type DownstreamMessageInput,
   type ManualClock,
-  parseDownstreamMessage,
   type RecipientOutcome,
 } from "@cloud-messaging/core";
-import { plusMs } from "@cloud-messaging/core/transport";
+import { parseDownstreamMessage, plusMs } from "@cloud-messaging/core/transport";
 import {
   createGcmHttpTransport,
   type GcmHttpTransport,

@@ -1,4 +1,5 @@
-import { createManualClock, type DownstreamMessageInput, parseDownstreamMessage } from "@cloud-messaging/core";
+import { createManualClock, type DownstreamMessageInput } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { createGcmHttpTransport, type GcmHttpTransportOptions } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import { acceptAll, answer, eachToken, type FaultServer, json, startFaultServer } from "../support/fault-server.ts";

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createServer, type Server, type Socket } from "node:net";
-import { parseDownstreamMessage } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { createGcmHttpTransport } from "@cloud-messaging/http-sender";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { answer, hang, rawThenReset, startFaultServer } from "../support/fault-server.ts";

@@ -1,11 +1,6 @@
 import { createCcsClient } from "@cloud-messaging/ccs-client";
-import {
-  createManualClock,
-  parseDownstreamMessage,
-  type RecipientOutcome,
-  type SendOptions,
-} from "@cloud-messaging/core";
-import { plusMs } from "@cloud-messaging/core/transport";
+import { createManualClock, type RecipientOutcome, type SendOptions } from "@cloud-messaging/core";
+import { parseDownstreamMessage, plusMs } from "@cloud-messaging/core/transport";
 import { createFcmSender, createGcmHttpTransport, createGcmSender } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
 import { startScriptedServer } from "../support/ccs-scripted-server.ts";

@@ -3,9 +3,9 @@ import {
   createMemoryRegistrationStore,
   type Sender,
   type SenderOptions,
-  systemClock,
   type TargetInput,
 } from "@cloud-messaging/core";
+import { systemClock } from "@cloud-messaging/core/transport";
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
 import { createDeviceGroups, createFcmSender, createGcmSender, createTopics } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";

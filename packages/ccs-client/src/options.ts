@@ -4,7 +4,6 @@ import {
   type Clock,
   InvalidOptionsError,
   type Random,
-  systemClock,
   type TlsOptions,
 } from "@cloud-messaging/core";
 import {
@@ -14,6 +13,7 @@ import {
   proxyProblem,
   readOptions,
   SENDER_OPTION_NAMES,
+  systemClock,
   TlsSchema,
   z,
 } from "@cloud-messaging/core/transport";

@@ -6,7 +6,6 @@ import {
   InvalidMessageError,
   InvalidOptionsError,
   type SendReport,
-  type TransportHealth,
   type UpstreamMessage,
 } from "@cloud-messaging/core";
 import {
@@ -18,6 +17,7 @@ import {
   recipientsOf,
   refuseV1Only,
   requireOptions,
+  type TransportHealth,
   wait,
 } from "@cloud-messaging/core/transport";
 import type { Refusal } from "./connection/connection-state.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type Clock, isCloudMessagingError, systemClock } from "@cloud-messaging/core";
-import { codeOfError, describeError } from "@cloud-messaging/core/transport";
+import { type Clock, isCloudMessagingError } from "@cloud-messaging/core";
+import { codeOfError, describeError, systemClock } from "@cloud-messaging/core/transport";
 import { COMMANDS, GROUPS } from "./commands.ts";
 import { EXIT_STATUS, type ExitStatus, UsageError } from "./exit-status.ts";
 import { Program } from "./line/program.ts";

@@ -1,11 +1,5 @@
-import {
-  type CancelTimer,
-  type Clock,
-  CloudMessagingError,
-  InvalidOptionsError,
-  systemClock,
-} from "@cloud-messaging/core";
-import { callListener, requireOptions } from "@cloud-messaging/core/transport";
+import { type Clock, CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
+import { type CancelTimer, callListener, requireOptions, systemClock } from "@cloud-messaging/core/transport";
 import type { Decision, IncomingMessage, Login, MaybePromise, MessagingService, Refusal, Sender } from "./service.ts";
 
 /** Limits of the calls to a service, and the receiver of its failures. */

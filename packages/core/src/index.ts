@@ -12,28 +12,26 @@ export type {
   SendEachOptions,
   SendEachOutcome,
 } from "./sending/sender.ts";
-export type { AmbiguousPolicy, LifeStart } from "./sending/downstream-transport.ts";
+export type { AmbiguousPolicy } from "./sending/downstream-transport.ts";
 export type { BackoffPolicy } from "./retry/backoff.ts";
 
 // Messages
-export {
-  type DownstreamMessageInput,
-  type SingleMessageInput,
-  type MessageContent,
-  parseDownstreamMessage,
-  parseMessageContent,
-  type DownstreamMessage,
+export type {
+  DownstreamMessageInput,
+  SingleMessageInput,
+  MessageContent,
+  DownstreamMessage,
 } from "./message/downstream.ts";
-export type { TargetInput, SingleTargetInput, Target } from "./message/target.ts";
+export type { TargetInput } from "./message/target.ts";
 export { type RegistrationToken, redactToken } from "./message/token.ts";
 export type { InstallationId } from "./message/fid.ts";
 export type { Notification } from "./message/notification.ts";
-export type { Android, AndroidNotification, AndroidLightSettings } from "./message/android.ts";
-export type { AndroidV2, AndroidV2Notification, AndroidV2RemoteNotification } from "./message/android-v2.ts";
-export type { Apns, ApnsPayload } from "./message/apns.ts";
+export type { Android } from "./message/android.ts";
+export type { AndroidV2 } from "./message/android-v2.ts";
+export type { Apns } from "./message/apns.ts";
 export type { Webpush } from "./message/webpush.ts";
 export type { JsonValue } from "./message/json.ts";
-export { type DataValue, toData } from "./message/data.ts";
+export { toData } from "./message/data.ts";
 
 // Outcomes
 export {
@@ -45,12 +43,9 @@ export {
   type RetryableOutcome,
   type AmbiguousOutcome,
   type RejectedOutcome,
-  type OutcomeBase,
   type OutcomeKind,
-  type OutcomeCounts,
   countOutcomes,
   type GroupResult,
-  type ServiceAnswer,
 } from "./outcome/outcome.ts";
 export type { ErrorCode } from "./outcome/error-code.ts";
 
@@ -73,45 +68,17 @@ export {
   type SweepOptions,
 } from "./registrations/audience.ts";
 export { followChanges, type FollowChangesOptions } from "./registrations/follow-changes.ts";
-export type {
-  RegistrationStore,
-  PageQuery,
-  RegistrationQuery,
-  RegistrationPage,
-  UserPage,
-  RegistrationCounts,
-  RemovedPage,
-  Resolution,
-  ChangeQuery,
-  ChangePage,
-} from "./registrations/registration-store.ts";
+export type { RegistrationStore } from "./registrations/registration-store.ts";
 export type {
   Registration,
   RegistrationDetails,
   RegisterOptions,
-  TokenOwner,
   RegistrationChange,
-  ChangeBase,
-  RemovalReason,
-  Suspicion,
   SuspectRemoval,
-  TokenState,
-  Revision,
-  RegistrationVerdict,
 } from "./registrations/registration.ts";
-export type { MaybePromise } from "./registrations/maybe-promise.ts";
-export type { SuspectCode } from "./outcome/error-code.ts";
 
 // Health
-export type {
-  Health,
-  HealthError,
-  SenderHealth,
-  OutboxHealth,
-  ConnectionHealth,
-  QuotaHealth,
-  TransportHealth,
-} from "./health.ts";
+export type { Health, SenderHealth, OutboxHealth } from "./health.ts";
 
 // Connections
 export type { TlsOptions } from "./environment/tls.ts";
@@ -139,30 +106,7 @@ export {
 
 // Events
 export { subscribe, type CloudMessagingEvents, type EventName } from "./events.ts";
-export {
-  operationChannel,
-  type CloudMessagingOperations,
-  type OperationName,
-  type OperationBase,
-  type SendOperation,
-  type AttemptOperation,
-  type WaitOperation,
-  type UpstreamOperation,
-  type EnqueueOperation,
-  type ClaimOperation,
-  type GatewayOperation,
-  type OutcomeSummary,
-  type TargetKind,
-  type TraceCarrier,
-} from "./operations.ts";
+export { operationChannel, type CloudMessagingOperations, type OperationName } from "./operations.ts";
 
 // Time and chance, for tests
-export {
-  type Clock,
-  type ManualClock,
-  createManualClock,
-  systemClock,
-  type CancelTimer,
-  type Random,
-} from "./time/clock.ts";
-export type { MonotonicInstant } from "./time/monotonic.ts";
+export { type Clock, type ManualClock, createManualClock, type Random } from "./time/clock.ts";

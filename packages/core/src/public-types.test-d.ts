@@ -6,18 +6,16 @@ import {
   type FieldProblem,
   type InstallationId,
   isCloudMessagingError,
-  parseDownstreamMessage,
   type RecipientOutcome,
   type RegistrationToken,
   type SendAllOutcome,
   type SendEachOutcome,
   type SendReport,
   type SingleSendReport,
-  type Target,
   type TargetInput,
   toData,
 } from "./index.ts";
-import { createSender, type DownstreamTransport } from "./transport.ts";
+import { createSender, type DownstreamTransport, parseDownstreamMessage, type Target } from "./transport.ts";
 
 declare const transport: DownstreamTransport;
 declare const outcome: RecipientOutcome;

@@ -1,7 +1,12 @@
 // Names for authors of transports, stores, senders and façades.
 
 // The contract
-export type { DownstreamTransport, AttemptOptions, OutcomeListener } from "./sending/downstream-transport.ts";
+export type {
+  DownstreamTransport,
+  AttemptOptions,
+  OutcomeListener,
+  LifeStart,
+} from "./sending/downstream-transport.ts";
 
 // Senders over a transport
 export { createSender } from "./sending/create-sender.ts";
@@ -34,6 +39,9 @@ export {
   outcomeKindFor,
   withUnansweredCopies,
   type FailedOutcome,
+  type OutcomeBase,
+  type OutcomeCounts,
+  type ServiceAnswer,
 } from "./outcome/outcome.ts";
 export {
   ERROR_CODES,
@@ -42,6 +50,7 @@ export {
   type Verdict,
   type WireVocabulary,
   isSuspectCode,
+  type SuspectCode,
 } from "./outcome/error-code.ts";
 export { codeOfError, describeError, isErrorLike, nameOfError } from "./outcome/describe-error.ts";
 export {
@@ -58,6 +67,27 @@ export { withRegistrations, type RegistrationsOptions } from "./registrations/wi
 export { applyReport, type ApplyReportOptions } from "./registrations/apply-report.ts";
 
 // Registration stores
+export type {
+  PageQuery,
+  RegistrationQuery,
+  RegistrationPage,
+  UserPage,
+  RegistrationCounts,
+  RemovedPage,
+  Resolution,
+  ChangeQuery,
+  ChangePage,
+} from "./registrations/registration-store.ts";
+export type {
+  TokenOwner,
+  ChangeBase,
+  RemovalReason,
+  Suspicion,
+  TokenState,
+  Revision,
+  RegistrationVerdict,
+} from "./registrations/registration.ts";
+export type { MaybePromise } from "./registrations/maybe-promise.ts";
 export {
   NOT_STORED,
   registrationOfColumns,
@@ -131,7 +161,7 @@ export type {
 export { paceAfterClaim, type PaceState } from "./outbox/pace.ts";
 
 // Messages
-export { recipientsOf, tokensOf } from "./message/target.ts";
+export { recipientsOf, tokensOf, type SingleTargetInput, type Target } from "./message/target.ts";
 export { tokenProblem, MAX_TOKEN_LENGTH } from "./message/token.ts";
 export { fidProblem, isFid, isTokenOfInstallation } from "./message/fid.ts";
 export {
@@ -142,9 +172,13 @@ export {
   type ConditionNode,
   ConditionSyntaxError,
 } from "./message/condition.ts";
-export { refuseV1Only } from "./message/downstream.ts";
+export { refuseV1Only, parseDownstreamMessage, parseMessageContent } from "./message/downstream.ts";
 export { MAX_TIME_TO_LIVE_SEC } from "./message/time-to-live.ts";
 export { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes, isReservedDataKey } from "./message/payload.ts";
+export type { AndroidNotification, AndroidLightSettings } from "./message/android.ts";
+export type { AndroidV2Notification, AndroidV2RemoteNotification } from "./message/android-v2.ts";
+export type { ApnsPayload } from "./message/apns.ts";
+export type { DataValue } from "./message/data.ts";
 
 // Options
 export {
@@ -174,17 +208,46 @@ export { isLoopback } from "./environment/loopback.ts";
 // Events
 export { publish, eventChannel } from "./events.ts";
 export { callListener } from "./call-listener.ts";
-export { traced } from "./operations.ts";
+export {
+  traced,
+  type OperationBase,
+  type SendOperation,
+  type AttemptOperation,
+  type WaitOperation,
+  type UpstreamOperation,
+  type EnqueueOperation,
+  type ClaimOperation,
+  type GatewayOperation,
+  type OutcomeSummary,
+  type TargetKind,
+  type TraceCarrier,
+} from "./operations.ts";
 
 // Warnings
 export { warn, type Warner, type WarningCode } from "./warning.ts";
 
 // Health
-export { healthSources, type HealthSource } from "./health.ts";
+export {
+  healthSources,
+  type HealthSource,
+  type HealthError,
+  type ConnectionHealth,
+  type QuotaHealth,
+  type TransportHealth,
+} from "./health.ts";
 
 // Time
-export { monotonicInstant, plusMs, msBetween, earlier, later, NEVER, LONG_AGO } from "./time/monotonic.ts";
-export { elapsedMs, timeLeftMs, wait } from "./time/clock.ts";
+export {
+  monotonicInstant,
+  plusMs,
+  msBetween,
+  earlier,
+  later,
+  NEVER,
+  LONG_AGO,
+  type MonotonicInstant,
+} from "./time/monotonic.ts";
+export { elapsedMs, timeLeftMs, wait, systemClock, type CancelTimer } from "./time/clock.ts";
 export { paced, type PacedOptions } from "./time/paced.ts";
 export { nextTurn, type CancelTurn, isFakeImmediate } from "./time/next-turn.ts";
 export { onAbort, isAbortSignal } from "./time/abort.ts";

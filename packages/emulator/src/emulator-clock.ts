@@ -1,5 +1,5 @@
-import { type CancelTimer, type Clock, InvalidOptionsError, type MonotonicInstant } from "@cloud-messaging/core";
-import { msBetween, plusMs } from "@cloud-messaging/core/transport";
+import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import { type CancelTimer, type MonotonicInstant, msBetween, plusMs } from "@cloud-messaging/core/transport";
 
 interface Timer {
   readonly at: MonotonicInstant;

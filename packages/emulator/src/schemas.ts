@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { PLATFORMS } from "@cloud-messaging/connection-server";
-import { type FieldProblem, type Random, systemClock } from "@cloud-messaging/core";
-import { ClockSchema, readInput, readOptions, z } from "@cloud-messaging/core/transport";
+import type { FieldProblem, Random } from "@cloud-messaging/core";
+import { ClockSchema, readInput, readOptions, systemClock, z } from "@cloud-messaging/core/transport";
 import { type Certificates, ownCertificates } from "./certificates.ts";
 import { HTTP_FAULT_KINDS } from "./faults/faults.ts";
 import { MESSAGE_STATES } from "./model/message.ts";

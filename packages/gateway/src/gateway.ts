@@ -6,8 +6,8 @@ import {
   type ProxyProtocolOptions,
   startCcsServer,
 } from "@cloud-messaging/connection-server";
-import { ClosedError, systemClock } from "@cloud-messaging/core";
-import { callListener, defined, type Outbox, wait } from "@cloud-messaging/core/transport";
+import { ClosedError } from "@cloud-messaging/core";
+import { callListener, defined, type Outbox, systemClock, wait } from "@cloud-messaging/core/transport";
 import type { FcmSender } from "@cloud-messaging/http-sender";
 import { addressRanges, isIn, readAddress } from "./addresses.ts";
 import type { GatewayEvent } from "./event.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Decision, IncomingMessage } from "@cloud-messaging/connection-server";
-import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { elapsedMs, RecentMap } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import { elapsedMs, type MonotonicInstant, RecentMap } from "@cloud-messaging/core/transport";
 
 /** Implementation limit: CCS messages that are recognised when they are repeated. */
 const MAX_REMEMBERED = 100_000;

@@ -10,12 +10,18 @@ import {
   type Clock,
   type CloudMessagingError,
   type FieldProblem,
-  type GatewayOperation,
   isCloudMessagingError,
   operationChannel,
   type Sender,
 } from "@cloud-messaging/core";
-import { defined, elapsedMs, type Outbox, tokenProblem, traced } from "@cloud-messaging/core/transport";
+import {
+  defined,
+  elapsedMs,
+  type GatewayOperation,
+  type Outbox,
+  tokenProblem,
+  traced,
+} from "@cloud-messaging/core/transport";
 import type { GatewayEvent } from "./event.ts";
 import type { KnownClient, Logins } from "./logins.ts";
 import { storeMessage } from "./outbox/store-message.ts";

@@ -1,5 +1,5 @@
-import { isCloudMessagingError, systemClock } from "@cloud-messaging/core";
-import { nextDelayMs, nextTurn, outcomeKindFor } from "@cloud-messaging/core/transport";
+import { isCloudMessagingError } from "@cloud-messaging/core";
+import { nextDelayMs, nextTurn, outcomeKindFor, systemClock } from "@cloud-messaging/core/transport";
 import { Constants } from "./constants.ts";
 import { addressOf } from "./convert.ts";
 import type { Response, Settled } from "./response.ts";

@@ -1,15 +1,11 @@
-import {
-  type BackoffPolicy,
-  type MessageContent,
-  parseDownstreamMessage,
-  parseMessageContent,
-  type RecipientOutcome,
-} from "@cloud-messaging/core";
+import type { BackoffPolicy, MessageContent, RecipientOutcome } from "@cloud-messaging/core";
 import {
   type DownstreamTransport,
   failureOutcome,
   isErrorLike,
   nextTurn,
+  parseDownstreamMessage,
+  parseMessageContent,
   requireOptions,
   withRetry,
 } from "@cloud-messaging/core/transport";

@@ -2,11 +2,11 @@ import {
   type CloudMessagingEvents,
   type CloudMessagingOperations,
   type EventName,
-  type OperationBase,
   type OperationName,
   operationChannel,
   subscribe,
 } from "@cloud-messaging/core";
+import type { OperationBase } from "@cloud-messaging/core/transport";
 import type { MeterProvider } from "@opentelemetry/api";
 import { errorType } from "./errors.ts";
 import { createGauges } from "./gauges.ts";

@@ -1,15 +1,14 @@
+import type { CloudMessagingOperations, OperationName } from "@cloud-messaging/core";
 import type {
   AttemptOperation,
   ClaimOperation,
-  CloudMessagingOperations,
   EnqueueOperation,
   GatewayOperation,
-  OperationName,
   OutcomeSummary,
   SendOperation,
   UpstreamOperation,
   WaitOperation,
-} from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
 import { SpanKind } from "@opentelemetry/api";
 import type { OwnAttributes } from "./attributes.ts";
 

@@ -1,12 +1,11 @@
+import type { CloudMessagingOperations, OperationName } from "@cloud-messaging/core";
+import { operationChannel } from "@cloud-messaging/core";
 import type {
   ClaimOperation,
-  CloudMessagingOperations,
   EnqueueOperation,
   OperationBase,
-  OperationName,
   UpstreamOperation,
-} from "@cloud-messaging/core";
-import { operationChannel } from "@cloud-messaging/core";
+} from "@cloud-messaging/core/transport";
 import {
   type Context,
   context,

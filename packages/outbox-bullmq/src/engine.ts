@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { ClosedError, InvalidOptionsError, OutboxStorageError, systemClock } from "@cloud-messaging/core";
-import type { ClaimedChunk, LeaseRef, LeaseStatus, OutboxEngine } from "@cloud-messaging/core/transport";
+import { ClosedError, InvalidOptionsError, OutboxStorageError } from "@cloud-messaging/core";
+import {
+  type ClaimedChunk,
+  type LeaseRef,
+  type LeaseStatus,
+  type OutboxEngine,
+  systemClock,
+} from "@cloud-messaging/core/transport";
 import { Carrier } from "./carrier.ts";
 import { listenForWork } from "./listen.ts";
 import { type BullmqEngineOptions, checkOptions } from "./options.ts";

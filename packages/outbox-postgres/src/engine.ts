@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { InvalidOptionsError, OutboxStorageError, systemClock } from "@cloud-messaging/core";
-import type { LeaseStatus, OutboxEngine, Submitted } from "@cloud-messaging/core/transport";
+import { InvalidOptionsError, OutboxStorageError } from "@cloud-messaging/core";
+import { type LeaseStatus, type OutboxEngine, type Submitted, systemClock } from "@cloud-messaging/core/transport";
 import { namesOf, openSchema, type PostgresClient, type Row } from "@cloud-messaging/postgres";
 import { checkOptions, type PostgresEngineOptions } from "./options.ts";
 import { appendParameters, hashOf, submitParameters, writeParameters } from "./parameters.ts";

@@ -1,15 +1,16 @@
-import { type Clock, InvalidOptionsError, OutboxStorageError, systemClock } from "@cloud-messaging/core";
-import type {
-  Addition,
-  ChunkUpdate,
-  ClaimRequest,
-  LeaseRef,
-  NewChunk,
-  NewSubmission,
-  OutboxEngine,
-  ResultQuery,
-  StoredResult,
-  SubmissionChange,
+import { type Clock, InvalidOptionsError, OutboxStorageError } from "@cloud-messaging/core";
+import {
+  type Addition,
+  type ChunkUpdate,
+  type ClaimRequest,
+  type LeaseRef,
+  type NewChunk,
+  type NewSubmission,
+  type OutboxEngine,
+  type ResultQuery,
+  type StoredResult,
+  type SubmissionChange,
+  systemClock,
 } from "@cloud-messaging/core/transport";
 import { type Environment, openEnvironment } from "@cloud-messaging/lmdb";
 import { isSameBoot, type MachineClock, machineClock } from "./boot.ts";

@@ -40,7 +40,7 @@ export interface PostgresSchema<Name extends string> {
  *
  * @example
  * ```ts
- * import { systemClock } from "@cloud-messaging/core";
+ * import { systemClock } from "@cloud-messaging/core/transport";
  * import { namesOf, openSchema, statement } from "@cloud-messaging/postgres";
  * import pg from "pg";
  *

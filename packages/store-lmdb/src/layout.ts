@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { RegistrationToken, TokenState } from "@cloud-messaging/core";
-import type { StoredRegistration } from "@cloud-messaging/core/transport";
+import type { RegistrationToken } from "@cloud-messaging/core";
+import type { StoredRegistration, TokenState } from "@cloud-messaging/core/transport";
 
 /** Version of the layout below. A folder with another one is refused. */
 export const FORMAT = 2;

@@ -6,8 +6,8 @@ import {
   createMemoryRegistrationStore,
   type ManualClock,
   type RegistrationToken,
-  type RegistrationVerdict,
 } from "@cloud-messaging/core";
+import type { RegistrationVerdict } from "@cloud-messaging/core/transport";
 import { type LmdbFailure, openEnvironment } from "@cloud-messaging/lmdb";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";

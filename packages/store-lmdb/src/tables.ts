@@ -1,9 +1,10 @@
-import type { RegistrationToken, TokenState } from "@cloud-messaging/core";
+import type { RegistrationToken } from "@cloud-messaging/core";
 import {
   installationOf,
   type NewChange,
   type RegistrationTables,
   type StoredRegistration,
+  type TokenState,
 } from "@cloud-messaging/core/transport";
 import type { Environment, Table } from "@cloud-messaging/lmdb";
 import {

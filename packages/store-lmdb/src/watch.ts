@@ -1,5 +1,5 @@
-import type { CancelTimer, Clock } from "@cloud-messaging/core";
-import { callListener } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import { type CancelTimer, callListener } from "@cloud-messaging/core/transport";
 
 /** Time between two looks for changes by other processes, while somebody waits for them. Unit: milliseconds. */
 const POLL_MS = 100;

@@ -1,4 +1,5 @@
-import type { ChangePage, RegistrationChange } from "@cloud-messaging/core";
+import type { RegistrationChange } from "@cloud-messaging/core";
+import type { ChangePage } from "@cloud-messaging/core/transport";
 import type { Row } from "@cloud-messaging/postgres";
 
 /** Reads a part of the change feed: the last row has the place to go on from. */

@@ -3,8 +3,6 @@ import {
   type RegisterOptions,
   type RegistrationStore,
   type RegistrationToken,
-  systemClock,
-  type TokenState,
 } from "@cloud-messaging/core";
 import {
   checkQuery,
@@ -12,6 +10,8 @@ import {
   readRegistration,
   registrationOfColumns,
   stateOfColumns,
+  systemClock,
+  type TokenState,
   unknownCursor,
 } from "@cloud-messaging/core/transport";
 import { codeOf, namesOf, openSchema, type PostgresClient, type Row } from "@cloud-messaging/postgres";

@@ -6,17 +6,17 @@ import {
   type Registration,
   type RegistrationStore,
   type RegistrationToken,
-  type RegistrationVerdict,
-  systemClock,
-  type TokenState,
 } from "@cloud-messaging/core";
 import {
   type Columns,
   checkQuery,
   NOT_STORED,
+  type RegistrationVerdict,
   readRegistration,
   registrationOfColumns,
   stateOfColumns,
+  systemClock,
+  type TokenState,
   unknownCursor,
 } from "@cloud-messaging/core/transport";
 import { checkOptions, type RedisRegistrationStoreOptions } from "./options.ts";

@@ -1,11 +1,14 @@
+import { ConnectionError, type DeliveryReceipt, type UpstreamMessage } from "@cloud-messaging/core";
 import {
   type CancelTimer,
-  ConnectionError,
-  type DeliveryReceipt,
+  defined,
+  earlier,
+  elapsedMs,
   type MonotonicInstant,
-  type UpstreamMessage,
-} from "@cloud-messaging/core";
-import { defined, earlier, elapsedMs, msBetween, plusMs, publish } from "@cloud-messaging/core/transport";
+  msBetween,
+  plusMs,
+  publish,
+} from "@cloud-messaging/core/transport";
 import { type AckFrame, type NackFrame, parseCcsFrame } from "@cloud-messaging/core/wire";
 import { type PendingSlot, PendingWindow } from "../downstream/pending-window.ts";
 import type { ResolvedCcsOptions } from "../options.ts";

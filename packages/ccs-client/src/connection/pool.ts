@@ -1,5 +1,5 @@
-import { AuthenticationError, type CancelTimer, ConnectionError } from "@cloud-messaging/core";
-import { connectionFailure, plusMs, publish, Reachability } from "@cloud-messaging/core/transport";
+import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
+import { type CancelTimer, connectionFailure, plusMs, publish, Reachability } from "@cloud-messaging/core/transport";
 import { authorityOf } from "../address.ts";
 import type { Outgoing, Outlet } from "../downstream/outgoing.ts";
 import type { ResolvedCcsOptions } from "../options.ts";

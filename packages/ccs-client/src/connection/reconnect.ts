@@ -1,5 +1,5 @@
-import type { MonotonicInstant, Random } from "@cloud-messaging/core";
-import { earlier, later, msBetween, nextDelayMs, plusMs } from "@cloud-messaging/core/transport";
+import type { Random } from "@cloud-messaging/core";
+import { earlier, later, type MonotonicInstant, msBetween, nextDelayMs, plusMs } from "@cloud-messaging/core/transport";
 import type { ReconnectPolicy } from "../options.ts";
 
 /** Facts for the delay of the next attempt to connect. */

@@ -1,4 +1,4 @@
-import { parseDownstreamMessage } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import type { NackFrame } from "@cloud-messaging/core/wire";
 import { describe, expect, it } from "vitest";
 import { ackOutcome, downstreamJsonWriter, nackCode, nackOutcome } from "./codec.ts";

@@ -1,5 +1,5 @@
-import type { DownstreamMessage, ErrorCode, RecipientOutcome, ServiceAnswer } from "@cloud-messaging/core";
-import { defined, failureOutcome, serviceText } from "@cloud-messaging/core/transport";
+import type { DownstreamMessage, ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
+import { defined, failureOutcome, type ServiceAnswer, serviceText } from "@cloud-messaging/core/transport";
 import {
   type AckFrame,
   encodeGcmOptions,

@@ -1,5 +1,12 @@
-import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { later, NEVER, plusMs, timeLeftMs } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import {
+  type CancelTimer,
+  later,
+  type MonotonicInstant,
+  NEVER,
+  plusMs,
+  timeLeftMs,
+} from "@cloud-messaging/core/transport";
 
 /** Shortest interval between two sweeps. Unit: milliseconds. */
 const MIN_SWEEP_MS = 10;

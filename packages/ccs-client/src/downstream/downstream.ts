@@ -1,10 +1,4 @@
-import type {
-  DownstreamMessage,
-  ErrorCode,
-  MonotonicInstant,
-  RecipientOutcome,
-  SendReport,
-} from "@cloud-messaging/core";
+import type { DownstreamMessage, ErrorCode, RecipientOutcome, SendReport } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
   ambiguousOutcome,
@@ -12,6 +6,7 @@ import {
   defined,
   earlier,
   failureOutcome,
+  type MonotonicInstant,
   NEVER,
   onAbort,
   publish,

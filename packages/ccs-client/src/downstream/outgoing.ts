@@ -1,9 +1,10 @@
-import type { DownstreamMessage, MonotonicInstant, RecipientOutcome, SendReport } from "@cloud-messaging/core";
+import type { DownstreamMessage, RecipientOutcome, SendReport } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
   defaultAmbiguousPolicy,
   earlier,
   lifeEndsAt,
+  type MonotonicInstant,
   NEVER,
   type OutcomeListener,
   outcomeAbout,

@@ -1,4 +1,4 @@
-import type { MonotonicInstant } from "@cloud-messaging/core";
+import type { MonotonicInstant } from "@cloud-messaging/core/transport";
 import { ChurningMap } from "../churning-map.ts";
 
 /** One message in flight on a connection. */

@@ -1,5 +1,5 @@
-import type { Clock, MaybePromise } from "@cloud-messaging/core";
-import { nameOfError, publish, RecentMap, wait } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import { type MaybePromise, nameOfError, publish, RecentMap, wait } from "@cloud-messaging/core/transport";
 import { ChurningMap } from "../churning-map.ts";
 import { Waiters } from "../waiters.ts";
 import type { HandledMessages } from "./handled-messages.ts";

@@ -1,5 +1,5 @@
-import { InvalidOptionsError, type MaybePromise } from "@cloud-messaging/core";
-import { RecentMap } from "@cloud-messaging/core/transport";
+import { InvalidOptionsError } from "@cloud-messaging/core";
+import { type MaybePromise, RecentMap } from "@cloud-messaging/core/transport";
 
 /**
  * Store of handled messages, for deduplication: a redelivery of a handled upstream message or receipt is acknowledged without another call of

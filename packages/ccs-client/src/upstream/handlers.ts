@@ -1,4 +1,5 @@
-import type { DeliveryReceipt, MaybePromise, UpstreamMessage } from "@cloud-messaging/core";
+import type { DeliveryReceipt, UpstreamMessage } from "@cloud-messaging/core";
+import type { MaybePromise } from "@cloud-messaging/core/transport";
 
 /** Facts about a delivery, passed to the handler beside the message. */
 export interface DeliveryContext {

@@ -1,4 +1,5 @@
-import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
+import type { CancelTimer } from "@cloud-messaging/core/transport";
 
 /** Interval between two looks. A delivery that is present at two of them is held for long. Unit: milliseconds. */
 const LOOK_INTERVAL_MS = 15_000;

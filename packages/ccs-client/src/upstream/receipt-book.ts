@@ -1,5 +1,5 @@
-import type { CancelTimer, Clock, DeliveryReceipt } from "@cloud-messaging/core";
-import { onAbort, RecentMap } from "@cloud-messaging/core/transport";
+import type { Clock, DeliveryReceipt } from "@cloud-messaging/core";
+import { type CancelTimer, onAbort, RecentMap } from "@cloud-messaging/core/transport";
 import type { SentMessage } from "./handlers.ts";
 
 interface Entry {

@@ -1,5 +1,5 @@
-import { operationChannel, redactToken, type UpstreamOperation } from "@cloud-messaging/core";
-import { traced } from "@cloud-messaging/core/transport";
+import { operationChannel, redactToken } from "@cloud-messaging/core";
+import { traced, type UpstreamOperation } from "@cloud-messaging/core/transport";
 
 const deliveries = operationChannel("cloud-messaging:upstream");
 

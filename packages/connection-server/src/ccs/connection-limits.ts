@@ -1,5 +1,5 @@
-import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { msBetween } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import { type MonotonicInstant, msBetween } from "@cloud-messaging/core/transport";
 
 /** Connections of one sender that clients were to stay below. Source: docs/emulator-fidelity.md#ccs */
 const WARN_ABOVE = 1000;

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { CancelTimer } from "@cloud-messaging/core";
+import type { CancelTimer } from "@cloud-messaging/core/transport";
 import type { Sender } from "../service.ts";
 import type { CcsContext } from "./context.ts";
 import { type CcsLogin, readLogin } from "./login.ts";

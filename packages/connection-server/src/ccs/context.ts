@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type Clock, InvalidOptionsError, systemClock } from "@cloud-messaging/core";
-import { callListener } from "@cloud-messaging/core/transport";
+import { type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import { callListener, systemClock } from "@cloud-messaging/core/transport";
 import { CCS_MAX_PENDING } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService } from "../ask.ts";
 import { Permits } from "../http/permits.ts";

@@ -1,5 +1,4 @@
-import type { CancelTimer } from "@cloud-messaging/core";
-import { describeError } from "@cloud-messaging/core/transport";
+import { type CancelTimer, describeError } from "@cloud-messaging/core/transport";
 import { CcsClientAckSchema, GCM_NAMESPACE, parseBoundedJson } from "@cloud-messaging/core/wire";
 import type { Decision, IncomingMessage, Refusal, UpstreamPort, UpstreamReceiver, UpstreamStanza } from "../service.ts";
 import { answerJson } from "./answer.ts";

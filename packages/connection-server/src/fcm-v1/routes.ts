@@ -1,4 +1,5 @@
-import { type Clock, systemClock } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
+import { systemClock } from "@cloud-messaging/core/transport";
 import { type FcmV1Message, type FcmV1SendRequest, parseBoundedJson } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService, type ServerOptions } from "../ask.ts";
 import { bearerOfHeader } from "../credentials.ts";

@@ -1,4 +1,5 @@
-import { InvalidOptionsError, systemClock } from "@cloud-messaging/core";
+import { InvalidOptionsError } from "@cloud-messaging/core";
+import { systemClock } from "@cloud-messaging/core/transport";
 import { JWT_BEARER_GRANT, type OAuthErrorResponse, type OAuthTokenResponse } from "@cloud-messaging/core/wire";
 import { type CallOptions, createCaller } from "../ask.ts";
 import { type HttpAnswer, type HttpRoute, jsonAnswer } from "../http/route.ts";

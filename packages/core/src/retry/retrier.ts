@@ -74,8 +74,8 @@ export interface RetrierParts {
  *
  * @example
  * ```ts
- * import { type BackoffPolicy, systemClock } from "@cloud-messaging/core";
- * import { type CallResult, createRetrier, plusMs } from "@cloud-messaging/core/transport";
+ * import type { BackoffPolicy } from "@cloud-messaging/core";
+ * import { type CallResult, createRetrier, plusMs, systemClock } from "@cloud-messaging/core/transport";
  *
  * declare const policy: BackoffPolicy;
  * declare function subscribeTo(topic: string): Promise<CallResult<{ readonly kind: "subscribed" }>>;

@@ -1,4 +1,4 @@
-import { systemClock } from "@cloud-messaging/core";
+import { systemClock } from "@cloud-messaging/core/transport";
 import type { EmulatorEvent, EmulatorEvents } from "../events.ts";
 import type { CapturedMessage } from "../model/message.ts";
 import type { HttpStream } from "./live-streams.ts";

@@ -1,5 +1,5 @@
 import type { MessageContent, Platform } from "@cloud-messaging/connection-server";
-import type { CancelTimer } from "@cloud-messaging/core";
+import type { CancelTimer } from "@cloud-messaging/core/transport";
 import type { CapturedMessage } from "./message.ts";
 import type { MessageStorage } from "./storage.ts";
 import type { DeviceRate, Throttle } from "./throttling.ts";

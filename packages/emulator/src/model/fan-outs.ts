@@ -1,4 +1,5 @@
-import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
+import type { CancelTimer } from "@cloud-messaging/core/transport";
 import type { QuotaLimits } from "./quotas.ts";
 
 /** Interval of the portions of a delivery. Implementation limit. Unit: milliseconds. */

@@ -1,5 +1,5 @@
-import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { msBetween } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import { type MonotonicInstant, msBetween } from "@cloud-messaging/core/transport";
 
 /** Form of Retry-After with a 429: seconds, a date, or none. */
 export type RetryAfterForm = "seconds" | "date" | "absent";

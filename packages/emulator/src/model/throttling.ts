@@ -1,5 +1,4 @@
-import type { MonotonicInstant } from "@cloud-messaging/core";
-import { LONG_AGO, msBetween, plusMs } from "@cloud-messaging/core/transport";
+import { LONG_AGO, type MonotonicInstant, msBetween, plusMs } from "@cloud-messaging/core/transport";
 
 /** Size and rate of a token bucket. */
 export interface BucketRules {

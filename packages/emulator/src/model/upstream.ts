@@ -1,6 +1,6 @@
 import type { UpstreamPort, UpstreamStanza } from "@cloud-messaging/connection-server";
-import type { CancelTimer, Clock } from "@cloud-messaging/core";
-import { defined } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import { type CancelTimer, defined } from "@cloud-messaging/core/transport";
 import type { ModelCounters, ModelEvents } from "./ports.ts";
 
 /** Maximum number of upstream messages queued for an app server without a connection. Source: docs/emulator-fidelity.md#upstream */

@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
 import { type Grant, type GrantDecision, TOKEN_PATHS, type TokenService } from "@cloud-messaging/connection-server";
-import type { Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { plusMs } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import { type MonotonicInstant, plusMs } from "@cloud-messaging/core/transport";
 import { MESSAGING_SCOPE, type ServiceAccountKey } from "@cloud-messaging/core/wire";
 import type { ServiceIds } from "../model/ids.ts";
 import type { Quotas } from "../model/quotas.ts";

@@ -1,4 +1,5 @@
-import type { CancelTimer, Clock } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
+import type { CancelTimer } from "@cloud-messaging/core/transport";
 import type { EmulatorEvent, EventHub } from "../events.ts";
 import type { EmulatorState } from "../schemas.ts";
 import type { StateFile } from "./state-file.ts";

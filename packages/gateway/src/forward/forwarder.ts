@@ -1,6 +1,6 @@
 import type { Address, IncomingMessage, Protocol } from "@cloud-messaging/connection-server";
-import { isCloudMessagingError, systemClock } from "@cloud-messaging/core";
-import { describeError, readOptions, z } from "@cloud-messaging/core/transport";
+import { isCloudMessagingError } from "@cloud-messaging/core";
+import { describeError, readOptions, systemClock, z } from "@cloud-messaging/core/transport";
 import { parseBoundedJson } from "@cloud-messaging/core/wire";
 import { readConfig } from "../config.ts";
 import { closeSenders, createSenders } from "../senders.ts";

@@ -1,12 +1,8 @@
+import { AuthenticationError, type Clock, type ErrorCode } from "@cloud-messaging/core";
 import {
-  AuthenticationError,
   type CancelTimer,
-  type Clock,
-  type ErrorCode,
-  type MonotonicInstant,
-} from "@cloud-messaging/core";
-import {
   LONG_AGO,
+  type MonotonicInstant,
   msBetween,
   nameOfError,
   onAbort,

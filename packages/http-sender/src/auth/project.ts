@@ -1,5 +1,11 @@
-import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { isErrorLike, onAbort, timeLeftMs } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import {
+  type CancelTimer,
+  isErrorLike,
+  type MonotonicInstant,
+  onAbort,
+  timeLeftMs,
+} from "@cloud-messaging/core/transport";
 import type { NotSent } from "../fcm-v1/answer.ts";
 import { type AccessTokenProvider, AccessTokenUnavailableError } from "./access-token.ts";
 import { projectIdProblem, projectOfEnvironment } from "./project-id.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { AuthenticationError, type Clock, InvalidOptionsError, type MonotonicInstant } from "@cloud-messaging/core";
-import { elapsedMs } from "@cloud-messaging/core/transport";
+import { AuthenticationError, type Clock, InvalidOptionsError } from "@cloud-messaging/core";
+import { elapsedMs, type MonotonicInstant } from "@cloud-messaging/core/transport";
 import type { AccessToken, AccessTokenProvider } from "./access-token.ts";
 import { decodeText } from "./credential-text.ts";
 

@@ -1,5 +1,4 @@
-import type { ServiceAnswer } from "@cloud-messaging/core";
-import { defined, serviceText, withoutSecrets } from "@cloud-messaging/core/transport";
+import { defined, type ServiceAnswer, serviceText, withoutSecrets } from "@cloud-messaging/core/transport";
 import { parseBoundedJson } from "@cloud-messaging/core/wire";
 import { type HttpAnswer, MAX_ERROR_BYTES } from "../http/http-client.ts";
 

@@ -1,7 +1,8 @@
-import type { ErrorCode, MonotonicInstant, RecipientOutcome } from "@cloud-messaging/core";
+import type { ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
 import {
   ambiguousOutcome,
   failureOutcome,
+  type MonotonicInstant,
   outcomeKindFor,
   readRetryAfter,
   serviceText,

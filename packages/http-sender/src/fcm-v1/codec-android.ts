@@ -1,5 +1,5 @@
-import type { Android, AndroidNotification, AndroidV2, MessageContent, Notification } from "@cloud-messaging/core";
-import { defined } from "@cloud-messaging/core/transport";
+import type { Android, AndroidV2, MessageContent, Notification } from "@cloud-messaging/core";
+import { type AndroidNotification, defined } from "@cloud-messaging/core/transport";
 import type {
   FcmV1Android,
   FcmV1AndroidNotification,

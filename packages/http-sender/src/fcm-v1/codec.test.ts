@@ -1,4 +1,5 @@
-import { type MessageContent, parseDownstreamMessage } from "@cloud-messaging/core";
+import type { MessageContent } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { FcmV1SendRequestSchema } from "@cloud-messaging/core/wire";
 import { describe, expect, it } from "vitest";
 import { addressesOf, createFcmV1Encoder, encodeFcmV1Content, withoutV1Meaning } from "./codec.ts";

@@ -1,11 +1,5 @@
-import type {
-  DownstreamMessage,
-  InstallationId,
-  MessageContent,
-  RegistrationToken,
-  Target,
-} from "@cloud-messaging/core";
-import { defined, isFid } from "@cloud-messaging/core/transport";
+import type { DownstreamMessage, InstallationId, MessageContent, RegistrationToken } from "@cloud-messaging/core";
+import { defined, isFid, type Target } from "@cloud-messaging/core/transport";
 import type { FcmV1Message, FcmV1Webpush } from "@cloud-messaging/core/wire";
 import { encodeAndroid, encodeAndroidV2 } from "./codec-android.ts";
 import { encodeApns } from "./codec-apns.ts";

@@ -1,5 +1,5 @@
-import type { ErrorCode, ServiceAnswer } from "@cloud-messaging/core";
-import { defined, outcomeKindFor, serviceText } from "@cloud-messaging/core/transport";
+import type { ErrorCode } from "@cloud-messaging/core";
+import { defined, outcomeKindFor, type ServiceAnswer, serviceText } from "@cloud-messaging/core/transport";
 import {
   APNS_ERROR_TYPE,
   BAD_REQUEST_TYPE,

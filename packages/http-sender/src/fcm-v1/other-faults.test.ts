@@ -1,4 +1,5 @@
-import { type MessageContent, parseDownstreamMessage } from "@cloud-messaging/core";
+import type { MessageContent } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { hasOtherFault } from "./other-faults.ts";
 

@@ -1,11 +1,14 @@
-import type { CancelTimer, Clock, MonotonicInstant, QuotaHealth } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
 import {
+  type CancelTimer,
   elapsedMs,
   LONG_AGO,
+  type MonotonicInstant,
   msBetween,
   onAbort,
   processWide,
   publish,
+  type QuotaHealth,
   timeLeftMs,
 } from "@cloud-messaging/core/transport";
 

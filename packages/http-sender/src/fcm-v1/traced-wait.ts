@@ -1,5 +1,5 @@
-import { operationChannel, type WaitOperation } from "@cloud-messaging/core";
-import { type AttemptOptions, traced } from "@cloud-messaging/core/transport";
+import { operationChannel } from "@cloud-messaging/core";
+import { type AttemptOptions, traced, type WaitOperation } from "@cloud-messaging/core/transport";
 import type { Quota, QuotaWait } from "./quota.ts";
 
 const waits = operationChannel("cloud-messaging:wait");

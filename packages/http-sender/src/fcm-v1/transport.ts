@@ -4,8 +4,6 @@ import {
   InvalidOptionsError,
   type RecipientOutcome,
   type SendReport,
-  systemClock,
-  type TransportHealth,
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
@@ -21,6 +19,8 @@ import {
   recipientsOf,
   requireOptions,
   SENDER_OPTION_NAMES,
+  systemClock,
+  type TransportHealth,
   withLifeLeft,
 } from "@cloud-messaging/core/transport";
 import {

@@ -1,11 +1,4 @@
-import type {
-  ErrorCode,
-  GroupResult,
-  RecipientOutcome,
-  RegistrationToken,
-  ServiceAnswer,
-  Target,
-} from "@cloud-messaging/core";
+import type { ErrorCode, GroupResult, RecipientOutcome, RegistrationToken } from "@cloud-messaging/core";
 import {
   ambiguousOutcome,
   defined,
@@ -14,7 +7,9 @@ import {
   outcomeAbout,
   outcomeKindFor,
   readRetryAfter,
+  type ServiceAnswer,
   serviceText,
+  type Target,
   tokenProblem,
 } from "@cloud-messaging/core/transport";
 import {

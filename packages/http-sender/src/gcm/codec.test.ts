@@ -1,4 +1,4 @@
-import { parseDownstreamMessage } from "@cloud-messaging/core";
+import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import { cutTokens, encodeContent, encodeMulticast } from "./codec.ts";
 

@@ -5,7 +5,6 @@ import {
   type RecipientOutcome,
   type RegistrationToken,
   type SendReport,
-  systemClock,
 } from "@cloud-messaging/core";
 import {
   type AttemptOptions,
@@ -19,6 +18,7 @@ import {
   refuseV1Only,
   requireOptions,
   SENDER_OPTION_NAMES,
+  systemClock,
   tokensOf,
   withLifeLeft,
 } from "@cloud-messaging/core/transport";

@@ -1,5 +1,5 @@
-import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { earlier, NEVER, timeLeftMs } from "@cloud-messaging/core/transport";
+import type { Clock } from "@cloud-messaging/core";
+import { type CancelTimer, earlier, type MonotonicInstant, NEVER, timeLeftMs } from "@cloud-messaging/core/transport";
 import { ChurningSet } from "./churning-set.ts";
 
 /** An entry with a deadline. */

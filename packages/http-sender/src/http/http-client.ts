@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Clock, ErrorCode, MonotonicInstant, TlsOptions } from "@cloud-messaging/core";
-import type { ConnectionFailureCode } from "@cloud-messaging/core/transport";
+import type { Clock, ErrorCode, TlsOptions } from "@cloud-messaging/core";
+import type { ConnectionFailureCode, MonotonicInstant } from "@cloud-messaging/core/transport";
 
 /** Options of an HTTP client of one origin. */
 export interface HttpClientOptions {

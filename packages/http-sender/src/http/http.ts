@@ -1,16 +1,18 @@
 import type { ClientRequest, IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 
-import { type Clock, type MonotonicInstant, systemClock } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
 import {
   connectionFailure,
   describeError,
   earlier,
+  type MonotonicInstant,
   NEVER,
   onAbort,
   openTunnel,
   plusMs,
   Reachability,
+  systemClock,
   verifiedTls,
 } from "@cloud-messaging/core/transport";
 import type { buildConnector as Connector, Dispatcher } from "undici";

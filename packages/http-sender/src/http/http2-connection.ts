@@ -2,14 +2,16 @@ import type { ClientRequest } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { CancelTimer, Clock, MonotonicInstant, TlsOptions } from "@cloud-messaging/core";
+import type { Clock, TlsOptions } from "@cloud-messaging/core";
 import {
+  type CancelTimer,
   type ConnectionFailure,
   type ConnectionFailureCode,
   connectionFailure,
   connectionFailureCode,
   describeError,
   elapsedMs,
+  type MonotonicInstant,
   nextTurn,
   openTunnel,
   verifiedTls,

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import type { CancelTimer, Clock, MonotonicInstant } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
 import {
+  type CancelTimer,
   earlier,
   elapsedMs,
   LONG_AGO,
+  type MonotonicInstant,
   NEVER,
   onAbort,
   plusMs,

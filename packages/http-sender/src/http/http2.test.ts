@@ -1,8 +1,8 @@
 import { getEventListeners } from "node:events";
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
-import { type Clock, createManualClock, type ManualClock, type MonotonicInstant } from "@cloud-messaging/core";
-import { plusMs } from "@cloud-messaging/core/transport";
+import { type Clock, createManualClock, type ManualClock } from "@cloud-messaging/core";
+import { type MonotonicInstant, plusMs } from "@cloud-messaging/core/transport";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HttpClient, HttpResult } from "./http-client.ts";
 import { createHttp2Client, type Http2ClientOptions } from "./http2.ts";

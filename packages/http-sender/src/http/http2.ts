@@ -1,11 +1,13 @@
 import type { OutgoingHttpHeaders } from "node:http2";
-import { type Clock, type MonotonicInstant, systemClock } from "@cloud-messaging/core";
+import type { Clock } from "@cloud-messaging/core";
 import {
   type ConnectionFailure,
   connectionFailure,
   LONG_AGO,
+  type MonotonicInstant,
   plusMs,
   Reachability,
+  systemClock,
 } from "@cloud-messaging/core/transport";
 import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";

@@ -1,6 +1,4 @@
-import { systemClock } from "@cloud-messaging/core";
-import type { z } from "@cloud-messaging/core/transport";
-import { defined } from "@cloud-messaging/core/transport";
+import { defined, systemClock, type z } from "@cloud-messaging/core/transport";
 import type { Endpoint } from "../common/endpoint.ts";
 import { createHttpClient } from "../http/http.ts";
 import { createAuthorization } from "./authorization.ts";

@@ -1,5 +1,10 @@
-import type { MonotonicInstant } from "@cloud-messaging/core";
-import { ambiguousOutcome, defined, readOptions, requireOptions } from "@cloud-messaging/core/transport";
+import {
+  ambiguousOutcome,
+  defined,
+  type MonotonicInstant,
+  readOptions,
+  requireOptions,
+} from "@cloud-messaging/core/transport";
 import type { DeviceGroupRequest } from "@cloud-messaging/core/wire";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { parseEndpoint } from "../common/endpoint.ts";

@@ -1,5 +1,5 @@
-import type { AcceptedOutcome, SendReport, ServiceAnswer } from "@cloud-messaging/core";
-import { ambiguousOutcome, failureOutcome } from "@cloud-messaging/core/transport";
+import type { AcceptedOutcome, SendReport } from "@cloud-messaging/core";
+import { ambiguousOutcome, failureOutcome, type ServiceAnswer } from "@cloud-messaging/core/transport";
 import { type ApnsImportRequest, errorCodeFor, type TopicBatchRequest } from "@cloud-messaging/core/wire";
 import { mapBatches } from "../common/batches.ts";
 import { isWord, statusOf } from "../common/error-body.ts";

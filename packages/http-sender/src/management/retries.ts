@@ -1,5 +1,11 @@
-import type { BackoffPolicy, Clock, MonotonicInstant } from "@cloud-messaging/core";
-import { type CallResult, createRetrier, plusMs, resolvePolicy } from "@cloud-messaging/core/transport";
+import type { BackoffPolicy, Clock } from "@cloud-messaging/core";
+import {
+  type CallResult,
+  createRetrier,
+  type MonotonicInstant,
+  plusMs,
+  resolvePolicy,
+} from "@cloud-messaging/core/transport";
 import { GCM_HTTP_RETRY_POLICY } from "../gcm/retry-policy.ts";
 
 /** Policy of sending; requests that may be repeated at all may be repeated without a bound of their own. */
