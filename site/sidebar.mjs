@@ -1,7 +1,15 @@
 // Order of the site's pages. A test compares it with the pages that exist: each is listed once.
-import { packages } from "./pages.mjs";
+import { packages, sitePaths } from "./pages.mjs";
 
 const page = (text, path) => ({ text, link: `/${path}` });
+
+/** Group of the changelogs of these pages; none before the first release, which makes them. */
+export function changelogsOf(pages) {
+  const names = packages.filter((name) => pages.includes(`changelog/${name}.md`));
+  return names.length === 0
+    ? []
+    : [{ text: "Changelogs", items: names.map((name) => page(name, `changelog/${name}`)) }];
+}
 
 export const sidebar = [
   {
@@ -19,14 +27,17 @@ export const sidebar = [
       page("Sending", "guide"),
       page("Retries and doubt", "retries"),
       page("Registrations and sign-out", "registrations"),
-      page("Outbox and campaigns", "outbox"),
+      page("CCS", "ccs"),
+      page("Flow control and draining", "flow-control"),
+      page("Receipts", "receipts"),
+      page("The outbox", "outbox"),
+      page("Campaigns", "campaigns"),
       page("At scale", "scale"),
-      page("CCS: flow control, draining, receipts", "ccs"),
       page("Testing", "testing"),
       page("Frameworks", "frameworks"),
       page("iOS, web and Android", "platforms"),
       page("Several projects", "projects"),
-      page("Keys, tokens and TLS", "keys"),
+      page("Security: keys, tokens and TLS", "keys"),
       page("Observability", "observability"),
       page("Traces as printed", "observability-traces"),
       page("Performance", "performance"),
@@ -69,13 +80,14 @@ export const sidebar = [
   },
   { text: "Packages", items: packages.map((name) => page(name, `packages/${name}`)) },
   { text: "Public surface", items: packages.map((name) => page(name, `reference/${name}`)) },
+  ...changelogsOf([...sitePaths().values()]),
   {
     text: "Project",
     items: [
       page("Architecture", "architecture"),
       page("Compatibility", "compatibility"),
       page("Contributing", "contributing"),
-      page("Security", "security"),
+      page("Reporting a vulnerability", "security"),
       page("Versions", "versions"),
     ],
   },

@@ -95,6 +95,21 @@ describe("the answer to a message", () => {
     expect(await only(again)).toMatchObject({ kind: "accepted", recipient: "tok-old", sentTo: "tok-new" });
   });
 
+  it("is known from a nack without error_description, and the connection goes on", async () => {
+    await using parts = await online();
+    const { server, client, connection } = parts;
+    const kinds: (string | undefined)[] = [];
+    for (const [index, error] of ["DEVICE_UNREGISTERED", "BAD_REGISTRATION", "INVALID_JSON"].entries()) {
+      const sending = client.send(message());
+      await arrived(connection, index + 1);
+      connection.gcm({ message_type: "nack", message_id: idOf(connection, index), from: "tok-a", error });
+      kinds.push((await only(sending))?.kind);
+    }
+    expect(kinds).toEqual(["unregistered", "rejected", "rejected"]);
+    expect(server.connections).toHaveLength(1);
+    expect(connection.closed).toBe(false);
+  });
+
   it.each([
     ["DEVICE_UNREGISTERED", undefined],
     ["BAD_REGISTRATION", "Invalid token on 'to' field: tok-a"],

@@ -8,7 +8,12 @@ import { join } from "node:path";
 import { inspect, promisify } from "node:util";
 import { createManualClock, InvalidOptionsError, type ManualClock, type RecipientOutcome } from "@cloud-messaging/core";
 import { parseDownstreamMessage, plusMs } from "@cloud-messaging/core/transport";
-import { createFcmSender, createFcmV1Transport, type FcmV1TransportOptions } from "@cloud-messaging/http-sender";
+import {
+  createFcmSender,
+  createFcmV1Transport,
+  type FcmSender,
+  type FcmV1TransportOptions,
+} from "@cloud-messaging/http-sender";
 import { afterEach, describe, expect, it } from "vitest";
 import { startV1Server, type V1Server, type V1Step } from "../support/fcm-v1-server.ts";
 
@@ -426,6 +431,25 @@ describe("the project", () => {
     const { transport } = aTransport(server, await options(server));
     expect(kinds((await transport.send(toOne)).outcomes)).toEqual(["accepted"]);
     expect(server.requests[0]?.path).toBe(`/v1/projects/${expected}/messages:send`);
+  });
+
+  it("of each sender in one process has an address, a credential and a quota of its own", async () => {
+    const server = await aServer();
+    const [shop, news] = ["the-shop", "the-news"].map((projectId) => {
+      const credential = async () => `ya29.${projectId}`;
+      const address = { endpoint: server.origin, tls: { ca: server.ca }, projectId };
+      const sender = createFcmSender({ ...address, credential, quota: { perMinute: 1 }, retry: false });
+      cleanups.push(() => sender.close());
+      return sender;
+    }) as [FcmSender, FcmSender];
+    const message = { target: { token: "tok-a" } };
+    expect(kinds((await shop.send(message)).outcomes)).toEqual(["accepted"]);
+    expect(kinds((await shop.send(message, { timeoutMs: 50 })).outcomes)).toEqual(["retryable timeout"]);
+    expect(kinds((await news.send(message)).outcomes)).toEqual(["accepted"]);
+    expect(server.requests.map(({ path, authorization }) => [path, authorization])).toEqual([
+      ["/v1/projects/the-shop/messages:send", "Bearer ya29.the-shop"],
+      ["/v1/projects/the-news/messages:send", "Bearer ya29.the-news"],
+    ]);
   });
 
   it("that cannot be found out in time keeps no send longer than it wants to wait, nor close()", async () => {

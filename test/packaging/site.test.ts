@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, posix } from "node:path";
+import { basename, join, posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import { linksOf, pageText, sitePaths, slug } from "../../site/pages.mjs";
-import { sidebar } from "../../site/sidebar.mjs";
+import { changelogsOf, sidebar } from "../../site/sidebar.mjs";
 
 const root = join(import.meta.dirname, "../..");
 const paths = sitePaths();
@@ -27,6 +27,13 @@ describe("the documentation site", () => {
     expect(listed.toSorted()).toEqual([...pages.keys()].filter((page) => page !== "index.md").toSorted());
   });
 
+  it("lists the changelogs that a release has made", () => {
+    expect(changelogsOf(["start.md"])).toEqual([]);
+    expect(changelogsOf(["start.md", "changelog/core.md"])).toEqual([
+      { text: "Changelogs", items: [{ text: "core", link: "/changelog/core" }] },
+    ]);
+  });
+
   it.each([...pages.keys()])("has a target for every link of %s", (page) => {
     const missing = linksOf(pages.get(page) ?? "").filter(({ path, anchor }) => {
       const target = path === "" ? page : posix.join(posix.dirname(page), path);
@@ -46,11 +53,11 @@ describe("the documentation site", () => {
 
 describe("the troubleshooting page", () => {
   const entries = (pages.get("troubleshooting.md") ?? "").split(/^### /m).slice(1);
-  const below = (folder: string) => readdirSync(join(root, folder), { recursive: true }).map(String);
-  const files = [
-    ...below("test"),
-    ...readdirSync(join(root, "packages")).flatMap((name) => below(`packages/${name}/src`)),
-  ];
+  const files = ["test", ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/src`)].flatMap(
+    (folder) => readdirSync(join(root, folder), { recursive: true }).map((path) => join(root, folder, String(path))),
+  );
+  /** Text at the end of an entry: `file: title` of a test, or the link to a report. */
+  const behindOf = (entry: string) => /\*([^*]+)\*\s*$/.exec(entry.replace(/\n## [\s\S]*$/, ""))?.[1] ?? "";
 
   it("has 25 symptoms and more", () => {
     expect(entries.length).toBeGreaterThanOrEqual(25);
@@ -59,13 +66,19 @@ describe("the troubleshooting page", () => {
   it.each(entries.map((entry) => [entry.split("\n")[0], entry]))(
     "has a test or a public report behind %s",
     (_, entry) => {
-      const [, behind = ""] = /\*([^*\s]+)\*\s*(?:^## .*)?\s*$/m.exec(entry.replace(/\n## [\s\S]*$/, "")) ?? [];
-      if (behind.endsWith(".test.ts")) {
-        expect(
-          files.some((file) => `/${file.replaceAll("\\", "/")}`.endsWith(`/${behind}`)),
-          behind,
-        ).toBe(true);
-      } else expect(behind).toMatch(/^[\w.-]+\/[\w.-]+#\d+$/);
+      const behind = behindOf(entry);
+      const [, repository, number] = /^\[([\w.-]+\/[\w.-]+)#(\d+)\]/.exec(behind) ?? [];
+      if (repository !== undefined) {
+        const address = `https://github.com/${repository}/issues/${number}`;
+        expect(behind).toBe(`[${repository}#${number}](${address})`);
+        return;
+      }
+      const [, file, title = ""] = /^([\w-]+\.test\.ts): ([\s\S]+)$/.exec(behind) ?? [];
+      const tests = files.filter((path) => basename(path) === file).map((path) => readFileSync(path, "utf8"));
+      expect(
+        tests.some((text) => text.includes(title)),
+        behind,
+      ).toBe(true);
     },
   );
 

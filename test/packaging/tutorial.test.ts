@@ -39,7 +39,11 @@ describe("whole programs of the pages", () => {
     ["start.md", "first.mjs", "accepted\nthe phone shows: Hello\n"],
     ["testing.md", "failures.mjs", "2\nunregistered\n"],
     ["testing.md", "welcome.node.mjs", /pass 1[\s\S]*fail 0/],
-    ["ccs.md", "backpressure.mjs", "1000 accepted\n"],
+    ["flow-control.md", "backpressure.mjs", "1000 accepted\n"],
+    ["flow-control.md", "draining.mjs", "draining: connection 1\n200 accepted\n200 on the phone\n"],
+    ["receipts.md", "receipt.mjs", "accepted\nMESSAGE_SENT_TO_DEVICE\n"],
+    ["receipts.md", "receipts.mjs", "accepted - on the phone: 0\norder 17: MESSAGE_SENT_TO_DEVICE\n"],
+    ["campaigns.md", "campaign.mjs", "3 of 3: 2 accepted\nto Mary: true unregistered\n"],
     ["platforms.md", "platforms.mjs", "accepted,accepted,accepted\n"],
     ["projects.md", "projects.mjs", "accepted shop\nthe app of the shop: 1 the app of the news: 0\n"],
     [

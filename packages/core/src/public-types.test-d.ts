@@ -52,6 +52,15 @@ describe("what must compile, and what must not", () => {
     void sender.send({ target: { notificationKey: "k", notificationKeyname: "user-7" } });
   });
 
+  it("gives a promise of the report for every send, and outcomes of many recipients as an async iterable", () => {
+    expectTypeOf(sender.send({ target: { token: "t" } })).toEqualTypeOf<Promise<SingleSendReport>>();
+    expectTypeOf(sender.sendToUser("ada", {})).toEqualTypeOf<Promise<SendReport>>();
+    expectTypeOf(sender.sendAll({}, ["t"])).toEqualTypeOf<AsyncIterable<SendAllOutcome>>();
+    expectTypeOf(sender.sendEach([])).toEqualTypeOf<AsyncIterable<SendEachOutcome>>();
+    expectTypeOf(sender.capacity()).toEqualTypeOf<Promise<void>>();
+    expectTypeOf(sender.close()).toEqualTypeOf<Promise<void>>();
+  });
+
   it("gives a Firebase Installation ID a type of its own, which may stand for a token and not the other way round", () => {
     const { target } = parseDownstreamMessage({ target: { fid: "cTEST0123456789abcdefg" } });
     if ("fid" in target) expectTypeOf(target.fid).toEqualTypeOf<InstallationId>();
