@@ -1,11 +1,12 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { callListener } from "./call-listener.ts";
 import { subscribe } from "./events.ts";
 
 describe("a listener of the application", () => {
   const notices: unknown[] = [];
   const unsubscribe = subscribe("cloud-messaging:notice", (notice) => notices.push(notice));
-  afterEach(unsubscribe);
+  beforeEach(() => void notices.splice(0));
+  afterAll(unsubscribe);
 
   it("is called with every value, and an error that it throws is published by its name alone", () => {
     const calls: unknown[] = [];
@@ -22,5 +23,13 @@ describe("a listener of the application", () => {
       { transport: "test", notice: "listener-failed", detail: "RangeError" },
       { transport: "test", notice: "other-failed", detail: "not an Error" },
     ]);
+  });
+
+  it("may be async: a promise that rejects is published likewise, and ends no process", async () => {
+    const listener = async (): Promise<never> => Promise.reject(new RangeError("SECRET"));
+    callListener("test", "listener-failed", listener);
+    expect(notices).toEqual([]);
+    await new Promise(setImmediate);
+    expect(notices).toEqual([{ transport: "test", notice: "listener-failed", detail: "RangeError" }]);
   });
 });

@@ -35,7 +35,8 @@ function exchange(port: number, text: string, until: RegExp): Promise<string> {
       read += chunk;
       if (until.test(read)) socket.destroy();
     });
-    socket.on("error", reject);
+    // a server that closes unread bytes resets the connection
+    socket.on("error", (error: NodeJS.ErrnoException) => error.code === "ECONNRESET" || reject(error));
     socket.on("close", () => resolve(read));
   });
 }
@@ -138,6 +139,24 @@ describe("HTTP application", () => {
       "answer-listener-failed: TypeError",
       "answer-listener-failed: TypeError",
     ]);
+  });
+
+  it.each([
+    ["is not from a proxy", false],
+    ["has no header of the PROXY protocol", true],
+  ])("closes a connection that %s, whatever the listener of refusals throws", async (_, isProxy) => {
+    const notices: string[] = [];
+    const stop = subscribe("cloud-messaging:notice", ({ notice, detail }) => notices.push(`${notice}: ${detail}`));
+    const onRefused = (): never => {
+      throw new TypeError("a mistake of the program's");
+    };
+    const app = createHttpApp([echo], { handshakeTimeoutMs: 10_000 });
+    const proxyProtocol = { isProxy: () => isProxy, onRefused };
+    const server = await app.listen({ host: "127.0.0.1", port: 0, proxyProtocol });
+    expect(await exchange(server.port, "GET /echo HTTP/1.1\r\nhost: x\r\n\r\n", /./)).toBe("");
+    stop();
+    await server.close();
+    expect(notices).toEqual(["refusal-listener-failed: TypeError"]);
   });
 
   it("takes a path in absolute form, as proxies send it", async () => {

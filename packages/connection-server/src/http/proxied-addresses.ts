@@ -1,4 +1,5 @@
 import type { Server, Socket } from "node:net";
+import { callListener } from "@cloud-messaging/core/transport";
 import { readProxyHeader } from "./proxy-header.ts";
 
 /**
@@ -31,24 +32,24 @@ export class ProxiedAddresses {
       const peer = nameOf(socket);
       const { remoteAddress } = socket;
       socket.on("error", () => {}); // "close" follows
-      if (!isProxy(remoteAddress)) {
-        onRefused({ problem: "The connection is not from a proxy that is listed", remoteAddress });
-        socket.destroy();
-        return;
-      }
       const refuse = (problem: string): void => {
-        stop();
-        onRefused({ problem: `The header of the PROXY protocol is refused: ${problem}`, remoteAddress });
         socket.destroy();
+        const refused = { problem, remoteAddress };
+        callListener("connection-server", "refusal-listener-failed", onRefused, refused);
       };
-      const timer = setTimeout(() => refuse("it has not come in time"), timeoutMs);
+      if (!isProxy(remoteAddress)) return refuse("The connection is not from a proxy that is listed");
+      const refuseHeader = (problem: string): void => {
+        stop();
+        refuse(`The header of the PROXY protocol is refused: ${problem}`);
+      };
+      const timer = setTimeout(() => refuseHeader("it has not come in time"), timeoutMs);
       let start: Buffer = Buffer.alloc(0);
       const read = (): void => {
         for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
           start = Buffer.concat([start, chunk]);
         }
         const header = readProxyHeader(start);
-        if (header.kind === "malformed") refuse(header.problem);
+        if (header.kind === "malformed") refuseHeader(header.problem);
         if (header.kind !== "header") return;
         stop();
         this.#byPeer.set(peer, header.address);

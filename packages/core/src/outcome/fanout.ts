@@ -1,3 +1,4 @@
+import { callListener } from "../call-listener.ts";
 import { AbortedError, ClosedError } from "../errors.ts";
 import { RecentMap } from "../recent-map.ts";
 import { isPromiseLike } from "../registrations/maybe-promise.ts";
@@ -21,6 +22,8 @@ export interface FanoutItem<Unit> {
 
 /** Functions and limits of a fanout. */
 export interface FanoutOptions<Unit, Told> {
+  /** Name of the transport, for notices. */
+  readonly transport: string;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
   /** Batches under way at once. */
@@ -100,7 +103,7 @@ export class Fanout<Unit, Told> {
   }
 
   async *run(): AsyncGenerator<Told, void, undefined> {
-    const { signal, onProgress } = this.#options;
+    const { transport, signal, onProgress } = this.#options;
     const progress = { settled: 0, accepted: 0, unregistered: 0, retryable: 0, ambiguous: 0, rejected: 0 };
     const forget = onAbort(signal, () => {
       this.#left.abort();
@@ -114,7 +117,7 @@ export class Fanout<Unit, Told> {
           this.#settled = [];
           for (const { outcome } of settled) progress[outcome.kind]++;
           progress.settled += settled.length;
-          onProgress?.({ ...progress } satisfies SendAllProgress);
+          callListener(transport, "progress-listener-failed", onProgress, { ...progress });
           for (const { told } of settled) yield told;
         } else if (this.#underWay.size > 0 || !this.#exhausted) {
           await new Promise<void>((resolve) => {

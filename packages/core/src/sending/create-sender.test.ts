@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidMessageError } from "../errors.ts";
+import { subscribe } from "../events.ts";
 import { refuseV1Only, type SingleMessageInput } from "../message/downstream.ts";
 import { failureOutcome } from "../outcome/outcome.ts";
 import { createMemoryRegistrationStore } from "../registrations/memory-registration-store.ts";
@@ -443,6 +444,19 @@ describe("sendAll", () => {
     expect(outcomes.filter(({ kind }) => kind === "accepted")).toHaveLength(9);
     expect(progress.at(-1)).toBe(10);
     expect(transport.attempts[0]?.recipients).toHaveLength(4);
+  });
+
+  it("yields every outcome whatever onProgress throws, and publishes that as a notice", async () => {
+    const { sender } = setup();
+    const notices: string[] = [];
+    const stop = subscribe("cloud-messaging:notice", ({ notice, detail }) => notices.push(`${notice}: ${detail}`));
+    const onProgress = (): never => {
+      throw new TypeError("a mistake of the program's");
+    };
+    const outcomes = await collect(sender.sendAll({}, ["a", "b"], { batchSize: 2, onProgress }));
+    stop();
+    expect(outcomes.map(({ kind }) => kind)).toEqual(["accepted", "accepted"]);
+    expect(notices).toEqual(["progress-listener-failed: TypeError"]);
   });
 
   it("takes tokens no faster than outcomes are taken", async () => {

@@ -130,6 +130,7 @@ export function createSender(options: CreateSenderOptions): Sender {
 
   function partsFor(sendOptions: SendEachOptions): FanoutParts {
     return {
+      transport: transport.name,
       clock,
       concurrency: transport.preferredConcurrency ?? 16,
       batchSize: transport.preferredBatchSize ?? 1,

@@ -12,6 +12,8 @@ import type { SendAllOptions, SendAllOutcome, SendEachOptions, SendEachOutcome }
 
 /** The parts of a sender that a fanout sends with. */
 export interface FanoutParts {
+  /** Name of the transport, for notices. */
+  readonly transport: string;
   readonly clock: Clock;
   /** Batches under way at once, and tokens per batch, where the caller says nothing. */
   readonly concurrency: number;
@@ -117,7 +119,8 @@ function tokenOf(given: unknown): unknown {
 }
 
 function limitsOf({ signal, onProgress, concurrency }: SendEachOptions, parts: FanoutParts) {
-  return { clock: parts.clock, signal, onProgress, concurrency: concurrency ?? parts.concurrency };
+  const { transport, clock } = parts;
+  return { transport, clock, signal, onProgress, concurrency: concurrency ?? parts.concurrency };
 }
 
 function outcomesOf({ outcomes }: SendReport): readonly RecipientOutcome[] {

@@ -64,7 +64,10 @@ export interface SendEachOptions extends Omit<SendOptions, "onOutcome"> {
    * @defaultValue the transport's: 16 requests over HTTP, the window over CCS
    */
   readonly concurrency?: number;
-  /** Called when outcomes have come, before they are yielded. Cheap: counts only. */
+  /**
+   * Called when outcomes have come, before they are yielded. Cheap: counts only. An error that it throws is published as the notice
+   * `progress-listener-failed`, and disturbs nothing.
+   */
   readonly onProgress?: (progress: SendAllProgress) => void;
 }
 
