@@ -16,7 +16,8 @@ export function readDeviceGroupRequest(body: string): { readonly request: Device
   if (json === undefined) return { error: "the body is not JSON" };
   const parsed = DeviceGroupRequestSchema.safeParse(json.value);
   if (parsed.success) return { request: parsed.data };
-  return { error: `${parsed.error.issues[0]?.path.join(".")} is missing or of the wrong type` };
+  const path = parsed.error.issues[0]?.path ?? [];
+  return { error: path.length === 0 ? "the body is no object" : `${path.join(".")} is missing or of the wrong type` };
 }
 
 /** Tokens to add to a topic or to remove from it. */
@@ -37,18 +38,18 @@ export function readTopicBatch(body: string): TopicBatch | UnreadRequest {
   return tokens.length > MAX_TOPIC_BATCH ? { error: "INVALID_ARGUMENT" } : { topic, tokens };
 }
 
-const STATUS_BY_ERROR: Readonly<Record<string, number>> = {
-  NOT_FOUND: 404,
-  PERMISSION_DENIED: 403,
-  RESOURCE_EXHAUSTED: 429,
-  INTERNAL: 500,
-  UNAVAILABLE: 503,
-  DEADLINE_EXCEEDED: 504,
-};
+const STATUS_BY_ERROR: ReadonlyMap<string, number> = new Map([
+  ["NOT_FOUND", 404],
+  ["PERMISSION_DENIED", 403],
+  ["RESOURCE_EXHAUSTED", 429],
+  ["INTERNAL", 500],
+  ["UNAVAILABLE", 503],
+  ["DEADLINE_EXCEEDED", 504],
+]);
 
 /** HTTP status of an Instance ID answer about one token, by its error. Source: docs/emulator-fidelity.md#instance-id */
 export function instanceIdStatus(error: string): number {
-  return STATUS_BY_ERROR[error] ?? 400;
+  return STATUS_BY_ERROR.get(error) ?? 400;
 }
 
 function readJson(text: string): { readonly value: unknown } | undefined {
