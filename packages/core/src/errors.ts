@@ -1,4 +1,5 @@
 import { docsOf } from "./docs-of.ts";
+import type { MissingPackageError } from "./optional-package.ts";
 
 /** One thing wrong with one field. */
 export interface FieldProblem {
@@ -192,7 +193,10 @@ export class OutboxStorageError extends CloudMessagingError<"ERR_OUTBOX_STORAGE"
   }
 }
 
-/** Every error this SDK throws; `switch (error.code)` narrows it. */
+/**
+ * Errors that core, the senders, the outbox and the stores in common throw; `switch (error.code)` narrows them. Packages of servers, programs
+ * and single stores have a few more, each a `CloudMessagingError` with a code of its own: docs/errors.md has them all.
+ */
 export type AnyCloudMessagingError =
   | InvalidMessageError
   | InvalidOptionsError
@@ -206,7 +210,8 @@ export type AnyCloudMessagingError =
   | StoreFullError
   | ChangesLostError
   | OutboxFullError
-  | OutboxStorageError;
+  | OutboxStorageError
+  | MissingPackageError;
 
 /**
  * True if a caught value is an error of this SDK. Then `switch (error.code)` names what it can be and narrows it.

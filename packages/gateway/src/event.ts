@@ -40,7 +40,7 @@ export type GatewayEvent =
       readonly reason?: string;
     }
   | {
-      /** A connection was closed: its header of the PROXY protocol is malformed, or has not come in time. */
+      /** A connection was closed: it is not from a listed proxy, or its header of the PROXY protocol is malformed or has not come in time. */
       readonly type: "connection-refused";
       readonly protocol: "gcm-http" | "ccs";
       readonly reason: string;
