@@ -5,6 +5,7 @@
 import { ChangesLostError } from "@cloud-messaging/core";
 import {
   checkQuery,
+  NOT_STORED,
   readRegistration,
   registrationRules as rules,
   toRegistration,
@@ -12,7 +13,6 @@ import {
 } from "@cloud-messaging/core/transport";
 
 const MAX_CHANGES = 10_000;
-const NOT_STORED = { revision: null };
 
 /** Tables as the rules ask for them. In a database each of these is a statement, and an index is behind each condition. */
 class Tables {
@@ -122,8 +122,9 @@ export function createOwnRegistrationStore({ clock }) {
       const { from, limit } = query;
       const end = tables.dropped + tables.changes.length;
       if (from === "newest") return { changes: [], cursor: String(end) };
+      if (from !== "oldest" && !/^\d{1,15}$/.test(from)) throw unknownCursor("from");
       const start = from === "oldest" ? tables.dropped : Number(from);
-      if (!Number.isInteger(start) || start < 0 || start > end) throw unknownCursor("from");
+      if (start > end) throw unknownCursor("from");
       if (start < tables.dropped) throw new ChangesLostError();
       const changes = tables.changes.slice(start - tables.dropped).slice(0, limit);
       return { changes, cursor: String(start + changes.length) };

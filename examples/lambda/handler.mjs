@@ -1,4 +1,5 @@
-// An AWS Lambda function that sends what a queue (SQS) hands it. The body of each record is a message.
+// An AWS Lambda function that sends what a queue (SQS) hands it. The body of each record is a message to one recipient: the queue delivers a
+// record again as a whole, and of several recipients some would have the message by then.
 //
 // Lambda freezes the process when an invocation has been answered and thaws it for the next one, an hour later perhaps: clocks have jumped,
 // timers are late, and the other side has closed its connections. So nothing stays open in between: each invocation has a sender of its own,
@@ -32,14 +33,16 @@ export const handler = createHandler({ credential: process.env.FCM_CREDENTIAL ??
 async function sendRecord(sender, { messageId, body }) {
   const log = (fields) => console.log(JSON.stringify({ messageId, ...fields }));
   try {
-    const { outcomes } = await sender.send(JSON.parse(body));
-    for (const { kind, code } of outcomes) if (kind !== "accepted") log({ kind, code });
-    return outcomes.some(({ kind }) => kind === "retryable");
+    const message = JSON.parse(body);
+    if (message?.target?.tokens !== undefined) throw new SyntaxError("a record has one recipient: give target.token");
+    const { kind, code } = (await sender.send(message)).outcome;
+    if (kind !== "accepted") log({ kind, code });
+    return kind === "retryable";
   } catch (error) {
-    // a body that is no message will not be one the next time
-    if (!(error instanceof SyntaxError) && !isInvalidMessage(error)) throw error;
-    log({ kind: "invalid", detail: error.message });
-    return false;
+    // nothing of it was sent; a body that is no message will not be one the next time
+    const isMistake = error instanceof SyntaxError || isInvalidMessage(error);
+    log({ kind: isMistake ? "invalid" : "failed", detail: error.message });
+    return !isMistake;
   }
 }
 

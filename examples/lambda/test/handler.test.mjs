@@ -9,19 +9,17 @@ describe("the function", () => {
   let emulator;
   let phone;
   let proxy;
+  let options;
   let lambda;
   beforeEach(async () => {
     emulator = await startEmulator();
     phone = emulator.createDevice();
-    const { endpoint, ...options } = emulator.fcmOptions();
+    const { endpoint, ...rest } = emulator.fcmOptions();
     const address = new URL(endpoint);
     proxy = await startProxy(Number(address.port));
     address.port = String(proxy.port);
-    lambda = await startFunction({
-      ...options,
-      endpoint: address.href,
-      retry: { initialMs: 20, minMs: 20, maxAttempts: 2 },
-    });
+    options = { ...rest, endpoint: address.href, retry: { initialMs: 20, minMs: 20, maxAttempts: 2 } };
+    lambda = await startFunction(options);
   });
   afterEach(async () => {
     lambda.kill();
@@ -73,9 +71,18 @@ describe("the function", () => {
       record("gone", JSON.stringify({ target: { token: "no-such-token" } })),
       record("no message", '{"data":{}}'),
       record("no JSON", "{"),
+      record("several", JSON.stringify({ target: { tokens: [emulator.createDevice().token, phone.token] } })),
     ]);
     assert.deepEqual(result, { batchItemFailures: [{ itemIdentifier: "later" }] });
-    for (const id of ["gone", "no message", "no JSON"])
+    for (const id of ["gone", "no message", "no JSON", "several"])
       assert.match(lambda.printed(), new RegExp(`"messageId":"${id}"`));
+  });
+
+  it("has the queue deliver again the record alone whose send has thrown, and not those that were accepted", async () => {
+    lambda.kill();
+    lambda = await startFunction({ ...options, maxWaiting: 1 });
+    const { result } = await lambda.invoke([record("1"), record("2")]);
+    assert.deepEqual(result, { batchItemFailures: [{ itemIdentifier: "2" }] });
+    assert.deepEqual(received(), ["1"]);
   });
 });
