@@ -35,6 +35,8 @@ export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // its default of one second is short for a busy machine
+    expect: { poll: { timeout: 60_000 } },
     // vitest keeps one core for itself, which leaves one file at a time on two cores; most tests wait, for sockets and processes
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [

@@ -82,7 +82,11 @@ describe("the gateway's CCS without TLS", () => {
     ["on a name that is not localhost", { host: "gateway.example.com" }, /ccs\.tls: must be given/],
     ["with headers from anywhere", { host: "0.0.0.0", ccs: { port: 0, proxyProtocol: true } }, /ccs\.tls: must be/],
     ["for no proxy", { ccs: { port: 0, proxyProtocol: [] } }, /ccs\.proxyProtocol: must name a proxy/],
-    ["for a proxy without an address", { ccs: { port: 0, proxyProtocol: ["haproxy"] } }, /ccs\.proxyProtocol/],
+    [
+      "for a proxy without an address",
+      { ccs: { port: 0, proxyProtocol: ["haproxy"] } },
+      /ccs\.proxyProtocol\.0: must be an IP address or a range/,
+    ],
     [
       "with addresses of clients, and no header that names them",
       { clients: [{ ...CLIENT, addresses: ["10.0.0.0/8"] }] },
