@@ -6,7 +6,7 @@ export interface PublicName {
 }
 /** Folders of all packages. */
 export function packageFolders(): string[];
-/** What a package exports, entry by entry. */
+/** Exports of a package, entry by entry. */
 export function publicSurface(folder: string): { readonly entry: string; readonly names: readonly PublicName[] }[];
-/** What api.md says. */
+/** Text of api.md. */
 export function surfaceAsMarkdown(folder: string): string;

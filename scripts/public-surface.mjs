@@ -11,7 +11,7 @@ const PACKAGES = fileURLToPath(new URL("../packages/", import.meta.url));
 export const packageFolders = () => readdirSync(PACKAGES).map((name) => join(PACKAGES, name));
 
 /**
- * What a package exports: a list of entry points, each with its names in alphabetical order.
+ * Exports of a package: a list of entry points, each with its names in alphabetical order.
  *
  * @returns {{entry: string, names: {name: string, doc: string, text: string}[]}[]}
  */
@@ -22,7 +22,7 @@ export function publicSurface(folder) {
     .map(([entry, target]) => ({ entry, names: exportsOf(join(folder, target.import.types)) }));
 }
 
-/** What api.md says. */
+/** Text of api.md. */
 export function surfaceAsMarkdown(folder) {
   const { name: packageName } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const parts = [`# ${packageName}: public surface`, "Written by `npm run api` from what `tsc` emits. Do not edit."];

@@ -109,7 +109,7 @@ function startProcess(name, location, senders) {
   };
 }
 
-/** What a sender's store has to hold, step by step. */
+/** Content that a sender's store has to have, step by step. */
 export function createModel(sender) {
   const store = createMemoryRegistrationStore();
   return {

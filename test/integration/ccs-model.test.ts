@@ -66,7 +66,7 @@ const steps: readonly [weight: number, arbitrary: fc.Arbitrary<Step>][] = [
 ];
 const step = fc.oneof(...steps.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 
-/** What the server knows of one connection. */
+/** State of one connection at the server. */
 interface Seen {
   readonly connection: ScriptedConnection;
   /** The client has logged in: nothing else may be said to it before. */
@@ -74,7 +74,7 @@ interface Seen {
   /** IDs received and not answered here. */
   readonly open: Set<string>;
   readonly answered: string[];
-  /** How often each upstream message was delivered here. */
+  /** Deliveries of each upstream message on this connection. */
   readonly delivered: Map<string, number>;
   /** Client sends that had their outcome when this connection was accepted. */
   readonly settledBefore: ReadonlySet<string>;

@@ -37,7 +37,7 @@ async function startProxy(port: number, refusal?: string) {
   };
 }
 
-/** Why the next connection attempt ends. */
+/** Reason for which the next connection attempt ends. */
 function nextFailure(): Promise<string | undefined> {
   return new Promise((resolve) => {
     const stop = subscribe("cloud-messaging:ccs-connection", ({ phase, reason }) => {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
 
-/** What the emulator's ready-made options hold. */
+/** Options of a CCS client, as the emulator gives them. */
 export interface PeerOptions {
   readonly host: string;
   readonly port: number;

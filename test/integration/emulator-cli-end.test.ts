@@ -31,7 +31,7 @@ async function sendMany({ http }: ReadyLine): Promise<void> {
     });
   }
 }
-/** Whether a process is there and no zombie. */
+/** True if a process is there and no zombie. */
 function isRunning(pid: number): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));

@@ -18,7 +18,7 @@ const servers: Server[] = [];
 const children = new Set<ChildProcess>();
 
 let certificates: Certificates;
-/** What the place of the emulator's HTTPS port was asked: `h1 fcm.googleapis.com POST /fcm/send`, handshake's name in front. */
+/** Requests to the place of the emulator's HTTPS port: `h1 fcm.googleapis.com POST /fcm/send`, handshake's name in front. */
 const asked: string[] = [];
 let env: Record<string, string>;
 let https: AddressInfo;

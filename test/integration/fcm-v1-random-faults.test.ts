@@ -19,10 +19,10 @@ function seeded(seed: number): () => number {
 const tokenOf = ({ request }: V1Exchange): string =>
   (JSON.parse(request.body) as { message: { token: string } }).message.token;
 
-/** What a server can do to a request. */
+/** Answers and faults of a server. */
 interface Fate {
   readonly weight: number;
-  /** Whether it has taken the message. */
+  /** True if it has taken the message. */
   readonly took: boolean;
   readonly step: V1Step;
   /** It says by this that it has not processed the stream. */
@@ -83,7 +83,7 @@ describe.each(["2", "1.1"] as const)("under random faults over HTTP/%s", (httpVe
     "every message settles once, as what the server really did (seed %i)",
     async (seed) => {
       await using server = await startV1Server();
-      /** How often the server took each message, and how often it saw it. */
+      /** Counts of each message: taken by the server, and seen by it. */
       const taken = new Map<string, number>();
       const seen = new Map<string, number>();
       server.otherwise = faultyStep(seeded(seed), taken, seen);
@@ -108,7 +108,7 @@ describe.each(["2", "1.1"] as const)("under random faults over HTTP/%s", (httpVe
   );
 });
 
-/** Whether an outcome is what can be said of a message that was taken so often. */
+/** True if an outcome is right for a message that was taken so often. */
 function isTrue(outcome: RecipientOutcome, taken: number): boolean {
   switch (outcome.kind) {
     case "accepted":

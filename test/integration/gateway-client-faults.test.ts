@@ -10,7 +10,7 @@ const MESSAGE = { to: "tok-a", message_id: "m-1", data: { text: "Grüße 😀" }
 const BODY = JSON.stringify(MESSAGE);
 const WINDOW = 100;
 
-/** What became of a client's message. */
+/** Fate of a client's message. */
 interface Seen {
   /** The answer, as the client has it. */
   readonly words: string;

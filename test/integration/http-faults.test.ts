@@ -51,7 +51,7 @@ function setup(origin: string, options: Partial<GcmHttpTransportOptions> = {}): 
   return { clock, transport };
 }
 
-/** What every outcome has in common; fails when they differ. */
+/** Fields that all outcomes have in common; fails when they differ. */
 function common(outcomes: readonly RecipientOutcome[]): unknown {
   const [first, ...others] = outcomes.map(({ recipient: _, ...rest }) => rest);
   for (const other of others) expect(other).toEqual(first);

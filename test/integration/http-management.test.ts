@@ -14,7 +14,7 @@ import {
 } from "../support/fault-server.ts";
 
 const API_KEY = "AIza-EXAMPLE-secret";
-/** What one attempt says. Second attempts: http-management-retries.test.ts. */
+/** Outcome of one attempt. Second attempts: http-management-retries.test.ts. */
 const ONCE = { retry: false } as const;
 const bodyOf = (server: FaultServer, index = 0): unknown => JSON.parse(server.requests[index]?.body ?? "null");
 

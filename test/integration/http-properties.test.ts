@@ -17,7 +17,7 @@ const MAX_ATTEMPTS = 4;
 /** Tries again at once, so that nothing waits. */
 const RETRY = { minMs: 0, initialMs: 0, maxMs: 0, rateLimitedMinMs: 0, maxAttempts: MAX_ATTEMPTS };
 
-/** What the service can say about a token, by letter. */
+/** Answers of the service about a token, by letter. */
 const RESULTS = {
   A: { result: { message_id: "0:1" }, kind: "accepted" },
   C: { result: { message_id: "0:1", registration_id: "canonical" }, kind: "accepted" },

@@ -18,9 +18,9 @@ interface Setting {
 }
 const MOMENTS = 9;
 
-/** What must not depend on the wall clock. */
+/** Course of a send, which must not depend on the wall clock. */
 interface Course {
-  /** When each copy arrived, and the end. Unit: milliseconds on the monotonic clock since the call. */
+  /** Times at which each copy arrived, and that of the end. Unit: milliseconds on the monotonic clock since the call. */
   readonly times: readonly number[];
   readonly outcome: string;
 }

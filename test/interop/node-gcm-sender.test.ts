@@ -21,7 +21,7 @@ async function aServer(...steps: Step[]): Promise<FaultServer> {
   return server;
 }
 
-/** What a callback was called with. */
+/** Arguments of a call of the callback. */
 interface Called {
   readonly error: unknown;
   readonly response: Record<string, unknown> | undefined;

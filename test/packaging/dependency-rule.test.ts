@@ -49,7 +49,7 @@ const CLOSED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
 /** Folders that know a package by its types alone: the device model knows nothing of protocols and their servers. */
 const TYPES_ONLY: Readonly<Record<string, string>> = { "emulator/src/model": "@cloud-messaging/connection-server" };
 
-/** Where a well-known library lives. Any other library has one home per package too, wherever that is. */
+/** Home of a well-known library. Any other library has one home per package too, wherever that is. */
 const HOMES: Readonly<Record<string, string>> = {
   "p-retry": "core/src/retry/retrier.ts",
   undici: "http-sender/src/http/http.ts",
@@ -176,7 +176,7 @@ function upward(from: string, to: string): string[] {
     .map(([folder]) => `${from} imports ${to} from outside ${folder}`);
 }
 
-/** What of the world core may not name, except in the file that stands for it. */
+/** Parts of the world that core may not name, except in the file that stands for them. */
 const WORLDLY: readonly (readonly [string, readonly string[]])[] = [
   // a parameter there, and a warning here
   ["process.", ["core/src/environment/emulator-environment.ts", "core/src/outcome/reachability.ts"]],

@@ -25,7 +25,7 @@ const PAGES = [
   ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/README.md`),
 ];
 
-/** What a program of a page presumes, and what has to be true after it; in the order of the page. */
+/** Premises of each program of a page, and what has to be true after it; in the order of the page. */
 interface Surroundings {
   readonly before?: string;
   readonly after?: string;

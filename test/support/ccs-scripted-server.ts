@@ -14,7 +14,7 @@ export interface SeenAck {
   readonly to: string;
 }
 
-/** What the server does with a new connection. Default: `login`. */
+/** Course of a new connection at the server. Default: `login`. */
 export type Script = (connection: ScriptedConnection) => Promise<void> | void;
 
 const HEADER =
@@ -50,7 +50,7 @@ export class ScriptedConnection {
   spaces = 0;
   /** The client closed the stream. */
   streamClosed = false;
-  /** What SASL PLAIN said, decoded. */
+  /** Credentials of SASL PLAIN, decoded. */
   credentials: string | undefined;
   /** Answers pings by itself. */
   answersPings = true;
@@ -232,7 +232,7 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly ca: string;
   /** Connections accepted so far. */
   readonly connections: readonly ScriptedConnection[];
-  /** What the next connections are met with, until changed. */
+  /** Script for the next connections, until changed. */
   script: Script;
   /** The next connection that has gone through the script. */
   next(): Promise<ScriptedConnection>;

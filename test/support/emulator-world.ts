@@ -19,7 +19,7 @@ export interface TestWorld extends Model {
   }): AppInstance;
   /** Sends to a token, a topic or a group's key. */
   send(to: string, message?: Partial<ModelMessage>): Decision;
-  /** What became of the newest captured message. */
+  /** State of the newest captured message. */
   latest(): CapturedMessage;
   /** A connection of an app server that writes down what it is given. */
   port(senderId?: string): UpstreamPort & { readonly items: UpstreamItem[]; accepting: boolean };

@@ -12,7 +12,7 @@ export interface WireRequest {
   readonly connection: number;
 }
 
-/** What the server does with a request. When the step has resolved, the next request of the connection is read. */
+/** Treatment of a request by the server. When the step has resolved, the next request of the connection is read. */
 export type Step = (request: WireRequest, socket: Socket) => void | Promise<void>;
 
 export interface FaultServer extends AsyncDisposable {
@@ -24,9 +24,9 @@ export interface FaultServer extends AsyncDisposable {
   readonly connections: number;
   /** Connections open now. */
   readonly open: number;
-  /** What the next requests get, one step each. After that: `otherwise`. */
+  /** Steps for the next requests, one each. After that: `otherwise`. */
   script(...steps: Step[]): void;
-  /** What every request gets for which the script has nothing. */
+  /** Step for every request for which the script has nothing. */
   otherwise: Step;
   /** Resolves when so many requests have arrived and their steps have been started. */
   arrived(count: number): Promise<void>;

@@ -18,7 +18,7 @@ export interface V1Request {
   readonly body: string;
 }
 
-/** What a step can do with a request; one of these, once. */
+/** Calls by which a step answers a request; one of these, once. */
 export interface V1Exchange {
   readonly request: V1Request;
   answer(status: number, body: string, headers?: Readonly<Record<string, string>>): void;
@@ -50,9 +50,9 @@ export interface V1Server extends AsyncDisposable {
   readonly requests: readonly V1Request[];
   /** Requests to `/token`. */
   readonly tokenRequests: readonly V1Request[];
-  /** What each request gets for which the script has nothing. */
+  /** Step for each request for which the script has nothing. */
   otherwise: V1Step;
-  /** What each request for a token gets. */
+  /** Step for each request for a token. */
   token: V1Step;
   script(...steps: V1Step[]): void;
   arrived(count: number): Promise<void>;

@@ -17,7 +17,7 @@ export const POLICY: BackoffPolicy = {
   totalMs: 120_000,
 };
 
-/** What the pretend service answers to one recipient at one attempt. */
+/** Answer of the pretend service to one recipient at one attempt. */
 export type Answer =
   | "ok"
   | ErrorCode

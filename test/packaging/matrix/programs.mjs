@@ -81,7 +81,7 @@ for (const [one, other] of [[imported, required], [required, imported]]) {
 console.log("same");
 `;
 
-/** What an application writes in TypeScript, with everything strict. */
+/** Program of an application in TypeScript, with everything strict. */
 export const typedProgram = `import {
   createFcmSender,
   createGcmSender,

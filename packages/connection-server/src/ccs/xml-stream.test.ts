@@ -154,7 +154,7 @@ function flat({ name, children }: XmlElement): string {
   return `<${name}>${children.map((child) => (typeof child === "string" ? child : flat(child))).join("")}</${name}>`;
 }
 
-/** Whether XML can carry a text: most control characters have no form in it. */
+/** True if XML can carry a text: most control characters have no form in it. */
 function isXmlText(text: string): boolean {
   return [...text].every((character) => character >= " " || "\t\n\r".includes(character));
 }

@@ -16,7 +16,7 @@ import type { DeliveryReceipt, DeliveryReceiptSchema } from "./receipt.ts";
 import type { UpstreamMessage, UpstreamMessageSchema } from "./upstream.ts";
 import type { Webpush, WebpushSchema } from "./webpush.ts";
 
-/** What a schema takes and gives, as nobody is to change it. */
+/** Input and output of a schema, as nobody is to change them. */
 type Fixed<T> = [JsonValue] extends [T] ? T : FixedPart<T>; // JSON holds itself
 type FixedPart<T> = T extends string | number | boolean | undefined ? T : { readonly [K in keyof T]: Fixed<T[K]> };
 type Given<S extends z.ZodType> = Fixed<z.input<S>>;

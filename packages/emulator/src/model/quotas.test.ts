@@ -2,7 +2,7 @@ import { createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
 import { testWorld, texts } from "../../../../test/support/emulator-world.ts";
 
-/** What the test world's clock says at the beginning. */
+/** First reading of the test world's clock. */
 const START = createManualClock().now();
 
 describe("the quota of a project over v1", () => {
