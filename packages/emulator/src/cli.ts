@@ -126,6 +126,7 @@ function optionsOf({ options, configFile, tlsFiles, program }: Start): EmulatorO
       return undefined;
     }
   }
+  // the options are checked when the emulator starts: one of two files is an error there
   return { ...options, tls: pems as unknown as NonNullable<EmulatorOptions["tls"]> };
 }
 

@@ -36,6 +36,7 @@ export function readConfig(file: string): GatewayConfig {
     return file;
   };
   const { projects } = json;
+  // the options are checked when the gateway is made
   return {
     ...json,
     ...("http" in json ? { http: withTls("http", json["http"]) } : {}),

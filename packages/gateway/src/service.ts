@@ -7,9 +7,8 @@ import type {
   Sender as ServiceSender,
 } from "@cloud-messaging/connection-server";
 import {
+  type AnyCloudMessagingError,
   type Clock,
-  type CloudMessagingError,
-  type FieldProblem,
   isCloudMessagingError,
   operationChannel,
   type Sender,
@@ -146,12 +145,11 @@ const protocolOf = ({ protocol }: IncomingMessage): "ccs" | "gcm-http" => (proto
 
 const resultOf = (decision: Decision): string => (decision.kind === "accepted" ? "accepted" : decision.code);
 
-function refusalOf(error: CloudMessagingError): Refusal {
+function refusalOf(error: AnyCloudMessagingError): Refusal {
   switch (error.code) {
     case "ERR_INVALID_MESSAGE": {
       // the path is the client's own words
-      const { problems } = error as unknown as { readonly problems: readonly FieldProblem[] };
-      const tooBig = problems.some(({ problem }) => /\bbytes\b/.test(problem));
+      const tooBig = error.problems.some(({ problem }) => /\bbytes\b/.test(problem));
       return { kind: "refused", code: tooBig ? "message-too-big" : "invalid-argument", detail: error.message };
     }
     case "ERR_TOO_MANY_WAITING":

@@ -137,6 +137,7 @@ export function openEnvironment(folder: string, { owner, toError, hooks }: Envir
   }
 
   return {
+    // a table is the part of a database that the packages use
     table: <V, K extends Key>(name: string, options: DatabaseOptions = {}) =>
       root.openDB<V, K>(name, options) as unknown as Table<V, K>,
     begin(run) {

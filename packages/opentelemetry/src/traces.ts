@@ -56,6 +56,7 @@ export class Traces {
 
   #follow<N extends OperationName>(name: N): void {
     type O = CloudMessagingOperations[N];
+    // the table has for each name the rule of its operation
     const rule = SPANS[name] as unknown as SpanRule<O>;
     const { start, asyncEnd } = operationChannel(name);
     const end = (operation: unknown): void => this.#end(rule, operation as O);
@@ -80,6 +81,7 @@ export class Traces {
     );
     const own = trace.setSpan(parent, span);
     this.#open.set(operation, { span, context: own });
+    // an operation is of the type that its name says
     if (name === "cloud-messaging:outbox-enqueue") carry(own, operation as unknown as EnqueueOperation);
     return own;
   }

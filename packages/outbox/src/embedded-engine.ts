@@ -66,6 +66,7 @@ class EmbeddedEngine implements OutboxEngine {
       meta.put("boot", machine.boot);
       new Leases(tables, new Rows(tables), clock, machine).expireAll();
     });
+    // `begin` runs its callback at once
     this.#tables = tables as unknown as Tables;
     this.#rows = new Rows(this.#tables);
     this.#leases = new Leases(this.#tables, this.#rows, clock, machine);

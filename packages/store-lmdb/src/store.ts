@@ -106,6 +106,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
     toError: (reason, message, cause) => new LmdbStoreError(reason, message, cause),
     hooks: { begin: () => writing.begin(), end: () => writing.end(), committed: () => watching.check() },
   });
+  // opened below, before anything reads them
   let tables = undefined as unknown as LmdbTables;
   environment.begin(() => {
     tables = openTables(environment);

@@ -265,5 +265,6 @@ export class TransactionTables implements RegistrationTables {
   }
 }
 
+// part of a key is a key to the driver
 const agesUntil = (kind: AgeKey[0], before: number) =>
   ({ start: [kind], end: [kind, before] }) as unknown as { start: AgeKey; end: AgeKey };

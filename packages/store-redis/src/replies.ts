@@ -11,6 +11,7 @@ export function changeOf(reply: Reply): RegistrationChange {
     fields[values[position] as string] = values[position + 1] as string;
   }
   const { at, userIds = "[]", previousUserIds, sender, refusals, since, ...rest } = fields;
+  // an entry has the fields of its type, as the scripts write them
   return {
     ...rest,
     cursor: id.slice(0, id.indexOf("-")),

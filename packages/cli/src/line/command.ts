@@ -56,5 +56,6 @@ interface TypedCommand<O extends OptionDefinitions> extends Omit<Command, "optio
 
 /** Gives a command the types of its own options. */
 export function defineCommand<O extends OptionDefinitions>(command: TypedCommand<O>): Command {
+  // the parser gives `run` what these definitions have read, and nothing else
   return command as unknown as Command;
 }

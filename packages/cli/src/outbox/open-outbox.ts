@@ -59,6 +59,7 @@ async function openEngine(given: string | undefined): Promise<{ engine: OutboxEn
     );
     const pool = await openPostgres(url.address);
     const engine = createPostgresEngine({ pool, ...(url.name === undefined ? {} : { schema: url.name }) });
+    // nothing is enqueued here, and so no client of a transaction is passed on
     return { engine: engine as unknown as OutboxEngine, close: () => pool.end() };
   }
   const { createBullmqEngine } = await loadOptionalPackage(

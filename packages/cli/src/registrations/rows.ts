@@ -48,5 +48,6 @@ export function readRow(line: string, number: number): RegistrationRow {
   const unknown = Object.keys(row).find((key) => !known.includes(key));
   if (unknown !== undefined) wrong(`has the field ${JSON.stringify(unknown)}, which there is not`);
   const { registeredAt: _, lastSeenAt: __, ...rest } = row;
+  // every field was checked above
   return rest as unknown as RegistrationRow;
 }

@@ -41,6 +41,7 @@ export function readPlainMessage(input: unknown): { readonly target: Target } | 
   if (notification !== undefined && mostBytes(data) + mostBytes(notification) > MAX_PAYLOAD_BYTES) {
     if (sizeProblems(message).length > 0) return undefined;
   }
+  // each field was read as the schema types it
   return message as unknown as { readonly target: Target };
 }
 

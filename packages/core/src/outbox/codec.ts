@@ -63,6 +63,7 @@ export function createCodec(seal: Seal): Codec {
     if (version === VERSION) return value as object;
     throw new OutboxStorageError(`a record has the version ${String(version)}, and this package reads ${VERSION}`);
   }
+  // `decode` has checked the version; the fields of a record are as this codec has written them
   return {
     body: (payload, submission) => encode({ v: VERSION, ...payload }, `body:${submission}`),
     readBody: (stored, submission) => decode(stored, `body:${submission}`) as unknown as Payload,

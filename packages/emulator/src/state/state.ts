@@ -85,6 +85,7 @@ export function takeState({ clock, registry, groups, inbox }: StateParts): Emula
 export function restoreState(state: EmulatorState, { clock, registry, groups, service, inbox }: StateParts): void {
   clock.setOffset(state.clockOffsetMs);
   const restored = (message: EmulatorState["messages"][number]): CapturedMessage =>
+    // the schema of states has checked it, apart from the brands of tokens
     ({ ...message, wire: state.wires[message.wire] ?? "" }) as unknown as CapturedMessage;
   const messages = inbox.restore(state.messages.map(restored), state.total);
   for (const { apps, ...saved } of state.devices) {
