@@ -142,8 +142,26 @@ describe("the page of the comparison", () => {
 
   it.each(["fcm-v1", "gcm-http", "ccs"])("has every client of %s under each of its faults", async (protocol) => {
     const { default: clients } = (await load(`clients/${protocol}.mjs`)) as {
-      default: Record<string, { title: string }>;
+      default: Record<string, { title: string; http?: string }>;
     };
+    const { httpFaults } = (await load("faults/http.mjs")) as {
+      httpFaults: Record<string, { http?: string; protocols?: readonly string[] }>;
+    };
+    const { ccsFaults } = (await load("faults/ccs.mjs")) as { ccsFaults: object };
+    const ofHttp = Object.entries(httpFaults).filter(([, { protocols }]) => protocols?.includes(protocol) ?? true);
+    const faults =
+      protocol === "ccs"
+        ? [...Object.keys(ccsFaults), "cut"].map((name) => ({ name, http: undefined }))
+        : ofHttp.map(([name, { http }]) => ({ name, http }));
+    const due = faults.flatMap(({ name, http }) =>
+      Object.entries(clients)
+        .filter(([, client]) => http === undefined || client.http === http)
+        .map(([client]) => `${name} ${client}`),
+    );
+    const { pairs } = (
+      JSON.parse(read("compare/results.json")) as Record<string, { pairs: { fault: string; client: string }[] }>
+    )[protocol] as { pairs: { fault: string; client: string }[] };
+    expect(pairs.map(({ fault, client }) => `${fault} ${client}`).toSorted()).toEqual(due.toSorted());
     for (const { title } of Object.values(clients)) expect(page).toContain(`\n| ${title} |`);
   });
 });

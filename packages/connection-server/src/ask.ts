@@ -168,6 +168,6 @@ function isOneOf(answer: { readonly kind: string } | undefined, kind: string): b
 }
 
 /** True if a value comes later. */
-export function isPromise<T>(value: MaybePromise<T>): value is PromiseLike<T> {
+function isPromise<T>(value: MaybePromise<T>): value is PromiseLike<T> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

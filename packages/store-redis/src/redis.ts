@@ -71,7 +71,7 @@ function described(cause: unknown): unknown {
 }
 
 /** Text of an error, without what goes before a word of the server. */
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -42,7 +42,7 @@ export async function contentOf(
  *
  * @throws {UsageError} one has another form.
  */
-export function pairsOf(given: readonly string[], option: string): Record<string, string> {
+function pairsOf(given: readonly string[], option: string): Record<string, string> {
   return Object.fromEntries(
     given.map((pair) => {
       const at = pair.indexOf("=");

@@ -5,7 +5,7 @@ import type { HttpAnswer } from "../http/route.ts";
 import type { Acceptance, Decision, Refusal } from "../service.ts";
 
 /** The word for a refusal in a JSON or plain-text answer. */
-export function wordOf({ word, code }: Refusal): string {
+function wordOf({ word, code }: Refusal): string {
   return word ?? legacyWordFor("gcmHttp", code);
 }
 

@@ -7,7 +7,7 @@ import type { RegistrationVerdict, SuspectRemoval, TokenState } from "./registra
 import type { RegistrationStore, Resolution } from "./registration-store.ts";
 
 /** Time between two notes of an accepted message for the same token. Unit: milliseconds. Our choice: a send seldom writes for it. */
-export const ACCEPTED_EVERY_MS = 24 * 3_600_000;
+const ACCEPTED_EVERY_MS = 24 * 3_600_000;
 
 /** Options of `applyReport`. */
 export interface ApplyReportOptions {

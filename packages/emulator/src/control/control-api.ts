@@ -24,7 +24,7 @@ export interface ControlTarget {
 const MAX_STATE_BYTES = 256 * 1_048_576;
 
 /** Calls of the control API. */
-export const CONTROL_CALLS: readonly ControlCall[] = [
+const CONTROL_CALLS: readonly ControlCall[] = [
   {
     method: "GET",
     path: "/openapi.json",

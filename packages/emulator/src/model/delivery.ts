@@ -11,7 +11,7 @@ import { type BucketKey, NON_COLLAPSIBLE } from "./throttling.ts";
 import { WaitingMessages } from "./waiting.ts";
 
 /** Time without a connection after which FCM accepts messages for a device and discards them. Source: docs/emulator-fidelity.md#storage */
-export const MAX_AWAY_MS = 30 * 86_400_000;
+const MAX_AWAY_MS = 30 * 86_400_000;
 /** Time after the last discarded message within which a reconnected device is notified of it. Source: docs/emulator-fidelity.md#storage */
 const MARKER_LIFETIME_MS = 28 * 86_400_000;
 /** Maximum number of receipts waiting for manual confirmation. Implementation limit. */

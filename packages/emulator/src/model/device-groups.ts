@@ -1,5 +1,5 @@
 /** Maximum number of members of a device group. Source: docs/emulator-fidelity.md#device-groups */
-export const MAX_GROUP_MEMBERS = 20;
+const MAX_GROUP_MEMBERS = 20;
 
 /** Maximum number of keys issued per group. Implementation limit. */
 const MAX_KEYS = 50;

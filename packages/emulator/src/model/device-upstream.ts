@@ -11,7 +11,7 @@ import type { UpstreamQueues } from "./upstream.ts";
 /** Default time to live of upstream messages. Source: docs/emulator-fidelity.md#upstream */
 const UPSTREAM_TTL_SEC = 86_400;
 /** Maximum number of upstream messages queued on a disconnected device. Source: docs/emulator-fidelity.md#upstream */
-export const MAX_DEVICE_UPSTREAM = 20;
+const MAX_DEVICE_UPSTREAM = 20;
 
 /** Upstream message as sent by a device. */
 export interface UpstreamRequest {

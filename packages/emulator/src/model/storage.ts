@@ -4,7 +4,7 @@ import { defined } from "@cloud-messaging/core/transport";
 /** Maximum number of collapse keys stored per app on a device. Source: docs/emulator-fidelity.md#storage */
 export const MAX_COLLAPSE_KEYS = 4;
 /** Maximum number of non-collapsible messages stored per app on a device. Source: docs/emulator-fidelity.md#storage */
-export const MAX_STORED = 100;
+const MAX_STORED = 100;
 
 /** Reason for storing a message: device disconnected, device idle, or app throttled. */
 export type WaitingFor = "connection" | "activity" | "throttle";

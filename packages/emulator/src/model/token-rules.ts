@@ -2,7 +2,7 @@ import { MAX_TOKEN_LENGTH } from "@cloud-messaging/core/transport";
 import type { AppInstance } from "./app-instance.ts";
 
 /** Minimum length of a well-formed token. Implementation limit: the documented test token `ABC` has to be malformed. */
-export const MIN_TOKEN_LENGTH = 4;
+const MIN_TOKEN_LENGTH = 4;
 /** True if the app registered with this sender. An app without senders (registered automatically) admits all. */
 export function admits(app: AppInstance, senderId: string | undefined): boolean {
   return senderId === undefined || app.senderIds.size === 0 || app.senderIds.has(senderId);

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 
 /** `host:port` of the emulator's HTTP port; the other ports are on the same host by default. */
-export const HOST_VARIABLE = "CLOUD_MESSAGING_EMULATOR_HOST";
+const HOST_VARIABLE = "CLOUD_MESSAGING_EMULATOR_HOST";
 /** `host:port` of the emulator's HTTPS port. Default: the host of `CLOUD_MESSAGING_EMULATOR_HOST`, port 8096. */
-export const HTTPS_VARIABLE = "CLOUD_MESSAGING_EMULATOR_HTTPS";
+const HTTPS_VARIABLE = "CLOUD_MESSAGING_EMULATOR_HTTPS";
 /** `host:port` of the emulator's CCS port. Default: the host of `CLOUD_MESSAGING_EMULATOR_HOST`, port 5235. */
-export const CCS_VARIABLE = "CLOUD_MESSAGING_EMULATOR_CCS";
+const CCS_VARIABLE = "CLOUD_MESSAGING_EMULATOR_CCS";
 /** File with the emulator's CA certificate, PEM. */
-export const CA_FILE_VARIABLE = "CLOUD_MESSAGING_EMULATOR_CA_FILE";
+const CA_FILE_VARIABLE = "CLOUD_MESSAGING_EMULATOR_CA_FILE";
 
 const DEFAULT_HTTPS_PORT = 8096;
 const DEFAULT_CCS_PORT = 5235;

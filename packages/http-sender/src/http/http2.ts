@@ -73,7 +73,7 @@ export function createHttp2Client(options: Http2ClientOptions): HttpClient {
 }
 
 /** The connections of one origin, and the requests that wait for one. */
-export class Http2Pool implements ExchangeOwner {
+class Http2Pool implements ExchangeOwner {
   readonly options: Http2ClientOptions;
   readonly clock: Clock;
   readonly slots: Slots;
