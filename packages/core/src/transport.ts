@@ -258,8 +258,9 @@ export { loadOptionalPackage, MissingPackageError } from "./optional-package.ts"
 // Optional fields
 export { defined, type Defined } from "./defined.ts";
 
-// Bounded memory
+// Memory of short-lived entries
 export { RecentMap } from "./recent-map.ts";
+export { ChurningSet } from "./churning-set.ts";
 
 // Schemas: the part of zod that they are made of
 export * as z from "./zod.ts";

@@ -94,6 +94,7 @@ export {
   type GcmTopicResponse,
   GcmTopicResponseSchema,
 } from "./wire/gcm-http.ts";
+export { isPlainGcmRequest } from "./wire/plain-gcm-request.ts";
 
 // Topics and device groups
 export {

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "@cloud-messaging/core";
-import { CcsDownstreamSchema, decodeGcmData } from "@cloud-messaging/core/wire";
+import { type CcsDownstream, CcsDownstreamSchema, decodeGcmData, isPlainGcmRequest } from "@cloud-messaging/core/wire";
 import { checkMessage } from "../gcm/check-message.ts";
 import {
   conditionAddress,
@@ -26,8 +26,12 @@ export function readDownstream(
   });
   const messageType = value["message_type"];
   if (messageType !== undefined) return refused(`unknown message_type: ${JSON.stringify(messageType).slice(0, 50)}`);
-  const parsed = CcsDownstreamSchema.safeParse(lenientNumbers ? withNumericTtl(value) : value);
-  if (!parsed.success) return refused(`JSON_TYPE_ERROR : ${typeProblem(parsed.error.issues[0], value)}`);
+  const numeric = lenientNumbers ? withNumericTtl(value) : value;
+  // it has a message_id
+  const parsed = isPlainGcmRequest(numeric)
+    ? { data: numeric as CcsDownstream }
+    : CcsDownstreamSchema.safeParse(numeric);
+  if (parsed.data === undefined) return refused(`JSON_TYPE_ERROR : ${typeProblem(parsed.error.issues[0], value)}`);
   const fields = parsed.data;
   if (value["registration_ids"] !== undefined) {
     return refused("JSON_PARSING_ERROR : registration_ids is not supported: use to");

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
-import { decodeGcmData, GcmHttpRequestSchema, parseBoundedJson } from "@cloud-messaging/core/wire";
+import { decodeGcmData, GcmHttpRequestSchema, isPlainGcmRequest, parseBoundedJson } from "@cloud-messaging/core/wire";
 import { type BoundedService, boundedService, type ServerOptions } from "../ask.ts";
 import { keyOfHeader, managementBearer } from "../credentials.ts";
 import { checkMessage } from "../gcm/check-message.ts";
@@ -133,8 +133,8 @@ async function handleJson(sending: Sending): Promise<HttpAnswer> {
     return refuseWhole(sending, "", "invalid-argument", `JSON_PARSING_ERROR: ${problem}`);
   }
   if (lenientNumbers) value = withNumericTtl(value);
-  const parsed = GcmHttpRequestSchema.safeParse(value);
-  if (!parsed.success) {
+  const parsed = isPlainGcmRequest(value) ? { data: value } : GcmHttpRequestSchema.safeParse(value);
+  if (parsed.data === undefined) {
     const problem = typeProblem(parsed.error.issues[0], value);
     return refuseWhole(sending, "", "invalid-argument", `JSON_TYPE_ERROR: ${problem}`);
   }

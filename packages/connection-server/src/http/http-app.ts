@@ -1,17 +1,11 @@
 import { callListener } from "@cloud-messaging/core/transport";
 import { optionNamesCheck } from "../options/option-names.ts";
+import { AppRequest } from "./app-request.ts";
 import { type HttpListenOptions, type HttpServer, listenHttp } from "./listen.ts";
 import { Permits } from "./permits.ts";
 import { type NodeRequest, readBody } from "./read-body.ts";
-import {
-  type HttpAnswer,
-  type HttpRequestHead,
-  type HttpResponse,
-  type HttpRoute,
-  MAX_BODY_BYTES,
-  type RawAnswer,
-} from "./route.ts";
-import { createRouter, type RouteMatch } from "./router.ts";
+import { type HttpAnswer, type HttpResponse, type HttpRoute, MAX_BODY_BYTES, type RawAnswer } from "./route.ts";
+import { createRouter } from "./router.ts";
 
 /** Options shared by all ports of an application. */
 export interface HttpAppOptions {
@@ -108,7 +102,8 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
     try {
       if (response.destroyed) return;
       const query = mark === -1 ? "" : url.slice(mark + 1);
-      const read = requestOf(request, method, path, query, found, addressOf(request, peer, trustProxy));
+      const remoteAddress = addressOf(request, peer, trustProxy);
+      const read = new AppRequest(request, { method, path, query, params: found.params, remoteAddress });
       const pending = route.before?.(read);
       const early = pending instanceof Promise ? await pending : pending;
       if (early === "not-found") return finish(NOT_FOUND);
@@ -150,36 +145,6 @@ function write({ status, contentType, headers, body = "" }: HttpAnswer, response
   response.end(body);
 }
 
-/** The request as routes see it; parts that few of them ask for are read then. */
-function requestOf(
-  request: NodeRequest,
-  method: string,
-  path: string,
-  query: string,
-  { params }: RouteMatch<HttpRoute>,
-  remoteAddress: string | undefined,
-): HttpRequestHead & { body: string } {
-  return {
-    method,
-    path,
-    params,
-    get query() {
-      return new URLSearchParams(query);
-    },
-    headers: request.headers,
-    get host() {
-      return hostOf(request);
-    },
-    get origin() {
-      return originOf(request);
-    },
-    body: "",
-    http2: request.httpVersionMajor === 2,
-    remoteAddress,
-    locals: new Map(),
-  };
-}
-
 function addressOf({ headers }: NodeRequest, peer: string | undefined, trustProxy: boolean): string | undefined {
   const forwarded = trustProxy ? headers["x-forwarded-for"] : undefined;
   const last = String(forwarded ?? "")
@@ -187,23 +152,6 @@ function addressOf({ headers }: NodeRequest, peer: string | undefined, trustProx
     .at(-1)
     ?.trim();
   return last ? last : peer;
-}
-
-function hostOf({ headers, socket }: NodeRequest): string {
-  const authority = headers[":authority"] ?? headers.host;
-  const named = typeof authority === "string" ? authority : "";
-  const host = named.startsWith("[") ? named.slice(1, named.indexOf("]")) : named.replace(/:\d+$/, "");
-  // the root's dot means nothing
-  if (host !== "") return host.toLowerCase().replace(/\.$/, "");
-  const { servername } = socket as { servername?: string | false };
-  return typeof servername === "string" ? servername.toLowerCase() : "";
-}
-
-function originOf({ headers, socket }: NodeRequest): string | undefined {
-  const authority = headers[":authority"] ?? headers.host;
-  const scheme = (socket as { encrypted?: boolean }).encrypted === true ? "https" : "http";
-  const url = `${scheme}://${String(authority ?? "")}`;
-  return URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
 function textAnswer(status: number, body: string): HttpAnswer {

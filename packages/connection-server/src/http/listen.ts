@@ -6,6 +6,7 @@ import {
   type Http2ServerRequest,
   type ServerHttp2Session,
 } from "node:http2";
+import { ChurningSet } from "@cloud-messaging/core/transport";
 import { ProxiedAddresses, type ProxyProtocolOptions } from "./proxied-addresses.ts";
 import type { NodeRequest } from "./read-body.ts";
 import type { HttpResponse } from "./route.ts";
@@ -62,7 +63,7 @@ export async function listenHttp(
     if (where.proxyProtocol !== undefined) addresses.expect(server, handshakeTimeoutMs, where.proxyProtocol);
     guard.watch(server);
   };
-  const underWay = new Set<HttpResponse>();
+  const underWay = new ChurningSet<HttpResponse>();
   const sessions = new Set<ServerHttp2Session>();
   let whenIdle = (): void => {};
   let draining: Promise<void> | undefined;

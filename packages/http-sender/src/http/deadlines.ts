@@ -1,6 +1,12 @@
 import type { Clock } from "@cloud-messaging/core";
-import { type CancelTimer, earlier, type MonotonicInstant, NEVER, timeLeftMs } from "@cloud-messaging/core/transport";
-import { ChurningSet } from "./churning-set.ts";
+import {
+  type CancelTimer,
+  ChurningSet,
+  earlier,
+  type MonotonicInstant,
+  NEVER,
+  timeLeftMs,
+} from "@cloud-messaging/core/transport";
 
 /** An entry with a deadline. */
 export interface Expiring {

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 
 import type { Clock } from "@cloud-messaging/core";
 import {
+  ChurningSet,
   connectionFailure,
   describeError,
   earlier,
@@ -22,7 +23,6 @@ import buildConnector from "undici/lib/core/connect.js";
 import Pool from "undici/lib/dispatcher/pool.js";
 
 import { answerErrorCode, isNotHttp } from "./answer-error.ts";
-import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { hasFakeImmediate } from "./fake-timers.ts";
 import {

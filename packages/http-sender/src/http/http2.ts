@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { Clock } from "@cloud-messaging/core";
 import {
+  ChurningSet,
   type ConnectionFailure,
   connectionFailure,
   LONG_AGO,
@@ -9,7 +10,6 @@ import {
   Reachability,
   systemClock,
 } from "@cloud-messaging/core/transport";
-import { ChurningSet } from "./churning-set.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import type { HttpClient, HttpClientOptions, HttpRequest, HttpResult } from "./http-client.ts";
 import { Http2Connection } from "./http2-connection.ts";

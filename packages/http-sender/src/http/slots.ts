@@ -1,4 +1,4 @@
-import { ChurningSet } from "./churning-set.ts";
+import { ChurningSet } from "@cloud-messaging/core/transport";
 
 /** A request that wants a slot. */
 export interface SlotHolder {

@@ -10,14 +10,17 @@ export class ChurningSet<T> implements Iterable<T> {
   #set = new Set<T>();
   #deletions = 0;
 
+  /** Number of members. */
   get size(): number {
     return this.#set.size;
   }
 
+  /** `true` for a member. */
   has(member: T): boolean {
     return this.#set.has(member);
   }
 
+  /** Adds a member; one that is there stays in its place. */
   add(member: T): void {
     this.#set.add(member);
   }
