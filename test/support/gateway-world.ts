@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { createManualClock, type ManualClock } from "@cloud-messaging/core";
 import { createGateway, type Gateway, type GatewayEvent, type GatewayOptions, hashKey } from "@cloud-messaging/gateway";
-import { CcsPeer } from "../integration/emulator-ccs-peer.ts";
+import { CcsPeer, type PeerOptions } from "../integration/emulator-ccs-peer.ts";
 import { createTestCertificates, type TestCertificates } from "./fault-server-certificates.ts";
 import { startV1Server, type V1Server } from "./fcm-v1-server.ts";
 import { retryAnnouncements } from "./retry-announcements.ts";
@@ -22,6 +22,8 @@ export interface GatewayWorld extends AsyncDisposable {
   readonly events: readonly GatewayEvent[];
   /** Sends over GCM HTTP. */
   post(body: unknown): Promise<Response>;
+  /** Address and login of its CCS. */
+  readonly ccs: PeerOptions;
   /** Logs in to CCS. */
   login(): Promise<CcsPeer>;
   /** Moves time on where the gateway waits before another attempt, and by so much after each call of `silent`, until a promise settles. */
@@ -76,6 +78,7 @@ export async function startGatewayWorld(
     onEvent: (event) => events.push(event),
     ...options,
   });
+  const ccs = { host: "127.0.0.1", port: gateway.ccsPort as number, tls: { ca }, senderId: SENDER_ID, apiKey: KEY };
   const announced = retryAnnouncements();
   const silences: (() => void)[] = [];
   let silent = new Promise<void>((resolve) => silences.push(resolve));
@@ -90,14 +93,8 @@ export async function startGatewayWorld(
         headers: { authorization: `key=${KEY}`, "content-type": "application/json" },
         body: JSON.stringify(body),
       }),
-    login: () =>
-      CcsPeer.login({
-        host: "127.0.0.1",
-        port: gateway.ccsPort as number,
-        tls: { ca },
-        senderId: SENDER_ID,
-        apiKey: KEY,
-      }),
+    ccs,
+    login: () => CcsPeer.login(ccs),
     silent: () => silences.at(-1)?.(),
     async settle(answered) {
       const done = answered.then((value) => ({ value }));

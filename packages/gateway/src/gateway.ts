@@ -22,8 +22,6 @@ import { resolveGatewayChanges, resolveGatewayOptions } from "./resolve-options.
 import { closeSenders, createSenders } from "./senders.ts";
 import { GatewayService } from "./service.ts";
 
-/** Time limit of headers and handshakes. Unit: milliseconds. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Time beyond `answerTimeoutMs` after which the sender has failed to keep its own limit. Unit: milliseconds. */
 const DECISION_GRACE_MS = 5000;
 
@@ -78,19 +76,22 @@ export interface Gateway extends AsyncDisposable {
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const resolved = resolveGatewayOptions(options);
-  const { host, http, ccs, answerTimeoutMs, closeTimeoutMs, clock = systemClock } = resolved;
+  const { host, http, ccs, answerTimeoutMs, handshakeTimeoutMs, closeTimeoutMs, clock = systemClock } = resolved;
   let closing: Promise<void> | undefined;
-  const operations = createOperations({
-    underWay: () => service.underWay,
-    ccsConnections: () => ccsServer?.connections.length ?? 0,
-    outboxes: () => outboxes,
-    notReady: async () => (closing === undefined ? readiness?.() : "closing"),
-  });
+  // nobody could read what would be counted without them
+  const operations =
+    resolved.operations &&
+    createOperations(resolved.operations, {
+      underWay: () => service.underWay,
+      ccsConnections: () => ccsServer?.connections.length ?? 0,
+      outboxes: () => outboxes,
+      notReady: async () => (closing === undefined ? readiness?.() : "closing"),
+    });
   const onEvent = (event: GatewayEvent): void => {
-    operations.observe(event);
+    operations?.observe(event);
     callListener("gateway", "event-listener-failed", resolved.onEvent, event);
   };
-  const senders = createSenders(options, clock, onEvent);
+  const senders = createSenders({ projects: options.projects, timeoutMs: answerTimeoutMs, clock, onEvent });
   const readiness =
     resolved.operations && createReadiness({ senders, outboxes: () => outboxes, clock }, resolved.operations);
   const logins = new Logins(resolved.clients as GatewayClient[], resolved.failedLoginsPerMinute, clock, onEvent);
@@ -112,7 +113,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const management = new ManagementClients(options.projects);
   const managing = managementRoutes({ logins, clients: management, answerTimeoutMs, onEvent, clock });
   const app = createHttpApp([...gcmHttpRoutes(serving), ...managing], {
-    handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeoutMs,
     trustProxy: resolved.trustProxy,
     onError: (error) => onEvent({ type: "failure", error }),
   });
@@ -140,7 +141,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         onFailure,
       });
     }
-    if (resolved.operations !== undefined) operationsServer = await operations.listen(resolved.operations);
+    operationsServer = await operations?.listen();
     if (http !== false) {
       const { port, tls, proxyProtocol } = http;
       const tlsOption = tls === undefined ? {} : { tls };
@@ -153,6 +154,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         port: ccs.port,
         tls: ccs.tls ?? false,
         proxyProtocol: proxied("ccs", ccs.proxyProtocol),
+        handshakeTimeoutMs,
+        loginTimeoutMs: handshakeTimeoutMs,
         drainTimeoutMs: closeTimeoutMs,
         onEvent: (event) => {
           if (event.type !== "online" && event.type !== "draining" && event.type !== "closed") return;

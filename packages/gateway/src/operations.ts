@@ -19,11 +19,14 @@ export interface OperationsSource {
 export interface Operations {
   /** Counts an event. */
   observe(event: GatewayEvent): void;
-  listen(where: { readonly host: string; readonly port: number }): Promise<HttpServer>;
+  listen(): Promise<HttpServer>;
 }
 
 /** Creates the routes `/healthz`, `/readyz` and `/metrics`. Labels are names of the config and codes of the table: their number is bounded. */
-export function createOperations(source: OperationsSource): Operations {
+export function createOperations(
+  { host, port }: { readonly host: string; readonly port: number },
+  source: OperationsSource,
+): Operations {
   const registry = new Registry();
   const registers = [registry];
   const messages = new Counter({
@@ -127,10 +130,10 @@ export function createOperations(source: OperationsSource): Operations {
           failures.inc();
       }
     },
-    listen(where) {
+    listen() {
       // they watch the whole process, from now on
       collectDefaultMetrics({ register: registry });
-      return app.listen(where);
+      return app.listen({ host, port });
     },
   };
 }

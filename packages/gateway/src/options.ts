@@ -91,6 +91,11 @@ export interface GatewayOptions {
   readonly failedLoginsPerMinute?: number;
   /** True behind an HTTP proxy that sets `X-Forwarded-For`. @defaultValue `false` */
   readonly trustProxy?: boolean;
+  /**
+   * Time limit of a TLS handshake, of a CCS login, and of the headers of an HTTP request; a whole request may take three times as long. The
+   * connection of a client that is slower is closed. Unit: milliseconds. Range: whole numbers from 1 to 600000. @defaultValue 10000
+   */
+  readonly handshakeTimeoutMs?: number;
   /** Time limit of `close()` for messages under way. Unit: milliseconds. @defaultValue 30000 */
   readonly closeTimeoutMs?: number;
   /** Called with each event, synchronously. What it throws is published as a notice, and disturbs no message. */

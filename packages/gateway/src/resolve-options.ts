@@ -82,6 +82,7 @@ const OptionsSchema = z
     repeatWindowMs: duration.default(600_000),
     failedLoginsPerMinute: z.int().min(1).default(20),
     trustProxy: z.boolean().default(false),
+    handshakeTimeoutMs: z.int().min(1, "must be 1 or more").max(600_000, "must be at most ten minutes").default(10_000),
     closeTimeoutMs: duration.default(30_000),
     onEvent: z
       .custom<(event: GatewayEvent) => void>((value) => typeof value === "function", "must be a function")

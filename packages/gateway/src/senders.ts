@@ -3,18 +3,23 @@ import { createFcmSender, type FcmSender } from "@cloud-messaging/http-sender";
 import type { GatewayEvent } from "./event.ts";
 import type { GatewayOptions } from "./options.ts";
 
+/** Parts of the senders. */
+export interface SenderParts {
+  readonly projects: GatewayOptions["projects"];
+  /** Time limit of a send. Unit: milliseconds. @defaultValue that of the sender's retry policy */
+  readonly timeoutMs?: number;
+  readonly clock: Clock;
+  readonly onEvent: (event: GatewayEvent) => void;
+}
+
 /** Creates the sender of each project. @throws {InvalidOptionsError} with the project's name before each path; none is left open. */
-export function createSenders(
-  { projects }: GatewayOptions,
-  clock: Clock,
-  onEvent: (event: GatewayEvent) => void,
-): Map<string, FcmSender> {
+export function createSenders({ projects, onEvent, ...common }: SenderParts): Map<string, FcmSender> {
   const senders = new Map<string, FcmSender>();
   for (const [project, sender] of Object.entries(projects)) {
     try {
       const onNotice = ({ field, detail }: { readonly field: string; readonly detail: string }): void =>
         onEvent({ type: "notice", project, field, detail });
-      senders.set(project, createFcmSender({ onNotice, ...sender, clock }));
+      senders.set(project, createFcmSender({ onNotice, ...sender, ...common }));
     } catch (error) {
       void closeSenders(senders);
       if (!(error instanceof InvalidOptionsError)) throw error;

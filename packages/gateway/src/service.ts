@@ -35,7 +35,6 @@ export interface GatewayServiceParts {
   readonly senderOf: (project: string) => Sender | undefined;
   /** Outbox of a project; `undefined`: an answer waits for that of FCM. */
   readonly outboxOf: (project: string) => Outbox | undefined;
-  readonly answerTimeoutMs: number;
   readonly inDoubt: InDoubt;
   readonly repeatWindowMs: number;
   readonly onEvent: (event: GatewayEvent) => void;
@@ -133,10 +132,10 @@ export class GatewayService implements MessagingService {
   }
 
   async #send(message: IncomingMessage, project: string): Promise<Decision> {
-    const { clock, answerTimeoutMs, inDoubt, senderOf } = this.#parts;
+    const { clock, inDoubt, senderOf } = this.#parts;
     const sender = senderOf(project);
     if (sender === undefined) return busy("The project is not configured any more", 60);
-    const { outcome } = await sender.send(toMessage(message), { timeoutMs: answerTimeoutMs });
+    const { outcome } = await sender.send(toMessage(message));
     return toDecision(outcome, inDoubt, clock.now());
   }
 }

@@ -3,8 +3,8 @@ import type { ErrorCode, MessageContent, RecipientOutcome, SingleMessageInput } 
 import { defined, isRefusalOfSender } from "@cloud-messaging/core/transport";
 import { decodeGcmOptions } from "@cloud-messaging/core/wire";
 
-/** Content of requests whose recipients are asked about one by one: read once. */
-const contents = new WeakMap<object, MessageContent>();
+/** Content of the latest request: its recipients are asked about one right after the other. */
+let latest: { readonly fields: object; readonly content: MessageContent } | undefined;
 
 /** Translates a message of an old client. Source: docs/gateway.md#fields */
 export function toMessage(incoming: IncomingMessage): SingleMessageInput {
@@ -30,17 +30,15 @@ export function isFarTooBig({ fields = {}, wire }: IncomingMessage): boolean {
 }
 
 function contentOf({ fields = {}, data, protocol }: IncomingMessage): MessageContent {
-  let content = contents.get(fields);
-  if (content === undefined) {
-    const { restrictedPackageName, ...rest } = decodeGcmOptions(fields);
-    content = {
-      ...rest,
-      ...(Object.keys(data).length > 0 ? { data } : {}),
-      // CCS did not know it
-      ...(protocol === "ccs" || restrictedPackageName === undefined ? {} : { restrictedPackageName }),
-    };
-    contents.set(fields, content);
-  }
+  if (latest?.fields === fields) return latest.content;
+  const { restrictedPackageName, ...rest } = decodeGcmOptions(fields);
+  const content = {
+    ...rest,
+    ...(Object.keys(data).length > 0 ? { data } : {}),
+    // CCS did not know it
+    ...(protocol === "ccs" || restrictedPackageName === undefined ? {} : { restrictedPackageName }),
+  };
+  latest = { fields, content };
   return content;
 }
 

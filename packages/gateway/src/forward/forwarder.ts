@@ -84,7 +84,7 @@ export interface Forwarder {
 export function openForwarder(file: string): Forwarder {
   const config = readConfig(file);
   const { forward: rules } = readOptions(ForwardSchema, config as object, "a field of the file of --forward");
-  const senders = createSenders({ projects: config.projects, clients: [] }, systemClock, () => {});
+  const senders = createSenders({ projects: config.projects, clock: systemClock, onEvent: () => {} });
   return {
     async forward(captured) {
       const { to, senderId = "", project: asked = "" } = captured;
