@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { openForwarder } from "@cloud-messaging/gateway";
 import { createFcmSender } from "@cloud-messaging/http-sender";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { ANY_PORTS, killAll, run, start } from "../support/emulator-program.ts";
+import { ANY_PORTS, killAll, launch, run, start } from "../support/emulator-program.ts";
+import { withoutOptionalPackages } from "../support/without-optional-packages.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "emulator-forward-"));
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -60,6 +62,19 @@ describe("emulator --forward", () => {
     expect(status).toBe(2);
     expect(err).toMatch(/--forward: .*forward\.0\.project: must be one of the projects: shop/);
     expect(err).toMatch(/forward\.1\.tokens: must be given, or senderIds or projectIds/);
+  });
+
+  it("names the package of the gateway where it is not installed, with the command that installs it", async () => {
+    const { folder: alone, installed } = await withoutOptionalPackages("emulator");
+    cleanups.push(() => rm(alone, { recursive: true, force: true }));
+    const { emulator } = await fcm();
+    const program = join(installed, "bin/cloud-messaging-emulator.mjs");
+    const args = [program, ...ANY_PORTS, "--forward", aFile(emulator, [{ project: "shop", tokens: ["x"] }])];
+    const { status, err } = await launch(process.execPath, args).ended;
+    expect(status).toBe(2);
+    expect(err).toMatch(
+      /the package @cloud-messaging\/gateway, which is not installed: npm install @cloud-messaging\/gateway/,
+    );
   });
 });
 

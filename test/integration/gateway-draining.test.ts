@@ -8,6 +8,7 @@ import { startEmulator } from "@cloud-messaging/emulator";
 import { hashKey } from "@cloud-messaging/gateway";
 import { afterEach, describe, expect, it } from "vitest";
 import { createTestCertificates } from "../support/fault-server-certificates.ts";
+import { acceptV1, startV1Server, type V1Exchange } from "../support/fcm-v1-server.ts";
 import { startGatewayProgram } from "../support/gateway-program.ts";
 
 const KEY = "AIzaSyGateway000000000000000000000000aa";
@@ -52,11 +53,17 @@ async function aBalancer() {
   };
 }
 
-async function aConfig(emulator: Awaited<ReturnType<typeof startEmulator>>) {
+/** Writes the config of a gateway with one project and one client, for ports of its own. */
+async function aConfig(
+  {
+    credential,
+    ...rest
+  }: ReturnType<Awaited<ReturnType<typeof startEmulator>>["fcmOptions"]> & { maxRequests?: number },
+  ports: (certificate: object) => object,
+) {
   const folder = await mkdtemp(join(tmpdir(), "gateway-draining-"));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
   const { server, ca } = await createTestCertificates();
-  const { credential, ...rest } = emulator.fcmOptions();
   const config = join(folder, "gateway.json");
   await writeFile(join(folder, "account.json"), JSON.stringify(credential));
   await writeFile(join(folder, "cert.pem"), server.cert);
@@ -66,8 +73,7 @@ async function aConfig(emulator: Awaited<ReturnType<typeof startEmulator>>) {
     JSON.stringify({
       projects: { shop: { ...rest, credential: "account.json" } },
       clients: [{ name: "web-shop", keys: [hashKey(KEY)], project: "shop", senderId: SENDER_ID }],
-      http: false,
-      ccs: { port: 0, tls: { cert: "cert.pem", key: "key.pem" } },
+      ...ports({ cert: "cert.pem", key: "key.pem" }),
     }),
   );
   return { config, ca };
@@ -77,7 +83,10 @@ describe("a gateway that drains while ten CCS clients send", () => {
   it("loses nothing on SIGHUP and SIGTERM, and makes no copy but of what it left unanswered", async () => {
     const emulator = await startEmulator({ ccsPort: false });
     cleanups.push(() => emulator.close());
-    const { config, ca } = await aConfig(emulator);
+    const { config, ca } = await aConfig({ ...emulator.fcmOptions(), maxRequests: 8 }, (tls) => ({
+      http: false,
+      ccs: { port: 0, tls },
+    }));
     const [first, second] = [startGatewayProgram(["--config", config]), startGatewayProgram(["--config", config])];
     cleanups.push(() => Promise.all([first.kill(), second.kill()]));
     const { port, leadTo } = await aBalancer();
@@ -121,5 +130,53 @@ describe("a gateway that drains while ten CCS clients send", () => {
     expect(ids.length).toBeLessThanOrEqual(CLIENTS * EACH + unanswered);
     // both were in use
     expect(second.output()).toContain('"result":"accepted"');
+  });
+});
+
+describe("a gateway that ends while FCM answers a multicast", () => {
+  it("answers every recipient after SIGTERM, and takes no further request", async () => {
+    await using fcm = await startV1Server();
+    await using emulator = await startEmulator({ ccsPort: false });
+    const { credential, ...rest } = emulator.fcmOptions();
+    const project = {
+      ...rest,
+      credential: { ...credential, token_uri: `${fcm.origin}/token` },
+      endpoint: fcm.origin,
+      tls: { ca: fcm.ca },
+      maxRequests: 4,
+    };
+    const { config } = await aConfig(project, () => ({ http: { port: 0 } }));
+    const held: V1Exchange[] = [];
+    const fourAreHeld = new Promise<void>((resolve) => {
+      fcm.otherwise = (exchange) => {
+        // the check of the credential goes through
+        if (!exchange.request.body.includes('"held-')) acceptV1(exchange);
+        else if (held.push(exchange) === 4) resolve();
+      };
+    });
+    const program = startGatewayProgram(["--config", config]);
+    cleanups.push(() => program.kill());
+    const { http } = await program.line('"listening"');
+    const tokens = Array.from({ length: 20 }, (_, i) => `held-${i}`);
+    const post = () =>
+      fetch(`http://127.0.0.1:${http}/fcm/send`, {
+        method: "POST",
+        headers: { authorization: `key=${KEY}`, "content-type": "application/json" },
+        body: JSON.stringify({ registration_ids: tokens, data: { n: "1" } }),
+      });
+    const answered = post();
+    // the other sixteen wait for their turn
+    await Promise.race([fourAreHeld, program.ended]);
+    program.child.kill("SIGTERM");
+    await program.line('"closing"');
+    await expect(post()).rejects.toThrow();
+    fcm.otherwise = acceptV1;
+    for (const exchange of held) acceptV1(exchange);
+    const answer = (await (await answered).json()) as { results: { message_id: string }[] };
+    expect(answer).toMatchObject({ success: 20, failure: 0 });
+    expect(answer.results.map(({ message_id: id }) => id)).toEqual(tokens.map((token) => `0:${token}`));
+    expect(await program.ended).toBe(0);
+    const sent = fcm.requests.flatMap(({ body }) => /"token":"(held-\d+)"/.exec(body)?.[1] ?? []);
+    expect(sent.sort()).toEqual([...tokens].sort());
   });
 });

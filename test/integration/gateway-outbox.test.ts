@@ -37,7 +37,7 @@ async function start(
   const { server, ca } = await createTestCertificates();
   const events: GatewayEvent[] = [];
   const gateway = await createGateway({
-    projects: { shop: emulator.fcmOptions() },
+    projects: { shop: { ...emulator.fcmOptions(), maxRequests: 8 } },
     clients: [{ name: "web-shop", keys: [hashKey(KEY)], project: "shop", senderId: SENDER_ID }],
     http: { port: 0 },
     ccs: { port: 0, tls: server },
@@ -143,7 +143,7 @@ describe("the gateway's program with an outbox", () => {
       writeFile(
         config,
         JSON.stringify({
-          projects: { shop: { ...rest, credential: "account.json" } },
+          projects: { shop: { ...rest, maxRequests: 8, credential: "account.json" } },
           clients: [{ name: "web-shop", keys: [hashKey(KEY)], project: "shop", senderId: SENDER_ID }],
           http: false,
           ccs: { port: 0, tls: { cert: "cert.pem", key: "key.pem" } },
@@ -171,7 +171,7 @@ describe("the gateway's program with an outbox", () => {
     const clients = Array.from({ length: 5 }, () => ccsClient(ccs as number, ca));
     const acked: string[] = [];
     const sends = clients.flatMap((client, c) =>
-      Array.from({ length: 200 }, async (_, n) => {
+      Array.from({ length: 100 }, async (_, n) => {
         const id = `${c}-${n}`;
         const { token } = n % 10 === 0 ? gone : phone;
         const { outcome } = await client.send(
@@ -179,14 +179,14 @@ describe("the gateway's program with an outbox", () => {
           { timeoutMs: 60_000 },
         );
         if (outcome.kind === "accepted") acked.push(id);
-        if (acked.length === 300) first.child.kill("SIGKILL");
+        if (acked.length === 150) first.child.kill("SIGKILL");
       }),
     );
     await first.ended;
     await Promise.all(clients.map((client) => client.close()));
     await Promise.allSettled(sends);
-    expect(acked.length).toBeGreaterThanOrEqual(300);
-    expect(acked.length, "it was killed while they sent").toBeLessThan(1000);
+    expect(acked.length).toBeGreaterThanOrEqual(150);
+    expect(acked.length, "it was killed while they sent").toBeLessThan(500);
 
     const second = run(config);
     const isGone = (id: string) => Number(id.split("-")[1]) % 10 === 0;

@@ -5,6 +5,7 @@ import { startEmulator } from "@cloud-messaging/emulator";
 import { hashKey } from "@cloud-messaging/gateway";
 import { afterEach, describe, expect, it } from "vitest";
 import { startGatewayProgram } from "../support/gateway-program.ts";
+import { withoutOptionalPackages } from "../support/without-optional-packages.ts";
 
 const OLD_KEY = "AIzaSyOldKeyThatCannotBeChanged00000000";
 
@@ -158,6 +159,20 @@ describe("the gateway's program", () => {
     const program = start(args);
     expect(await program.ended).toBe(2);
     expect(program.output()).toMatch(words);
+  });
+
+  it("names the package of the outbox where it is not installed, with the command that installs it", async () => {
+    const { config } = await aConfig();
+    const json = JSON.parse(await readFile(config, "utf8")) as object;
+    await writeFile(config, JSON.stringify({ ...json, outbox: { path: "outbox" } }));
+    const { folder, installed } = await withoutOptionalPackages("gateway");
+    cleanups.push(() => rm(folder, { recursive: true, force: true }));
+    const program = start(["--config", config], "", {}, installed);
+    expect(await program.ended).toBe(2);
+    expect(program.output()).toMatch(
+      /This needs the package @cloud-messaging\/outbox, which is not installed: npm install @cloud-messaging\/outbox/,
+    );
+    expect(program.output()).not.toMatch(/\n\s+at /);
   });
 
   it("refuses a client that the config does not have, and a key that can be guessed", async () => {

@@ -2,14 +2,24 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-const PROGRAM = join(import.meta.dirname, "../../packages/gateway/bin/cloud-messaging-gateway.mjs");
+const PACKAGE = join(import.meta.dirname, "../../packages/gateway");
 
 /** The gateway's program, started. */
 export type GatewayProgram = ReturnType<typeof startGatewayProgram>;
 
-/** Starts the gateway's program; `line` waits for a line of its log, at most until it has ended. */
-export function startGatewayProgram(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, ...env } });
+/**
+ * Starts the gateway's program; `line` waits for a line of its log, at most until it has ended.
+ *
+ * @param installed Folder of the package.
+ */
+export function startGatewayProgram(
+  args: readonly string[],
+  input = "",
+  env: NodeJS.ProcessEnv = {},
+  installed = PACKAGE,
+) {
+  const program = join(installed, "bin/cloud-messaging-gateway.mjs");
+  const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env } });
   let output = "";
   const waiting = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
