@@ -1,20 +1,25 @@
 import { type Emulator, startEmulator } from "@cloud-messaging/emulator";
-import { createKey, hashKey } from "@cloud-messaging/gateway";
+import { createKey, hashKey, openForwarder } from "@cloud-messaging/gateway";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CliResult, cli } from "../support/cli.ts";
+import { run } from "../support/emulator-program.ts";
 import { createTestEnvironment, type TestEnvironment } from "../support/environment.ts";
 import { startGatewayProgram } from "../support/gateway-program.ts";
 
 let emulator: Emulator;
 let files: TestEnvironment;
-beforeEach(async () => {
-  emulator = await startEmulator();
+beforeEach(() => {
   files = createTestEnvironment();
 });
-afterEach(async () => {
-  await emulator.close();
-  await files[Symbol.asyncDispose]();
-});
+afterEach(() => files[Symbol.asyncDispose]());
+
+/** Starts an emulator for each test of a `describe`. */
+function startsEmulators(): void {
+  beforeEach(async () => {
+    emulator = await startEmulator();
+  });
+  afterEach(() => emulator.close());
+}
 
 /** A token as long as a real one. */
 const aToken = (name: string): string => `${name}:APA91b${"Canary0".repeat(20)}`;
@@ -26,6 +31,8 @@ function expectNone(secrets: readonly string[], text: string): void {
 }
 
 describe("the gateway's log", () => {
+  startsEmulators();
+
   it("holds no key and no whole token, whatever is refused or fails", async () => {
     const { credential, ...rest } = emulator.fcmOptions();
     const [key, wrongKey] = [createKey(), createKey()];
@@ -72,6 +79,8 @@ describe("the gateway's log", () => {
 });
 
 describe("what the command line prints", () => {
+  startsEmulators();
+
   it("holds no key, no access token and no whole token of a device, whatever is refused or fails", async () => {
     const apiKey = `AIzaSy${"Canary0".repeat(5).slice(2)}`;
     const phone = emulator.createDevice({ token: aToken("phone") });
@@ -98,5 +107,59 @@ describe("what the command line prints", () => {
     expect(runs.filter(({ status }) => status === 0).length).toBeGreaterThan(1);
     expect(runs.filter(({ status }) => status !== 0).length).toBeGreaterThan(4);
     for (const { out, err } of runs) expectNone(secrets, out + err);
+  });
+});
+
+describe("a secret in the place of a file that holds it", () => {
+  const SECRET = "Canary0-of-no-known-form+0123456789/abcdef==";
+  const PEM = "-----BEGIN EC PRIVATE KEY-----\nCanary0AoGCCqGSM49AwEHoUQDQgAE\n-----END EC PRIVATE KEY-----\n";
+
+  it.each([
+    ["--api-key-file", ["send", "--to", "a", "--data", "n=1", "--protocol", "gcm", "--api-key-file", SECRET]],
+    ["--api-key-file", ["listen", "--sender-id", "1", "--api-key-file", SECRET]],
+    ["--api-key-file", ["check", "--protocol", "gcm", "--api-key-file", SECRET]],
+    ["credential", ["check", "--credential", SECRET]],
+    ["credential", ["send", "--to", "a", "--data", "n=1", "--credential", SECRET]],
+    ["--ca", ["send", "--to", "a", "--data", "n=1", "--ca", SECRET]],
+    ["--message", ["send", "--to", "a", "--message", SECRET]],
+    ["--file", ["validate", "--file", SECRET]],
+    ["--file", ["registrations", "import", "--store", "lmdb:STORE", "--file", SECRET]],
+  ])("is not repeated by the command line, which names %s: %j", async (field, args) => {
+    const store = await files.file("", "store");
+    const { status, out, err } = await cli(args.map((arg) => arg.replace("STORE", `${store}.lmdb`)));
+    expect(status).toBeGreaterThan(0);
+    expect(out + err).toContain(field);
+    expect(out + err).toMatch(/not shown since it may be a secret; the path of a file is wanted/);
+    expectNone(["Canary0"], out + err);
+  });
+
+  it("is not repeated by the command line as the value of an option that there is not", async () => {
+    const { status, out, err } = await cli(["send", "--to", "a", `--api-key=${SECRET}`]);
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toContain("unknown option '--api-key'");
+    expectNone(["Canary0"], err);
+  });
+
+  it.each([
+    ["projects.shop.credential", { projects: { shop: { credential: SECRET } } }],
+    ["http.tls.key", { http: { tls: { key: PEM } } }],
+    ["ccs.tls.cert", { ccs: { tls: { cert: SECRET } } }],
+  ])("is not repeated by the gateway, which names %s of its config", async (field, config) => {
+    const file = await files.file(JSON.stringify({ projects: {}, clients: [], ...config }), "gateway.json");
+    const read = (): unknown => openForwarder(file);
+    expect(read).toThrow(`${field}: (a name of `);
+    expect(read).toThrow(/not shown since it may be a secret; the path of a file is wanted\) cannot be read/);
+    expect(read).not.toThrow(/Canary0/);
+  });
+
+  it.each([
+    ["--config", ["--config", SECRET]],
+    ["--tls-key", ["--tls-cert", "CERT", `--tls-key=${PEM}`]],
+  ])("is not repeated by the emulator, which names %s", async (field, args) => {
+    const cert = await files.file("", "cert.pem");
+    const { status, out, err } = await run(args.map((arg) => (arg === "CERT" ? cert : arg))).ended;
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toContain(`${field}: (a name of `);
+    expectNone(["Canary0"], err);
   });
 });

@@ -61,6 +61,7 @@ export {
 } from "./outcome/connection-failure.ts";
 export { Reachability } from "./outcome/reachability.ts";
 export { serviceText, withoutSecrets } from "./outcome/service-text.ts";
+export { shownPath } from "./shown-path.ts";
 
 // Registrations
 export { withRegistrations, type RegistrationsOptions } from "./registrations/with-registrations.ts";

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { CloudMessagingError, isCloudMessagingError } from "@cloud-messaging/core";
+import { shownPath } from "@cloud-messaging/core/transport";
 import { onSignals, watchParent } from "./cli/end.ts";
 import { runProgram } from "./cli/exec.ts";
 import { forwardCaptured } from "./cli/forward.ts";
@@ -107,9 +108,9 @@ async function start(asked: Start): Promise<void> {
 
 /** Reads all options; `undefined` if a file cannot be used, which is reported. */
 function optionsOf({ options, configFile, tlsFiles, program }: Start): EmulatorOptions | undefined {
-  let text = "{}";
+  const text = configFile === undefined ? "{}" : textOf(configFile, "--config");
+  if (text === undefined) return undefined;
   try {
-    if (configFile !== undefined) text = readFileSync(configFile, "utf8");
     // free ports for a command that is run under the emulator
     options = withConfig(options, text, program === undefined ? DEFAULT_PORTS : { http: 0, https: 0, ccs: 0 });
   } catch (error) {
@@ -119,15 +120,23 @@ function optionsOf({ options, configFile, tlsFiles, program }: Start): EmulatorO
   if (tlsFiles === undefined) return options;
   const pems: Record<string, string> = {};
   for (const [name, file] of Object.entries(tlsFiles)) {
-    try {
-      pems[name] = readFileSync(file, "utf8");
-    } catch (error) {
-      fail(`--tls-${name}: ${file} cannot be read: ${(error as Error).message}`, USAGE);
-      return undefined;
-    }
+    const pem = textOf(file, `--tls-${name}`);
+    if (pem === undefined) return undefined;
+    pems[name] = pem;
   }
   // the options are checked when the emulator starts: one of two files is an error there
   return { ...options, tls: pems as unknown as NonNullable<EmulatorOptions["tls"]> };
+}
+
+/** Text of the file that an option names; `undefined` if it cannot be read, which is reported. */
+function textOf(file: string, option: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    // a key may have been given in the place of its file
+    fail(`${option}: ${shownPath(file)} cannot be read (${(error as NodeJS.ErrnoException).code})`, USAGE);
+    return undefined;
+  }
 }
 
 /** Reports that no device could be registered for an unknown token, whose sender is answered that it is unavailable. */

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
-import { describeError } from "@cloud-messaging/core/transport";
+import { describeError, shownPath } from "@cloud-messaging/core/transport";
 import { hashKey } from "./keys.ts";
 import type { GatewayOptions } from "./options.ts";
 
@@ -18,7 +18,7 @@ export function readConfig(file: string): GatewayConfig {
   const json = readJson(file);
   const folder = dirname(resolve(file));
   const pem = (field: string, path: unknown): unknown =>
-    typeof path === "string" ? readText(resolve(folder, path), field) : path;
+    typeof path === "string" ? readText(path, folder, field) : path;
   const tls = (field: string, value: unknown): unknown =>
     isObject(value)
       ? {
@@ -31,9 +31,8 @@ export function readConfig(file: string): GatewayConfig {
     isObject(value) && "tls" in value ? { ...value, tls: tls(`${field}.tls`, value["tls"]) } : value;
   // the sender reads it with its first message, which is late to learn that it is not there
   const credential = (field: string, path: string): string => {
-    const file = resolve(folder, path);
-    readText(file, field);
-    return file;
+    readText(path, folder, field);
+    return resolve(folder, path);
   };
   const { projects } = json;
   // the options are checked when the gateway is made
@@ -119,7 +118,7 @@ export class ConfigError extends CloudMessagingError<"ERR_CONFIG"> {
 }
 
 function readJson(file: string): Record<string, unknown> {
-  const text = readText(file);
+  const text = readText(file, ".", "config file");
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -133,11 +132,14 @@ function readJson(file: string): Record<string, unknown> {
   return json;
 }
 
-function readText(file: string, field?: string): string {
+/** Text of a file, named from a folder. @throws {ConfigError} naming the field, and not what may be a key in the place of its file. */
+function readText(path: string, folder: string, field: string): string {
   try {
-    return readFileSync(file, "utf8").replace(/^\uFEFF/, "");
+    return readFileSync(resolve(folder, path), "utf8").replace(/^\uFEFF/, "");
   } catch (error) {
-    throw new ConfigError(`${field === undefined ? "" : `${field}: `}${file} cannot be read: ${describeError(error)}`);
+    const { code = "no reason given" } = error as NodeJS.ErrnoException;
+    const file = shownPath(path) === path ? resolve(folder, path) : shownPath(path);
+    throw new ConfigError(`${field}: ${file} cannot be read (${code})`);
   }
 }
 

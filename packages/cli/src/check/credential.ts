@@ -1,6 +1,6 @@
 import { createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { describeError } from "@cloud-messaging/core/transport";
+import { describeError, shownPath } from "@cloud-messaging/core/transport";
 import { type Finding, failed, good } from "./problems.ts";
 
 /** Google's token endpoint, where a key names none. Source: docs/protocol/fcm-v1.md#authentication */
@@ -25,7 +25,7 @@ export async function readCredential(path: string | undefined): Promise<ReadCred
     text = await readFile(file, "utf8");
   } catch (error) {
     const { code = "no reason given" } = error as NodeJS.ErrnoException;
-    return { finding: failed("credential", "credential-missing", `${file} cannot be read (${code})`) };
+    return { finding: failed("credential", "credential-missing", `${shownPath(file)} cannot be read (${code})`) };
   }
   const malformed = (problem: string): ReadCredential => ({
     finding: failed("credential", "credential-malformed", `${file} ${problem}`),

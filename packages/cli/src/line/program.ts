@@ -30,7 +30,14 @@ export class Program {
     const settings = (command: CommanderCommand): CommanderCommand =>
       command
         .exitOverride()
-        .configureOutput({ writeOut: write, writeErr: writeError, getOutHelpWidth: () => HELP_WIDTH })
+        .configureOutput({
+          writeOut: write,
+          writeErr: writeError,
+          // the value of an option that there is not may be a secret
+          outputError: (text, writeText) =>
+            writeText(text.replace(/(unknown option '--[^=\s']*)=[\s\S]*?'(?=\n|$)/, "$1'")),
+          getOutHelpWidth: () => HELP_WIDTH,
+        })
         .configureHelp({ helpWidth: HELP_WIDTH })
         .helpOption("-h, --help", "show this text");
     this.#root = settings(new CommanderCommand("cloud-messaging"))

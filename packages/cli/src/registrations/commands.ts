@@ -9,7 +9,7 @@ import {
 import { EXIT_STATUS, UsageError } from "../exit-status.ts";
 import { type Command, defineCommand, type OptionValues } from "../line/command.ts";
 import { duration, file, flag, text } from "../line/options.ts";
-import { linesOf } from "../service/files.ts";
+import { linesOf, unreadableFile } from "../service/files.ts";
 import { openStore, STORE_OPTION } from "./open-store.ts";
 import { type RegistrationRow, readRow, toRow } from "./rows.ts";
 
@@ -152,6 +152,5 @@ async function withStore<T>(
 }
 
 function fileError(error: unknown, path: string): unknown {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return syscall === "open" ? new UsageError(`--file: the file ${path} cannot be read (${code})`) : error;
+  return (error as NodeJS.ErrnoException).syscall === "open" ? unreadableFile(path, "--file", error) : error;
 }

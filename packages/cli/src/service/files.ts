@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { shownPath } from "@cloud-messaging/core/transport";
 import { UsageError } from "../exit-status.ts";
 
 /**
@@ -11,9 +12,14 @@ export async function readTextFile(path: string, from: string): Promise<string> 
   try {
     return (await readFile(path, "utf8")).replace(/^\uFEFF/, "");
   } catch (error) {
-    const { code = "no reason given" } = error as NodeJS.ErrnoException;
-    throw new UsageError(`${from}: the file ${path} cannot be read (${code})`);
+    throw unreadableFile(path, from, error);
   }
+}
+
+/** The error about a file that cannot be read. Does not repeat what may be a secret that was given in its place. */
+export function unreadableFile(path: string, from: string, error: unknown): UsageError {
+  const { code = "no reason given" } = error as NodeJS.ErrnoException;
+  return new UsageError(`${from}: the file ${shownPath(path)} cannot be read (${code})`);
 }
 
 /**

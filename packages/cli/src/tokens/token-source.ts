@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import type { Context } from "../context.ts";
 import { UsageError } from "../exit-status.ts";
 import { file } from "../line/options.ts";
-import { linesOf } from "../service/files.ts";
+import { linesOf, unreadableFile } from "../service/files.ts";
 
 /** The option that names a file of tokens. */
 export const TOKENS_OPTION = {
@@ -35,7 +35,7 @@ export async function* tokensOf(
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw code === undefined ? error : new UsageError(`--file: the file ${path} cannot be read (${code})`);
+    throw code === undefined ? error : unreadableFile(path, "--file", error);
   }
 }
 

@@ -168,7 +168,14 @@ export function withConfig(
   text: string,
   ports: Readonly<Record<keyof typeof DEFAULT_PORTS, number>> = DEFAULT_PORTS,
 ): EmulatorOptions {
-  const value: unknown = JSON.parse(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    // the error quotes the text, which may be a key
+    const position = / at position \d+/.exec((error as Error).message)?.[0] ?? "";
+    throw new Error(`it is no JSON${position === "" ? "" : `: look${position}`}`);
+  }
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is no JSON object");
   const { http: httpPort, https: httpsPort, ccs: ccsPort } = ports;
   // contents are checked by startEmulator()

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { shownPath } from "@cloud-messaging/core/transport";
 import type { AccessTokenProvider } from "./access-token.ts";
 import { createLibraryProvider } from "./auth-library.ts";
 import { findJson } from "./credential-text.ts";
 import { projectOfEnvironment } from "./project-id.ts";
-import { type FoundFile, ProviderFile, readCredentialFile, shownPath } from "./provider-file.ts";
+import { type FoundFile, ProviderFile, readCredentialFile } from "./provider-file.ts";
 import { createProviderOfText } from "./provider-of-text.ts";
 import type { ServiceAccountOptions } from "./service-account.ts";
 

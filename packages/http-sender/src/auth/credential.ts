@@ -1,10 +1,11 @@
 import { InvalidOptionsError } from "@cloud-messaging/core";
+import { shownPath } from "@cloud-messaging/core/transport";
 import type { ServiceAccountKey } from "@cloud-messaging/core/wire";
 import { type AccessToken, type AccessTokenProvider, checkedToken } from "./access-token.ts";
 import { createApplicationDefaultProvider } from "./application-default.ts";
 import { findJson } from "./credential-text.ts";
 import { projectIdProblem } from "./project-id.ts";
-import { ProviderFile, readCredentialFile, shownPath } from "./provider-file.ts";
+import { ProviderFile, readCredentialFile } from "./provider-file.ts";
 import { createProviderOfJson, createProviderOfText } from "./provider-of-text.ts";
 import type { ServiceAccountOptions } from "./service-account.ts";
 import type { FirebaseAdminServiceAccount } from "./service-account-key.ts";

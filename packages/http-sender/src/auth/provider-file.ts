@@ -123,14 +123,3 @@ export async function readCredentialFile(path: string, what: string): Promise<Fo
     throw new AuthenticationError(`${what} cannot be read (${code})`);
   }
 }
-
-/** Absolute or with a file's extension, and without a part that could be a key. */
-const CERTAINLY_A_PATH =
-  /^(?=~?\.{0,2}[\\/]|[A-Za-z]:[\\/]|.*\.\w{1,8}$)(?:[\w .@:~()-]{0,39}[\\/])*[\w .@:~()-]{1,64}$/;
-
-/** A path as it may be shown: what was given for one may have been a secret. */
-export function shownPath(path: string): string {
-  return CERTAINLY_A_PATH.test(path)
-    ? path
-    : `(a name of ${path.length} characters, not shown since it may be a secret)`;
-}

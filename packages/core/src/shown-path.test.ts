@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { shownPath } from "./provider-file.ts";
+import { shownPath } from "./shown-path.ts";
 
-describe("the path of a key file in an error", () => {
+describe("the path of a file in an error", () => {
   it.each([
     "/etc/keys/service-account.json",
     "./key.json",
@@ -22,6 +22,8 @@ describe("the path of a key file in an error", () => {
     `${"a".repeat(50)}.${"b".repeat(50)}.${"c".repeat(43)}`,
     `/${"A1b+".repeat(20)}`,
     "s3cr3t",
+    "-----BEGIN PRIVATE KEY-----\nMIIEvgIBADANBg==\n-----END PRIVATE KEY-----\n",
+    '{"type":"service_account","private_key":"MIIE"}',
   ])("is not told where it may be a secret: %s", (secret) => {
     expect(shownPath(secret)).not.toContain(secret.slice(0, 5));
     expect(shownPath(secret)).toContain(`${secret.length} characters`);
