@@ -50,6 +50,6 @@ describe.runIf(runsRedis)("an outbox engine on BullMQ", () => {
         },
       };
     },
-    { runs: 20 },
+    { runs: 20, tellsAges: false },
   );
 });

@@ -10,13 +10,15 @@ export type { EngineUnderTest } from "./outbox-engine.run.ts";
 export interface ContractOptions {
   /** @defaultValue 100 */
   readonly runs?: number;
+  /** True if its backlog has `oldestDueMs`. @defaultValue true */
+  readonly tellsAges?: boolean;
 }
 
 /** Conformance suite of outbox engines. */
 export function outboxEngineContract(
   name: string,
   create: () => Promise<EngineUnderTest>,
-  { runs = 100 }: ContractOptions = {},
+  { runs = 100, tellsAges = true }: ContractOptions = {},
 ): void {
   describe(`outbox engine contract: ${name}`, () => {
     let under: EngineUnderTest;
@@ -108,6 +110,38 @@ export function outboxEngineContract(
       // a retry stands behind fresh work
       expect(again.chunks.map(({ submission }) => submission.id)).toEqual(["second", "first"]);
     });
+
+    if (tellsAges) {
+      it("tells since when the earliest work of each lane has been due, leased, paused, later and paced work left out", async () => {
+        const secondsOf = async (): Promise<Record<string, number>> =>
+          Object.fromEntries(
+            Object.entries((await engine.backlog()).oldestDueMs ?? { none: 0 }).map(([lane, ms]) => [
+              lane,
+              Math.floor(ms / S),
+            ]),
+          );
+        expect(await secondsOf()).toEqual({});
+        await engine.submit([single("first"), single("slow", { lane: "slow" })]);
+        const paced = { pace: { perMinute: 1, rampMs: 0 }, chunks: many(2) };
+        await engine.submit([single("paced", { lane: "paced", ...paced })]);
+        await under.pass(10 * S);
+        const { now } = await engine.claim({ lanes: ["none"], limit: 1, leaseMs: S });
+        await engine.submit([single("second"), single("later", { lane: "later", sendAt: now + 40 * S })]);
+        await under.pass(10 * S);
+        expect(await secondsOf()).toEqual({ fast: 20, slow: 20, paced: 20 });
+        // of the paced one a second chunk is due and has to wait for its minute
+        await engine.claim({ lanes: ["fast", "paced"], limit: 1, leaseMs: 30 * S });
+        await engine.claim({ lanes: ["paced"], limit: 1, leaseMs: 300 * S });
+        await engine.control("slow", { state: "paused" });
+        expect(await secondsOf()).toEqual({ fast: 10 });
+        // the lease of the first has run out, and no worker has asked since
+        await under.pass(40 * S);
+        await engine.control("slow", { state: "running" });
+        expect(await secondsOf()).toEqual({ fast: 60, slow: 60, later: 10 });
+        await under.pass(30 * S);
+        expect(await secondsOf()).toEqual({ fast: 90, slow: 90, later: 40, paced: 10 });
+      });
+    }
 
     it("is not held up by a paused submission with many chunks", async () => {
       await engine.submit([single("paused", { chunks: many(200) })]);

@@ -109,6 +109,15 @@ export class OutboxModel {
       );
   }
 
+  /** Time since the earliest of those chunks was due, or its pace allowed it; `undefined` where there is none. */
+  oldestDueMs(lane: string, now: number): number | undefined {
+    const due = this.claimable(lane, now).map(({ submission: { chunks, state, pace, reached }, chunk }) => {
+      const allowed = pace === undefined || state === "cancelled" ? 0 : (reached?.nextAt ?? 0);
+      return now - Math.max(chunks[chunk]?.dueAt ?? now, allowed);
+    });
+    return due.length === 0 ? undefined : Math.max(...due);
+  }
+
   /** Chunks of a submission that a claim of it may hand out. */
   sweepable(id: string, now: number): number[] {
     const chunks = this.submissions.get(id)?.chunks ?? [];

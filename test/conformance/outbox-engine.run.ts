@@ -266,7 +266,18 @@ export class Run {
     const backlog = await this.#engine.backlog();
     for (const lane of LANES) expect(backlog.lanes[lane] ?? 0).toBe(lanes[lane] ?? 0);
     expect(backlog.recipients).toBe(Object.values(lanes).reduce((sum, count) => sum + count, 0));
+    if (backlog.oldestDueMs !== undefined) this.#sameAges(backlog.oldestDueMs);
     await this.#readAlong();
+  }
+
+  /** Ages by lane, all multiples of ten seconds; the engine's clock may be a few milliseconds further. */
+  #sameAges(ages: Readonly<Record<string, number>>): void {
+    for (const lane of LANES) {
+      const expected = this.#model.oldestDueMs(lane, this.#now);
+      const age = ages[lane];
+      if (expected === undefined) expect(age, lane).toBeUndefined();
+      else expect(Math.abs((age ?? Number.NaN) - expected), lane).toBeLessThan(S);
+    }
   }
 
   /** A reader that goes on from its cursor sees each result once, in the order in which they were written. */

@@ -78,6 +78,7 @@ describe.runIf(runsPostgres)("the plans of an outbox in PostgreSQL, on large tab
         "results of a submission": (n) => engine.results({ submission: `id-${n}`, limit: 100 }),
         "results of a submission, failed": (n) =>
           engine.results({ submission: `id-${n}`, limit: 100, failedOnly: true }),
+        backlog: () => engine.backlog(),
         prune: () => engine.prune(0, 10),
       };
       for (const [name, call] of Object.entries(calls)) {

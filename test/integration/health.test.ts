@@ -67,6 +67,7 @@ describe("health", () => {
       reason: "the backlog has its limit, 2",
       backlog: 2,
       lanes: { normal: 2 },
+      oldestDueMs: { normal: expect.any(Number) },
     });
     const broken = createMemoryOutboxEngine();
     broken.backlog = () => Promise.reject(new Error("the disk is gone"));

@@ -76,6 +76,9 @@ describe("metrics", () => {
     expect(metricValue("cloud_messaging.ccs.pending", { "cloud_messaging.ccs.slot": 0 })).toBe(0);
     expect(metricValue("cloud_messaging.quota.limit", {})).toBe(600_000);
     expect(metricValue("cloud_messaging.outbox.depth", { "cloud_messaging.outbox.lane": "urgent" })).toBe(1);
+    const age = metricValue("cloud_messaging.outbox.oldest.age", { "cloud_messaging.outbox.lane": "urgent" });
+    expect(age).toBeGreaterThanOrEqual(0);
+    expect(age).toBeLessThan(120);
     expect(metricValue("cloud_messaging.outbox.outcomes", { "cloud_messaging.outcome.kind": "accepted" })).toBe(1);
     expect(metricValue("cloud_messaging.ready", { "messaging.system": "fcm-v1" })).toBe(1);
   });

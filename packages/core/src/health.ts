@@ -67,6 +67,11 @@ export interface OutboxHealth extends Health {
   readonly engine: string;
   /** Number of unsettled recipients by lane. */
   readonly lanes: Readonly<Record<string, number>>;
+  /**
+   * Time since the earliest work that no worker has claimed was due, by lane; lanes in which nothing is due are absent. Absent for an engine
+   * that does not tell it, BullMQ's, and where the backlog cannot be read. Unit: milliseconds.
+   */
+  readonly oldestDueMs?: Readonly<Record<string, number>>;
 }
 
 /** A sender or outbox of this process that can be asked for its health. */

@@ -63,6 +63,13 @@ export const GAUGES = {
     description: "Unsettled recipients; each collection asks the engine for its backlog",
     attributes: ["cloud_messaging.outbox.engine", "cloud_messaging.outbox.lane"],
   },
+  "cloud_messaging.outbox.oldest.age": {
+    kind: "gauge",
+    unit: "s",
+    description:
+      "Time since the earliest work that no worker has claimed was due; 0 where nothing is due; not of BullMQ",
+    attributes: ["cloud_messaging.outbox.engine", "cloud_messaging.outbox.lane"],
+  },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
 type GaugeName = keyof typeof GAUGES;
@@ -92,11 +99,14 @@ async function observe(tell: Observe): Promise<void> {
     if (source.kind === "sender") observeSender(source.health(), sums);
     else {
       asked.push(
-        source.health().then(({ ready, engine, lanes }) => {
+        source.health().then(({ ready, engine, lanes, oldestDueMs }) => {
           sums.least("cloud_messaging.ready", ready ? 1 : 0, { [SYSTEM]: "outbox" });
           for (const [lane, depth] of Object.entries(lanes)) {
             const of = { "cloud_messaging.outbox.engine": engine, "cloud_messaging.outbox.lane": lane };
             sums.add("cloud_messaging.outbox.depth", depth, of);
+            if (oldestDueMs !== undefined) {
+              sums.most("cloud_messaging.outbox.oldest.age", (oldestDueMs[lane] ?? 0) / 1000, of);
+            }
           }
         }),
       );

@@ -116,7 +116,12 @@ export function createPostgresEngine(options: PostgresEngineOptions): PostgresEn
     async backlog() {
       const rows = await ask("backlog", []);
       const lanes = Object.fromEntries(rows.map(([lane, recipients]) => [lane as string, Number(recipients)]));
-      return { recipients: Object.values(lanes).reduce((sum, count) => sum + count, 0), lanes };
+      const due = rows.filter(([, , age]) => age != null);
+      return {
+        recipients: Object.values(lanes).reduce((sum, count) => sum + count, 0),
+        lanes,
+        oldestDueMs: Object.fromEntries(due.map(([lane, , age]) => [lane as string, Number(age)])),
+      };
     },
 
     async prune(olderThanMs, limit) {

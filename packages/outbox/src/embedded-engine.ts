@@ -218,7 +218,7 @@ class EmbeddedEngine implements OutboxEngine {
         if (value > 0) lanes[key] = value;
         recipients += value;
       }
-      return { recipients, lanes };
+      return { recipients, lanes, oldestDueMs: this.#leases.oldestDueMs(Object.keys(lanes)) };
     });
   }
 

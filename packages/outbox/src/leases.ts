@@ -37,17 +37,44 @@ export class Leases {
 
   /** The answer to a request for work while nothing is due: without a transaction, since workers ask often. */
   nothingDue(lanes: readonly string[]) {
-    const { leases, lanes: table } = this.#tables;
+    const { leases } = this.#tables;
     const now = this.#clock.now();
     const [lease] = [...leases.getKeys({ limit: 1 })];
     let nextInMs = Number.POSITIVE_INFINITY;
     if (lease !== undefined) nextInMs = Math.min(nextInMs, lease[0] - this.#machine.now());
     for (const lane of lanes) {
-      const [first] = [...table.getKeys({ start: [lane, 0, ""], end: [lane, LAST, ""], limit: 1 })];
+      const first = this.#firstOf(lane);
       if (first !== undefined) nextInMs = Math.min(nextInMs, first[1] - now);
     }
     if (nextInMs <= 0) return undefined;
     return { now, chunks: [], nextInMs: Number.isFinite(nextInMs) ? nextInMs : undefined };
+  }
+
+  /** Time since the earliest chunk that a claim would hand out was due, by lane. */
+  oldestDueMs(lanes: readonly string[]): Record<string, number> {
+    const { leases, submissions, chunks } = this.#tables;
+    const now = this.#clock.now();
+    const oldest: Record<string, number> = {};
+    const look = (lane: string, at: number): void => {
+      if (at <= now) oldest[lane] = Math.max(oldest[lane] ?? 0, now - at);
+    };
+    for (const lane of lanes) {
+      const first = this.#firstOf(lane);
+      if (first !== undefined) look(lane, first[1]);
+    }
+    // in the hands of workers that have ended: the next claim makes them due again
+    for (const [, id, chunk] of leases.getKeys({ end: [this.#machine.now(), AFTER_IDS, 0] })) {
+      const row = submissions.get(id);
+      const held = chunks.get([id, chunk]);
+      if (row !== undefined && held !== undefined) look(row.lane, Math.max(held.dueAt, heldBackUntil(row)));
+    }
+    return oldest;
+  }
+
+  /** The first submission of a lane with work, by the time at which that is due. */
+  #firstOf(lane: string): [lane: string, at: number, id: string] | undefined {
+    const [first] = [...this.#tables.lanes.getKeys({ start: [lane, 0, ""], end: [lane, LAST, ""], limit: 1 })];
+    return first;
   }
 
   /** Hands out chunks that are due, those of leases that have run out first made due again. */
@@ -74,7 +101,7 @@ export class Leases {
     let nextAt = Number.POSITIVE_INFINITY;
     for (const lane of lanes) {
       while (claimed.length < limit) {
-        const [first] = [...table.getKeys({ start: [lane, 0, ""], end: [lane, LAST, ""], limit: 1 })];
+        const first = this.#firstOf(lane);
         if (first === undefined) break;
         const [, at, id] = first;
         if (at > now) {

@@ -68,7 +68,7 @@ export interface OutboxEngine<Client = never> extends AsyncDisposable {
    * transaction commits.
    */
   results(query: ResultQuery): Promise<readonly StoredResult[]>;
-  /** Counts the recipients that are not settled. */
+  /** Counts the recipients that are not settled, and finds the earliest work of each lane. */
   backlog(): Promise<Backlog>;
   /**
    * Removes submissions that were finished more than `olderThanMs` ago, with their keys, chunks and results: at most `limit`.
@@ -293,4 +293,9 @@ export interface Backlog {
   readonly recipients: number;
   /** The same by lane; lanes without any may be absent. */
   readonly lanes: Readonly<Record<string, number>>;
+  /**
+   * Time since the earliest chunk that a claim would be given now was due, by lane: since the submission's pace allowed it, where that was
+   * later. Lanes in which nothing is due are absent. Absent for an engine that cannot tell it without reading its queues. Unit: milliseconds.
+   */
+  readonly oldestDueMs?: Readonly<Record<string, number>>;
 }

@@ -258,13 +258,20 @@ class MemoryEngine implements OutboxEngine {
   }
 
   async backlog() {
+    const now = this.#clock.now();
     const lanes: Record<string, number> = {};
+    const oldestDueMs: Record<string, number> = {};
     let recipients = 0;
-    for (const { record } of this.#submissions.values()) {
-      recipients += record.pending;
-      if (record.pending > 0) lanes[record.lane] = (lanes[record.lane] ?? 0) + record.pending;
+    for (const held of this.#submissions.values()) {
+      const { lane, pending } = held.record;
+      recipients += pending;
+      if (pending > 0) lanes[lane] = (lanes[lane] ?? 0) + pending;
+      for (const chunk of held.chunks) {
+        const at = Math.max(chunk.dueAt, heldBackUntil(held));
+        if (isFree(chunk, now) && at <= now) oldestDueMs[lane] = Math.max(oldestDueMs[lane] ?? 0, now - at);
+      }
     }
-    return { recipients, lanes };
+    return { recipients, lanes, oldestDueMs };
   }
 
   async prune(olderThanMs: number, limit: number) {

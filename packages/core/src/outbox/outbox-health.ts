@@ -32,7 +32,7 @@ export class OutboxHealthCheck {
   async health(): Promise<OutboxHealth> {
     const { engine, maxBacklog, isClosed } = this.#parts;
     const read = isClosed() ? "the outbox is closed" : await this.#read();
-    const { recipients, lanes } = typeof read === "string" ? { recipients: 0, lanes: {} } : read;
+    const { recipients, lanes, oldestDueMs }: Backlog = typeof read === "string" ? { recipients: 0, lanes: {} } : read;
     const isFull = recipients >= maxBacklog;
     const reason = typeof read === "string" ? read : isFull ? `the backlog has its limit, ${maxBacklog}` : undefined;
     return {
@@ -42,6 +42,7 @@ export class OutboxHealthCheck {
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
       backlog: recipients,
       lanes,
+      ...(oldestDueMs === undefined ? {} : { oldestDueMs }),
     };
   }
 
