@@ -1,18 +1,24 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { createHttpApp, gcmHttpRoutes, type MessagingService } from "@cloud-messaging/connection-server";
 import { createMemoryRegistrationStore } from "@cloud-messaging/core";
-import { createMemoryOutboxEngine, createOutbox, loadOptionalPackage } from "@cloud-messaging/core/transport";
+import {
+  createMemoryOutboxEngine,
+  createOutbox,
+  loadOptionalPackage,
+  parseCondition,
+} from "@cloud-messaging/core/transport";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { openForwarder } from "@cloud-messaging/gateway";
 import { createFcmSender, createGcmSender } from "@cloud-messaging/http-sender";
 import { createEmbeddedEngine } from "@cloud-messaging/outbox";
 import { createLmdbRegistrationStore } from "@cloud-messaging/store-lmdb";
+import { CcsPeer } from "../integration/emulator-ccs-peer.ts";
 import { programEnvironment } from "./program-environment.ts";
 
 const message = { target: { token: "a-token" } };
@@ -85,6 +91,32 @@ export const MISTAKES: Readonly<Record<string, (file: string) => Promise<unknown
     await outbox.enqueue(message);
   },
   ERR_OUTBOX_STORAGE: async (file) => createEmbeddedEngine({ path: file }),
+  ERR_CONDITION_SYNTAX: async () => parseCondition("'news' in topic"),
+  ERR_DEVICE_QUEUE_FULL: async () => {
+    await using emulator = await startEmulator();
+    const device = emulator.createDevice({ connected: false });
+    for (let n = 0; n <= 20; n++) device.sendUpstream({}).acked.catch(() => {}); // lost when the emulator closes
+  },
+  ERR_PROTOCOL_VIOLATION: async () => {
+    const emulator = await startEmulator({ strict: true, ccs: { autoAck: false, maxPending: 1 } });
+    const peer = await CcsPeer.login(emulator.ccsOptions());
+    for (const id of ["m-1", "m-2"]) peer.gcm({ to: "a-token", message_id: id });
+    await peer.next();
+    await emulator.close().finally(() => peer.ended());
+  },
+  ERR_STATE_NOT_SAVED: async (file) => {
+    const folder = join(dirname(file), "state");
+    mkdirSync(folder);
+    const emulator = await startEmulator({ stateFile: join(folder, "state.json") });
+    emulator.createDevice();
+    rmSync(folder, { recursive: true });
+    await emulator.close();
+  },
+  ERR_UPSTREAM_LOST: async () => {
+    const emulator = await startEmulator();
+    const { acked } = emulator.createDevice().sendUpstream({ order: "coffee" }, { messageId: "u-1" });
+    await Promise.all([acked, emulator.close()]);
+  },
   ERR_CONFIG: async (file) => openForwarder(file),
   ERR_MISSING_PACKAGE: () => {
     const require = createRequire(import.meta.url);
@@ -134,7 +166,10 @@ export async function thrownBy(code: string): Promise<Error & { readonly code?: 
     throw new Error(`nothing was thrown for ${code}`);
   } catch (error) {
     const thrown = error as Error;
-    thrown.message = thrown.message.replaceAll(folder, "/data").replace(/port \d+/, "port 8095");
+    thrown.message = thrown.message
+      .replaceAll(folder, "/data")
+      .replace(/port \d+/, "port 8095")
+      .replace(/\.[\da-f-]{36}(?=\.draft)/, "");
     return thrown;
   } finally {
     rmSync(folder, { recursive: true, force: true });

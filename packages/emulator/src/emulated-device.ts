@@ -1,5 +1,5 @@
 import { PLATFORMS, type Platform } from "@cloud-messaging/connection-server";
-import { AbortedError, ClosedError, InvalidOptionsError } from "@cloud-messaging/core";
+import { AbortedError, ClosedError, CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
 import { checkSignalOptions } from "@cloud-messaging/core/transport";
 import type { EventHub } from "./events.ts";
 import type { AppInstance, DeviceMessage } from "./model/app-instance.ts";
@@ -367,14 +367,14 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
 }
 
 /** An upstream message that will never be acknowledged. */
-export class UpstreamLostError extends Error {
+export class UpstreamLostError extends CloudMessagingError<"ERR_UPSTREAM_LOST"> {
   override readonly name = "UpstreamLostError";
   readonly messageId: string;
   /** Reason: its time to live passed, or it was discarded because too many were queued or the emulator closed. */
   readonly result: "expired" | "discarded";
 
   constructor(messageId: string, result: "expired" | "discarded") {
-    super(`The upstream message ${messageId} was ${result} before the app server acked it`);
+    super("ERR_UPSTREAM_LOST", `The upstream message ${messageId} was ${result} before the app server acked it`);
     this.messageId = messageId;
     this.result = result;
   }

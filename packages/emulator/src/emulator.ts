@@ -1,3 +1,4 @@
+import { CloudMessagingError } from "@cloud-messaging/core";
 import type { ServiceAccountKey } from "@cloud-messaging/core/wire";
 import type { DeviceOptions, EmulatedDevice } from "./emulated-device.ts";
 import type { EmulatorEvents } from "./events.ts";
@@ -10,12 +11,12 @@ import type { EmulatedFcm } from "./servers/fcm-accounts.ts";
 import type { EmulatorStats } from "./stats.ts";
 
 /** A client violated the protocol, and the emulator was started with `strict`. */
-export class ProtocolViolationError extends Error {
+export class ProtocolViolationError extends CloudMessagingError<"ERR_PROTOCOL_VIOLATION"> {
   override readonly name = "ProtocolViolationError";
   readonly violations: readonly string[];
 
   constructor(violations: readonly string[]) {
-    super(`A client broke the protocol: ${violations.join("; ")}`);
+    super("ERR_PROTOCOL_VIOLATION", `A client broke the protocol: ${violations.join("; ")}`);
     this.violations = violations;
   }
 }

@@ -1,3 +1,5 @@
+import { CloudMessagingError } from "../errors.ts";
+
 /** Most topics one condition may name. Source: docs/protocol/gcm-http.md#conditions */
 export const MAX_CONDITION_TOPICS = 5;
 /** Deepest nesting of parentheses and `!` read. Implementation limit: five topics never need more. */
@@ -21,13 +23,13 @@ export type ConditionNode =
   | { readonly type: "and" | "or"; readonly left: ConditionNode; readonly right: ConditionNode };
 
 /** A condition that cannot be read: what is wrong and where. */
-export class ConditionSyntaxError extends Error {
+export class ConditionSyntaxError extends CloudMessagingError<"ERR_CONDITION_SYNTAX"> {
   override readonly name = "ConditionSyntaxError";
   /** Offset of the character where reading stopped, from 0. */
   readonly position: number;
 
   constructor(problem: string, position: number) {
-    super(`${problem} (at character ${position + 1})`);
+    super("ERR_CONDITION_SYNTAX", `${problem} (at character ${position + 1})`);
     this.position = position;
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "@cloud-messaging/core";
+import { type Clock, CloudMessagingError } from "@cloud-messaging/core";
 import type { AppInstance, Delivery, Device } from "./app-instance.ts";
 import type { DeliveryEngine } from "./delivery.ts";
 import type { DeviceGroups } from "./device-groups.ts";
@@ -27,8 +27,15 @@ export interface UpstreamRequest {
 }
 
 /** The upstream queue of a disconnected device is full. */
-export class DeviceQueueFullError extends Error {
+export class DeviceQueueFullError extends CloudMessagingError<"ERR_DEVICE_QUEUE_FULL"> {
   override readonly name = "DeviceQueueFullError";
+
+  constructor() {
+    super(
+      "ERR_DEVICE_QUEUE_FULL",
+      `The device is not connected and has ${MAX_DEVICE_UPSTREAM} upstream messages waiting, which is the limit: connect it first`,
+    );
+  }
 }
 
 /** Dependencies of upstream messages. */
@@ -63,9 +70,7 @@ export class DeviceUpstream {
     }
     const unsent = this.#unsent.get(app) ?? [];
     if (unsent.length >= MAX_DEVICE_UPSTREAM) {
-      throw new DeviceQueueFullError(
-        `The device is not connected and has ${MAX_DEVICE_UPSTREAM} upstream messages waiting, which is the limit: connect it first`,
-      );
+      throw new DeviceQueueFullError();
     }
     unsent.push(request);
     this.#unsent.set(app, unsent);

@@ -1,20 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { open, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { InvalidOptionsError } from "@cloud-messaging/core";
+import { CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
 import type { EmulatorState } from "../schemas.ts";
 import { readState } from "./read-state.ts";
 import { type FileLock, LockedError, lockFile } from "./state-lock.ts";
 
 /** The state could not be written; the file is unchanged. */
-export class StateNotSavedError extends Error {
+export class StateNotSavedError extends CloudMessagingError<"ERR_STATE_NOT_SAVED"> {
   override readonly name = "StateNotSavedError";
   /** File, as named by the caller. */
   readonly file: string;
 
   constructor(file: string, options: ErrorOptions) {
     const reason = (options.cause as Error).message;
-    super(`The state was not saved: ${file} cannot be written and is as it was before: ${reason}`, options);
+    const text = `The state was not saved: ${file} cannot be written and is as it was before: ${reason}`;
+    super("ERR_STATE_NOT_SAVED", text, options);
     this.file = file;
   }
 }
