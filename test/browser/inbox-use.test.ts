@@ -73,7 +73,7 @@ describeInBrowser("using the inbox", (open) => {
     expect(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe("solid");
   });
 
-  it.each([400, 760, 1100, 1600])("fits a window %d px wide", async (width) => {
+  it("fits windows 400, 760, 1100 and 1600 px wide", async () => {
     await using emulator = await startEmulator();
     const phone = emulator.createDevice({ name: "A device whose name is rather long, as names are" });
     phone.reregister();
@@ -83,16 +83,11 @@ describeInBrowser("using the inbox", (open) => {
       data: { key: "v".repeat(900) },
     });
     emulator.faults.nextRequest({ status: 503, retryAfter: "2" });
-    await using inbox = await open(emulator, "", { viewport: { width, height: 700 } });
+    await using inbox = await open(emulator);
     const { page } = inbox;
-    for (const at of [
-      "#/messages",
-      "#/messages/1",
-      "#/devices",
-      `#/devices/${phone.id}`,
-      "#/connections",
-      "#/faults",
-    ]) {
+    const places = ["#/messages", "#/messages/1", "#/devices", `#/devices/${phone.id}`, "#/connections", "#/faults"];
+    for (const [width, at] of [400, 760, 1100, 1600].flatMap((each) => places.map((place) => [each, place] as const))) {
+      await page.setViewportSize({ width, height: 700 });
       await page.goto(`${emulator.httpUrl}/${at}`);
       await page
         .locator(at.includes("devices/") ? ".shade .card" : "main .pane")
@@ -103,7 +98,7 @@ describeInBrowser("using the inbox", (open) => {
           .filter((element) => element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== "none")
           .map((element) => element.className + " " + element.scrollWidth + " > " + element.clientWidth)`,
       );
-      expect(over, at).toEqual([]);
+      expect(over, `${at}, ${width} px`).toEqual([]);
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
     }
   });

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { ReadyLine } from "../../packages/emulator/src/cli/output.ts";
 import { ANY_PORTS, CLI, killAll, launch, run, start } from "../support/emulator-program.ts";
 
@@ -9,8 +9,10 @@ const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-end-"));
 let files = 0;
 const freshFile = (): string => join(folder, `state-${++files}.json`);
 
-afterEach(killAll);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  killAll();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const makeDevice = async ({ http }: ReadyLine): Promise<void> => {
   const answer = await fetch(`${http}/emulator/v1/devices`, { method: "POST", body: '{"token":"tok-kept"}' });
@@ -59,7 +61,9 @@ describe("ending the command", () => {
     expect(readdirSync(folder).filter((name) => /draft|lock/.test(name))).toEqual([]);
   });
 
-  it("leaves a state behind even when it is killed: it was saved within seconds of the change", async () => {
+  it.concurrent("leaves a state behind even when it is killed: it was saved within seconds of the change", async ({
+    expect,
+  }) => {
     const file = freshFile();
     const { ready, running } = await start("--state", file);
     await makeDevice(ready);
@@ -82,7 +86,9 @@ describe("ending the command", () => {
     expect(await running.ended).toMatchObject({ status: 0 });
   });
 
-  it("names the file and says that it was not saved when the disk is full, and ends with status 1", async () => {
+  it.concurrent("names the file and says that it was not saved when the disk is full, and ends with status 1", async ({
+    expect,
+  }) => {
     const file = freshFile();
     // a limit to the size of files is to a program what a full disk is
     const limited = 'ulimit -f 40; exec "$0" "$@"';
@@ -140,7 +146,7 @@ describe("an emulator whose parent dies", () => {
     expect(savedTokens(file)).toEqual([]);
   });
 
-  it("ends when the runner that started it through another program is killed", async () => {
+  it.concurrent("ends when the runner that started it through another program is killed", async ({ expect }) => {
     const file = freshFile();
     // the shell stays, as npx does
     const script = `"$0" "$@"; true`;
@@ -159,7 +165,7 @@ describe("an emulator whose parent dies", () => {
     expect(savedTokens(file)).toEqual([]);
   }, 60_000);
 
-  it("goes on when its input ends and nobody has died", async () => {
+  it.concurrent("goes on when its input ends and nobody has died", async ({ expect }) => {
     const file = freshFile();
     const args = ["--json", ...ANY_PORTS, "--state", file];
     const running = launch(process.execPath, [CLI, ...args], {}, ["pipe", "pipe", "pipe"]);
@@ -171,7 +177,7 @@ describe("an emulator whose parent dies", () => {
     expect(await running.ended).toMatchObject({ status: 0, err: "" });
   });
 
-  it("goes on when it is a background job of a shell that ends", async () => {
+  it.concurrent("goes on when it is a background job of a shell that ends", async ({ expect }) => {
     const file = freshFile();
     const script = `"$0" "$@" --ca-file ${join(folder, "bg.pem")} < /dev/null > ${join(folder, "bg.log")} 2>&1 & echo $!`;
     const shell = launch("bash", ["-c", script, process.execPath, CLI, ...ANY_PORTS, "--state", file]);
