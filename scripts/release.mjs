@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { LICENCES } from "./dependencies.mjs";
+import { dependenciesOf, LICENCES } from "./dependencies.mjs";
 import { sbomOf, sbomProblems } from "./sbom.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -75,7 +75,7 @@ try {
         problems.push(`${checker}: ${error.stdout ?? error.message}`);
       }
     }
-    const sbom = sbomOf(`@cloud-messaging/${name}`, tarballs);
+    const sbom = sbomOf(`@cloud-messaging/${name}`, tarballs, dependenciesOf(name));
     const bill = file.replace(/tgz$/, "cdx.json");
     writeFileSync(join(folder, bill), `${JSON.stringify(sbom, null, 2)}\n`);
     for (const problem of sbomProblems(sbom, `@cloud-messaging/${name}`, dependencies, LICENCES))

@@ -1,3 +1,5 @@
+import type { Dependency } from "./dependencies.mjs";
+
 /** Document of CycloneDX, as far as it is read here. */
 export interface Sbom {
   readonly bomFormat: string;
@@ -11,8 +13,12 @@ export interface Sbom {
     }[];
   }[];
 }
-/** Software bill of materials of a packed package, from the tarballs of all packages of ours by name. */
-export function sbomOf(name: string, tarballs: Readonly<Record<string, string>>): Sbom;
+/** Software bill of materials of a packed package, from the tarballs of all packages of ours by name. `installed`: licences that npm may not know. */
+export function sbomOf(
+  name: string,
+  tarballs: Readonly<Record<string, string>>,
+  installed?: readonly Pick<Dependency, "name" | "version" | "licence">[],
+): Sbom;
 /** Faults of a document, as sentences. */
 export function sbomProblems(
   document: Sbom,

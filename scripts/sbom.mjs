@@ -4,11 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+const fullName = ({ group, name }) => (group === undefined ? name : `${group}/${name}`);
+
 /**
  * @param tarballs Path of the tarball of each package of ours, by name.
+ * @param installed Packages with their licences (`dependenciesOf`): npm does not read the manifests of before 2014, which have a list of them.
  * @returns the document. Nothing is installed: the lock file alone is made, from the registry's manifests.
  */
-export function sbomOf(name, tarballs) {
+export function sbomOf(name, tarballs, installed = []) {
   const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-sbom-"));
   const npm = (...args) =>
     execFileSync("npm", args, {
@@ -29,9 +32,15 @@ export function sbomOf(name, tarballs) {
     };
     writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
     npm("install", "--package-lock-only", "--no-audit", "--no-fund", "--loglevel=error");
-    return JSON.parse(
+    const sbom = JSON.parse(
       npm("sbom", "--package-lock-only", "--omit=dev", "--sbom-format=cyclonedx", "--sbom-type=library"),
     );
+    const licences = new Map(installed.map((each) => [`${each.name}@${each.version}`, each.licence]));
+    for (const component of sbom.components) {
+      const id = licences.get(`${fullName(component)}@${component.version}`);
+      if (!component.licenses?.length && id !== undefined) component.licenses = [{ license: { id } }];
+    }
+    return sbom;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -41,7 +50,6 @@ export function sbomOf(name, tarballs) {
 export function sbomProblems(document, name, dependencies, licences) {
   if (document.bomFormat !== "CycloneDX") return ["is no document of CycloneDX"];
   const { components = [] } = document;
-  const fullName = ({ group, name: own }) => (group === undefined ? own : `${group}/${own}`);
   const names = new Set(components.map(fullName));
   const missing = [name, ...dependencies].filter((each) => !names.has(each)).map((each) => `${each} is missing`);
   const licenceOf = ({ licenses: [first] = [] }) => first?.license?.id ?? first?.license?.name ?? first?.expression;

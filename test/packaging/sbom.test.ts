@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { sbomOf, sbomProblems } from "../../scripts/sbom.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "cloud-messaging-sbom-test-"));
-const [SENDER, CORE] = ["@cloud-messaging/test-sender", "@cloud-messaging/test-core"];
+const [SENDER, CORE, OLD] = ["@cloud-messaging/test-sender", "@cloud-messaging/test-core", "of-2013"] as const;
 const tarballs: Record<string, string> = {};
 
 /** Packs a package of nothing but its manifest, as `npm pack` does. */
@@ -19,10 +19,11 @@ function pack(name: string, manifest: object) {
 }
 
 beforeAll(() => {
-  // both are given as files, so nothing is asked of a registry
+  // all are given as files, so nothing is asked of a registry
   vi.stubEnv("npm_config_offline", "true");
   pack(CORE, { license: "Apache-2.0" });
-  pack(SENDER, { license: "MIT", dependencies: { [CORE]: "^1.0.0" } });
+  pack(SENDER, { license: "MIT", dependencies: { [CORE]: "^1.0.0", [OLD]: "^1.0.0" } });
+  pack(OLD, { licenses: [{ type: "MIT" }] }); // npm does not read it
 });
 afterAll(() => {
   vi.unstubAllEnvs();
@@ -31,12 +32,13 @@ afterAll(() => {
 
 describe("the bill of materials of a packed package", () => {
   it("lists the package and what is installed with it, each with its version and licence", () => {
-    const sbom = sbomOf(SENDER, tarballs);
+    const sbom = sbomOf(SENDER, tarballs, [{ name: OLD, version: "1.2.3", licence: "MIT" }]);
     expect(sbom).toMatchObject({ bomFormat: "CycloneDX" });
     expect(sbom.components?.map(({ name, version, licenses }) => [name, version, licenses])).toEqual(
       expect.arrayContaining([
         [expect.stringContaining("test-core"), "1.2.3", [{ license: { id: "Apache-2.0" } }]],
         [expect.stringContaining("test-sender"), "1.2.3", [{ license: { id: "MIT" } }]],
+        [OLD, "1.2.3", [{ license: { id: "MIT" } }]],
       ]),
     );
     expect(sbomProblems(sbom, SENDER, [CORE], ["Apache-2.0", "MIT"])).toEqual([]);
