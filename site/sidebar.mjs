@@ -27,6 +27,7 @@ export const sidebar = [
       page("Sending", "guide"),
       page("Retries and doubt", "retries"),
       page("Registrations and sign-out", "registrations"),
+      page("Registrations: plans in PostgreSQL", "registrations-plans"),
       page("CCS", "ccs"),
       page("Flow control and draining", "flow-control"),
       page("Receipts", "receipts"),

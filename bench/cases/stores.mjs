@@ -119,7 +119,8 @@ function storeCase(server, name, unit, messages, work) {
   const contestant = (which) => async (url) => {
     const opened = await open(url, which);
     const one = await work[which](opened, values);
-    let n = 0;
+    // processes take turns on one server, each with tokens that are new to it
+    let n = process.pid * 1_000_000;
     return { send: (count) => inFlight(count, WIDTH, () => one(n++)), close: opened.close };
   };
   return {

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { mustRun, onFreePort, programPath, type RunningProgram, startProgram, systemUser } from "./programs.ts";
 
@@ -51,15 +51,10 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   if (server === undefined || initdb === undefined) {
     throw new Error("PostgreSQL is not installed (apt-get install postgresql)");
   }
-  const folder = mkdtempSync(join(tmpdir(), "postgres-"));
   // the server refuses to run as root
   const user = process.getuid?.() === 0 ? systemUser("postgres") : undefined;
-  if (user !== undefined) chownSync(folder, user.uid, user.gid);
-  execFileSync(initdb, ["-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], {
-    ...user,
-    cwd: folder,
-    stdio: "ignore",
-  });
+  const folder = newFolder(user);
+  execFileSync("cp", ["-a", `${initialData(initdb, user)}/.`, folder]);
   // no test cuts the power: what the operating system has outlives the server, and the disk of the machine may be busy
   const args = Object.entries({ fsync: "off", unix_socket_directories: "", shared_buffers: "64MB", ...settings });
   const start = async (port: number): Promise<RunningProgram> => {
@@ -115,6 +110,37 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A folder of the user that the server runs as. */
+function newFolder(user: { uid: number; gid: number } | undefined): string {
+  const folder = mkdtempSync(join(tmpdir(), "postgres-"));
+  if (user !== undefined) chownSync(folder, user.uid, user.gid);
+  return folder;
+}
+
+/** Folder of a new server's data, made once on this machine and then copied: `initdb` costs more than the rest of a start. */
+function initialData(initdb: string, user: { uid: number; gid: number } | undefined): string {
+  const version = execFileSync(initdb, ["--version"], { encoding: "utf8" }).replace(/[^\d.]+/g, "-");
+  const kept = join(import.meta.dirname, "../node_modules/.cache", `postgres${version}`);
+  if (existsSync(kept)) return kept;
+  const folder = newFolder(user);
+  execFileSync(initdb, ["-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], {
+    ...user,
+    cwd: folder,
+    stdio: "ignore",
+  });
+  mkdirSync(dirname(kept), { recursive: true });
+  const copy = `${kept}${process.pid}`;
+  execFileSync("cp", ["-a", folder, copy]);
+  rmSync(folder, { recursive: true, force: true });
+  try {
+    renameSync(copy, kept);
+  } catch {
+    // another test has made it meanwhile
+    rmSync(copy, { recursive: true, force: true });
+  }
+  return kept;
 }
 
 function childrenOf(pid: number): number[] {
