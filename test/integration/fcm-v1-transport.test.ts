@@ -152,7 +152,8 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
       failed.add(body);
       v1Error(500, "INTERNAL", { errorCode: "INTERNAL" })(exchange);
     };
-    const { sender, clock } = aSender(server, httpVersion);
+    // 52 batches of ten may be under way, and 20 of them wait: the default's 256 TLS handshakes at once take longer than a connection may
+    const { sender, clock } = aSender(server, httpVersion, { maxRequests: 32 });
     const tokens = Array.from({ length: 2_000 }, (_, i) => `tok-${i + 1}`);
     let settled = 0;
     let over = false;
@@ -228,7 +229,7 @@ describe.each(["2", "1.1"] as const)("FCM v1 over HTTP/%s", (httpVersion) => {
     it("that is refused for good ends the whole of a big send as rejected, in one pass", async () => {
       const server = await aServer();
       server.otherwise = v1Error(401, "UNAUTHENTICATED");
-      const { sender, fetched, clock } = aSender(server, httpVersion);
+      const { sender, fetched, clock } = aSender(server, httpVersion, { maxRequests: 32 });
       const tokens = Array.from({ length: 1_000 }, (_, i) => `tok-${i}`);
       const startedAt = clock.now();
       const { outcomes } = await sender.send({ target: { tokens } });
@@ -633,6 +634,8 @@ describe("FCM v1: options and notices", () => {
     const { transport, clock } = aTransport(server, "2", { quota: { perMinute: 60 } });
     const startedAt = clock.now() / 1000;
     const report = transport.send({ ...toMany(60), timeToLiveSec: 30 });
+    // the first is written when its connection is open
+    await server.arrived(1);
     while (server.requests.length < 60) await clock.advance(1_000);
     expect((await report).outcomes.every(({ kind }) => kind === "accepted")).toBe(true);
     const expirations = server.requests.map(({ body }) => {

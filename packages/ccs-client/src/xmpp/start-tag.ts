@@ -23,8 +23,10 @@ export interface StartTag {
   readonly isEmpty: boolean;
 }
 
-const SLASH = 47;
-const LESS_THAN = 60;
+/** UTF-16 code unit of `/`. */
+export const SLASH = 47;
+/** UTF-16 code unit of `<`. */
+export const LESS_THAN = 60;
 const EQUALS = 61;
 const GREATER_THAN = 62;
 

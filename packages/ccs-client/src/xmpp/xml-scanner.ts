@@ -1,4 +1,12 @@
-import { MAX_TAG_CHARS, readStartTag, type StartTag, tagTooLong, type XmlAttributes } from "./start-tag.ts";
+import {
+  LESS_THAN,
+  MAX_TAG_CHARS,
+  readStartTag,
+  SLASH,
+  type StartTag,
+  tagTooLong,
+  type XmlAttributes,
+} from "./start-tag.ts";
 import { decodeXmlText, XmlSyntaxError } from "./xml-text.ts";
 
 /** Receiver of scanner events, in document order. Names have no prefix; the namespace is resolved. */
@@ -17,8 +25,6 @@ export interface XmlLimits {
   readonly maxDepth: number;
 }
 
-const LESS_THAN = 60;
-const SLASH = 47;
 const BANG = 33;
 const QUESTION = 63;
 

@@ -79,13 +79,11 @@ export function withRetry(transport: DownstreamTransport, options: RetryOptions 
             maxResends: attempt.maxResends ?? policy.maxResends,
           };
       const resend = (bounded.ambiguous ?? defaultAmbiguousPolicy(message.target)) === "resend";
-      const mayChange = (outcome: RecipientOutcome): boolean =>
-        outcome.kind === "retryable" || (outcome.kind === "ambiguous" && resend);
       const { onOutcome } = bounded;
-      const first = onOutcome === undefined ? bounded : { ...bounded, onOutcome: unless(mayChange, onOutcome) };
+      const first = onOutcome === undefined ? bounded : { ...bounded, onOutcome: onlyFinal(resend, onOutcome) };
       // no async function here: its frame is held once per pending message, and nearly every send ends with its first answer
       return tracedAttempt(transport, message, first, 1).then((report) => {
-        if (!report.outcomes.some(mayChange)) return report;
+        if (!report.outcomes.some((outcome) => mayChange(outcome, resend))) return report;
         return retrier
           .resume(retriedSend(transport, message, bounded, resend), report.outcomes)
           .then((outcomes) => ({ outcomes }));
@@ -107,10 +105,15 @@ function isBounded(options: AttemptOptions): options is BoundedAttempt {
   return options.deadline !== undefined && options.sendId !== undefined && options.maxResends !== undefined;
 }
 
+/** True for an outcome that a further attempt may change. */
+function mayChange({ kind }: RecipientOutcome, resend: boolean): boolean {
+  return kind === "retryable" || (kind === "ambiguous" && resend);
+}
+
 /** Passes on the outcomes that no further attempt changes. */
-function unless(mayChange: (outcome: RecipientOutcome) => boolean, onOutcome: OutcomeListener): OutcomeListener {
+function onlyFinal(resend: boolean, onOutcome: OutcomeListener): OutcomeListener {
   return (position, outcome) => {
-    if (!mayChange(outcome)) onOutcome(position, outcome);
+    if (!mayChange(outcome, resend)) onOutcome(position, outcome);
   };
 }
 

@@ -98,21 +98,20 @@ export function createSender(options: CreateSenderOptions): Sender {
       resolution,
       onOutcome: onOutcome === undefined ? undefined : restoreTo(addressed, onOutcome),
     });
-    return tracedSend(transport, message, attempt).then(
-      (sent) => {
-        gate.leave();
-        failure.note(sent.outcomes[0]);
-        if (signal?.aborted && sent.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
-        if (sendChannel.hasSubscribers) publishSend(sent, begunAt);
-        const report = restoreReport(addressed, sent);
-        if (onOutcome !== undefined) tellAll(report, onOutcome);
-        return "tokens" in message.target ? report : withOutcome(report);
-      },
-      (error: unknown) => {
-        gate.leave();
-        throw error;
-      },
-    );
+    return tracedSend(transport, message, attempt).then((sent) => {
+      gate.leave();
+      failure.note(sent.outcomes[0]);
+      if (signal?.aborted && sent.outcomes.every(neverLeft)) throw new AbortedError("The send", signal.reason);
+      if (sendChannel.hasSubscribers) publishSend(sent, begunAt);
+      const report = restoreReport(addressed, sent);
+      if (onOutcome !== undefined) tellAll(report, onOutcome);
+      return "tokens" in message.target ? report : withOutcome(report);
+    }, leaveWithError);
+  }
+
+  function leaveWithError(error: unknown): never {
+    gate.leave();
+    throw error;
   }
 
   function publishSend(report: SendReport, begunAt: MonotonicInstant): void {

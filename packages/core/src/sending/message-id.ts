@@ -14,6 +14,7 @@ import type { Random } from "../time/clock.ts";
 export function createMessageIds(random: Random): () => string {
   let prefix = "";
   while (prefix.length < 16) prefix += Math.floor(random() * 36).toString(36);
+  prefix += "-";
   let count = 0;
-  return () => `${prefix}-${(count++).toString(36)}`;
+  return () => prefix + (count++).toString(36);
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
+import type { DownstreamMessage, ErrorCode, RecipientOutcome } from "@cloud-messaging/core";
 import {
   ambiguousOutcome,
   failureOutcome,
@@ -10,14 +10,14 @@ import {
 import { parseBoundedJson } from "@cloud-messaging/core/wire";
 import { answerOf, statusOf, unreadAnswerOf } from "../common/error-body.ts";
 import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
-import { isAboutAccessToken, type RecipientKind, readFailure } from "./failure.ts";
+import { recipientKindOf } from "./codec.ts";
+import { type FcmV1Failure, isAboutAccessToken, readFailure } from "./failure.ts";
+import { hasOtherFault } from "./other-faults.ts";
 
-/** One request: its recipient and its body. */
+/** One request: the message, one of its recipients, and its body. */
 export interface RequestFacts {
   readonly recipient: string;
-  readonly kind: RecipientKind;
-  /** True if something else in the message than the token can be the reason of a refusal. */
-  readonly hasOtherFault: () => boolean;
+  readonly message: DownstreamMessage;
   /** Encodes the body at the moment of writing; `undefined` once the time to live has passed. */
   readonly body: () => string | undefined;
   /** End of the time to live: from then on it is not written. */
@@ -51,7 +51,7 @@ export function readResult(
   token: string,
   now: number,
 ): RecipientOutcome | typeof TOKEN_REFUSED {
-  const { recipient, kind, hasOtherFault } = request;
+  const { recipient } = request;
   if (result.kind === "failure") {
     const { code, detail, sentAt, written } = result;
     const facts = { recipient, detail, sentAt };
@@ -59,7 +59,7 @@ export function readResult(
   }
   const { status, sentAt } = result;
   if (status >= 200 && status < 300) return readAccepted(result, recipient, token);
-  const failure = readFailure(status, result.body, kind, hasOtherFault, token);
+  const failure = failureOf(result, request, token);
   if (isAboutAccessToken(failure)) return TOKEN_REFUSED;
   const { code, json } = failure;
   const service = { ...answerOf(result, token), ...failure.service };
@@ -108,17 +108,18 @@ function readAccepted(answered: HttpAnswer, recipient: string, token: string): R
 }
 
 /** Outcome when the service refuses a renewed access token as well. */
-export function refusedToken(
-  answer: HttpAnswer,
-  { recipient, kind, hasOtherFault }: RequestFacts,
-  token: string,
-): RecipientOutcome {
-  const { status, body, sentAt } = answer;
-  const failure = readFailure(status, body, kind, hasOtherFault, token);
+export function refusedToken(answer: HttpAnswer, request: RequestFacts, token: string): RecipientOutcome {
+  const { recipient } = request;
+  const { sentAt } = answer;
+  const failure = failureOf(answer, request, token);
   const service = { ...answerOf(answer, token), ...failure.service };
   const detail =
     "The service refuses the access token, a new one too: check that the credential belongs to this project and may send messages.";
   return failureOutcome(failure.code, { recipient, sentAt, service, detail });
+}
+
+function failureOf({ status, body }: HttpAnswer, { message }: RequestFacts, token: string): FcmV1Failure {
+  return readFailure(status, body, recipientKindOf(message.target), () => hasOtherFault(message), token);
 }
 
 /** True if the service as a whole is overloaded: a 429 about one device or topic does not say so. */

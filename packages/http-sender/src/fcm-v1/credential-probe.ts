@@ -1,13 +1,15 @@
-import type { RecipientOutcome } from "@cloud-messaging/core";
+import type { RecipientOutcome, RegistrationToken } from "@cloud-messaging/core";
 import { type CredentialCheck, failedCheck } from "../auth/credential-check.ts";
 import type { RequestFacts } from "./answer.ts";
 
+/** A token that cannot exist. */
+const PROBE_TOKEN = "ABC" as RegistrationToken;
+
 /** Dry run (`validate_only`) of a message to a token that cannot exist. */
 export const CREDENTIAL_PROBE: RequestFacts = {
-  recipient: "ABC",
-  kind: "device",
-  hasOtherFault: () => false,
-  body: () => '{"message":{"token":"ABC"},"validate_only":true}',
+  recipient: PROBE_TOKEN,
+  message: { target: { token: PROBE_TOKEN } },
+  body: () => `{"message":{"token":"${PROBE_TOKEN}"},"validate_only":true}`,
 };
 
 /**

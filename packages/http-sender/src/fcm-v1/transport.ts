@@ -9,12 +9,9 @@ import {
   type AttemptOptions,
   checkSignalOptions,
   earlier,
-  elapsedMs,
-  eventChannel,
   failureOutcome,
   lifeEndsAt,
   NEVER,
-  publish,
   readOptions,
   recipientsOf,
   requireOptions,
@@ -23,37 +20,20 @@ import {
   type TransportHealth,
   withLifeLeft,
 } from "@cloud-messaging/core/transport";
-import {
-  type AccessTokenSource,
-  authorizationHeaders,
-  createAccessTokenSource,
-  type GrantedToken,
-} from "../auth/access-token.ts";
+import { createAccessTokenSource } from "../auth/access-token.ts";
 import { createAccessTokenProvider, type FcmCredential } from "../auth/credential.ts";
 import type { CredentialCheck } from "../auth/credential-check.ts";
 import { ProjectLookup } from "../auth/project.ts";
 import { projectOfEnvironment } from "../auth/project-id.ts";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { type Endpoint, parseEndpoint } from "../common/endpoint.ts";
-import type { HttpAnswer, HttpClient, HttpResult } from "../http/http-client.ts";
-import {
-  isOverload,
-  isPastAuthentication,
-  type NotSent,
-  notSent,
-  type RequestFacts,
-  readResult,
-  refusedToken,
-  TOKEN_REFUSED,
-  tooSoon,
-  WITHOUT_QUOTA,
-} from "./answer.ts";
-import { addressesOf, createFcmV1Encoder, type FcmV1Address, recipientKindOf } from "./codec.ts";
+import { isOverload, type NotSent, notSent, type RequestFacts, WITHOUT_QUOTA } from "./answer.ts";
+import { AuthorizedRequests } from "./authorized-requests.ts";
+import { addressesOf, createFcmV1Encoder, type FcmV1Address, type FcmV1Encoder } from "./codec.ts";
 import { CREDENTIAL_PROBE, readProbe } from "./credential-probe.ts";
 import { createClient } from "./http-client.ts";
 import { createNotices } from "./notices.ts";
 import { type FcmV1Transport, type FcmV1TransportOptions, fcmV1OptionsSchema } from "./options.ts";
-import { hasOtherFault } from "./other-faults.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
 import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
 import { tracedWait } from "./traced-wait.ts";
@@ -122,29 +102,28 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1
     isOverload,
     clock,
   });
+  const timeoutMs = settings.requestTimeoutMs;
+  const tokens = createAccessTokenSource({ provider, clock, timeoutMs, transport: NAME });
   return new FcmV1({
-    http,
+    requests: new AuthorizedRequests({ http, tokens, clock, origin: endpoint.origin, transport: NAME }),
     endpoint,
     clock,
     maxRequests,
     projectId,
-    lookup: new ProjectLookup({ provider, clock, timeoutMs: settings.requestTimeoutMs }),
+    lookup: new ProjectLookup({ provider, clock, timeoutMs }),
     quota: settings.quota as FcmV1TransportOptions["quota"],
-    tokens: createAccessTokenSource({ provider, clock, timeoutMs: settings.requestTimeoutMs, transport: NAME }),
     closeTimeoutMs: settings.closeTimeoutMs,
     notice: createNotices(NAME, settings.onNotice as FcmV1TransportOptions["onNotice"]),
   });
 }
 
 const NAME = "fcm-v1";
-const requestChannel = eventChannel("cloud-messaging:http-request");
 
 interface Parts {
-  readonly http: HttpClient;
+  readonly requests: AuthorizedRequests;
   readonly endpoint: Endpoint;
   readonly clock: Clock;
   readonly lookup: ProjectLookup;
-  readonly tokens: AccessTokenSource;
   readonly projectId: string | undefined;
   readonly quota: QuotaOptions | false | undefined;
   readonly maxRequests: number;
@@ -168,7 +147,6 @@ class FcmV1 implements FcmV1Transport {
   readonly closeTimeoutMs: number;
   readonly #parts: Parts;
   #project: Project | undefined;
-  #header: { readonly granted: GrantedToken; readonly headers: readonly string[] } | undefined;
   #pending = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -188,25 +166,31 @@ class FcmV1 implements FcmV1Transport {
   }
 
   send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
-    const recipients = recipientsOf(message.target);
     this.#parts.notice(message);
-    return this.#attempt(recipients, options, (project) => {
-      const { clock } = this.#parts;
-      const alive = (): DownstreamMessage | undefined => withLifeLeft(message, options, clock.monotonic());
-      const encoder = createFcmV1Encoder(message, () => clock.now(), alive);
-      const endsAt = lifeEndsAt(message, options);
-      const addresses = addressesOf(message.target);
-      const kind = recipientKindOf(message.target);
-      const requestTo = (position: number): RequestFacts => ({
-        recipient: recipients[position] as string,
-        kind,
-        hasOtherFault: () => hasOtherFault(message),
-        endsAt,
-        body: () => encoder.bodyFor(addresses[position] as FcmV1Address),
-      });
-      if (recipients.length === 1) return this.#sendOne(project, requestTo(0), options).then(alone);
-      return this.#sendAll(project, recipients.length, requestTo, options);
+    const recipients = recipientsOf(message.target);
+    const addresses = addressesOf(message.target);
+    let encoder: FcmV1Encoder | undefined;
+    const requestTo = (position: number): RequestFacts => ({
+      recipient: recipients[position] as string,
+      message,
+      endsAt: lifeEndsAt(message, options),
+      body: () => {
+        // no earlier than the first of them is written: a message that waits is held once
+        encoder ??= this.#encoderOf(message, options);
+        return encoder.bodyFor(addresses[position] as FcmV1Address);
+      },
     });
+    return this.#attempt(recipients, options, (project) =>
+      recipients.length === 1
+        ? this.#sendOne(project, requestTo(0), options)
+        : this.#sendAll(project, recipients.length, requestTo, options),
+    );
+  }
+
+  #encoderOf(message: DownstreamMessage, options: AttemptOptions): FcmV1Encoder {
+    const { clock } = this.#parts;
+    const alive = (): DownstreamMessage | undefined => withLifeLeft(message, options, clock.monotonic());
+    return createFcmV1Encoder(message, () => clock.now(), alive);
   }
 
   health(): TransportHealth {
@@ -217,26 +201,39 @@ class FcmV1 implements FcmV1Transport {
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
     checkSignalOptions(options, "an option of verifyCredentials");
     const { outcomes } = await this.#attempt([CREDENTIAL_PROBE.recipient], options, (project) =>
-      this.#sendOne(project, CREDENTIAL_PROBE, options).then(alone),
+      this.#sendOne(project, CREDENTIAL_PROBE, options),
     );
     return readProbe(outcomes[0] as RecipientOutcome);
   }
 
-  /** Runs an attempt that `close()` waits for. */
-  async #attempt(
+  /** Runs an attempt that `close()` waits for. No async function: its frame would be held once per pending message. */
+  #attempt(
     recipients: readonly string[],
     options: AttemptOptions,
-    run: (project: Project) => Promise<RecipientOutcome[]>,
+    run: (project: Project) => Promise<RecipientOutcome | RecipientOutcome[]>,
   ): Promise<SendReport> {
-    if (this.#closing !== undefined) return { outcomes: allFailed(recipients, CLOSED) };
+    if (this.#closing !== undefined) return Promise.resolve({ outcomes: allFailed(recipients, CLOSED) });
     this.#pending++;
-    try {
-      const project = this.#project ?? (await this.#findProject(options));
-      return { outcomes: "code" in project ? allFailed(recipients, project) : await run(project) };
-    } finally {
-      this.#pending--;
-      if (this.#pending === 0) this.#onIdle?.();
-    }
+    const outcomes =
+      this.#project !== undefined
+        ? run(this.#project)
+        : this.#findProject(options).then((found) => ("code" in found ? allFailed(recipients, found) : run(found)));
+    return outcomes.then(this.#leaveWith, this.#leaveWithError);
+  }
+
+  readonly #leaveWith = (outcomes: RecipientOutcome | RecipientOutcome[]): SendReport => {
+    this.#leave();
+    return { outcomes: Array.isArray(outcomes) ? outcomes : [outcomes] };
+  };
+
+  readonly #leaveWithError = (error: unknown): never => {
+    this.#leave();
+    throw error;
+  };
+
+  #leave(): void {
+    this.#pending--;
+    if (this.#pending === 0) this.#onIdle?.();
   }
 
   close(): Promise<void> {
@@ -249,7 +246,7 @@ class FcmV1 implements FcmV1Transport {
   }
 
   async #close(): Promise<void> {
-    const { clock, closeTimeoutMs, http, tokens, lookup } = this.#parts;
+    const { clock, closeTimeoutMs, requests, lookup } = this.#parts;
     lookup.close();
     // messages that wait for quota have not been sent
     this.#project?.quota?.endWaits();
@@ -262,7 +259,7 @@ class FcmV1 implements FcmV1Transport {
         };
       });
     }
-    await Promise.all([tokens.close(), http.close()]);
+    await requests.close();
     this.#project?.quota?.release();
   }
 
@@ -305,84 +302,27 @@ class FcmV1 implements FcmV1Transport {
     return outcomes;
   }
 
-  async #sendOne(project: Project, request: RequestFacts, options: AttemptOptions): Promise<RecipientOutcome> {
-    const { tokens, clock } = this.#parts;
+  #sendOne(project: Project, request: RequestFacts, options: AttemptOptions): Promise<RecipientOutcome> {
+    if (options.signal?.aborted) return Promise.resolve(notSent(request, WITHOUT_QUOTA.aborted));
     const { quota } = project;
-    if (options.signal?.aborted) return notSent(request, WITHOUT_QUOTA.aborted);
-    if (quota !== undefined && !quota.take()) {
-      const { endsAt = NEVER } = request;
-      const waited = await tracedWait(
-        quota,
-        { ...options, deadline: earlier(options.deadline ?? NEVER, endsAt) },
-        NAME,
-      );
-      const expired = waited === "timeout" && clock.monotonic() >= endsAt;
-      if (waited !== "granted") return notSent(request, WITHOUT_QUOTA[expired ? "expired" : waited]);
-    }
-    const got = tokens.get(options);
-    const first = got instanceof Promise ? await got : got;
-    if (first.kind === "failure") return notSent(request, first);
-    const result = await this.#post(project, request, first, options);
-    const outcome = readResult(result, request, first.token, clock.now());
-    if (outcome !== TOKEN_REFUSED) {
-      if (isPastAuthentication(result)) tokens.accepted(first.token);
-      return outcome;
-    }
-    // expired in transit, or revoked: one retry with a new one
-    const refusal = tokens.refuse(first.token);
-    if (refusal === "hopeless") return refusedToken(result as HttpAnswer, request, first.token);
-    if (refusal === "later") return notSent(request, tooSoon(tokens.replaceableInMs));
-    const second = await tokens.get(options);
-    if (second.kind === "failure") return notSent(request, second);
-    // the provider has no other token
-    if (second.token === first.token) return refusedToken(result as HttpAnswer, request, first.token);
-    const again = await this.#post(project, request, second, options);
-    const final = readResult(again, request, second.token, clock.now());
-    if (final === TOKEN_REFUSED) return refusedToken(again as HttpAnswer, request, second.token);
-    if (isPastAuthentication(again)) tokens.accepted(second.token);
-    return final;
+    return quota === undefined || quota.take()
+      ? this.#parts.requests.make(project.path, request, options)
+      : this.#sendAfterWait(project, quota, request, options);
   }
 
-  #post(
+  async #sendAfterWait(
     project: Project,
-    { body, endsAt = NEVER }: RequestFacts,
-    granted: GrantedToken,
-    { signal, deadline }: AttemptOptions,
-  ): Promise<HttpResult> {
-    if (this.#header?.granted !== granted) {
-      this.#header = {
-        granted,
-        headers: ["content-type", "application/json; charset=utf-8", ...authorizationHeaders(granted)],
-      };
-    }
-    const sent = this.#parts.http.request({
-      method: "POST",
-      path: project.path,
-      headers: this.#header.headers,
-      // with a time to live it is encoded at the moment of writing, and refused once expired
-      body: endsAt === NEVER ? body() : body,
-      signal,
-      deadline,
-    });
-    return requestChannel.hasSubscribers ? this.#tell(sent) : sent;
-  }
-
-  async #tell(sent: Promise<HttpResult>): Promise<HttpResult> {
-    const { clock, endpoint } = this.#parts;
-    const startedAt = clock.monotonic();
-    const result = await sent;
-    publish("cloud-messaging:http-request", () => ({
-      transport: NAME,
-      origin: endpoint.origin,
-      recipients: 1,
-      ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
-      durationMs: Math.round(elapsedMs(clock, startedAt)),
-    }));
-    return result;
+    quota: Quota,
+    request: RequestFacts,
+    options: AttemptOptions,
+  ): Promise<RecipientOutcome> {
+    const { endsAt = NEVER } = request;
+    const waited = await tracedWait(quota, { ...options, deadline: earlier(options.deadline ?? NEVER, endsAt) }, NAME);
+    if (waited === "granted") return this.#parts.requests.make(project.path, request, options);
+    const expired = waited === "timeout" && this.#parts.clock.monotonic() >= endsAt;
+    return notSent(request, WITHOUT_QUOTA[expired ? "expired" : waited]);
   }
 }
-
-const alone = (outcome: RecipientOutcome): RecipientOutcome[] => [outcome];
 
 function allFailed(recipients: readonly string[], failure: NotSent): RecipientOutcome[] {
   return recipients.map((recipient) => failureOutcome(failure.code, { recipient, ...failure }));

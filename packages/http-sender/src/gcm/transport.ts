@@ -10,8 +10,6 @@ import {
   type AttemptOptions,
   checkSignalOptions,
   elapsedMs,
-  lifeEndsAt,
-  NEVER,
   publish,
   readOptions,
   recipientsOf,
@@ -27,7 +25,7 @@ import { mapParts } from "../common/batches.ts";
 import { checkCallOptions } from "../common/call-options.ts";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../common/endpoint.ts";
-import { createHttpClient, type HttpClient, type HttpResult } from "../http/http.ts";
+import { createHttpClient, type HttpClient, type HttpRequest, type HttpResult } from "../http/http.ts";
 import { outcomesOf } from "./answer.ts";
 import {
   CONTENT_TYPES,
@@ -96,17 +94,6 @@ interface Limits {
   readonly closeTimeoutMs: number;
 }
 
-/** State shared by all requests of one `send()`. */
-interface Send {
-  readonly message: DownstreamMessage;
-  /** JSON without the tokens. */
-  readonly content: string;
-  readonly options: AttemptOptions;
-}
-
-/** Encodes a part of a send at the moment of writing, with the remaining time to live; `undefined` once it has expired. */
-type Writer = () => Buffer | undefined;
-
 class GcmHttp implements GcmHttpTransport {
   readonly name = NAME;
   readonly retryPolicy = GCM_HTTP_RETRY_POLICY;
@@ -147,27 +134,41 @@ class GcmHttp implements GcmHttpTransport {
     if (problems.length > 0) throw new InvalidMessageError(problems);
   }
 
-  async send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
-    checkCallOptions(options);
-    const content = this.#format === "json" ? encodeContent(message) : "";
+  send(message: DownstreamMessage, options: AttemptOptions = {}): Promise<SendReport> {
+    try {
+      checkCallOptions(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const tokens = tokensOf(message.target);
-    const send: Send = { message, content, options };
+    // no async function for one recipient: its frame would be held once per pending message
+    const outcomes =
+      tokens === undefined || tokens.length <= 1
+        ? this.#request(message, options)
+        : this.#sendToMany(message, options, tokens);
+    return outcomes.then(reportOf);
+  }
+
+  /** Sends to several tokens, in as few requests as the limits allow. */
+  async #sendToMany(
+    message: DownstreamMessage,
+    options: AttemptOptions,
+    tokens: readonly RegistrationToken[],
+  ): Promise<RecipientOutcome[]> {
     const { maxTokens, maxBytes, maxParallel } = this.#limits;
-    if (tokens === undefined || tokens.length <= maxTokens) {
-      const body = this.#encode(send, tokens);
-      if (body.length <= maxBytes || tokens === undefined || tokens.length <= 1) {
-        return { outcomes: await this.#request(send, tokens, this.#whenSent(send, tokens, body)) };
-      }
+    const content = this.#format === "json" ? encodeContent(message) : "";
+    if (tokens.length <= maxTokens) {
+      const body = this.#encode(message, content, tokens);
+      if (body.length <= maxBytes) return this.#request(message, options, tokens, body);
     }
     // all parts are known before the first is sent: one bound on the requests in flight
     const ends =
       this.#format === "json" ? cutTokens(content, tokens, maxTokens, maxBytes) : tokens.map((_, index) => index + 1);
-    const outcomes = await mapParts(tokens, ends, maxParallel, async (part, from) => {
-      const answered = await this.#request(send, part, this.#whenSent(send, part, this.#encode(send, part)));
+    return mapParts(tokens, ends, maxParallel, async (part, from) => {
+      const answered = await this.#request(message, options, part, this.#encode(message, content, part));
       for (const [index, outcome] of answered.entries()) options.onOutcome?.(from + index, outcome);
       return answered;
     });
-    return { outcomes };
   }
 
   async verifyCredentials(options: { readonly signal?: AbortSignal } = {}): Promise<CredentialCheck> {
@@ -185,49 +186,52 @@ class GcmHttp implements GcmHttpTransport {
     return this.close();
   }
 
-  /** One request. */
-  async #request(
-    { message, options }: Send,
-    tokens: readonly RegistrationToken[] | undefined,
-    body: Buffer | Writer,
+  /**
+   * One request. Its body is encoded no earlier than it is written, so that a message that waits is held once; and again where its time to
+   * live has become shorter by then.
+   *
+   * @param part Its tokens. Default: all recipients of the message.
+   * @param body The body with the whole time to live, where its size had to be known before.
+   */
+  #request(
+    message: DownstreamMessage,
+    options: AttemptOptions,
+    part?: readonly RegistrationToken[],
+    body?: Buffer,
   ): Promise<RecipientOutcome[]> {
-    const recipients = tokens ?? recipientsOf(message.target);
     const startedAt = this.#clock.monotonic();
-    const result = await this.#post(body, options);
-    const outcomes = this.#read(result, message.target, recipients);
-    publish("cloud-messaging:http-request", () => ({
-      transport: this.name,
-      origin: this.#endpoint.origin,
-      recipients: recipients.length,
-      ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
-      durationMs: Math.round(elapsedMs(this.#clock, startedAt)),
-    }));
-    return outcomes;
-  }
-
-  /** Body of a part; for a message with a time to live, the function that encodes it at the moment of writing. */
-  #whenSent(send: Send, tokens: readonly RegistrationToken[] | undefined, body: Buffer): Buffer | Writer {
-    const { message, options } = send;
-    if (lifeEndsAt(message, options) === NEVER) return body;
-    let written = { message, body };
-    return () => {
+    let latest = body === undefined ? undefined : { body, timeToLiveSec: message.timeToLiveSec };
+    const write = (): Buffer | undefined => {
       const left = withLifeLeft(message, options, this.#clock.monotonic());
       if (left === undefined) return undefined;
-      if (left.timeToLiveSec !== written.message.timeToLiveSec) {
+      const { timeToLiveSec } = left;
+      if (latest === undefined || latest.timeToLiveSec !== timeToLiveSec) {
         const content = this.#format === "json" ? encodeContent(left) : "";
-        written = { message: left, body: this.#encode({ ...send, message: left, content }, tokens) };
+        latest = { body: this.#encode(left, content, part ?? tokensOf(message.target)), timeToLiveSec };
       }
-      return written.body;
+      return latest.body;
     };
+    return this.#post(write, options).then((result) => {
+      const recipients = part ?? recipientsOf(message.target);
+      const outcomes = this.#read(result, message.target, recipients);
+      publish("cloud-messaging:http-request", () => ({
+        transport: this.name,
+        origin: this.#endpoint.origin,
+        recipients: recipients.length,
+        ...(result.kind === "answer" ? { status: result.status } : { code: result.code }),
+        durationMs: Math.round(elapsedMs(this.#clock, startedAt)),
+      }));
+      return outcomes;
+    });
   }
 
-  #encode({ message, content }: Send, tokens: readonly RegistrationToken[] | undefined): Buffer {
+  #encode(message: DownstreamMessage, content: string, tokens: readonly RegistrationToken[] | undefined): Buffer {
     if (tokens === undefined) return Buffer.from(content);
     if (this.#format === "json") return encodeMulticast(content, tokens);
     return Buffer.from(encodePlainText(message, tokens[0] as RegistrationToken));
   }
 
-  #post(body: Buffer | string | Writer, { signal, deadline }: AttemptOptions): Promise<HttpResult> {
+  #post(body: HttpRequest["body"], { signal, deadline }: AttemptOptions): Promise<HttpResult> {
     return this.#http.request({
       method: "POST",
       path: this.#endpoint.path,
@@ -249,3 +253,5 @@ class GcmHttp implements GcmHttpTransport {
     });
   }
 }
+
+const reportOf = (outcomes: RecipientOutcome[]): SendReport => ({ outcomes });

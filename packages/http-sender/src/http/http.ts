@@ -5,6 +5,7 @@ import type { Clock } from "@cloud-messaging/core";
 import {
   ChurningSet,
   connectionFailure,
+  defined,
   describeError,
   earlier,
   type MonotonicInstant,
@@ -26,6 +27,7 @@ import { answerErrorCode, isNotHttp } from "./answer-error.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { hasFakeImmediate } from "./fake-timers.ts";
 import {
+  type HttpAnswer,
   type HttpBody,
   type HttpClient,
   type HttpClientOptions,
@@ -33,10 +35,9 @@ import {
   type HttpRequest,
   type HttpResult,
   isOverloadStatus,
-  isPastError,
 } from "./http-client.ts";
-import { textOf } from "./http-text.ts";
 import { withoutInterimAnswers } from "./interim-answers.ts";
+import { PartialAnswer } from "./partial-answer.ts";
 import { proxyFor, TUNNEL_REQUESTS, targetOf } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
 
@@ -73,6 +74,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     reachability: new Reachability(options.transport, options.origin, process),
     slots: createSlots(options.maxConnections),
     deadlines: createDeadlines(clock),
+    timeoutMs: options.timeoutMs,
     maxResponseBytes: options.maxResponseBytes,
     isOverload: options.isOverload ?? isOverloadStatus,
     onIdle: () => {
@@ -104,7 +106,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
           resolve({ kind: "failure", code: "closed", detail: "the sender is closed", written: false });
           return;
         }
-        new Exchange(shared, request, options.timeoutMs, resolve).begin();
+        new Exchange(shared, request, resolve).begin();
       });
     },
     get pending() {
@@ -190,6 +192,7 @@ interface Shared {
   readonly reachability: Reachability;
   readonly slots: Slots;
   readonly deadlines: Deadlines;
+  readonly timeoutMs: number;
   readonly maxResponseBytes: number;
   readonly isOverload: (status: number, body: string) => boolean;
   readonly onIdle: () => void;
@@ -200,7 +203,6 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   expiresAt: MonotonicInstant;
   readonly #shared: Shared;
   readonly #request: HttpRequest;
-  readonly #timeoutMs: number;
   readonly #resolve: (result: HttpResult) => void;
   #forgetSignal: (() => void) | undefined;
   #phase: "waiting" | "dispatched" | "over" = "waiting";
@@ -212,18 +214,13 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #epoch = 0;
   #sentAt: number | undefined;
-  #status = 0;
-  #headers: IncomingHttpHeaders = {};
-  #body: Buffer | undefined;
-  #more: Buffer[] | undefined;
-  #bytes = 0;
+  #answer: PartialAnswer | undefined;
   /** Connection of its own, under fake timers. */
   #ownDispatcher: Dispatcher | undefined;
 
-  constructor(shared: Shared, request: HttpRequest, timeoutMs: number, resolve: (result: HttpResult) => void) {
+  constructor(shared: Shared, request: HttpRequest, resolve: (result: HttpResult) => void) {
     this.#shared = shared;
     this.#request = request;
-    this.#timeoutMs = timeoutMs;
     this.#resolve = resolve;
     // the attempt's time limit begins with its connection
     this.expiresAt = request.deadline ?? NEVER;
@@ -246,12 +243,12 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
   }
 
   run(): void {
-    const { slots, clock, deadlines } = this.#shared;
+    const { slots, clock, deadlines, timeoutMs } = this.#shared;
     this.#phase = "dispatched";
     this.#epoch = slots.epoch;
     this.#sentAt = clock.now();
     deadlines.delete(this);
-    this.expiresAt = earlier(this.expiresAt, plusMs(clock.monotonic(), this.#timeoutMs));
+    this.expiresAt = earlier(this.expiresAt, plusMs(clock.monotonic(), timeoutMs));
     deadlines.add(this);
     this.#dispatch();
   }
@@ -304,35 +301,18 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     this.#shared.reachability.answered();
-    if (status < 200) return;
-    this.#status = status;
-    this.#headers = headers;
+    if (status >= 200) this.#answer = new PartialAnswer(status, headers);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#phase === "over") return;
-    const before = this.#bytes;
-    this.#bytes += chunk.length;
-    if (this.#bytes > this.#shared.maxResponseBytes) {
-      this.end("invalid-response", `the answer is longer than ${this.#shared.maxResponseBytes} bytes`);
-    } else if (isPastError(this.#status, before)) {
-      // dropped
-    } else if (this.#body === undefined) this.#body = chunk;
-    else {
-      this.#more ??= [this.#body];
-      this.#more.push(chunk);
-    }
+    const { maxResponseBytes } = this.#shared;
+    if (this.#phase === "over" || this.#answer?.add(chunk, maxResponseBytes) !== false) return;
+    this.end("invalid-response", `the answer is longer than ${maxResponseBytes} bytes`);
   }
 
   onResponseEnd(): void {
-    if (this.#phase === "over") return;
-    this.#finish({
-      kind: "answer",
-      status: this.#status,
-      headers: this.#headers,
-      body: this.#text(),
-      sentAt: this.#sentAt ?? 0,
-    });
+    if (this.#phase === "over" || this.#answer === undefined) return;
+    this.#finish(this.#read(this.#answer));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -357,25 +337,17 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
 
   /** Ends with an incomplete answer, or with none. */
   #finishWithout(code: HttpFailureCode, detail: string): void {
-    const sentAt = this.#sentAt;
-    if (this.#status !== 0 && sentAt !== undefined) {
-      this.#finish({
-        kind: "answer",
-        status: this.#status,
-        headers: this.#headers,
-        body: this.#text(),
-        incomplete: { code, detail },
-        sentAt,
-      });
+    if (this.#answer !== undefined) {
+      this.#finish({ ...this.#read(this.#answer), incomplete: { code, detail } });
     } else {
-      this.#finish({
-        kind: "failure",
-        code,
-        detail,
-        written: this.#written,
-        ...(this.#written && sentAt !== undefined ? { sentAt } : {}),
-      });
+      const sentAt = this.#written ? this.#sentAt : undefined;
+      this.#finish({ kind: "failure", code, detail, written: this.#written, ...defined({ sentAt }) });
     }
+  }
+
+  #read(answer: PartialAnswer): HttpAnswer {
+    const { status, headers } = answer;
+    return { kind: "answer", status, headers, body: answer.text(), sentAt: this.#sentAt ?? 0 };
   }
 
   #finish(result: HttpResult): void {
@@ -389,13 +361,9 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
     void this.#ownDispatcher?.destroy();
     if (hadSlot) {
       if (result.kind === "answer" && isOverload(result.status, result.body)) slots.overloaded(this.#epoch);
-      else if (this.#status >= 200 && this.#status < 500) slots.healthy();
+      else if (this.#answer !== undefined && this.#answer.status < 500) slots.healthy();
       slots.release();
     } else slots.withdraw(this);
     if (pending.size === 0) onIdle();
-  }
-
-  #text(): string {
-    return textOf(this.#more === undefined ? this.#body : Buffer.concat(this.#more));
   }
 }
