@@ -61,9 +61,7 @@ describe("ending the command", () => {
     expect(readdirSync(folder).filter((name) => /draft|lock/.test(name))).toEqual([]);
   });
 
-  it.concurrent("leaves a state behind even when it is killed: it was saved within seconds of the change", async ({
-    expect,
-  }) => {
+  it("leaves a state behind even when it is killed: it was saved within seconds of the change", async () => {
     const file = freshFile();
     const { ready, running } = await start("--state", file);
     await makeDevice(ready);
@@ -86,9 +84,7 @@ describe("ending the command", () => {
     expect(await running.ended).toMatchObject({ status: 0 });
   });
 
-  it.concurrent("names the file and says that it was not saved when the disk is full, and ends with status 1", async ({
-    expect,
-  }) => {
+  it("names the file and says that it was not saved when the disk is full, and ends with status 1", async () => {
     const file = freshFile();
     // a limit to the size of files is to a program what a full disk is
     const limited = 'ulimit -f 40; exec "$0" "$@"';
@@ -146,6 +142,7 @@ describe("an emulator whose parent dies", () => {
     expect(savedTokens(file)).toEqual([]);
   });
 
+  // these wait for what does not happen, or for seconds: all three at the same time
   it.concurrent("ends when the runner that started it through another program is killed", async ({ expect }) => {
     const file = freshFile();
     // the shell stays, as npx does
