@@ -23,7 +23,7 @@ const KEY = "campaign";
 const WORKERS = 2;
 const CONCURRENCY = 4;
 const BATCH = 100;
-const LEASE_MS = 5_000;
+const LEASE_MS = 3_000;
 /** Longest time in which no recipient is settled. Leases of killed workers run out well before. */
 const STALL_MS = 60_000;
 const tokenOf = (n) => `token-${n}`;

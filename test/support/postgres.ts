@@ -121,8 +121,8 @@ function newFolder(user: { uid: number; gid: number } | undefined): string {
 
 /** Folder of a new server's data, made once on this machine and then copied: `initdb` costs more than the rest of a start. */
 function initialData(initdb: string, user: { uid: number; gid: number } | undefined): string {
-  const version = execFileSync(initdb, ["--version"], { encoding: "utf8" }).replace(/[^\d.]+/g, "-");
-  const kept = join(import.meta.dirname, "../node_modules/.cache", `postgres${version}`);
+  const [version] = /\d+\.\d+/.exec(execFileSync(initdb, ["--version"], { encoding: "utf8" })) ?? [];
+  const kept = join(import.meta.dirname, "../node_modules/.cache", `postgres-${version}`);
   if (existsSync(kept)) return kept;
   const folder = newFolder(user);
   execFileSync(initdb, ["-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], {
@@ -131,7 +131,7 @@ function initialData(initdb: string, user: { uid: number; gid: number } | undefi
     stdio: "ignore",
   });
   mkdirSync(dirname(kept), { recursive: true });
-  const copy = `${kept}${process.pid}`;
+  const copy = `${kept}-${process.pid}`;
   execFileSync("cp", ["-a", folder, copy]);
   rmSync(folder, { recursive: true, force: true });
   try {
