@@ -35,12 +35,16 @@ export const ClockSchema: z.ZodType<Clock, Clock> = z.custom<Clock>().superRefin
   if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
 });
 
+/** Schemas that a value was read by. zod compiles a parser for each object in a schema, which costs more than many schemas are ever used for. */
+const readBefore = new WeakSet<z.ZodType>();
+
 /**
  * Reads a value by a schema, in the one wording of this SDK. The value is never part of a problem, apart from a number: it may be a secret
  * in the wrong place.
  */
 export function readInput<T>(schema: z.ZodType<T>, input: unknown, wording: InputWording): Reading<T> {
-  const valid = schema.safeParse(input);
+  const valid = schema.safeParse(input, { jitless: !readBefore.has(schema) });
+  readBefore.add(schema);
   if (valid.success) return { value: valid.data };
   // read once more for the words: with them, reading takes several times as long, which only an invalid value has to pay
   const worded = schema.safeParse(input, { error: describeIssue });

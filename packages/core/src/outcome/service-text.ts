@@ -4,8 +4,7 @@ const MAX_LENGTH = 300;
 const MAX_SCANNED = 4 * 1024;
 // white space, control characters (escape sequences start with one), and the marks that turn the direction of writing
 const UNPRINTABLE = /[\s\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
-// nearly all that a service says of an accepted message: its ID
-const PRINTABLE_WORD = new RegExp(`^[\\x21-\\x7e]{1,${MAX_LENGTH}}$`);
+const NO_WORD = /[^\x21-\x7e]/;
 
 /**
  * Makes text of a server fit to be shown and logged: at most 300 characters in one line, without control characters and without secrets.
@@ -14,7 +13,8 @@ const PRINTABLE_WORD = new RegExp(`^[\\x21-\\x7e]{1,${MAX_LENGTH}}$`);
  * @param secrets Replaced by `…` wherever they stand: an error page may repeat the request.
  */
 export function serviceText(text: string, secrets: readonly string[] = []): string {
-  if (secrets.length === 0 && PRINTABLE_WORD.test(text)) return text;
+  // nearly all that a service says of an accepted message: its ID
+  if (secrets.length === 0 && text.length <= MAX_LENGTH && !NO_WORD.test(text)) return text;
   // before the cut, which could leave half of a secret
   const line = withoutSecrets(text, secrets).slice(0, MAX_SCANNED).replace(UNPRINTABLE, " ").trim();
   if (line.length <= MAX_LENGTH) return line;

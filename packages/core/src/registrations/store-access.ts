@@ -76,12 +76,13 @@ function assertUsable<T>(answer: T, problemOf: (answer: T) => string | undefined
 export function resolvedProblem(given: readonly RegistrationToken[]): (resolution: Resolution) => string | undefined {
   return (resolution) => {
     const { tokens, states } = (resolution ?? {}) as Partial<Record<keyof Resolution, unknown>>;
-    const due = `one for each of the ${given.length} tokens given is due`;
+    // put into words for a mistake only: every send comes by here
+    const due = (): string => `one for each of the ${given.length} tokens given is due`;
     if (!Array.isArray(tokens) || !Array.isArray(states)) {
-      return `resolve() answered with ${describeType(resolution)} and not with the arrays tokens and states: ${due}`;
+      return `resolve() answered with ${describeType(resolution)} and not with the arrays tokens and states: ${due()}`;
     }
-    if (tokens.length !== given.length) return `resolve() answered with ${tokens.length} tokens, and ${due}`;
-    if (states.length !== given.length) return `resolve() answered with ${states.length} states, and ${due}`;
+    if (tokens.length !== given.length) return `resolve() answered with ${tokens.length} tokens, and ${due()}`;
+    if (states.length !== given.length) return `resolve() answered with ${states.length} states, and ${due()}`;
     for (let position = 0; position < given.length; position++) {
       const token: unknown = tokens[position];
       const problem = token === given[position] ? undefined : tokenProblem(token);

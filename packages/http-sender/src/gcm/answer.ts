@@ -60,7 +60,11 @@ export function outcomesOf(result: HttpResult, facts: RequestFacts): RecipientOu
     return unread(result, facts, result.incomplete.detail, result.incomplete.code);
   }
   const outcomes = facts.format === "json" ? readJson(result, facts) : readPlainText(result, facts);
-  return outcomes.map((outcome) => outcomeAbout(facts.target, outcome));
+  return isToMany(facts.target) ? outcomes.map((outcome) => outcomeAbout(facts.target, outcome)) : outcomes;
+}
+
+function isToMany(target: Target): boolean {
+  return "topic" in target || "condition" in target;
 }
 
 /** Outcomes of a status other than 2xx: the same for every recipient. It counts even if the body is incomplete. */
@@ -113,7 +117,7 @@ function unread(
 }
 
 function readJson(answer: HttpAnswer, facts: RequestFacts): RecipientOutcome[] {
-  const toMany = "topic" in facts.target || "condition" in facts.target;
+  const toMany = isToMany(facts.target);
   let body: unknown;
   try {
     // only a topic's message ID is a number that needs every digit; other IDs are text, and multicast_id is read separately
