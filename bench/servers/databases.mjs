@@ -1,9 +1,10 @@
 // Database servers as the tests start them: on free loopback ports, in temporary folders.
 import { fileURLToPath } from "node:url";
-import { runnerImport } from "vite";
 
 const support = async (name) => {
   const file = fileURLToPath(new URL(`../../test/support/${name}.ts`, import.meta.url));
+  // here, since the processes that are measured import this file too, and start no server
+  const { runnerImport } = await import("vite");
   const { module } = await runnerImport(file, { configFile: false, logLevel: "error" });
   return module;
 };
