@@ -40,10 +40,24 @@ export class Repeats {
 }
 
 /**
- * Makes the hash that a repeat has in common with the message it repeats: of client, `message_id` and content. An app server that counts its
- * messages anew after a restart repeats IDs, not messages. The time to live may have become shorter meanwhile.
+ * Makes the hash that a repeat has in common with the message it repeats: of client, `message_id` and content, in whatever order its fields
+ * are. An app server that counts its messages anew after a restart repeats IDs, not messages. The time to live may have become shorter meanwhile.
  */
-export function repeatHash(client: string, messageId: string, { to, fields }: IncomingMessage): string {
-  const content = JSON.stringify([client, messageId, to, { ...fields, time_to_live: undefined }]);
-  return createHash("sha256").update(content).digest("base64url");
+export function repeatHash(
+  client: string,
+  messageId: string,
+  { to, fields }: Pick<IncomingMessage, "to" | "fields">,
+): string {
+  const { time_to_live: _, ...content } = fields ?? {};
+  const text = JSON.stringify([client, messageId, to, inOrder(content)]);
+  return createHash("sha256").update(text).digest("base64url");
+}
+
+/** A JSON value with its objects as lists of sorted keys, each followed by its value, and its arrays in a list of one, which tells them apart. */
+function inOrder(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return [value.map(inOrder)];
+  const list: unknown[] = [];
+  for (const key of Object.keys(value).sort()) list.push(key, inOrder((value as Record<string, unknown>)[key]));
+  return list;
 }
