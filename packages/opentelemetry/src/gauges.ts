@@ -101,11 +101,12 @@ async function observe(tell: Observe): Promise<void> {
       asked.push(
         source.health().then(({ ready, engine, lanes, oldestDueMs }) => {
           sums.least("cloud_messaging.ready", ready ? 1 : 0, { [SYSTEM]: "outbox" });
+          const ages = new Map(Object.entries(oldestDueMs ?? {}));
           for (const [lane, depth] of Object.entries(lanes)) {
             const of = { "cloud_messaging.outbox.engine": engine, "cloud_messaging.outbox.lane": lane };
             sums.add("cloud_messaging.outbox.depth", depth, of);
             if (oldestDueMs !== undefined) {
-              sums.most("cloud_messaging.outbox.oldest.age", (oldestDueMs[lane] ?? 0) / 1000, of);
+              sums.most("cloud_messaging.outbox.oldest.age", (ages.get(lane) ?? 0) / 1000, of);
             }
           }
         }),

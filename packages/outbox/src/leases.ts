@@ -54,9 +54,9 @@ export class Leases {
   oldestDueMs(lanes: readonly string[]): Record<string, number> {
     const { leases, submissions, chunks } = this.#tables;
     const now = this.#clock.now();
-    const oldest: Record<string, number> = {};
+    const oldest = new Map<string, number>();
     const look = (lane: string, at: number): void => {
-      if (at <= now) oldest[lane] = Math.max(oldest[lane] ?? 0, now - at);
+      if (at <= now) oldest.set(lane, Math.max(oldest.get(lane) ?? 0, now - at));
     };
     for (const lane of lanes) {
       const first = this.#firstOf(lane);
@@ -68,7 +68,7 @@ export class Leases {
       const held = chunks.get([id, chunk]);
       if (row !== undefined && held !== undefined) look(row.lane, Math.max(held.dueAt, heldBackUntil(row)));
     }
-    return oldest;
+    return Object.fromEntries(oldest);
   }
 
   /** The first submission of a lane with work, by the time at which that is due. */

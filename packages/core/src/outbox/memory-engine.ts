@@ -259,19 +259,19 @@ class MemoryEngine implements OutboxEngine {
 
   async backlog() {
     const now = this.#clock.now();
-    const lanes: Record<string, number> = {};
-    const oldestDueMs: Record<string, number> = {};
+    const lanes = new Map<string, number>();
+    const oldestDueMs = new Map<string, number>();
     let recipients = 0;
     for (const held of this.#submissions.values()) {
       const { lane, pending } = held.record;
       recipients += pending;
-      if (pending > 0) lanes[lane] = (lanes[lane] ?? 0) + pending;
+      if (pending > 0) lanes.set(lane, (lanes.get(lane) ?? 0) + pending);
       for (const chunk of held.chunks) {
         const at = Math.max(chunk.dueAt, heldBackUntil(held));
-        if (isFree(chunk, now) && at <= now) oldestDueMs[lane] = Math.max(oldestDueMs[lane] ?? 0, now - at);
+        if (isFree(chunk, now) && at <= now) oldestDueMs.set(lane, Math.max(oldestDueMs.get(lane) ?? 0, now - at));
       }
     }
-    return { recipients, lanes, oldestDueMs };
+    return { recipients, lanes: Object.fromEntries(lanes), oldestDueMs: Object.fromEntries(oldestDueMs) };
   }
 
   async prune(olderThanMs: number, limit: number) {
