@@ -1,4 +1,4 @@
-import { createManualClock, type DownstreamMessageInput } from "@cloud-messaging/core";
+import { createManualClock, type DownstreamMessage, type DownstreamMessageInput } from "@cloud-messaging/core";
 import { parseDownstreamMessage } from "@cloud-messaging/core/transport";
 import { createGcmHttpTransport, type GcmHttpTransportOptions } from "@cloud-messaging/http-sender";
 import { describe, expect, it } from "vitest";
@@ -71,6 +71,23 @@ describe("the GCM HTTP transport", () => {
     await using transport = transportTo(server);
     await transport.send(message({ target }));
     expect(JSON.parse(server.requests[0]?.body ?? "")).toEqual(body);
+  });
+
+  it("rejects a message that nobody checked and JSON cannot hold, and gives its connection to the next", async () => {
+    await using server = await startFaultServer();
+    await using transport = transportTo(server, { maxConnections: 1 });
+    const target = { token: "tok-a" } as DownstreamMessage["target"];
+    const unreadable = { target, data: { n: 1n } } as unknown as DownstreamMessage;
+    const [first, second] = await Promise.all([transport.send(unreadable), transport.send(message({ target }))]);
+    expect(first.outcomes).toMatchObject([
+      {
+        kind: "rejected",
+        code: "invalid-argument",
+        detail: expect.stringMatching(/^the message cannot be encoded: .*BigInt/),
+      },
+    ]);
+    expect(first.outcomes[0]?.sentAt).toBeUndefined();
+    expect(second.outcomes).toMatchObject([{ kind: "accepted" }]);
   });
 
   it("gives one outcome per position: accepted, superseded, dead, retryable, suspect, and every digit of the multicast ID", async () => {

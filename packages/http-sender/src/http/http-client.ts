@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock, ErrorCode, TlsOptions } from "@cloud-messaging/core";
-import type { ConnectionFailureCode, MonotonicInstant } from "@cloud-messaging/core/transport";
+import { type ConnectionFailureCode, describeError, type MonotonicInstant } from "@cloud-messaging/core/transport";
 
 /** Options of an HTTP client of one origin. */
 export interface HttpClientOptions {
@@ -63,8 +63,34 @@ export interface HttpRequest {
 /** Reason for a missing or incomplete answer. */
 export type HttpFailureCode = Extract<
   ErrorCode,
-  ConnectionFailureCode | "connection-lost" | "timeout" | "aborted" | "closed" | "expired" | "invalid-response"
+  | ConnectionFailureCode
+  | "connection-lost"
+  | "timeout"
+  | "aborted"
+  | "closed"
+  | "expired"
+  | "invalid-argument"
+  | "invalid-response"
 >;
+
+/**
+ * Takes the body of a request as it is now; `null` for a request without one. Ends the exchange and returns `undefined` where nothing is left
+ * to send (`expired`), or where the body cannot be encoded (`invalid-argument`).
+ */
+export function takeBody(
+  { body }: HttpRequest,
+  exchange: { end(code: HttpFailureCode, detail: string): void },
+): HttpBody | null | undefined {
+  if (typeof body !== "function") return body ?? null;
+  try {
+    const taken = body();
+    if (taken === undefined) exchange.end("expired", "there was nothing to send any more when a connection was there");
+    return taken;
+  } catch (error) {
+    exchange.end("invalid-argument", `the message cannot be encoded: ${describeError(error)}`);
+    return undefined;
+  }
+}
 
 /** The service answered. */
 export interface HttpAnswer {

@@ -35,6 +35,7 @@ import {
   type HttpRequest,
   type HttpResult,
   isOverloadStatus,
+  takeBody,
 } from "./http-client.ts";
 import { withoutInterimAnswers } from "./interim-answers.ts";
 import { PartialAnswer } from "./partial-answer.ts";
@@ -180,8 +181,6 @@ function createConnector(options: HttpClientOptions, owned: Set<Destroyable>): C
   };
 }
 
-const EXPIRED = "there was nothing to send any more when a connection was there";
-
 interface Shared {
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
@@ -255,17 +254,12 @@ class Exchange implements Expiring, SlotHolder, Dispatcher.DispatchHandler {
 
   #dispatch(): void {
     const { dispatcher, origin } = this.#shared;
-    const { method, path, headers, body } = this.#request;
-    this.#sent = typeof body === "function" ? body() : body;
-    if (typeof body === "function" && this.#sent === undefined) {
-      this.end("expired", EXPIRED);
-      return;
-    }
+    const { method, path, headers } = this.#request;
+    const body = takeBody(this.#request, this);
+    if (body === undefined) return;
+    this.#sent = body ?? undefined;
     if (hasFakeImmediate()) this.#ownDispatcher = this.#shared.createDispatcher();
-    (this.#ownDispatcher ?? dispatcher).dispatch(
-      { origin, method, path, headers: headers as string[], body: this.#sent ?? null },
-      this,
-    );
+    (this.#ownDispatcher ?? dispatcher).dispatch({ origin, method, path, headers: headers as string[], body }, this);
   }
 
   expire(): void {

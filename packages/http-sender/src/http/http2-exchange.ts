@@ -19,6 +19,7 @@ import {
   type HttpRequest,
   type HttpResult,
   isOverloadStatus,
+  takeBody,
 } from "./http-client.ts";
 import { textOf } from "./http-text.ts";
 import type { Http2Connection } from "./http2-connection.ts";
@@ -108,12 +109,9 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
   }
 
   start(connection: Http2Connection): void {
-    const { body } = this.#request;
-    this.body = typeof body === "function" ? body() : body;
-    if (typeof body === "function" && this.body === undefined) {
-      this.end("expired", "there was nothing to send any more when a connection was there");
-      return;
-    }
+    const body = takeBody(this.#request, this);
+    if (body === undefined) return;
+    this.body = body ?? undefined;
     this.#phase = "started";
     this.#sentAt = this.#owner.clock.now();
     this.#startedAt = this.#owner.clock.monotonic();

@@ -116,6 +116,18 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe("HTTP/2: one connection for many requests", () => {
+  it("ends a request whose body cannot be encoded, and gives its stream to the next", async () => {
+    const { origin } = await aServer(answerOk);
+    const client = aClient(origin, { maxRequests: 1, maxConnections: 1 });
+    const body = () => {
+      throw new TypeError("no text");
+    };
+    const unreadable = client.request({ method: "POST", path: "/send", headers: [], body });
+    const results = await Promise.all([unreadable, post(client, "later")]);
+    expect(kindsOf(results)).toEqual(["invalid-argument false", "200"]);
+    expect(client.pending).toBe(0);
+  });
+
   it("carries requests and answers side by side, and stays for the next", async () => {
     const { origin, sessions } = await aServer(answerOk);
     const client = aClient(origin);
