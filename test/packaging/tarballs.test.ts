@@ -104,10 +104,10 @@ describe("what would be published", () => {
       }
       const copies = [await import("@cloud-messaging/core"), require("@cloud-messaging/core")];
       const transports = [await import("@cloud-messaging/core/transport"), require("@cloud-messaging/core/transport")];
-      for (const [one, other, { publish }] of [[...copies, transports[0]], [...copies.toReversed(), transports[1]]]) {
+      for (const [one, other, { parseDownstreamMessage, publish }] of [[...copies, transports[0]], [...copies.toReversed(), transports[1]]]) {
         let caught;
         try {
-          one.parseDownstreamMessage({});
+          parseDownstreamMessage({});
         } catch (error) {
           caught = error;
         }

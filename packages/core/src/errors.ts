@@ -1,5 +1,4 @@
 import { docsOf } from "./docs-of.ts";
-import type { MissingPackageError } from "./optional-package.ts";
 
 /** One thing wrong with one field. */
 export interface FieldProblem {
@@ -190,6 +189,22 @@ export class OutboxStorageError extends CloudMessagingError<"ERR_OUTBOX_STORAGE"
       `The outbox's storage cannot be used: ${problem}`,
       cause === undefined ? undefined : { cause },
     );
+  }
+}
+
+/** A feature was asked for whose package, an optional dependency, is not installed. Nothing was done. */
+export class MissingPackageError extends CloudMessagingError<"ERR_MISSING_PACKAGE"> {
+  override readonly name = "MissingPackageError";
+  /** Name of the package. */
+  readonly packageName: string;
+
+  constructor(packageName: string, options?: ErrorOptions) {
+    super(
+      "ERR_MISSING_PACKAGE",
+      `This needs the package ${packageName}, which is not installed: npm install ${packageName}`,
+      options,
+    );
+    this.packageName = packageName;
   }
 }
 

@@ -1,20 +1,4 @@
-import { CloudMessagingError } from "./errors.ts";
-
-/** A feature was asked for whose package, an optional dependency, is not installed. Nothing was done. */
-export class MissingPackageError extends CloudMessagingError<"ERR_MISSING_PACKAGE"> {
-  override readonly name = "MissingPackageError";
-  /** Name of the package. */
-  readonly packageName: string;
-
-  constructor(packageName: string, options?: ErrorOptions) {
-    super(
-      "ERR_MISSING_PACKAGE",
-      `This needs the package ${packageName}, which is not installed: npm install ${packageName}`,
-      options,
-    );
-    this.packageName = packageName;
-  }
-}
+import { MissingPackageError } from "./errors.ts";
 
 const NOT_FOUND: ReadonlySet<unknown> = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
 

@@ -254,7 +254,8 @@ export { nextTurn, type CancelTurn, isFakeImmediate } from "./time/next-turn.ts"
 export { onAbort, isAbortSignal } from "./time/abort.ts";
 
 // Optional packages
-export { loadOptionalPackage, MissingPackageError } from "./optional-package.ts";
+export { loadOptionalPackage } from "./optional-package.ts";
+export { MissingPackageError } from "./errors.ts";
 
 // Optional fields
 export { defined, type Defined } from "./defined.ts";
