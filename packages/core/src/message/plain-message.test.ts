@@ -106,7 +106,8 @@ describe("the short way to read a message", () => {
       }),
       { numRuns: 5_000 },
     );
-    expect(taken).toBeGreaterThan(500);
+    // some 530: none of them would prove nothing
+    expect(taken).toBeGreaterThan(250);
   });
 
   it.each([
