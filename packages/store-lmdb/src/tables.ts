@@ -187,7 +187,7 @@ export class TransactionTables implements RegistrationTables {
   emit(change: NewChange): void {
     const { changes } = this.#tables;
     const numbers = this.#numbers;
-    changes.put(++numbers.lastChange, { ...change, at: this.#now() });
+    changes.put(++numbers.lastChange, Object.assign(change, { at: this.#now() }));
     for (; numbers.lastChange - numbers.oldestChange >= this.#maxChanges; numbers.oldestChange++) {
       changes.remove(numbers.oldestChange);
     }

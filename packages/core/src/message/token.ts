@@ -4,7 +4,7 @@ import * as z from "../zod.ts";
 export const MAX_TOKEN_LENGTH = 4096;
 
 // white space, control characters, and nothing outside ASCII: the wire, the URL paths and the logs it goes into are safe with the rest
-const TOKEN_CHARACTERS = /^[\x21-\x7e]+$/;
+const NO_TOKEN_CHARACTER = /[^\x21-\x7e]/;
 
 /** Problem of a token; `undefined` for a valid one. */
 export function tokenProblem(token: unknown): string | undefined {
@@ -12,7 +12,7 @@ export function tokenProblem(token: unknown): string | undefined {
   if (token === "") return "must not be empty";
   if (token.length > MAX_TOKEN_LENGTH)
     return `has ${token.length} characters, at most ${MAX_TOKEN_LENGTH} are possible`;
-  if (!TOKEN_CHARACTERS.test(token)) return "holds white space, a control character or a character outside ASCII";
+  if (NO_TOKEN_CHARACTER.test(token)) return "holds white space, a control character or a character outside ASCII";
   return undefined;
 }
 

@@ -11,6 +11,6 @@ export function tellOnce(transport: string, listener: (outcome: SendAllOutcome) 
   return (position, outcome) => {
     if (told.has(position)) return;
     told.add(position);
-    callListener(transport, "outcome-listener-failed", listener, { ...outcome, position });
+    callListener(transport, "outcome-listener-failed", listener, { position, ...outcome });
   };
 }

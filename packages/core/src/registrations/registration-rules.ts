@@ -53,7 +53,7 @@ export interface RegistrationTables {
   rewritesTo(canonical: RegistrationToken): readonly RegistrationToken[];
   /** Remembers a rewrite, learned at this time; with `undefined` forgets it. */
   setRewrite(token: RegistrationToken, canonical: RegistrationToken | undefined, at: number): void;
-  /** Appends to the change feed. */
+  /** Appends to the change feed. The object is made for this call: what is stored beside it may be added to it. */
   emit(change: NewChange): void;
   /** Called before a registration is added that takes no other's place. Throws `StoreFullError`. */
   assertRoom?(): void;

@@ -39,8 +39,13 @@ export function readErrorBody(body: string, secret: string): ErrorBody {
   return { json, word, description: description === "" ? undefined : description };
 }
 
-/** Status and kept headers of an answer, for `service` of an outcome. */
-export function statusOf({ status, headers }: Pick<HttpAnswer, "status" | "headers">): ServiceAnswer {
+/** Status and kept headers of an answer, for `service` of an outcome, with the ID of a multicast where there is one. */
+export function statusOf(
+  { status, headers }: Pick<HttpAnswer, "status" | "headers">,
+  multicastId?: string,
+): ServiceAnswer {
+  // field by field: it is made for every answer, and an object that is spread into another costs several microseconds
+  const service: { status: number; headers?: Record<string, string>; multicastId?: string } = { status };
   let kept: Record<string, string> | undefined;
   for (const name of KEPT_HEADERS) {
     const value = headers[name];
@@ -48,7 +53,9 @@ export function statusOf({ status, headers }: Pick<HttpAnswer, "status" | "heade
     kept ??= {};
     kept[name] = serviceText(String(value));
   }
-  return kept === undefined ? { status } : { status, headers: kept };
+  if (kept !== undefined) service.headers = kept;
+  if (multicastId !== undefined) service.multicastId = multicastId;
+  return service;
 }
 
 /** Status, kept headers and the beginning of the body of an answer, redacted. */

@@ -102,9 +102,11 @@ function readAccepted(answered: HttpAnswer, recipient: string, token: string): R
       "the answer's status says that the message was taken, and its text that it was not",
     );
   }
-  // a device group may be answered with an empty object
-  const accepted = { kind: "accepted", recipient, attempts: 1, sentAt, service: statusOf(answered) } as const;
-  return typeof name === "string" ? { ...accepted, messageId: serviceText(name) } : accepted;
+  const service = statusOf(answered);
+  // one literal each and no spread, which costs several microseconds
+  return typeof name === "string"
+    ? { kind: "accepted", recipient, attempts: 1, sentAt, service, messageId: serviceText(name) }
+    : { kind: "accepted", recipient, attempts: 1, sentAt, service }; // of a device group
 }
 
 /** Outcome when the service refuses a renewed access token as well. */

@@ -101,20 +101,17 @@ function encodeShown(
   general: Notification | undefined,
   own: AndroidNotification | undefined,
 ): FcmV1AndroidNotification {
-  return {
-    ...(general === undefined ? {} : encodeGeneralForAndroid(general)),
-    ...(own === undefined ? {} : encodeAndroidNotification(own)),
-  };
+  const shown: FcmV1AndroidNotification = general === undefined ? {} : encodeGeneralForAndroid(general);
+  return own === undefined ? shown : Object.assign(shown, encodeAndroidNotification(own));
 }
 
 function encodeGeneralForAndroid(notification: Notification): FcmV1AndroidNotification {
   const { icon, sound } = notification;
-  return {
-    ...pick(notification, GENERAL_ANDROID_FIELDS),
-    ...(icon === undefined || WEB_ICON.test(icon) ? {} : { icon }),
-    // an object describes a critical alert, which only iOS knows
-    ...(typeof sound === "string" ? { sound } : {}),
-  };
+  const shown: FcmV1AndroidNotification = pick(notification, GENERAL_ANDROID_FIELDS);
+  if (icon !== undefined && !WEB_ICON.test(icon)) shown.icon = icon;
+  // an object describes a critical alert, which only iOS knows
+  if (typeof sound === "string") shown.sound = sound;
+  return shown;
 }
 
 function encodeAndroidNotification(own: AndroidNotification): FcmV1AndroidNotification {

@@ -13,7 +13,8 @@ const MAX_APNS_COLLAPSE_BYTES = 64;
 export function encodeApns(message: MessageContent, now: number): FcmV1Apns {
   const { timeToLiveSec, collapseKey, apns: own } = message;
   const image = own?.image ?? message.notification?.image;
-  const aps = { ...encodeAps(message, image !== undefined), ...own?.payload?.aps };
+  const general = encodeAps(message, image !== undefined);
+  const aps = own?.payload?.aps === undefined ? general : { ...general, ...own.payload.aps };
   const headers = priorityHeaders(message, aps);
   if (timeToLiveSec !== undefined) {
     headers["apns-expiration"] = timeToLiveSec === 0 ? "0" : String(Math.floor(now / 1000) + timeToLiveSec);

@@ -1,13 +1,11 @@
 import type { ErrorCode, GroupResult, RecipientOutcome, RegistrationToken } from "@cloud-messaging/core";
 import {
   ambiguousOutcome,
-  defined,
   errorRow,
   failureOutcome,
   outcomeAbout,
   outcomeKindFor,
   readRetryAfter,
-  type ServiceAnswer,
   serviceText,
   type Target,
   tokenProblem,
@@ -179,7 +177,7 @@ function readResults(results: readonly unknown[], answer: HttpAnswer, facts: Req
   const { sentAt } = answer;
   const multicastId = MULTICAST_ID.exec(answer.body)?.[1];
   // one object shared by all accepted recipients
-  const service: ServiceAnswer = { ...statusOf(answer), ...defined({ multicastId }) };
+  const service = statusOf(answer, multicastId);
   const retryAfterMs = readRetryAfter(answer.headers["retry-after"], undefined, facts.now);
   const outcomes = new Array<RecipientOutcome>(results.length);
   for (let position = 0; position < results.length; position++) {

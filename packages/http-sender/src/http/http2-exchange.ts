@@ -13,6 +13,7 @@ import {
 } from "@cloud-messaging/core/transport";
 import type { Deadlines, Expiring } from "./deadlines.ts";
 import {
+  type HttpAnswer,
   type HttpBody,
   type HttpClientOptions,
   type HttpFailureCode,
@@ -143,14 +144,8 @@ export class Http2Exchange implements Expiring, SlotHolder, Http2Request {
     if (isOverload(status, text)) slots.overloaded(this.#epoch);
     else if (slowdown.observe(elapsedMs(clock, this.#startedAt))) slots.overloaded(this.#epoch);
     else if (status >= 200 && status < 500) slots.healthy();
-    this.#finish({
-      kind: "answer",
-      status,
-      headers,
-      body: text,
-      ...(problem === undefined ? {} : { incomplete: problem }),
-      sentAt: this.#sentAt,
-    });
+    const answer: HttpAnswer = { kind: "answer", status, headers, body: text, sentAt: this.#sentAt };
+    this.#finish(problem === undefined ? answer : { ...answer, incomplete: problem });
   }
 
   onRefused(reason: string): void {
