@@ -46,14 +46,7 @@ export function readDownstream(
   if ("problem" in address) return refused(address.problem);
   if (address.kind === "topic" && !rules.topics) return refused("topics are not supported");
   const data = decodeGcmData(fields.data);
-  const message = toIncoming(
-    fields,
-    data,
-    condition ?? to,
-    address,
-    { ...envelope, receiptRequested: fields.delivery_receipt_requested },
-    rules,
-  );
+  const message = toIncoming(fields, data, condition ?? to, address, envelope, rules);
   const wrong = checkMessage(data, fields.time_to_live);
   if (wrong === undefined) return { message };
   return { message, refusal: { ...wrong, word: "INVALID_JSON", detail: `InvalidJson: ${wrong.detail}` } };

@@ -12,6 +12,7 @@ export interface GcmFields {
   readonly data?: Readonly<Record<string, unknown>> | undefined;
   readonly notification?: Readonly<Record<string, unknown>> | undefined;
   readonly restricted_package_name?: string | undefined;
+  readonly delivery_receipt_requested?: boolean | undefined;
 }
 
 /** Parts of a message that are not in its fields. */
@@ -22,7 +23,6 @@ export interface GcmEnvelope {
   readonly wire: string;
   readonly messageId?: string | undefined;
   readonly connectionId?: number | undefined;
-  readonly receiptRequested?: boolean | undefined;
 }
 
 /** Makes the message to one address. */
@@ -43,7 +43,8 @@ export function toIncoming(
     wire: envelope.wire,
     messageId: envelope.messageId,
     connectionId: envelope.connectionId,
-    receiptRequested: envelope.receiptRequested,
+    // HTTP does not know it
+    receiptRequested: envelope.protocol === "ccs" ? fields.delivery_receipt_requested : undefined,
     address,
     to,
     data,

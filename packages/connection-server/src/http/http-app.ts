@@ -137,11 +137,11 @@ export function createHttpApp(routes: readonly HttpRoute[], options: HttpAppOpti
 function write({ status, contentType, headers, body = "" }: HttpAnswer, response: HttpResponse): void {
   if (response.destroyed || response.headersSent) return;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  (response as { writeHead(status: number, headers: Record<string, string | number>): void }).writeHead(status, {
-    "content-type": contentType ?? "application/json; charset=UTF-8",
-    ...(status === 204 || status === 304 ? {} : { "content-length": length }),
-    ...headers,
-  });
+  // no spreads: this runs for every answer
+  const sent: Record<string, string | number> = { "content-type": contentType ?? "application/json; charset=UTF-8" };
+  if (status !== 204 && status !== 304) sent["content-length"] = length;
+  if (headers !== undefined) Object.assign(sent, headers);
+  (response as { writeHead(status: number, headers: Record<string, string | number>): void }).writeHead(status, sent);
   response.end(body);
 }
 
