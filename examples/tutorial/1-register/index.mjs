@@ -1,9 +1,9 @@
-// A chat back end keeps which devices belong to whom.
+// A chat back end stores which devices belong to which user.
 import { startEmulator } from "@cloud-messaging/emulator";
 import { createMemoryRegistrationStore } from "@cloud-messaging/http-sender";
 
 const emulator = await startEmulator();
-const adasPhone = emulator.createDevice({ name: "Ada's phone" }); // in real life: a token that the app sends to your server
+const adasPhone = emulator.createDevice({ name: "Ada's phone" }); // in production the app sends its token to your server
 
 const registrations = createMemoryRegistrationStore();
 registrations.register("ada", adasPhone.token, { platform: "android" });

@@ -1,6 +1,6 @@
-// A message to a user goes to every device of hers, and each has an outcome of its own.
+// A message to a user goes to each of her devices, and each device has an outcome of its own.
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createGcmSender, createMemoryRegistrationStore } from "@cloud-messaging/http-sender";
+import { createFcmSender, createMemoryRegistrationStore } from "@cloud-messaging/http-sender";
 
 const emulator = await startEmulator();
 const phone = emulator.createDevice();
@@ -8,7 +8,7 @@ const tablet = emulator.createDevice();
 const registrations = createMemoryRegistrationStore();
 for (const { token } of [phone, tablet]) registrations.register("ada", token);
 
-const sender = createGcmSender({ ...emulator.httpOptions(), registrations, timeoutMs: 10_000 });
+const sender = createFcmSender({ ...emulator.fcmOptions(), registrations, timeoutMs: 10_000 });
 tablet.uninstall();
 const message = { notification: { title: "Grace", body: "Are you there?" }, data: { chat: "17" } };
 for (let round = 1; round <= 2; round++) {

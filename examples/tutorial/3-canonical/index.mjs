@@ -1,4 +1,4 @@
-// An app that registers again gets another token. The service names it in its answer, and the store is rewritten.
+// An app that registers again gets a new token. GCM names it in its answer, and the store is updated.
 import { startEmulator } from "@cloud-messaging/emulator";
 import { createGcmSender, createMemoryRegistrationStore, followChanges } from "@cloud-messaging/http-sender";
 
@@ -8,7 +8,7 @@ const oldToken = phone.token;
 const registrations = createMemoryRegistrationStore();
 registrations.register("ada", oldToken);
 
-phone.reregister(); // the app did not tell
+phone.reregister(); // the app did not report its new token
 const sender = createGcmSender({ ...emulator.httpOptions(), registrations, timeoutMs: 10_000 });
 const { outcome } = await sender.send({ target: { token: oldToken }, data: { chat: "17" } });
 console.log(outcome.kind, "- has a canonical registration ID:", outcome.canonicalRegistrationId === phone.token);

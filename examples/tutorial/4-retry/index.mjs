@@ -1,12 +1,12 @@
-// The service is overloaded for a moment: only what failed is sent again, after the time that the service asks for.
+// The service is overloaded for a moment: only the recipient that failed is sent to again.
 import { startEmulator } from "@cloud-messaging/emulator";
-import { createGcmSender, subscribe } from "@cloud-messaging/http-sender";
+import { createFcmSender, subscribe } from "@cloud-messaging/http-sender";
 
 const emulator = await startEmulator();
 const [ada, grace] = [emulator.createDevice(), emulator.createDevice()];
-const sender = createGcmSender({
-  ...emulator.httpOptions(),
-  retry: { minMs: 50, initialMs: 50 }, // by default a second and more
+const sender = createFcmSender({
+  ...emulator.fcmOptions(),
+  retry: { minMs: 50, initialMs: 50 }, // the default is ten seconds and more, as FCM asks
   timeoutMs: 10_000,
 });
 subscribe("cloud-messaging:retry", ({ recipients, codes }) => console.log(`again for ${recipients}:`, codes.join()));

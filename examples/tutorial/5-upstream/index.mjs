@@ -1,4 +1,4 @@
-// Over CCS devices write to the server. A message is acknowledged when the handler has succeeded, and comes again when it throws.
+// Over CCS devices send messages to the server. A message is acknowledged when its handler has succeeded, and redelivered when it throws.
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
 
@@ -10,7 +10,7 @@ const client = createCcsClient({
   timeoutMs: 10_000,
   async onUpstream(message) {
     calls++;
-    if (calls === 1) throw new Error("the database is away");
+    if (calls === 1) throw new Error("the database is down");
     await client.send({ target: { token: message.from }, data: { echo: message.data.text } });
   },
 });

@@ -1,4 +1,4 @@
-// "accepted" says that the service has the message; a receipt says that the device has it.
+// "accepted" means that the service has the message; a receipt means that the device has it.
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
 
