@@ -1,6 +1,6 @@
 import { docsOf } from "./docs-of.ts";
 
-/** One thing wrong with one field. */
+/** Problem with one field. */
 export interface FieldProblem {
   /** Path of the field, with dots: `data.score`, `target.tokens.3`; empty for the whole value. */
   readonly path: string;
@@ -141,7 +141,7 @@ export class ConnectionError extends CloudMessagingError<"ERR_CONNECTION"> {
   }
 }
 
-/** The registration store holds as many registrations as its bound allows. Nothing was stored. */
+/** The registration store has reached its limit of registrations. Nothing was stored. */
 export class StoreFullError extends CloudMessagingError<"ERR_STORE_FULL"> {
   override readonly name = "StoreFullError";
 
@@ -153,7 +153,7 @@ export class StoreFullError extends CloudMessagingError<"ERR_STORE_FULL"> {
   }
 }
 
-/** Changes after the cursor are no longer kept by the registration store: read the registrations anew, then the feed from `"newest"`. */
+/** Changes after the cursor are no longer kept by the registration store: take the cursor of `changes({ from: "newest" })`, read the registrations anew, and follow the feed from it. */
 export class ChangesLostError extends CloudMessagingError<"ERR_CHANGES_LOST"> {
   override readonly name = "ChangesLostError";
 
@@ -165,7 +165,7 @@ export class ChangesLostError extends CloudMessagingError<"ERR_CHANGES_LOST"> {
   }
 }
 
-/** The outbox holds as many unsettled recipients as its bound allows. Nothing of the call was stored but what an interrupted campaign has. */
+/** The outbox has reached `maxBacklog`. `enqueue` stored nothing; of `enqueueAll` a part may be stored, which a call with the same key completes. */
 export class OutboxFullError extends CloudMessagingError<"ERR_OUTBOX_FULL"> {
   override readonly name = "OutboxFullError";
   readonly maxBacklog: number;
@@ -192,7 +192,7 @@ export class OutboxStorageError extends CloudMessagingError<"ERR_OUTBOX_STORAGE"
   }
 }
 
-/** A feature was asked for whose package, an optional dependency, is not installed. Nothing was done. */
+/** A feature needs a package, an optional dependency, that is not installed. Nothing was done. */
 export class MissingPackageError extends CloudMessagingError<"ERR_MISSING_PACKAGE"> {
   override readonly name = "MissingPackageError";
   /** Name of the package. */

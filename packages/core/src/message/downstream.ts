@@ -20,37 +20,37 @@ const TIME_TO_LIVE_RANGE = `must be a whole number of seconds from 0 to ${MAX_TI
 /** A message without its target: what `sendToUser` and `sendAll` take. Every field may be left out. */
 export interface MessageContent {
   /**
-   * The app's own keys and values, both strings: that is all an app ever receives. Not `from` or `message_type`, nothing that starts with
-   * `google` or `gcm`. Keys and values have at most 4096 bytes in UTF-8, to a topic 2048.
+   * Keys and values for the app, both strings. Reserved: `from`, `message_type`, and keys that start with `google` or `gcm`. Range: at most
+   * 4096 bytes of UTF-8 for all keys and values, 2048 to topics and conditions.
    */
   readonly data?: Readonly<Record<string, string>> | undefined;
   /** Notification that the system shows by itself when the app is in the background. */
   readonly notification?: Notification | undefined;
-  /** The last stored message of a key replaces the earlier ones; at most 4 keys are kept per device. */
+  /** Collapse key: of several waiting messages with the same key, only the last is delivered. The service keeps at most 4 keys per device. */
   readonly collapseKey?: string | undefined;
-  /** Unset stays unset: the service takes `normal` for data and `high` for notification messages. */
+  /** Priority of delivery. @defaultValue the service's: `normal` for data, `high` for notification messages */
   readonly priority?: "normal" | "high" | undefined;
   /** Wakes an idle iOS app. */
   readonly contentAvailable?: boolean | undefined;
-  /** Lets a notification service extension change it. iOS 10 and later. */
+  /** Lets a notification service extension of the app change the notification. iOS 10 and later. */
   readonly mutableContent?: boolean | undefined;
-  /** Hold it until the device is active. Without effect since November 2016. */
+  /** Holds the message until the device is active. No effect since November 2016. */
   readonly delayWhileIdle?: boolean | undefined;
   /** Time to live: time for which the service keeps the message for a device that is offline; 0 means now or never. Unit: seconds. Range: 0 to 2419200 (four weeks, the service's default). */
   readonly timeToLiveSec?: number | undefined;
-  /** Deliver only where the token belongs to this package. Not over CCS. */
+  /** Delivers only to this Android package. Not over CCS. */
   readonly restrictedPackageName?: string | undefined;
-  /** Check everything, deliver nothing. */
+  /** Validates the message at the service and delivers nothing. */
   readonly dryRun?: boolean | undefined;
-  /** CCS: ask for a receipt once the device has confirmed it. */
+  /** CCS: requests a delivery receipt. */
   readonly deliveryReceiptRequested?: boolean | undefined;
-  /** CCS: the caller's own `message_id`, for one recipient only; by default each recipient gets one. 1 to 256 printable ASCII characters. */
+  /** CCS: `message_id` of your own, for a single recipient. Range: 1 to 256 printable ASCII characters. @defaultValue a random one per recipient */
   readonly messageId?: string | undefined;
-  /** Label for the console's statistics. 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
+  /** Label for the statistics in Firebase's console. Range: 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ % */
   readonly analyticsLabel?: string | undefined;
   /** FCM HTTP v1: options for Android devices. */
   readonly android?: Android | undefined;
-  /** FCM HTTP v1: likewise, in the form of 2026. Not beside `android`. */
+  /** FCM HTTP v1: options for Android devices in the form of 2026, instead of `android`. */
   readonly androidV2?: AndroidV2 | undefined;
   /** FCM HTTP v1: options for Apple devices. */
   readonly apns?: Apns | undefined;

@@ -12,12 +12,12 @@ import type { OutboxEncryption } from "./sealing.ts";
 
 /** Options of an outbox over any engine. */
 export interface OutboxOptions {
-  /** Transport without retries: the outbox is the one owner of second attempts. Absent: this process enqueues and does not work. */
+  /** Transport without retries, since the outbox retries itself. Without one, this process can enqueue but not send. */
   readonly transport?: DownstreamTransport;
   /** Registration store: known canonical IDs are applied before each attempt, rewrites and removals are stored after it. */
   readonly registrations?: RegistrationStore;
   /**
-   * Parts of the retry policy, in place of the transport's.
+   * Values of the retry policy that replace the transport's.
    * @defaultValue the transport's delays, up to ten minutes; any number of attempts within 24 hours from the time a message is due
    */
   readonly retry?: Partial<BackoffPolicy>;
@@ -32,7 +32,7 @@ export interface OutboxOptions {
    */
   readonly lanes?: Readonly<Record<string, number>>;
   /**
-   * Unsettled recipients that the outbox may hold. One process knows what others have enqueued with a delay of up to a second.
+   * Maximum number of unsettled recipients. A process sees what others have enqueued with a delay of up to a second.
    * Range: 1 or more, or `Infinity`.
    * @defaultValue 10000000
    */
@@ -44,9 +44,9 @@ export interface OutboxOptions {
   readonly retainMs?: number;
   /** Encryption of payloads, recipients and results at rest. */
   readonly encryption?: OutboxEncryption;
-  /** @defaultValue the system's clock */
+  /** Clock, for tests. @defaultValue the system's clock */
   readonly clock?: Clock;
-  /** @defaultValue `Math.random` */
+  /** Source of random numbers, for tests. @defaultValue `Math.random` */
   readonly random?: Random;
 }
 
@@ -58,38 +58,38 @@ export interface CreateOutboxOptions<Client = never> extends OutboxOptions {
 
 /** Options of `enqueue`. */
 export interface EnqueueOptions<Client = never> {
-  /** Makes the call exactly once: a second one with the same key stores nothing and gives the first. 1 to 512 characters. */
+  /** Idempotency key: a further call with the same key stores nothing and returns the ID of the first. Range: 1 to 512 characters. */
   readonly key?: string;
   /** Earliest time of the first attempt. A date, or milliseconds since the epoch. */
   readonly sendAt?: Date | number;
-  /** Time from which it is not sent any more (`rejected`, code `expired`); also bounds the time to live on the wire. */
+  /** Time after which the message is not sent (`rejected`, code `expired`); also limits its time to live. A date, or milliseconds since the epoch. */
   readonly expiresAt?: Date | number;
-  /** @defaultValue `"normal"`; of `enqueueAll` `"bulk"` */
+  /** Lane of the message. @defaultValue `"normal"`; of `enqueueAll` `"bulk"` */
   readonly lane?: string;
-  /** @defaultValue the outbox's */
+  /** Policy for a message that was written and never answered. @defaultValue the outbox's */
   readonly ambiguous?: AmbiguousPolicy;
-  /** Transaction to write in, where the engine is inside the caller's database: commit and it is sent, rollback and it never was. */
+  /** Transaction to write in, for an engine in the caller's database: the message is sent after the commit, and never after a rollback. */
   readonly client?: Client;
 }
 
-/** A recipient of `enqueueAll`: a token, or an object with one, and perhaps the changes of the content for it. */
+/** A recipient of `enqueueAll`: a token, or an object with a `token` and, optionally, `changes` to the message. */
 export type CampaignRecipient = SendAllRecipient | { readonly token: string; readonly changes?: MessageContent };
 
 /** Options of `enqueueAll`. */
 export interface EnqueueAllOptions<R = string, Client = never> extends EnqueueOptions<Client> {
   /**
-   * Gives the changes of the content for one recipient, for example `{ notification: { badge } }`, once, when it is enqueued: objects are
-   * merged field by field, anything else is replaced. Changes that break a rule are that recipient's own `rejected` outcome.
+   * Returns the changes to the message for one recipient, for example `{ notification: { badge } }`. Called once per recipient, by
+   * `enqueueAll`. Objects are merged field by field, other values are replaced. Invalid changes give a `rejected` outcome for that recipient.
    * @defaultValue the recipient's field `changes`
    */
   readonly personalize?: (recipient: R) => MessageContent | undefined;
-  /** Maximum rate, over all workers. */
+  /** Maximum rate of all workers together. @defaultValue none */
   readonly rate?: Rate;
   /** Ends the call: what is stored stays, and a later call with the same key completes it. */
   readonly signal?: AbortSignal;
 }
 
-/** Maximum rate of a campaign, over all workers. */
+/** Maximum rate of a campaign, of all workers together. */
 export interface Rate {
   /** Unit: recipients per minute. Range: above 0. */
   readonly perMinute: number;
@@ -105,7 +105,7 @@ export interface Rate {
 export interface Enqueued {
   /** ID, for `cancel`, `progress` and `results`. */
   readonly id: string;
-  /** False where the key was taken: the ID is that of the first. */
+  /** False if the key was taken; then the ID is that of the first message. */
   readonly created: boolean;
 }
 
@@ -143,7 +143,7 @@ export interface OutboxResult {
   /** Place of the recipient among those stored, from 0. */
   readonly position: number;
   readonly outcome: RecipientOutcome;
-  /** Dead letter: the reason why no further attempt was made. Absent where the outcome itself was final. */
+  /** Reason why no further attempt was made (dead letter). Absent if the outcome itself was final. */
   readonly dead?: DeadCause;
   /** Time at which it was recorded, on the engine's clock. Milliseconds since the epoch. */
   readonly at: number;
@@ -157,7 +157,7 @@ export interface ResultOptions {
   readonly after?: string;
   /** Only outcomes that are not `accepted`. */
   readonly failed?: boolean;
-  /** Only dead letters: given up by the outbox, and worth a replay. */
+  /** Only dead letters: recipients that the outbox gave up and that `replay` could reach. */
   readonly dead?: boolean;
   /** Waits for further results, until the signal aborts. */
   readonly follow?: boolean;
@@ -189,12 +189,12 @@ export interface WorkOptions {
   /** Ends when the outbox has no unsettled recipient. @defaultValue false */
   readonly untilIdle?: boolean;
   /**
-   * Time after which another worker takes over what this one holds, if it has ended without giving it back. Unit: milliseconds.
+   * Time after which another worker takes over the work of one that has died. Unit: milliseconds.
    * Range: 100 or more.
    * @defaultValue 30000
    */
   readonly leaseMs?: number;
-  /** Longest wait between two looks for work. Unit: milliseconds. @defaultValue 1000 */
+  /** Poll interval. Unit: milliseconds. @defaultValue 1000 */
   readonly pollMs?: number;
   /** Longest wait for what is in flight when the work ends. Unit: milliseconds. @defaultValue the transport's `closeTimeoutMs`, or 30000 */
   readonly closeTimeoutMs?: number;
@@ -209,17 +209,17 @@ export interface Outbox<Client = never> extends AsyncDisposable {
   /**
    * Stores a message. Resolves when it is on disk.
    *
-   * @throws {InvalidMessageError} the message breaks a rule. @throws {OutboxFullError} the backlog has its limit.
-   * @throws {OutboxStorageError} the engine failed. With a `key` the call may be made again, whatever became of the first.
+   * @throws {InvalidMessageError} the message breaks a rule. @throws {OutboxFullError} the backlog has reached its limit.
+   * @throws {OutboxStorageError} the engine failed. With a `key` the call can be repeated safely.
    */
   enqueue(message: DownstreamMessageInput, options?: EnqueueOptions<Client>): Promise<Enqueued>;
   /**
-   * Stores a campaign: one payload, any number of recipients, taken from the iterable no faster than they are stored. A token that it
-   * has already is not stored again: among the last 1,000; where an interrupted campaign is completed, among all, at some 200 bytes of
-   * memory each. Workers begin with it before all is stored.
+   * Stores a campaign: one payload and any number of recipients, read from the iterable as fast as they are stored. A repeated token is
+   * skipped if it was among the last 1,000; while an interrupted campaign is completed, among all of it, at about 200 bytes of memory per
+   * token. Workers begin before the whole campaign is stored.
    *
-   * With the key of a campaign that was interrupted, completes it; with that of a complete one, stores nothing and takes nothing
-   * from the iterable. Throws as `enqueue` does, what the iterable throws, and `AbortedError`; what was stored stays.
+   * With the key of an interrupted campaign, completes it; with that of a complete one, stores nothing and does not read the iterable.
+   * Throws the errors of `enqueue` and of the iterable, and `AbortedError`; recipients stored before stay.
    */
   enqueueAll<R extends CampaignRecipient = string>(
     message: MessageContent,
@@ -236,28 +236,28 @@ export interface Outbox<Client = never> extends AsyncDisposable {
   /** Progress of a message or campaign, by its ID or key; `undefined` for none. */
   progress(by: string | { readonly key: string }): Promise<OutboxProgress | undefined>;
   /**
-   * Cancels a message or campaign. Recipients that nothing was written to get the outcome `rejected`, code `cancelled`; what is in flight
-   * settles. Resolves with the progress: `kinds.rejected` of all recipients where nothing had been sent.
+   * Cancels a message or campaign. Recipients that nothing was written to get the outcome `rejected`, code `cancelled`; attempts in flight
+   * settle. Resolves with the progress, `undefined` for an unknown ID.
    */
   cancel(id: string): Promise<OutboxProgress | undefined>;
-  /** Holds a campaign: no further attempt begins until `resume`. */
+  /** Pauses a campaign: no further attempt begins until `resume`. */
   pause(id: string): Promise<OutboxProgress | undefined>;
-  /** Lets a paused campaign go on. */
+  /** Resumes a paused campaign. */
   resume(id: string): Promise<OutboxProgress | undefined>;
   /** Changes the rate of a campaign, over all workers; `null` for no limit. */
   setRate(id: string, rate: Rate | null): Promise<OutboxProgress | undefined>;
   /**
-   * Reads final outcomes in the order in which they were recorded. Whoever stores the cursor with what it does misses none and processes
-   * none twice; results are kept for `retainMs` after their campaign has finished.
+   * Reads final outcomes in the order in which they were recorded. A reader that stores the cursor in one transaction with its own changes
+   * processes each result exactly once. Results are kept for `retainMs` after their campaign has finished.
    */
   results(options?: ResultOptions): AsyncIterable<OutboxResult>;
-  /** Stores a new campaign with the payload of another, to those of its recipients that are picked. */
+  /** Stores a new campaign with the payload of another one, to selected recipients of it. */
   replay(id: string, options?: ReplayOptions): Promise<Enqueued>;
-  /** Counts recipients that are not settled, by lane too. */
+  /** Counts unsettled recipients, in total and by lane. */
   backlog(): Promise<Backlog>;
-  /** Tells the state for health checks: asks the engine for its backlog. Not ready: closed, full, or an engine that does not answer. */
+  /** State for health checks; asks the engine for its backlog. Not ready: closed, full, or an engine that does not answer. */
   health(): Promise<OutboxHealth>;
-  /** Removes what was finished before `retainMs`. Workers do so by themselves, every hour. Resolves with the number removed. */
+  /** Removes messages that finished longer than `retainMs` ago, as workers do once an hour. Resolves with the number removed. */
   prune(): Promise<number>;
   /** Ends workers as their signal does, then the transport and the engine. Every call returns the same promise. */
   close(): Promise<void>;

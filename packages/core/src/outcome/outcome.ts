@@ -21,13 +21,13 @@ export interface ServiceAnswer {
 
 /** Fields of every kind of outcome. */
 export interface OutcomeBase {
-  /** Recipient, exactly as the caller gave it: a token, a topic or condition, a notification key. */
+  /** Recipient as the caller gave it: a token, a topic or condition, a notification key. */
   readonly recipient: string;
-  /** Number of attempts made for this recipient, those that never reached the service among them; 0 when none was. */
+  /** Number of attempts for this recipient, including those that did not reach the service. 0: none was made. */
   readonly attempts: number;
   /** Time of the last attempt. Milliseconds since the epoch; absent if nothing was written: no connection, for example. */
   readonly sentAt?: number;
-  /** The token really sent to, where a canonical ID known from before took the place of `recipient`. */
+  /** Token that was sent to, if a known canonical ID replaced `recipient`. */
   readonly sentTo?: RegistrationToken;
   /** Answer of the service, if there was one. */
   readonly service?: ServiceAnswer;
@@ -38,35 +38,35 @@ export interface OutcomeBase {
   readonly unansweredCopies?: number;
 }
 
-/** The answer to a message to a device group: one message, many devices. */
+/** Answer to a message to a device group. */
 export interface GroupResult {
-  /** Members that the service accepted the message for. */
+  /** Number of members that the message was accepted for. */
   readonly success: number;
-  /** Members that it did not accept it for. */
+  /** Number of members that it was not accepted for. */
   readonly failure: number;
-  /** Members it failed for, where the service lists them. */
+  /** Members that it failed for, if the service lists them. */
   readonly failedRegistrationIds: readonly string[];
 }
 
-/** The service took the message. Accepted is not delivered. A group message with at least one success counts as accepted. */
+/** The service accepted the message, which does not mean delivery. A group message with at least one success counts as accepted. */
 export interface AcceptedOutcome extends OutcomeBase {
   readonly kind: "accepted";
-  /** HTTP: the ID the service gave. CCS: the `message_id` that was acknowledged. Opaque; every digit kept. */
+  /** HTTP: ID that the service assigned. CCS: the acknowledged `message_id`. Opaque text. */
   readonly messageId?: string;
   /** Token to use from now on; the store has been updated. */
   readonly canonicalRegistrationId?: RegistrationToken;
-  /** To a device group: how many of its members. */
+  /** Counts of a message to a device group. */
   readonly group?: GroupResult;
 }
 
-/** The token is not registered any more: it was removed from the store. */
+/** The token is no longer registered, and was removed from the store. */
 export interface UnregisteredOutcome extends OutcomeBase {
   readonly kind: "unregistered";
   /** Error code of the refusal. */
   readonly code: ErrorCode;
 }
 
-/** Not accepted, and worth another try: attempts, time or patience ran out first. Sending again cannot duplicate it. */
+/** Not accepted when attempts or time ran out; another attempt may succeed, and cannot duplicate the message. */
 export interface RetryableOutcome extends OutcomeBase {
   readonly kind: "retryable";
   /** Error code of the failure. */
@@ -79,18 +79,18 @@ export interface RetryableOutcome extends OutcomeBase {
   readonly detail?: string;
 }
 
-/** It was written and nothing was heard: the service may have accepted it. Sending again may duplicate it. */
+/** Written and never answered: the service may have accepted it, and another attempt may duplicate it. */
 export interface AmbiguousOutcome extends OutcomeBase {
   readonly kind: "ambiguous";
   /** Error code of the missing answer. */
   readonly code: ErrorCode;
   /**
-   * The latest copy was refused for now, as `code` says; an earlier one was not answered. CCS alone: `withRetry` tries it again as it
-   * would a `retryable` one.
+   * The latest copy was refused for now, as `code` says, and an earlier one was not answered. CCS only: `withRetry` retries it like a
+   * `retryable` one.
    */
   readonly refused?: true;
   /**
-   * The service answered, whole and with a status of success, in words that cannot be read: nearly always an acceptance. `withRetry`
+   * The service answered completely and with a status of success, but the answer cannot be read: nearly always an acceptance. `withRetry`
    * sends no further copy.
    */
   readonly answered?: true;
@@ -98,14 +98,14 @@ export interface AmbiguousOutcome extends OutcomeBase {
   readonly detail?: string;
 }
 
-/** Refused for good: trying the same again gives the same answer. */
+/** Refused permanently: another attempt would get the same answer. */
 export interface RejectedOutcome extends OutcomeBase {
   readonly kind: "rejected";
   /** Error code of the refusal. */
   readonly code: ErrorCode;
   /** Description of the problem, and its fix. */
   readonly detail?: string;
-  /** A device group none of whose members could be sent to. */
+  /** Counts of a message to a device group that was accepted for no member. */
   readonly group?: GroupResult;
 }
 
@@ -123,17 +123,17 @@ export type FailedOutcome = Exclude<RecipientOutcome, AcceptedOutcome>;
 /** The name of a kind of outcome. */
 export type OutcomeKind = RecipientOutcome["kind"];
 
-/** Report of one send: one outcome per recipient, in the order the caller gave them, duplicates included. */
+/** Report of one send: one outcome per recipient, in the caller's order, including duplicates. */
 export interface SendReport {
   /** One per recipient, by position. */
   readonly outcomes: readonly RecipientOutcome[];
-  /** The registration store failed to take what this report says, or took more than 30 s; the outcomes stand all the same. */
+  /** Error of the registration store, which failed to store this report or took more than 30 s. The outcomes are valid nevertheless. */
   readonly storeError?: unknown;
 }
 
 /** Report of a send to one recipient. */
 export interface SingleSendReport extends SendReport {
-  /** The one outcome; the same as `outcomes[0]`. */
+  /** The outcome; the same as `outcomes[0]`. */
   readonly outcome: RecipientOutcome;
 }
 

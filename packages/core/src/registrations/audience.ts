@@ -31,8 +31,8 @@ const AudienceSchema = z.strictObject({
 } satisfies Record<keyof AudienceOptions | "store", z.ZodType>);
 
 /**
- * Reads all registrations of a store, for `sendAll`, in bounded memory: a page at a time, as they are taken. A registration that is stored
- * all the while is read exactly once, even if its token is rewritten by the send itself.
+ * Reads all registrations of a store, for `sendAll`, in bounded memory, one page at a time. A registration that stays stored meanwhile is
+ * read exactly once, even if the send itself replaces its token.
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  *
@@ -57,7 +57,7 @@ export function audience(
 /** Options of `prune`. */
 export interface PruneOptions {
   /**
-   * Time since the app was last seen, after which a registration goes. Unit: milliseconds. Google calls a token stale after a month, and
+   * Time since the app was last seen, after which a registration is removed. Unit: milliseconds. Google calls a token stale after a month, and
    * expires it after 270 days. Range: 0 or more.
    */
   readonly unseenForMs: number;
@@ -78,8 +78,8 @@ const PruneSchema = z.strictObject({
 } satisfies Record<keyof PruneOptions | "store", z.ZodType>);
 
 /**
- * Removes the registrations whose app was not seen for long, and gives each as it was. Removes a page at a time, as they are taken: at most
- * a page more than the loop was given. A registration that is seen in the meantime stays.
+ * Removes registrations whose app has not been seen for long, and yields each removed one. Removes one page at a time, so at most a page
+ * more than the loop has read. A registration that is seen in the meantime stays.
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  *
@@ -102,12 +102,12 @@ export interface SweepOptions {
   /** Registrations of this platform alone, exactly as it was registered. */
   readonly platform?: string;
   /**
-   * Registrations whose app was not seen for so long. Unit: milliseconds. Range: 0 or more.
+   * Minimum time since the app was last seen. Unit: milliseconds. Range: 0 or more.
    * @defaultValue `0`: all of them
    */
   readonly unseenForMs?: number;
   /**
-   * Most tokens tried per second. Each counts towards the project's quota of messages: FCM gives 600000 a minute. Range: above 0.
+   * Maximum number of tokens tested per second. Each counts towards the project's message quota (FCM: 600000 a minute). Range: above 0.
    * @defaultValue `500`
    */
   readonly tokensPerSec?: number;
@@ -127,8 +127,8 @@ const SweepSchema = z.strictObject({
 } satisfies Record<keyof SweepOptions | "store", z.ZodType>);
 
 /**
- * Finds dead tokens without disturbing anybody: sends to each with `dryRun`, which the service checks and delivers to nobody. The sender
- * removes them from its store as after any send, and stores canonical IDs.
+ * Finds dead tokens without delivering anything: sends to each with `dryRun`. As after any send, the sender removes dead tokens from its
+ * store, and stores canonical IDs.
  *
  * @param sender Sender whose `registrations` are the store.
  * @returns the outcomes of the dead tokens.

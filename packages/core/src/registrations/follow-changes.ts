@@ -8,12 +8,12 @@ import type { RegistrationStore } from "./registration-store.ts";
 /** Options of `followChanges`. */
 export interface FollowChangesOptions {
   /**
-   * Cursor of the last change that was dealt with. `"oldest"`: all that are kept. `"newest"`: those from the first read on.
+   * Cursor of the last change that was processed. `"oldest"`: all changes that are kept. `"newest"`: changes from the first read on.
    * @defaultValue `"newest"`
    */
   readonly from?: string;
   /**
-   * Time between two looks at a feed that had nothing new. Unit: milliseconds. Range: above 0.
+   * Poll interval while there is nothing new. Unit: milliseconds. Range: above 0.
    * @defaultValue `1000`; `30000` where the store wakes its readers
    */
   readonly pollMs?: number;
@@ -38,8 +38,8 @@ const OptionsSchema = z.strictObject({
 const PAGE = 500;
 
 /**
- * Follows the change feed of a store: gives each change once, in order, and waits for the next. A process that keeps the `cursor` of the last
- * change it dealt with goes on from there after it was away; then the change under way may come a second time.
+ * Follows the change feed of a store: yields each change once, in order, and waits for the next. A process that stores the `cursor` of the
+ * last change it processed continues from there after a restart; the change that it was processing may then be yielded again.
  *
  * @throws {InvalidOptionsError} naming every wrong option, at once.
  * @throws {ChangesLostError} in the loop: changes after `from` are no longer kept.

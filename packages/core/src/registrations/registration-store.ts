@@ -10,27 +10,27 @@ import type {
 
 /** Tokens to send to, and the state of each. Both by the position of the tokens asked for. */
 export interface Resolution {
-  /** The token to use instead of each: its canonical ID where a rewrite is known, else the token itself. */
+  /** Token to use for each: its canonical ID if one is known, otherwise the token itself. */
   readonly tokens: readonly RegistrationToken[];
   /** State of each of `tokens`. */
   readonly states: readonly TokenState[];
 }
 
-/** Page asked for. */
+/** Request for a page. */
 export interface PageQuery {
   /** `next` of the page before; absent for the first page. */
   readonly after?: string | undefined;
-  /** Entries of the page at most. Range: 1 to 10000. */
+  /** Maximum number of entries. Range: 1 to 10000. */
   readonly limit: number;
 }
 
-/** Page of registrations asked for, and the conditions that each of them meets. */
+/** Request for a page of registrations that meet the given conditions. */
 export interface RegistrationQuery extends PageQuery {
-  /** Of this platform, exactly. */
+  /** Only this platform, compared exactly. */
   readonly platform?: string | undefined;
-  /** `lastSeenAt` is this or later. Milliseconds since the epoch. */
+  /** Minimum of `lastSeenAt`. Milliseconds since the epoch. */
   readonly seenSince?: number | undefined;
-  /** `lastSeenAt` is earlier than this. Milliseconds since the epoch. */
+  /** Upper bound of `lastSeenAt`, exclusive. Milliseconds since the epoch. */
   readonly seenBefore?: number | undefined;
 }
 
@@ -50,15 +50,15 @@ export interface UserPage {
   readonly next?: string;
 }
 
-/** Numbers of what is stored. */
+/** Counts of stored registrations and users. */
 export interface RegistrationCounts {
-  /** Registrations: a token that two users share counts twice. */
+  /** Number of registrations. A token that two users share counts twice. */
   readonly registrations: number;
-  /** Users with at least one. */
+  /** Number of users with at least one registration. */
   readonly users: number;
 }
 
-/** Registrations that were removed as unseen. */
+/** Page of registrations that were removed because they were not seen. */
 export interface RemovedPage {
   /** At most `limit` of them, as they were. */
   readonly removed: readonly Registration[];
@@ -66,14 +66,14 @@ export interface RemovedPage {
   readonly more: boolean;
 }
 
-/** Part of the change feed asked for. */
+/** Request for a part of the change feed. */
 export interface ChangeQuery {
   /**
-   * Cursor of a change or of a page: what follows it. `"oldest"`: from the oldest change that is kept. `"newest"`: only what is still to
-   * come.
+   * Cursor of a change or page, to read what follows it. `"oldest"`: from the oldest change that is kept. `"newest"`: only future
+   * changes.
    */
   readonly from: string;
-  /** Changes at most. Range: 1 to 10000. */
+  /** Maximum number of changes. Range: 1 to 10000. */
   readonly limit: number;
 }
 
@@ -86,91 +86,91 @@ export interface ChangePage {
 }
 
 /**
- * The mapping an app server keeps: user to registration tokens, and which tokens were superseded by which.
- * A store belongs to one sender ID or project: a token that is dead for one may live for another.
+ * Store of registration tokens by user, and of which token superseded which.
+ * A store belongs to one sender ID or project: a token that is dead for one may be valid for another.
  *
- * Every call is atomic; of `apply`, every verdict. Rules:
- * - **Users of a token.** The latest `register` of a token decides: with `owner: "newest"` its user alone has it, with `"shared"` its user
- *   and those who had it. The same holds where a rewrite brings the users of two tokens together: the latest of their registrations decides.
- *   Latest is by the order in which the store took them, never by a clock.
- * - **Installations.** The tokens of a Firebase Installation ID are those that begin with it and a colon; it and they are one device. An ID
- *   that is stored supersedes its tokens, those stored before and those registered after. An ID is never made up from a token.
- * - **Rewrites.** A superseded token is not stored, and resolves to its canonical ID, in one step. It is forgotten when the token itself is
+ * Every call is atomic; for `apply`, every verdict is. Rules:
+ * - **Users of a token.** The latest `register` of a token decides: with `owner: "newest"` only its user has the token, with `"shared"` its user
+ *   and those who had it. If a rewrite merges the users of two tokens, the latest of their registrations decides.
+ *   Latest means the order in which the store received them, never a clock.
+ * - **Installations.** The tokens of a Firebase Installation ID are those that begin with the ID and a colon; ID and tokens are one device. A
+ *   stored ID supersedes its tokens, both earlier and later ones. An ID is never derived from a token.
+ * - **Rewrites.** A superseded token is not stored; it resolves to its canonical ID in one step. The rewrite is forgotten when the token itself is
  *   registered again, unless its installation ID is stored, and when its canonical ID is found dead.
- * - **Races.** A verdict changes something only if the token's state is the one that the attempt was sent with: what was registered or
- *   rewritten since stays. No times are compared for it.
+ * - **Races.** A verdict changes something only if the token still has the state that the attempt was sent with: later registrations and
+ *   rewrites stay. No times are compared.
  *
  * Everything but `register`, `unregister` and `touch` is for senders and for the functions of core over a store (`audience`, `prune`,
  * `followChanges`). docs/registrations.md has the table of rules; the suite in `@cloud-messaging/core/testing` checks them all.
  */
 export interface RegistrationStore {
   /**
-   * Stores that the app of this user reported this token, or this Firebase Installation ID, now. Gives the token a new revision, ends
-   * suspicion, and is the user's latest registration of it.
+   * Stores that this user's app reported this token, or this Firebase Installation ID, now. Gives the token a new revision and ends
+   * suspicion.
    *
-   * A token that others have passes to this user, who is named in a `moved` change (`owner: "newest"`). So do the other stored tokens of
-   * its installation: of other users they are removed, those of this user stay.
+   * With `owner: "newest"` a token of other users moves to this user (a `moved` change). Other stored tokens of its installation are
+   * removed from other users and kept for this user.
    *
-   * @throws {InvalidRegistrationError} naming everything wrong with the input. Nothing was stored.
+   * @throws {InvalidRegistrationError} naming every problem of the input. Nothing was stored.
    */
   register(userId: string, token: string, options?: RegisterOptions): MaybePromise<void>;
 
   /**
-   * Signs the user out on the device: removes the user's registration of the token, of its canonical ID if it was superseded, and of all
-   * else of its installation. Other users keep theirs. A `removed` change for each token, reason `by-caller`.
+   * Signs the user out on the device: removes the user's registrations of the token, of its canonical ID if it was superseded, and of other
+   * tokens of its installation. Other users keep theirs. Gives a `removed` change for each token, reason `by-caller`.
    *
    * @returns `true` if anything was removed.
    */
   unregister(userId: string, token: string): MaybePromise<boolean>;
 
   /**
-   * Stores that the app of this user was seen now with this token, or with one that it supersedes. Changes `lastSeenAt` alone.
+   * Stores that this user's app was seen now with this token, or with one that it supersedes. Changes only `lastSeenAt`.
    *
    * @returns `false` if the user has no such registration: let the app register.
    */
   touch(userId: string, token: string): MaybePromise<boolean>;
 
-  /** A user's registrations, in the order in which they were first registered. Empty for a user nobody knows. */
+  /** Registrations of a user, in the order in which they were first registered. Empty for an unknown user. */
   registrationsOf(userId: string): MaybePromise<readonly Registration[]>;
 
   /**
-   * The tokens to use, and their states, for 1 to 1000 tokens and more, in one round trip. The answer may be the given array itself where
+   * Returns the tokens to use, and their states, for any number of tokens, in one round trip. The result may be the given array itself if
    * nothing was superseded.
    */
   resolve(tokens: readonly RegistrationToken[]): MaybePromise<Resolution>;
 
   /**
-   * Takes what a send brought, in one round trip where that can be. A verdict on a token that is superseded, or whose revision is another
-   * one than given, changes nothing; so does a second call with the same.
-   * - `replaced`: every user of the token has the canonical ID instead; where a user has both, the registration of the canonical ID stays,
-   *   with the earlier `registeredAt` and the later `lastSeenAt`. Remembered also for a token that is not stored. A rewrite the other way round
-   *   is forgotten; if the canonical ID was itself superseded, its own takes the place. The token it leads to has a new revision if a user came to it.
-   * - `removed`: the token is removed for every user, and what led to it resolves to itself again.
-   * - `suspect`: counts a refusal of a stored token, as a change; with a `removal` that is reached, removes it, reason `suspect`.
-   * - `accepted`: notes the time and ends suspicion.
+   * Stores the results of a send, in one round trip if possible. A verdict on a token that is superseded, or whose revision differs from the
+   * given one, changes nothing; nor does a repeated call.
+   * - `replaced`: every user of the token gets the canonical ID instead. If a user has both, the registration of the canonical ID stays,
+   *   with the earlier `registeredAt` and the later `lastSeenAt`. The rewrite is remembered even if the token is not stored. A rewrite in the
+   *   opposite direction is forgotten; if the canonical ID was itself superseded, its successor is used. The resulting token has a new revision if it gained a user.
+   * - `removed`: the token is removed for every user, and tokens that resolved to it resolve to themselves again.
+   * - `suspect`: counts a refusal of a stored token and records a change; when the limit of `removal` is reached, removes the token, reason `suspect`.
+   * - `accepted`: stores the time and ends suspicion.
    */
   apply(verdicts: readonly RegistrationVerdict[]): MaybePromise<void>;
 
   /**
-   * A page of all registrations. A registration that is stored, and meets the conditions, from the first page to the last is on exactly one
-   * of them, even if its token is rewritten or registered again in the meantime; others are on one or none.
+   * Returns a page of all registrations. A registration that is stored and meets the conditions from the first page to the last is on exactly
+   * one page, even if its token is rewritten or registered again meanwhile; others are on one page or none.
    */
   registrations(query: RegistrationQuery): MaybePromise<RegistrationPage>;
 
-  /** A page of all users with a registration. Each who has one from the first page to the last is on exactly one. */
+  /** Returns a page of all users with a registration. A user who has one from the first page to the last is on exactly one page. */
   users(query: PageQuery): MaybePromise<UserPage>;
 
-  /** Counts what is stored. Need not be cheap. */
+  /** Counts registrations and users. May be slow. */
   counts(): MaybePromise<RegistrationCounts>;
 
   /**
-   * Removes registrations whose `lastSeenAt` is earlier, at most `limit`; a `removed` change for each, reason `unseen`. Forgets rewrites
-   * learned before then as well, and lets the store drop changes that it keeps no longer.
+   * Removes at most `limit` registrations whose `lastSeenAt` is before `before`, with a `removed` change for each, reason `unseen`. Also
+   * forgets rewrites learned before then, and drops expired changes.
    */
   removeUnseen(query: { readonly before: number; readonly limit: number }): MaybePromise<RemovedPage>;
 
   /**
-   * Reads the change feed. A change that was not there yet never comes before a cursor that was given out, also if its transaction took
+   * Reads the change feed. A later change never appears before a cursor that was already returned, even if its transaction took
    * longer than others.
    *
    * @throws {ChangesLostError} changes after the cursor are no longer kept.
@@ -178,9 +178,10 @@ export interface RegistrationStore {
   changes(query: ChangeQuery): MaybePromise<ChangePage>;
 
   /**
-   * Calls `wake` when there may be changes to read: now and then for nothing, at worst late. Without it the feed is asked every second.
+   * Calls `wake` when there may be changes to read; spurious and late calls are allowed. Without this method the feed is polled every
+   * second.
    *
-   * @returns a function that ends it.
+   * @returns Function that stops watching.
    */
   watch?(wake: () => void): () => void;
 }

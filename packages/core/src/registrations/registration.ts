@@ -2,14 +2,14 @@ import type { RegistrationToken } from "../message/token.ts";
 import type { SuspectCode } from "../outcome/error-code.ts";
 
 /**
- * State of a stored token at one moment: an opaque value that differs from every other one the store has given, as soon as the token
- * is registered (again), takes the place of another token, or is removed. `null`: the token is not stored. Compared by the store alone.
+ * Revision of a stored token: an opaque value that changes when the token is registered (again), replaces another token, or is removed.
+ * `null`: the token is not stored. Only the store compares revisions.
  */
 export type Revision = string | number | null;
 
-/** Refusals that cast doubt on a token, since it was registered or last accepted a message. */
+/** Refusals of a token since it was registered or last accepted a message. */
 export interface Suspicion {
-  /** Identity of the sender that was refused: a refusal of another sender starts the count again. */
+  /** Identity of the sender that was refused. A refusal of another sender restarts the count. */
   readonly sender: string;
   /** Number of refusals. */
   readonly refusals: number;
@@ -17,31 +17,31 @@ export interface Suspicion {
   readonly since: number;
 }
 
-/** Knowledge of the store about a token, the same for all of its users. */
+/** State of a token, shared by all of its users. */
 export interface TokenState {
-  /** To be handed back with a verdict on the token. */
+  /** Revision, to be passed back with a verdict on the token. */
   readonly revision: Revision;
   /** Time of an accepted message, at most a day before the last one. Milliseconds since the epoch; absent when none was accepted. */
   readonly acceptedAt?: number;
-  /** Absent without a doubt. */
+  /** Refusals so far; absent without any. */
   readonly suspicion?: Suspicion;
 }
 
-/** Details that an app reports with its token. Each is optional; text is without control characters. */
+/** Details that an app reports with its token, all optional. Text must not contain control characters. */
 export interface RegistrationDetails {
-  /** Platform, in words of the app server's own: `android`, `ios`, `web`. At most 32 characters. */
+  /** Platform, for example `android`, `ios` or `web`. Range: at most 32 characters. */
   readonly platform?: string;
   /** Version of the app. At most 64 characters. */
   readonly appVersion?: string;
   /** Language tag of the device's user, for example `pt-BR`. At most 64 characters. */
   readonly locale?: string;
-  /** Small values of the app server's own: at most 16, names of at most 64 and values of at most 256 characters. */
+  /** Attributes of your own. Range: at most 16, with names of at most 64 and values of at most 256 characters. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** Registration of one token for one user. */
 export interface Registration extends RegistrationDetails, TokenState {
-  /** ID of the user: a key of the app server's own. */
+  /** ID of the user in your system. */
   readonly userId: string;
   /** Token or installation ID to send to. */
   readonly token: RegistrationToken;
@@ -53,14 +53,14 @@ export interface Registration extends RegistrationDetails, TokenState {
 
 /**
  * Owner of a token that other users have as well.
- * `"newest"`: this user alone; what is sent to the others does not show on this user's screen.
- * `"shared"`: this user and the others: several accounts signed in on one device at once.
+ * `"newest"`: only this user, so that messages to the others do not show on this user's screen.
+ * `"shared"`: this user and the others, for several accounts on one device at once.
  */
 export type TokenOwner = "newest" | "shared";
 
-/** Options of `register`. A detail that is left out keeps the value it had. */
+/** Options of `register`. Details that are left out keep their values. */
 export interface RegisterOptions extends RegistrationDetails {
-  /** @defaultValue `"newest"` */
+  /** Owner, if other users have the token. @defaultValue `"newest"` */
   readonly owner?: TokenOwner;
 }
 

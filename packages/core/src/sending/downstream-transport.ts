@@ -7,15 +7,15 @@ import type { MonotonicInstant } from "../time/monotonic.ts";
 
 /**
  * Policy for a message that was written and never answered.
- * `"resend"`: send it again, so that it arrives at least once and perhaps twice.
- * `"report"`: leave it, so that it arrives at most once, and say `ambiguous`.
+ * `"resend"`: send it again (at least once; it may arrive twice).
+ * `"report"`: give the outcome `ambiguous` (at most once).
  */
 export type AmbiguousPolicy = "resend" | "report";
 
 /**
  * Start of a message's time to live.
- * `"call"`: the call of `send`. Every attempt carries what is left, and when nothing is left the outcome is `expired`.
- * `"attempt"`: each attempt carries the whole time to live again.
+ * `"call"`: the call of `send`. Every attempt sends the remaining time to live; when nothing remains, the outcome has the code `expired`.
+ * `"attempt"`: each attempt sends the full time to live.
  */
 export type LifeStart = "call" | "attempt";
 
