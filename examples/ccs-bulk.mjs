@@ -1,4 +1,4 @@
-// Sends one message to very many devices over one connection, in bounded memory, while the service moves and cuts the connection.
+// Sends one message to very many devices over one connection, in bounded memory, while the service drains and cuts the connection.
 // Run: node examples/ccs-bulk.mjs [count]
 //
 // sendAll() takes tokens as it goes and yields outcomes as they come. Messages that were unanswered when a connection went are sent

@@ -1,7 +1,7 @@
 // Answers every message that a device sends. Run: node examples/ccs-echo.mjs
 //
 // A message is acknowledged once the handler has finished. When it throws, or the process dies before that, CCS delivers the message
-// again: so nothing is lost, and the handler has to bear seeing a message twice.
+// again. So nothing is lost, but the handler can see a message twice.
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
 

@@ -1,7 +1,7 @@
-// Learns that a message has reached the device. Run: node examples/ccs-receipts.mjs
+// Waits for the receipt that a message has reached the device. Run: node examples/ccs-receipts.mjs
 //
 // "accepted" says that the service has the message; only a receipt says that the device has it. A receipt may come at once or, from a
-// phone that was off, days later, perhaps to another process: so there are two ways to hear of it.
+// phone that was off, days later and in another process: so there are two ways to get it.
 import { createCcsClient } from "@cloud-messaging/ccs-client";
 import { startEmulator } from "@cloud-messaging/emulator";
 

@@ -1,5 +1,5 @@
-// A gateway between servers that speak the old protocols and FCM HTTP v1, which the emulator stands for: unmodified node-gcm sends over GCM HTTP, a CCS
-// client over XMPP, and one phone shows both messages.
+// A gateway between old app servers and FCM HTTP v1 (here the emulator): unmodified node-gcm sends over GCM HTTP, a CCS client over XMPP, and one
+// phone shows both messages.
 //
 //   node examples/gateway.mjs
 import { startEmulator } from "@cloud-messaging/emulator";

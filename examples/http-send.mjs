@@ -1,5 +1,5 @@
-// Sends over the GCM HTTP connection server: a multicast, what becomes of every token, and a topic.
-// Runs against the emulator; for the real thing, give createGcmSender your own apiKey and endpoint.
+// Sends over GCM HTTP: to several tokens, with the outcome of each, and to a topic.
+// Runs against the emulator. To send to a relay or gateway, give createGcmSender its endpoint and your apiKey; to reach phones, use createFcmSender.
 import { startEmulator } from "@cloud-messaging/emulator";
 import { createGcmSender, createMemoryRegistrationStore } from "@cloud-messaging/http-sender";
 

@@ -1,4 +1,4 @@
-// The last step away from GCM: a service account in the place of the server key, and node-gcm's calls reach phones over FCM HTTP v1.
+// The last step away from GCM: with a service account instead of the server key, node-gcm's calls reach phones over FCM HTTP v1.
 //
 //   npm run setup && node examples/node-gcm-v1.mjs
 

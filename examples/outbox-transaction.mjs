@@ -1,4 +1,4 @@
-// A web shop's notification, enqueued in the transaction of the order: it is sent if the order is there, and only then.
+// A web shop's notification, enqueued in the transaction of the order: it is sent if, and only if, the order is committed.
 //
 //   DATABASE_URL=postgres://… node outbox-transaction.mjs
 import { startEmulator } from "@cloud-messaging/emulator";

@@ -1,4 +1,4 @@
-// A connection server of one's own: node-gcm and its drop-in send to it over GCM HTTP, our client over CCS, and the one service behind it decides
+// A connection server of your own: node-gcm and its drop-in send to it over GCM HTTP, this SDK's client over CCS, and one service behind it decides
 // late and out of order.
 //
 //   node examples/own-connection-server.mjs

@@ -1,5 +1,5 @@
-// A registration store of one's own, for a database whose driver is synchronous, as those of SQLite are: the rules are core's, the tables are
-// yours. Here a table is a `Map`, every look-up goes through all of it, and a transaction is a turn of the event loop. Its tests:
+// A registration store of your own, for a database with a synchronous driver, such as SQLite: core has the rules, and you provide the tables.
+// Here a table is a `Map`, every look-up scans all of it, and a transaction is a turn of the event loop. Its tests:
 //
 //   node --test examples/own-registration-store.test.mjs
 import { ChangesLostError } from "@cloud-messaging/core";

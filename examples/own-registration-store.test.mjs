@@ -1,4 +1,4 @@
-// The cases that every registration store passes, for that of own-registration-store.mjs. In vitest and jest the loop is the same, with their
+// The test cases that every registration store has to pass, for own-registration-store.mjs. In vitest and jest the loop is the same, with their
 // own `test`; in jest give it a longer time limit than 5 s where each case sets up a database: test(name, run, 60_000).
 //
 //   node --test examples/own-registration-store.test.mjs
