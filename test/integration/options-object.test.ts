@@ -143,6 +143,24 @@ describe("an entry point", () => {
     expect(() => createHttpApp([], app)).toThrow(/trustProxi: .*did you mean trustProxy\?/);
   });
 
+  it.each(["apiKey", "serverKey", "serviceAccount", "keyFilename"])(
+    "points from %s, which FCM HTTP v1 does not have, to the credential",
+    (name) => {
+      const options = { [name]: "AIza-EXAMPLE" } as never;
+      const words = new RegExp(`^(?!.*AIza).*${name}: is not an option of the FCM sender: did you mean credential\\?`);
+      expect(() => createFcmSender(options)).toThrow(words);
+      expect(() => createFcmV1Transport(options)).toThrow(words);
+    },
+  );
+
+  it("points from other names of the server key to apiKey, and from a credential to the sender that takes one", () => {
+    expect(() => createGcmSender({ serverKey: "any" } as never)).toThrow(/serverKey: .* did you mean apiKey\?/);
+    expect(() => createGcmSender({ key: "any" } as never)).toThrow(/key: .* did you mean apiKey\?/);
+    expect(() => createGcmSender({ apiKey: "any", credential: "key.json" } as never)).toThrow(
+      /credential: is not an option of the GCM sender: did you mean createFcmSender\?/,
+    );
+  });
+
   it("takes no options for none: what is missing is named", () => {
     const none = undefined as never;
     expect(() => createGcmSender(none)).toThrow(/apiKey: is missing/);

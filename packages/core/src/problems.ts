@@ -57,15 +57,17 @@ export function readInput<T>(schema: z.ZodType<T>, input: unknown, wording: Inpu
  *
  * @param name The noun for one of them: `an option of the emulator`.
  * @param known Options that are checked elsewhere: candidates for "did you mean".
+ * @param aliases Names that people write by habit, and the option to write instead.
  * @throws {InvalidOptionsError} naming every wrong option, the problem and the fix.
  */
 export function readOptions<S extends z.ZodType>(
   schema: S,
   options: unknown,
   name: string,
-  known?: readonly string[],
+  known: readonly string[] = [],
+  aliases: InputWording["aliases"] = {},
 ): z.output<S> {
-  const wording = known === undefined ? { name } : { name, known };
+  const wording = { name, known, aliases };
   let reading = readInput(schema, options, wording);
   // an unknown name without a value says nothing: it is no mistake
   if ("problems" in reading) reading = readInput(schema, withoutUndefined(options), wording);

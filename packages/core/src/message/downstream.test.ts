@@ -154,6 +154,9 @@ describe("a downstream message", () => {
     ["timeToLive", "timeToLiveSec"],
     ["registrationTokens", "target.tokens"],
     ["fid", "target.fid"],
+    ["title", "notification.title"],
+    ["body", "notification.body"],
+    ["registrationToken", "target.token"],
   ])("says of %s, a name of the wire's or another library's, that it is called %s here", (wire, ours) => {
     expect(problemsOf({ target: { token: "tok-a" }, [wire]: "x" })[wire]).toContain(ours);
   });

@@ -89,6 +89,16 @@ export interface FcmV1TransportOptions
   readonly onNotice?: (notice: FcmNotice) => void;
 }
 
+/** Names of the credential by habit: from GCM, and from other libraries. */
+export const FCM_V1_OPTION_ALIASES = {
+  apiKey: "credential",
+  serverKey: "credential",
+  serviceAccount: "credential",
+  serviceAccountKey: "credential",
+  keyFile: "credential",
+  keyFilename: "credential",
+} as const;
+
 /** Schema of `FcmV1TransportOptions`. The credential is checked by its kind, in `createAccessTokenProvider`. */
 export const fcmV1OptionsSchema = z.strictObject({
   ...connectionShape,

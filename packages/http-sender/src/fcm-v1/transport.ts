@@ -33,7 +33,12 @@ import { addressesOf, createFcmV1Encoder, type FcmV1Address, type FcmV1Encoder }
 import { CREDENTIAL_PROBE, readProbe } from "./credential-probe.ts";
 import { createClient } from "./http-client.ts";
 import { createNotices } from "./notices.ts";
-import { type FcmV1Transport, type FcmV1TransportOptions, fcmV1OptionsSchema } from "./options.ts";
+import {
+  FCM_V1_OPTION_ALIASES,
+  type FcmV1Transport,
+  type FcmV1TransportOptions,
+  fcmV1OptionsSchema,
+} from "./options.ts";
 import { joinQuota, type Quota, type QuotaOptions } from "./quota.ts";
 import { FCM_V1_RETRY_POLICY } from "./retry-policy.ts";
 import { tracedWait } from "./traced-wait.ts";
@@ -70,6 +75,7 @@ export function createFcmV1Transport(options: FcmV1TransportOptions = {}): FcmV1
     atEmulator({ ...given, credential: given.credential ?? "application-default" }, "", NAME) ?? given,
     "an option of the FCM sender",
     SENDER_OPTION_NAMES,
+    FCM_V1_OPTION_ALIASES,
   );
   const endpoint = parseEndpoint(settings.endpoint, settings.allowInsecure);
   const clock = settings.clock ?? systemClock;

@@ -54,6 +54,9 @@ export interface GcmHttpTransportOptions extends ConnectionOptions {
   readonly maxRequestsPerSend?: number;
 }
 
+/** Names by habit: other words for the key, and the credential of the other sender. */
+export const GCM_HTTP_OPTION_ALIASES = { key: "apiKey", serverKey: "apiKey", credential: "createFcmSender" } as const;
+
 /** Schema of `GcmHttpTransportOptions`. */
 export const gcmHttpOptionsSchema = z.strictObject({
   ...connectionShape,

@@ -37,7 +37,12 @@ import {
   unsendable,
 } from "./codec.ts";
 import { PROBE_TOKEN, probeBody, readProbe } from "./credential-probe.ts";
-import { type GcmHttpTransport, type GcmHttpTransportOptions, gcmHttpOptionsSchema } from "./options.ts";
+import {
+  GCM_HTTP_OPTION_ALIASES,
+  type GcmHttpTransport,
+  type GcmHttpTransportOptions,
+  gcmHttpOptionsSchema,
+} from "./options.ts";
 import { GCM_HTTP_RETRY_POLICY } from "./retry-policy.ts";
 
 const NAME = "gcm-http";
@@ -69,6 +74,7 @@ export function createGcmHttpTransport(options: GcmHttpTransportOptions): GcmHtt
     atEmulator(given, "/fcm/send", NAME) ?? given,
     "an option of the GCM sender",
     SENDER_OPTION_NAMES,
+    GCM_HTTP_OPTION_ALIASES,
   );
   const named = typeof address === "string" ? GCM_ENDPOINTS[address as GcmEndpointName] : undefined;
   const endpoint = parseEndpoint(named ?? address, settings.allowInsecure);
