@@ -65,7 +65,7 @@ const info: Command = defineCommand({
 /** The command `topics import-apns`. */
 const importApns: Command = defineCommand({
   name: "topics import-apns",
-  summary: "get registration tokens for APNs tokens, by Instance ID",
+  summary: "convert APNs tokens to registration tokens, by Instance ID",
   arguments: "[tokens...]",
   options: {
     application: text("BUNDLE", "bundle ID of the app"),

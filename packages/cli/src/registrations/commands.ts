@@ -62,7 +62,7 @@ const exportRows: Command = defineCommand({
   name: "registrations export",
   summary: "write all registrations, one JSON object per line",
   options: {
-    platform: text("NAME", "registrations of this platform alone"),
+    platform: text("NAME", "registrations of this platform only"),
     seenWithin: duration("registrations whose app was seen within this time"),
     ...STORE_OPTION,
   },

@@ -15,7 +15,7 @@ export const CONTENT_OPTIONS = {
   ttl: number("SECONDS", "time to live", { max: 2_419_200 }),
   priority: choice(["normal", "high"], "priority (default: the service's)"),
   collapseKey: text("KEY", "the last stored message of a key replaces the earlier ones"),
-  dryRun: flag("let the service check it and deliver it to nobody"),
+  dryRun: flag("validate the message at the service, deliver nothing"),
 };
 
 /**

@@ -23,7 +23,7 @@ const OPTIONS = {
 /** The command `send`. */
 export const send: Command = defineCommand({
   name: "send",
-  summary: "send one message, and tell its outcome",
+  summary: "send one message and show its outcome",
   options: OPTIONS,
   examples: [
     "cloud-messaging send --to TOKEN --title Hello --body 'How are you?' --credential service-account.json",

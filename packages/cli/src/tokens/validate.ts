@@ -25,7 +25,7 @@ const PER_SEC = 500;
 /** The command `validate`. */
 export const validate: Command = defineCommand({
   name: "validate",
-  summary: "tell which tokens are alive, dead, or of another sender; delivers nothing",
+  summary: "find out which tokens are alive, dead, or of another sender; delivers nothing",
   notes:
     "Each token is sent a message with dry_run or validate_only. Writes CSV: token, state, code, canonical ID. The states are alive, dead,\nother-sender, refused and unknown (no answer for now). The status is 1 if a token is not alive, 3 if some are unknown and no other.",
   arguments: "[tokens...]",
