@@ -1,4 +1,10 @@
-import { createManualClock, isCloudMessagingError, type RegistrationToken } from "@cloud-messaging/core";
+import {
+  createManualClock,
+  followChanges,
+  isCloudMessagingError,
+  prune,
+  type RegistrationToken,
+} from "@cloud-messaging/core";
 import { registrationStoreCases } from "@cloud-messaging/core/testing";
 import { createPostgresRegistrationStore, type PostgresPool } from "@cloud-messaging/store-postgres";
 import pg from "pg";
@@ -75,6 +81,29 @@ describe.runIf(runsPostgres)("a registration store in PostgreSQL", () => {
     await Promise.all(stores.map((store) => store.migrate()));
     expect(await stores[5]?.registrationsOf("ada")).toMatchObject([{ token: A }]);
     expect((await pool.query("SELECT version FROM together.version")).rows).toEqual([{ version: 1 }]);
+  });
+
+  it("tells of a connection that is lost in the midst of the migration, and ends no process by it", async () => {
+    const own = new pg.Pool({ connectionString: server.url });
+    const holder = await pool.connect();
+    try {
+      await holder.query("BEGIN");
+      // as another process that migrates
+      await holder.query(`SELECT pg_advisory_xact_lock(hashtextextended('"lost" migration', 0))`);
+      const store = createPostgresRegistrationStore({ pool: own, schema: "lost" });
+      const migrated = store.migrate().catch((error: unknown) => error);
+      const end = () =>
+        pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE wait_event_type = 'Lock' AND query LIKE '%lost%migration%'`);
+      await expect.poll(async () => (await end()).rowCount).toBe(1);
+      expect(await migrated).toMatchObject({ code: "ERR_CONNECTION" });
+      await holder.query("COMMIT");
+      await store.migrate();
+      await store.register("ada", A);
+    } finally {
+      holder.release();
+      await own.end();
+    }
   });
 
   it("says that migrate() is due where it was never called", async () => {
@@ -275,6 +304,97 @@ describe.runIf(runsPostgres)("a registration store in PostgreSQL", () => {
     expect((await store.changes({ from: "oldest", limit: 10 })).changes).toMatchObject([{ token: B }]);
     await expect(store.changes({ from: "999", limit: 10 })).rejects.toThrow(/from: is no cursor/);
     await expect(store.changes({ from: "x", limit: 10 })).rejects.toThrow(/from: is no cursor/);
+  });
+
+  it("has more to remove where one of what it looked at was seen meanwhile", async () => {
+    const { store, clock } = await setup();
+    for (const name of ["a", "b", "c"]) {
+      await store.register("ada", token(name));
+      await clock.advance(10);
+    }
+    const client = await pool.connect();
+    try {
+      await client.query("BEGIN");
+      await store.register("ada", token("a"), { client });
+      const removing = store.removeUnseen({ before: clock.now(), limit: 2 });
+      const waiting = () => pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+      await expect.poll(async () => (await waiting()).rowCount).toBe(1);
+      await client.query("COMMIT");
+      const { removed, more } = await removing;
+      expect([removed.map((each) => each.token), more]).toEqual([["b"], true]);
+      expect(await store.removeUnseen({ before: clock.now(), limit: 2 })).toMatchObject({
+        removed: [{ token: "c" }],
+        more: false,
+      });
+    } finally {
+      client.release();
+    }
+  });
+
+  it("drops all old changes as it prunes, however many they are", async () => {
+    const { store, schema, clock } = await setup({ keepChangesForMs: 60_000 });
+    await pool.query(`SELECT ${schema}.emit(0, '{}') FROM generate_series(1, 2500)`);
+    await clock.advance(120_000);
+    await store.register("ada", A);
+    await store.register("grace", A);
+    for await (const gone of prune(store, { unseenForMs: 60_000, clock })) expect(gone).toBeUndefined();
+    const { changes } = await store.changes({ from: "oldest", limit: 10_000 });
+    expect(changes).toMatchObject([{ type: "moved", token: A }]);
+  });
+
+  it("counts a refusal once, where a transaction of the application's locks in another order", async () => {
+    const { store, schema, clock } = await setup();
+    // looks for a deadlock once, so long after it began to wait; the other is too late then, and this one is what the server ends
+    const early = new pg.Pool({ connectionString: server.url, options: "-c deadlock_timeout=1500ms" });
+    const own = createPostgresRegistrationStore({ pool: early, schema, clock });
+    await store.register("ada", A);
+    const locks = async (name: string) =>
+      BigInt((await pool.query(`SELECT (${schema}.locks_of(ARRAY[$1]))[1] AS number`, [name])).rows[0].number);
+    const [first, last] = (await locks("one")) < (await locks("two")) ? ["one", "two"] : ["two", "one"];
+    const { states } = await store.resolve([A]);
+    const revision = states[0]?.revision ?? null;
+    const unknown = (name: string) => ({ type: "accepted", token: token(name), revision: null }) as const;
+    const client = await pool.connect();
+    try {
+      await client.query("BEGIN");
+      await client.query("SET LOCAL deadlock_timeout = '60s'");
+      await store.register("ada", last as string, { client });
+      // the refusal is of the first transaction of the call, the two are of its second
+      const applied = own.apply([
+        { type: "suspect", token: A, revision, reason: "mismatch-sender-id", sender: "me" },
+        ...Array.from({ length: 63 }, (_, n) => unknown(`unknown-${n}`)),
+        unknown("one"),
+        unknown("two"),
+      ]);
+      const waiting = () => pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+      await expect.poll(async () => (await waiting()).rowCount).toBe(1);
+      await store.register("ada", first as string, { client });
+      await client.query("COMMIT");
+      await applied;
+    } finally {
+      client.release();
+      await own.close();
+      await early.end();
+    }
+    expect((await store.resolve([A])).states).toMatchObject([{ suspicion: { refusals: 1 } }]);
+    expect((await store.changes({ from: "oldest", limit: 10 })).changes).toMatchObject([{ type: "suspect" }]);
+  });
+
+  it("ends a loop over its changes when it is closed", async () => {
+    const { store, schema, clock } = await setup();
+    const single = new pg.Pool({ connectionString: server.url, max: 1 });
+    const other = createPostgresRegistrationStore({ pool: single, schema, clock });
+    try {
+      for (const each of [store, other]) {
+        const next = followChanges(each, { clock }).next();
+        // it waits for a change, and for the time to look again
+        await expect.poll(() => clock.scheduled).toBe(1);
+        await each.close();
+        await expect(next).rejects.toMatchObject({ code: "ERR_CLOSED" });
+      }
+    } finally {
+      await single.end();
+    }
   });
 
   it("wakes those who watch, of every process", async () => {

@@ -175,6 +175,21 @@ describe.runIf(runsRedis)("a registration store in Redis", () => {
     await expect(store.changes({ from: "x", limit: 10 })).rejects.toThrow(/from: is no cursor/);
   });
 
+  it("tells of a server that has become a replica as of one that is lost", async () => {
+    await using own = await startRedis();
+    const client = new Redis(own.url);
+    try {
+      const store = createRedisRegistrationStore({ client });
+      await store.register("ada", A);
+      await client.replicaof("127.0.0.1", 1);
+      await expect(store.register("ada", B)).rejects.toMatchObject({ code: "ERR_CONNECTION" });
+      await client.replicaof("NO", "ONE");
+      await store.register("ada", B);
+    } finally {
+      client.disconnect();
+    }
+  });
+
   it("ends no client that it was given, and refuses calls after close()", async () => {
     const { store } = setup();
     await store.close();

@@ -99,6 +99,8 @@ export {
   readRegistration,
   type ReadRegistration,
   checkQuery,
+  isUserId,
+  canBeRegistered,
   unknownCursor,
   MAX_USER_ID_LENGTH,
   MAX_ATTRIBUTES,
@@ -160,6 +162,7 @@ export type {
   Backlog,
 } from "./outbox/engine.ts";
 export { paceAfterClaim, type PaceState } from "./outbox/pace.ts";
+export { checkResultCursor } from "./outbox/results.ts";
 
 // Messages
 export { recipientsOf, tokensOf, type SingleTargetInput, type Target } from "./message/target.ts";

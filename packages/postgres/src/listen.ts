@@ -9,6 +9,7 @@ const RECONNECT_MS = 1_000;
 export interface Listening {
   /** Calls `wake` after a notification, and after a time without a connection. Returns a function that ends it. */
   listen(wake: () => void): () => void;
+  /** Ends it, and wakes everybody once more: whoever waits for a change learns that there will be none. */
   close(): void;
 }
 
@@ -70,11 +71,10 @@ export function listenOn(pool: PostgresPool, channel: string, clock: Clock): Lis
 
   return {
     listen(wake) {
-      // the only connection is for the calls: whoever waits looks now and then
-      if (pool.options?.max === 1) return () => undefined;
       const own = () => wake();
       wakers.add(own);
-      end ??= begin();
+      // the only connection is for the calls: whoever waits looks now and then
+      if (pool.options?.max !== 1) end ??= begin();
       return () => {
         wakers.delete(own);
         if (wakers.size > 0) return;
@@ -83,9 +83,11 @@ export function listenOn(pool: PostgresPool, channel: string, clock: Clock): Lis
       };
     },
     close() {
+      const last = [...wakers];
       wakers.clear();
       end?.();
       end = undefined;
+      for (const wake of last) wake();
     },
   };
 }

@@ -8,7 +8,7 @@ import { codeOf, type Row, run, type StorageErrorFactory } from "./run.ts";
 
 /** Settings of `openSchema`. */
 export interface SchemaSettings<Name extends string> {
-  /** Subject of the error of a closed schema, such as "The registration store". */
+  /** Name of what has the schema, such as "The registration store": subject of errors, and mark of the tables. */
   readonly owner: string;
   readonly pool: PostgresPool;
   readonly names: SchemaNames;
@@ -30,6 +30,7 @@ export interface PostgresSchema<Name extends string> {
   ask(name: Name, values: unknown[], client?: PostgresClient): Promise<readonly Row[]>;
   /** Calls `wake` after a notification on the channel. Returns a function that ends it. */
   listen(wake: () => void): () => void;
+  /** @throws {InvalidOptionsError} the schema has the tables of another owner. */
   migrate(): Promise<void>;
   /** Ends the listening; further calls are refused. The pool stays open. */
   close(): Promise<void>;
@@ -91,7 +92,7 @@ export function openSchema<Name extends string>(settings: SchemaSettings<Name>):
 
     async migrate() {
       assertOpen();
-      await migrate(pool, names, versions);
+      await migrate(pool, names, owner, versions);
     },
 
     async close() {

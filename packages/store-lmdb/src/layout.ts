@@ -19,15 +19,6 @@ export function tokenKey(token: string): string {
   return `${beginning} ${createHash("sha256").update(token, "utf16le").digest("base64url")}`;
 }
 
-/** Longest user ID stored. Unit: characters. Core refuses longer ones, and those with control characters. */
-const MAX_USER_ID = 256;
-
-/** True for what can be the ID of a stored user: anything else is no key either. */
-export function isUserKey(userId: unknown): userId is string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  return typeof userId === "string" && userId.length <= MAX_USER_ID && !/[\u0000-\u001f]|^$/.test(userId);
-}
-
 /** Knowledge about a token: that it is stored, superseded, or both while a change is under way. */
 export interface TokenEntry {
   readonly token: RegistrationToken;

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import {
   createManualClock,
   createMemoryRegistrationStore,
+  followChanges,
   type ManualClock,
   type RegistrationToken,
 } from "@cloud-messaging/core";
 import type { RegistrationVerdict } from "@cloud-messaging/core/transport";
 import { type LmdbFailure, openEnvironment } from "@cloud-messaging/lmdb";
 import fc from "fast-check";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { LmdbStoreError } from "./errors.ts";
 import { createLmdbRegistrationStore, type LmdbRegistrationStore } from "./store.ts";
 
@@ -163,6 +164,17 @@ describe("a store on lmdb", () => {
     await store.register("ada", "A");
     await store.register("bob", "A");
     expect(wakes).toBe(1);
+  });
+
+  it("ends a loop over its changes when it is closed", async () => {
+    const clock = createManualClock(1_000);
+    const store = openStore(newFolder(), { clock });
+    const next = followChanges(store, { clock }).next();
+    // the look for changes of other processes, and the time to look again
+    await vi.waitFor(() => expect(clock.scheduled).toBe(2));
+    await store.close();
+    await expect(next).rejects.toMatchObject({ code: "ERR_CLOSED" });
+    expect(clock.scheduled).toBe(0);
   });
 
   it("keeps as many changes as it was told, and says when some that were asked for are gone", async () => {

@@ -12,6 +12,7 @@ import {
   type ChangeQuery,
   ClockSchema,
   checkQuery,
+  isUserId,
   NOT_STORED,
   type PageQuery,
   type RegistrationCounts,
@@ -33,7 +34,7 @@ import {
 } from "@cloud-messaging/core/transport";
 import { type Environment, openEnvironment } from "@cloud-messaging/lmdb";
 import { LmdbStoreError } from "./errors.ts";
-import { FORMAT, fromRegistrationRow, isUserKey, stateOfRow, tokenKey } from "./layout.ts";
+import { FORMAT, fromRegistrationRow, stateOfRow, tokenKey } from "./layout.ts";
 import { type LmdbTables, openTables, readNumbers, TransactionTables } from "./tables.ts";
 import { createWatch } from "./watch.ts";
 
@@ -135,7 +136,6 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
     },
 
     async unregister(userId, token) {
-      if (!isUserKey(userId)) return false;
       return change(() => registrationRules.unregister(writing, userId, token as RegistrationToken));
     },
 
@@ -145,7 +145,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
 
     registrationsOf(userId) {
       return read(() => {
-        if (!isUserKey(userId)) return [];
+        if (!isUserId(userId)) return [];
         return [...tables.users.getValues(userId)].map((id) => withState(storedAt(id)));
       });
     },
@@ -207,7 +207,7 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
       const { after, limit } = query;
       const start = after?.slice(1) ?? "";
       // a mark before the ID, so that another store's cursor is refused
-      if (after !== undefined && !(after.startsWith("=") && isUserKey(start))) throw unknownCursor("after");
+      if (after !== undefined && !(after.startsWith("=") && isUserId(start))) throw unknownCursor("after");
       return read(() => {
         const userIds = [...tables.users.getKeys({ start, exclusiveStart: after !== undefined, limit })];
         return userIds.length < limit ? { userIds } : { userIds, next: `=${userIds.at(-1)}` };
@@ -253,8 +253,9 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
     },
 
     close() {
+      const closed = environment.close();
       watching.close();
-      return environment.close();
+      return closed;
     },
 
     [Symbol.asyncDispose]: () => store.close(),

@@ -10,7 +10,7 @@ export interface Watch {
   add(wake: () => void): () => void;
   /** Looks for changes now. */
   check(): void;
-  /** Ends all. */
+  /** Ends all, and wakes everybody once more: whoever waits for a change learns that there will be none. */
   close(): void;
 }
 
@@ -25,6 +25,10 @@ export function createWatch(clock: Clock, lastChange: () => number): Watch {
     const last = look();
     if (last === seen) return;
     seen = last;
+    wakeAll();
+  }
+
+  function wakeAll(): void {
     for (const { wake } of [...wakers]) {
       callListener("registration-store", "change-listener-failed", wake);
     }
@@ -65,8 +69,9 @@ export function createWatch(clock: Clock, lastChange: () => number): Watch {
     },
     check,
     close() {
-      wakers.clear();
       stop();
+      wakeAll();
+      wakers.clear();
     },
   };
 }

@@ -10,7 +10,7 @@ export interface PostgresRegistrationStoreOptions {
    */
   readonly pool: PostgresPool;
   /**
-   * Schema of the store's tables. One for each sender ID or project. Letters, digits and underscores, at most 48, a letter or an underscore
+   * Schema of the store's tables, and of nothing else. One for each sender ID or project. Letters, digits and underscores, at most 48, a letter or an underscore
    * first.
    * @defaultValue `"cloud_messaging"`
    */

@@ -5,7 +5,9 @@ import {
   type RegistrationToken,
 } from "@cloud-messaging/core";
 import {
+  canBeRegistered,
   checkQuery,
+  isUserId,
   NOT_STORED,
   readRegistration,
   registrationOfColumns,
@@ -45,6 +47,8 @@ export interface PostgresRegistrationStore extends RegistrationStore, AsyncDispo
   /**
    * Creates the schema and its tables, or brings them to the version of this package. Safe to call at each start, by any number of
    * processes at once. Needs the right to create in the database; the other calls need USAGE on the schema and rights on what is in it.
+   *
+   * @throws {InvalidOptionsError} the schema has other tables: those of an outbox, for one.
    */
   migrate(): Promise<void>;
   /** Ends the watching of changes; further calls are refused with `ClosedError`. The pool stays open. */
@@ -93,17 +97,17 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
     },
 
     async unregister(userId, token, { client } = {}) {
-      if (!isText(userId) || !isText(token)) return false;
+      if (!canBeRegistered(userId, token)) return false;
       return isTrue(await ask("unregister", [clock.now(), userId, token], client));
     },
 
     async touch(userId, token) {
-      if (!isText(userId) || !isText(token)) return false;
+      if (!canBeRegistered(userId, token)) return false;
       return isTrue(await ask("touch", [clock.now(), userId, token]));
     },
 
     async registrationsOf(userId) {
-      if (!isText(userId)) return [];
+      if (!isUserId(userId)) return [];
       return (await ask("registrationsOf", [userId])).map(registrationOfColumns);
     },
 
@@ -140,9 +144,10 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
 
     async users(query) {
       checkQuery("users", query);
-      const { after = AFTER, limit } = query;
-      if (!after.startsWith(AFTER) || !isText(after)) throw unknownCursor("after");
-      const userIds = (await ask("users", [after.slice(AFTER.length), limit])).map(([userId]) => userId as string);
+      const { after, limit } = query;
+      const last = after?.slice(AFTER.length) ?? "";
+      if (after !== undefined && !(after.startsWith(AFTER) && isUserId(last))) throw unknownCursor("after");
+      const userIds = (await ask("users", [last, limit])).map(([userId]) => userId as string);
       return userIds.length === limit ? { userIds, next: AFTER + userIds.at(-1) } : { userIds };
     },
 
@@ -157,7 +162,8 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
       const now = clock.now();
       const atMost = Math.min(limit, REMOVED_AT_ONCE);
       const rows = await ask("removeUnseen", [now, before, atMost, now - keepChangesForMs]);
-      return { removed: rows.map(registrationOfColumns), more: rows.length === atMost };
+      const removed = rows.filter(([id]) => id !== null).map(registrationOfColumns);
+      return { removed, more: removed.length < rows.length };
     },
 
     async changes(query) {
@@ -178,11 +184,6 @@ export function createPostgresRegistrationStore(options: PostgresRegistrationSto
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** Text that PostgreSQL can hold, and so may know. */
-function isText(text: unknown): text is string {
-  return typeof text === "string" && !text.includes("\0") && text.isWellFormed();
 }
 
 /** A number of a place or a registration, as the store gives it out. */

@@ -81,30 +81,40 @@ BEGIN
   END CASE;
 END $$;
 
--- one transaction for so many verdicts, so that the locks held at once are few
+-- one transaction for so many verdicts, so that the locks held at once are few. The part that the server ends in favour of another's
+-- transaction is made again here: a second call of the whole would count the refusals of the parts before it twice
 CREATE OR REPLACE PROCEDURE ${s}.apply(now double precision, verdicts jsonb) LANGUAGE plpgsql AS $$
 DECLARE
   last_index CONSTANT integer := jsonb_array_length(verdicts) - 1;
 BEGIN
   FOR begin_index IN 0 .. last_index BY 64 LOOP
-    PERFORM ${s}.lock_devices(ARRAY(
-      SELECT given FROM generate_series(begin_index, least(begin_index + 63, last_index)) AS i,
-        unnest(ARRAY[verdicts -> i ->> 'token', verdicts -> i ->> 'canonicalRegistrationId']) AS given
-      WHERE given IS NOT NULL));
-    FOR i IN begin_index .. least(begin_index + 63, last_index) LOOP
-      PERFORM ${s}.apply_verdict(now, verdicts -> i);
+    LOOP
+      BEGIN
+        PERFORM ${s}.lock_devices(ARRAY(
+          SELECT given FROM generate_series(begin_index, least(begin_index + 63, last_index)) AS i,
+            unnest(ARRAY[verdicts -> i ->> 'token', verdicts -> i ->> 'canonicalRegistrationId']) AS given
+          WHERE given IS NOT NULL));
+        FOR i IN begin_index .. least(begin_index + 63, last_index) LOOP
+          PERFORM ${s}.apply_verdict(now, verdicts -> i);
+        END LOOP;
+        EXIT;
+      EXCEPTION WHEN deadlock_detected THEN
+        NULL;
+      END;
     END LOOP;
     COMMIT;
   END LOOP;
 END $$;
 
--- removes registrations not seen since; answers with them as they were
+-- removes registrations not seen since; answers with them as they were, and with a row without an ID where there may be more to do
 CREATE OR REPLACE FUNCTION ${s}.remove_unseen(now double precision, before double precision, at_most integer, keep_since double precision)
 RETURNS SETOF ${s}.registered LANGUAGE plpgsql AS $$
 DECLARE
   ids bigint[] := ARRAY(SELECT id FROM ${s}.registration WHERE last_seen_at < before ORDER BY last_seen_at LIMIT at_most);
   given_id bigint;
   each ${s}.registered;
+  forgotten integer;
+  may_drop_more boolean;
 BEGIN
   PERFORM ${s}.lock_devices(ARRAY(SELECT r.token FROM unnest(ids) AS wanted, LATERAL (
     SELECT token FROM ${s}.registered WHERE id = wanted LIMIT 1) AS r));
@@ -118,7 +128,13 @@ BEGIN
   END LOOP;
   DELETE FROM ${s}.rewrite WHERE key = ANY (ARRAY(
     SELECT key FROM ${s}.rewrite WHERE learned_at < before ORDER BY learned_at LIMIT 1000 FOR UPDATE SKIP LOCKED));
-  PERFORM ${s}.drop_changes(keep_since);
+  GET DIAGNOSTICS forgotten = ROW_COUNT;
+  may_drop_more := ${s}.drop_changes(keep_since);
+  -- by what was looked at: of that, something may have been seen meanwhile
+  IF cardinality(ids) = at_most OR forgotten = 1000 OR may_drop_more THEN
+    each := NULL;
+    RETURN NEXT each;
+  END IF;
 END $$;
 
 -- the last place before those of transactions that have not ended: the places are read first, then the transactions
@@ -132,16 +148,18 @@ BEGIN
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())));
 END $$;
 
-CREATE OR REPLACE FUNCTION ${s}.drop_changes(keep_since double precision) RETURNS void LANGUAGE plpgsql AS $$
+-- drops old changes; true if there may be more of them
+CREATE OR REPLACE FUNCTION ${s}.drop_changes(keep_since double precision) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   settled bigint := ${s}.settled_place();
   dropped bigint[] := ARRAY(
     SELECT place FROM (SELECT place, at FROM ${s}.change ORDER BY place LIMIT 1000) AS oldest
     WHERE at < keep_since AND place <= settled ORDER BY place);
 BEGIN
-  IF dropped = '{}' THEN RETURN; END IF;
+  IF dropped = '{}' THEN RETURN false; END IF;
   UPDATE ${s}.feed SET dropped_through = greatest(dropped_through, dropped[cardinality(dropped)]);
   DELETE FROM ${s}.change WHERE place = ANY (dropped);
+  RETURN cardinality(dropped) = 1000;
 END $$;
 
 -- changes after a place, and in a last row without a change the place to go on from

@@ -75,7 +75,10 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** True if the server refused the command: its errors begin with a word in capitals. */
+/**
+ * True if the server refused the command: its errors begin with a word in capitals. Not one that says that another server is the one to ask, or
+ * that this one is to be asked later.
+ */
 function isRefusal(error: unknown): boolean {
-  return /^(?!LOADING |MASTERDOWN |CLUSTERDOWN |TRYAGAIN |UNKILLABLE )[A-Z]{2,} /.test(messageOf(error));
+  return /^(?!LOADING |MASTERDOWN |CLUSTERDOWN |TRYAGAIN |UNKILLABLE |READONLY )[A-Z]{2,} /.test(messageOf(error));
 }

@@ -243,9 +243,9 @@ return redis.call('ZRANGE', ORDER, '(' .. ARGV[3], '+inf', 'BYSCORE', 'LIMIT', 0
 return { redis.call('HLEN', REGISTRATIONS), redis.call('HLEN', USERS) }
 `),
 
-  // time, limit
+  // time, limit; answers with what was removed, and with 1 where there may be more
   removeUnseen: script(`${RULES}
-local removed, taken = {}, {}
+local removed = {}
 for _, member in ipairs(redis.call('ZRANGE', SEEN, '-inf', '(' .. ARGV[3], 'BYSCORE', 'LIMIT', 0, ARGV[4])) do
   local id = tonumber(member)
   local each = registration(id)
@@ -256,8 +256,9 @@ for _, member in ipairs(redis.call('ZRANGE', SEEN, '-inf', '(' .. ARGV[3], 'BYSC
   put_state(each.t, state)
   emit_removed(each.t, 'unseen', { each.u })
 end
-for _, token in ipairs(redis.call('ZRANGE', LEARNED, '-inf', '(' .. ARGV[3], 'BYSCORE', 'LIMIT', 0, 1000)) do forget_rewrite(token) end
-return removed
+local superseded = redis.call('ZRANGE', LEARNED, '-inf', '(' .. ARGV[3], 'BYSCORE', 'LIMIT', 0, ARGV[4])
+for _, token in ipairs(superseded) do forget_rewrite(token) end
+return { removed, (#removed == tonumber(ARGV[4]) or #superseded == tonumber(ARGV[4])) and 1 or 0 }
 `),
 
   // place to begin after ("oldest", "newest"), limit

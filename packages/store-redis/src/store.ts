@@ -9,7 +9,9 @@ import {
 } from "@cloud-messaging/core";
 import {
   type Columns,
+  canBeRegistered,
   checkQuery,
+  isUserId,
   NOT_STORED,
   type RegistrationVerdict,
   readRegistration,
@@ -97,14 +99,17 @@ export function createRedisRegistrationStore(options: RedisRegistrationStoreOpti
     },
 
     async unregister(userId, token) {
+      if (!canBeRegistered(userId, token)) return false;
       return (await ask("unregister", [userId, token])) !== 0;
     },
 
     async touch(userId, token) {
+      if (!canBeRegistered(userId, token)) return false;
       return (await ask("touch", [userId, token])) === 1;
     },
 
     async registrationsOf(userId) {
+      if (!isUserId(userId)) return [];
       return registrationsIn(await ask("registrationsOf", [userId]));
     },
 
@@ -156,8 +161,8 @@ export function createRedisRegistrationStore(options: RedisRegistrationStoreOpti
       checkQuery("removeUnseen", query);
       const { before, limit } = query;
       const atMost = Math.min(limit, REMOVED_AT_ONCE);
-      const removed = registrationsIn(await ask("removeUnseen", [String(before), String(atMost)]));
-      return { removed, more: removed.length === atMost };
+      const [removed, more] = listOf(await ask("removeUnseen", [String(before), String(atMost)]));
+      return { removed: registrationsIn(removed as Reply), more: more === 1 };
     },
 
     async changes(query) {

@@ -43,6 +43,7 @@ const PAGE = 500;
  *
  * @throws {InvalidOptionsError} naming every wrong option, at once.
  * @throws {ChangesLostError} in the loop: changes after `from` are no longer kept.
+ * @throws {ClosedError} in the loop: the store was closed.
  *
  * @example
  * ```ts

@@ -1,4 +1,5 @@
 import { type FieldProblem, InvalidOptionsError, InvalidRegistrationError } from "../errors.ts";
+import { recordOf } from "../message/json.ts";
 import { describeType, type RegistrationToken, tokenProblem } from "../message/token.ts";
 import { readInput, readOptions } from "../problems.ts";
 import * as z from "../zod.ts";
@@ -38,8 +39,13 @@ const RegisterOptionsSchema = z.strictObject({
   platform: text(1, 32).optional(),
   appVersion: text(1, 64).optional(),
   locale: text(1, 64).optional(),
-  attributes: z
-    .record(text(1, 64), text(0, 256))
+  attributes: recordOf(text(0, 256))
+    .superRefine((attributes, context) => {
+      for (const name of Object.keys(attributes)) {
+        const problem = textProblem(name, 1, 64);
+        if (problem !== undefined) context.addIssue({ code: "custom", path: [name], message: `the name ${problem}` });
+      }
+    })
     .refine((attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES, `at most ${MAX_ATTRIBUTES} are possible`)
     .optional(),
 } satisfies Record<keyof RegisterOptions, z.ZodType>);
@@ -71,6 +77,16 @@ export function readRegistration(userId: unknown, token: unknown, options?: unkn
   }
   if (problems.length > 0) throw new InvalidRegistrationError(problems);
   return { userId: userId as string, token: token as RegistrationToken, options: read };
+}
+
+/** True for a user ID that `register` takes. For stores: nobody has another. */
+export function isUserId(userId: unknown): userId is string {
+  return textProblem(userId, 1, MAX_USER_ID_LENGTH) === undefined;
+}
+
+/** True for a user ID and a token that `register` takes. For stores: nobody has others, and no database has to be asked for them. */
+export function canBeRegistered(userId: unknown, token: unknown): boolean {
+  return isUserId(userId) && tokenProblem(token) === undefined;
 }
 
 const limit = z.int("must be a whole number from 1 to 10000").min(1).max(10_000);

@@ -1,5 +1,6 @@
 import { isFid, isTokenOfInstallation } from "../message/fid.ts";
 import type { RegistrationToken } from "../message/token.ts";
+import { canBeRegistered } from "./read-registration.ts";
 import type {
   RegisterOptions,
   Registration,
@@ -134,6 +135,7 @@ function register(
 
 /** Rule of `RegistrationStore.unregister`. */
 function unregister(tables: RegistrationTables, userId: string, token: RegistrationToken): boolean {
+  if (!canBeRegistered(userId, token)) return false;
   const target = tables.rewriteOf(token) ?? token;
   const fids = [installationOf(token), installationOf(target)];
   const isOfDevice = (other: RegistrationToken): boolean => {
@@ -147,6 +149,7 @@ function unregister(tables: RegistrationTables, userId: string, token: Registrat
 
 /** Rule of `RegistrationStore.touch`. */
 function touch(tables: RegistrationTables, now: number, userId: string, token: RegistrationToken): boolean {
+  if (!canBeRegistered(userId, token)) return false;
   const target = tables.rewriteOf(token) ?? token;
   const known = tables.registrationsOfToken(target).find((each) => each.userId === userId);
   if (known === undefined) return false;

@@ -62,7 +62,7 @@ export interface RegistrationCounts {
 export interface RemovedPage {
   /** At most `limit` of them, as they were. */
   readonly removed: readonly Registration[];
-  /** True if there may be more to remove. */
+  /** True if there may be more to remove or to forget: call again. */
   readonly more: boolean;
 }
 
@@ -119,14 +119,14 @@ export interface RegistrationStore {
    * Signs the user out on the device: removes the user's registrations of the token, of its canonical ID if it was superseded, and of other
    * tokens of its installation. Other users keep theirs. Gives a `removed` change for each token, reason `by-caller`.
    *
-   * @returns `true` if anything was removed.
+   * @returns `true` if anything was removed. `false` also for what `register` refuses: nobody has it.
    */
   unregister(userId: string, token: string): MaybePromise<boolean>;
 
   /**
    * Stores that this user's app was seen now with this token, or with one that it supersedes. Changes only `lastSeenAt`.
    *
-   * @returns `false` if the user has no such registration: let the app register.
+   * @returns `false` if the user has no such registration, or it is one that `register` refuses: let the app register.
    */
   touch(userId: string, token: string): MaybePromise<boolean>;
 
@@ -165,7 +165,7 @@ export interface RegistrationStore {
 
   /**
    * Removes at most `limit` registrations whose `lastSeenAt` is before `before`, with a `removed` change for each, reason `unseen`. Also
-   * forgets rewrites learned before then, and drops expired changes.
+   * forgets rewrites learned before then, and drops expired changes. Call again while `more` is true.
    */
   removeUnseen(query: { readonly before: number; readonly limit: number }): MaybePromise<RemovedPage>;
 
@@ -178,8 +178,8 @@ export interface RegistrationStore {
   changes(query: ChangeQuery): MaybePromise<ChangePage>;
 
   /**
-   * Calls `wake` when there may be changes to read; spurious and late calls are allowed. Without this method the feed is polled every
-   * second.
+   * Calls `wake` when there may be changes to read, and when the store is closed; spurious and late calls are allowed. Without this method
+   * the feed is polled every second.
    *
    * @returns Function that stops watching.
    */

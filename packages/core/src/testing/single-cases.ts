@@ -94,6 +94,42 @@ export const SINGLE_CASES: Readonly<Record<string, SingleCase>> = {
     await expectRefusal("ERR_INVALID_OPTIONS", () => store.removeUnseen({ before: 1, limit: 0 }));
   },
 
+  "what register refuses belongs to nobody, and disturbs no other call": async (stores) => {
+    await at(stores, 0).register("ada", "tok");
+    // what half a surrogate pair becomes where text is written as UTF-8
+    await at(stores, 1).register("half \ufffd pair", "other");
+    const users = ["", "x".repeat(257), "nul\0", "half \ud83d pair", 7, undefined, null];
+    const tokens = ["", "t".repeat(4_097), "nul\0", "white space", "half\ud83d", 7, undefined, null];
+    const given = [...users.map((user) => [user, "other"]), ...tokens.map((token) => ["ada", token])] as string[][];
+    const calls = given.flatMap(([user, token], n) => [
+      at(stores, n).unregister(user as string, token as string),
+      at(stores, n).register("grace", `tok-${n}`),
+      at(stores, n).touch(user as string, token as string),
+    ]);
+    const answers = await Promise.all(calls);
+    expectSame("answers", new Set(answers.filter((answer) => answer !== undefined)).size, 1);
+    expectSame("a sign-out of nobody", answers[0], false);
+    for (const user of users) expectSame("tokens of nobody", await tokensOf(at(stores, 0), user as string), []);
+    expectSame("counts", await at(stores, 1).counts(), { registrations: given.length + 2, users: 3 });
+  },
+
+  "superseded tokens that are old are forgotten, however many they are": async (stores, clock) => {
+    const [tokens = [], newer = []] = ["old", "new"].map((name) =>
+      asTokens(Array.from({ length: 1_001 }, (_, n) => `${name}-${n}`)),
+    );
+    await at(stores, 0).apply(
+      tokens.map((token, n) => {
+        const canonicalRegistrationId = newer[n] as RegistrationToken;
+        return { type: "replaced", token, revision: null, canonicalRegistrationId };
+      }),
+    );
+    expectSame("superseded tokens", (await at(stores, 1).resolve(tokens)).tokens, newer);
+    await clock.advance(10);
+    const query = { before: clock.now(), limit: 1_000 };
+    for (let more = true; more; ) ({ more } = await at(stores, 1).removeUnseen(query));
+    expectSame("tokens", (await at(stores, 0).resolve(tokens)).tokens, tokens);
+  },
+
   "long tokens and any characters come back as they were, each apart from what is nearly the same": async (stores) => {
     const long = "t".repeat(4_095);
     const tokens = [
@@ -113,7 +149,7 @@ export const SINGLE_CASES: Readonly<Record<string, SingleCase>> = {
       "[a-z]",
     ];
     const users = ["ada", "Ada", "ada ", "a%", "ünï 😀", "ünï", "{x}:y", "it's", "*", "u".repeat(256), "__proto__"];
-    const attributes = { "it's": 'a "quote"', ünï: "😀", empty: "", __proto: "x" };
+    const attributes = { "it's": 'a "quote"', ünï: "😀", empty: "", ["__proto__"]: "x" };
     for (const [n, token] of tokens.entries()) {
       const user = users[n % users.length] as string;
       await at(stores, n).register(user, token, { locale: "zh-Hant-TW", attributes });
