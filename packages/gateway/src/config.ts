@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
 import { describeError, shownPath } from "@cloud-messaging/core/transport";
@@ -99,12 +99,28 @@ export function addKey(file: string, clientName: string, key: string): void {
   }
   const keys = keysOf(client);
   if (!keys.includes(hash)) client["keys"] = [...keys, hash];
-  const temporary = `${file}.new`;
   try {
-    writeFileSync(temporary, `${JSON.stringify(json, undefined, 2)}\n`, { mode: statSync(file).mode });
-    renameSync(temporary, file);
+    replaceFile(file, `${JSON.stringify(json, undefined, 2)}\n`);
   } catch (error) {
     throw new ConfigError(`${file} cannot be written: ${describeError(error)}`);
+  }
+}
+
+/** Replaces a file in one step, behind a link to it too. Owner, group and mode stay: the gateway may read it by one of them alone. */
+function replaceFile(link: string, text: string): void {
+  const file = realpathSync(link);
+  const { mode, uid, gid } = statSync(file);
+  const temporary = `${file}.new`;
+  rmSync(temporary, { force: true });
+  try {
+    writeFileSync(temporary, text, { mode: 0o600, flag: "wx" });
+    const made = statSync(temporary);
+    if (made.uid !== uid || made.gid !== gid) chownSync(temporary, uid, gid);
+    chmodSync(temporary, mode);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
 }
 
