@@ -144,6 +144,15 @@ export function outboxEngineContract(
       });
     }
 
+    it("refuses a cursor of results that is none, by name", async () => {
+      for (const after of ["x", "-1", "1.5", "1e3", "9".repeat(17), "1-1"]) {
+        await expect(engine.results({ after, limit: 1 }), after).rejects.toMatchObject({
+          code: "ERR_INVALID_OPTIONS",
+          message: expect.stringMatching(/after: must be the cursor of a result/),
+        });
+      }
+    });
+
     it("is not held up by a paused submission with many chunks", async () => {
       await engine.submit([single("paused", { chunks: many(200) })]);
       await engine.control("paused", { state: "paused" });

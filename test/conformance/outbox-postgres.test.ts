@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { NewSubmission } from "@cloud-messaging/core/transport";
 import { createOutbox, createPostgresEngine, type PostgresClient } from "@cloud-messaging/outbox-postgres";
+import { createPostgresRegistrationStore } from "@cloud-messaging/store-postgres";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { soakOutbox } from "../../scripts/soak-outbox.mjs";
@@ -84,6 +85,35 @@ describe.runIf(runsPostgres)("an outbox in PostgreSQL", () => {
     expect([...copies]).toEqual([["placed", 1]]);
     expect((await pool.query(`SELECT id FROM ${schema}.orders`)).rows).toEqual([{ id: "placed" }]);
     expect(await outbox.progress({ key: "placed" })).toMatchObject({ state: "finished", kinds: { accepted: 1 } });
+  });
+
+  it("enqueues in a transaction that holds the last connection of the pool", async () => {
+    await openEngine();
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    onTestFinished(() => pool.end());
+    await using outbox = createOutbox({ engine: createPostgresEngine({ pool, schema }) });
+    const message = { target: { token: "one" } };
+    for (const created of [true, false]) {
+      await inTransaction(pool, "COMMIT", async (client) => {
+        expect(await outbox.enqueue(message, { key: "single", client })).toMatchObject({ created });
+        expect(await outbox.enqueueAll({}, ["two", "three"], { key: "many", client })).toMatchObject({ created });
+      });
+    }
+    expect((await outbox.backlog()).recipients).toBe(3);
+  });
+
+  it("counts the backlog for a transaction of the caller's behind it, and refuses what passes the limit", async () => {
+    const { pool, engine } = await openEngine();
+    await engine.submit([single("a"), single("b")]);
+    await using outbox = createOutbox({ engine, maxBacklog: 2 });
+    const enqueue = (client: pg.PoolClient) =>
+      outbox.enqueue({ target: { token: "one" } }, { client }).then(
+        () => "stored",
+        (error: { code: string }) => error.code,
+      );
+    await inTransaction(pool, "ROLLBACK", async (client) => {
+      await expect.poll(() => enqueue(client)).toBe("ERR_OUTBOX_FULL");
+    });
   });
 
   it("stores a key once when two transactions enqueue it at once: the second waits for the end of the first", async () => {
@@ -171,6 +201,20 @@ describe.runIf(runsPostgres)("an outbox in PostgreSQL", () => {
     await engine.migrate();
     expect((await pool.query(`SELECT version FROM ${schema}.version`)).rows).toEqual([{ version: 1 }]);
     expect((await engine.backlog()).recipients).toBe(1);
+  });
+
+  it("is not set up in the schema of a registration store, nor the store in that of an outbox", async () => {
+    const { pool } = await openEngine();
+    await using store = createPostgresRegistrationStore({ pool, schema });
+    await expect(store.migrate()).rejects.toThrow(/schema: has the tables of another \(The outbox's engine\)/);
+    await using other = createPostgresRegistrationStore({ pool, schema: `${schema}_store` });
+    await other.migrate();
+    const engine = createPostgresEngine({ pool, schema: `${schema}_store` });
+    await expect(engine.migrate()).rejects.toMatchObject({
+      code: "ERR_INVALID_OPTIONS",
+      message: expect.stringMatching(/The registration store.*give each a schema of its own/),
+    });
+    await engine.close();
   });
 
   it("says what to do when it has not been set up, and refuses a client that is none", async () => {

@@ -214,6 +214,20 @@ describe("sendAll with personalize", () => {
     ]);
   });
 
+  it("refuses changes that are no plain object, and takes null for none: nothing goes without its content", async () => {
+    const { sender, messages } = setup();
+    const changes: Record<string, unknown> = { a: Promise.resolve({}), b: "text", c: [], d: null };
+    const personalize = (token: string) => changes[token] as MessageContent;
+    const outcomes = await all(sender.sendAll({ data: { n: "1" } }, ["a", "b", "c", "d"], { personalize }));
+    expect(outcomes.sort((a, b) => a.position - b.position)).toMatchObject([
+      { kind: "rejected", detail: "The changes of the content must be a plain object, not a Promise" },
+      { kind: "rejected", detail: "The changes of the content must be a plain object, not a string" },
+      { kind: "rejected", detail: "The changes of the content must be a plain object, not an array" },
+      { kind: "accepted" },
+    ]);
+    expect(messages).toEqual([{ target: { tokens: ["d"] }, data: { n: "1" } }]);
+  });
+
   it("ends the loop with the error of a function that throws, after the outcomes of what was taken", async () => {
     const { sender } = setup();
     const taken: string[] = [];

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { ClosedError, InvalidOptionsError, OutboxStorageError } from "@cloud-messaging/core";
+import { ClosedError, OutboxStorageError } from "@cloud-messaging/core";
 import {
   type ClaimedChunk,
+  checkResultCursor,
   type LeaseRef,
   type LeaseStatus,
   type OutboxEngine,
@@ -163,9 +164,7 @@ export function createBullmqEngine(options: BullmqEngineOptions): OutboxEngine {
       call(async () => listOf(await ask("chunks", parameters({ submission, from, limit }))).map(chunkOf)),
 
     async results({ after = "0", ...query }) {
-      if (!/^\d{1,16}$/.test(after)) {
-        throw new InvalidOptionsError([{ path: "after", problem: "must be the cursor of a result of this outbox" }]);
-      }
+      checkResultCursor(after);
       return call(async () => listOf(await ask("results", parameters({ after, ...query }))).map(resultOf));
     },
 

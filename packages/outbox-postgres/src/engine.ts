@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { InvalidOptionsError, OutboxStorageError } from "@cloud-messaging/core";
-import { type LeaseStatus, type OutboxEngine, type Submitted, systemClock } from "@cloud-messaging/core/transport";
+import { OutboxStorageError } from "@cloud-messaging/core";
+import {
+  checkResultCursor,
+  type LeaseStatus,
+  type OutboxEngine,
+  type Submitted,
+  systemClock,
+} from "@cloud-messaging/core/transport";
 import { namesOf, openSchema, type PostgresClient, type Row } from "@cloud-messaging/postgres";
 import { checkOptions, type PostgresEngineOptions } from "./options.ts";
 import { appendParameters, hashOf, submitParameters, writeParameters } from "./parameters.ts";
@@ -16,6 +22,8 @@ export interface PostgresEngine extends OutboxEngine<PostgresClient> {
   /**
    * Creates the schema and its tables, or brings them to the version of this package. Safe to call at each start, by any number of
    * processes at once. Needs the right to create in the database; the other calls need USAGE on the schema and rights on what is in it.
+   *
+   * @throws {InvalidOptionsError} the schema has other tables: those of a registration store, for one.
    */
   migrate(): Promise<void>;
 }
@@ -97,8 +105,9 @@ export function createPostgresEngine(options: PostgresEngineOptions): PostgresEn
       return submissionOf(row);
     },
 
-    async find(by) {
-      const [row] = "id" in by ? await ask("findById", [by.id]) : await ask("findByKey", [hashOf(by.key)]);
+    async find(by, client) {
+      const [row] =
+        "id" in by ? await ask("findById", [by.id], client) : await ask("findByKey", [hashOf(by.key)], client);
       return submissionOf(row);
     },
 
@@ -107,9 +116,7 @@ export function createPostgresEngine(options: PostgresEngineOptions): PostgresEn
     },
 
     async results({ after = "0", submission, failedOnly = false, limit }) {
-      if (!/^\d{1,18}$/.test(after)) {
-        throw new InvalidOptionsError([{ path: "after", problem: "must be the cursor of a result of this outbox" }]);
-      }
+      checkResultCursor(after);
       return (await ask("results", [after, submission, failedOnly, limit])).map(resultOf);
     },
 

@@ -10,7 +10,7 @@ export interface PostgresEngineOptions {
    */
   readonly pool: PostgresPool;
   /**
-   * Schema of the outbox's tables. One for each outbox. Letters, digits and underscores, at most 48, a letter or an underscore first.
+   * Schema of the outbox's tables, and of nothing else. One for each outbox. Letters, digits and underscores, at most 48, a letter or an underscore first.
    * @defaultValue `"cloud_messaging_outbox"`
    */
   readonly schema?: string;

@@ -3,6 +3,7 @@ import {
   type Addition,
   type ChunkUpdate,
   type ClaimRequest,
+  checkResultCursor,
   type LeaseRef,
   type NewChunk,
   type NewSubmission,
@@ -186,9 +187,10 @@ class EmbeddedEngine implements OutboxEngine {
     );
   }
 
-  async results({ after, submission, failedOnly, limit }: ResultQuery) {
+  async results({ after = "0", submission, failedOnly, limit }: ResultQuery) {
+    checkResultCursor(after);
     return this.#read(({ results, resultsOf }) => {
-      const from = after === undefined ? 0 : Number(after) + 1;
+      const from = Number(after) + 1;
       const found: StoredResult[] = [];
       const add = (sequence: number): void => {
         const row = results.get(sequence);

@@ -1,6 +1,7 @@
 import { AbortedError, InvalidOptionsError } from "../errors.ts";
 import { RecentMap } from "../recent-map.ts";
 import { isPromiseLike } from "../registrations/maybe-promise.ts";
+import { onAbort } from "../time/abort.ts";
 import type { Codec, Recipients } from "./codec.ts";
 import type { OutboxEngine, Submission } from "./engine.ts";
 import { encodeChunk, type Member, type MemberReader, nameOf, readMember } from "./members.ts";
@@ -51,14 +52,17 @@ export class CampaignWriter<Client> {
         : (audience as Iterable<unknown>)[Symbol.iterator]()
     ) as Iterator<unknown> | AsyncIterator<unknown>;
     let ended = false;
+    let asking = false;
     try {
       while (!this.#over) {
         this.#assertNotAborted();
+        asking = true;
         const step = iterator.next();
         // awaited only where the source is async: a million awaits are not free
         const { done, value } = isPromiseLike(step)
-          ? await (step as PromiseLike<IteratorResult<unknown>>)
+          ? await this.#orAborted(step as PromiseLike<IteratorResult<unknown>>)
           : (step as IteratorResult<unknown>);
+        asking = false;
         if (done) {
           ended = true;
           break;
@@ -72,8 +76,34 @@ export class CampaignWriter<Client> {
       if (!ended) await this.#store(false, true).catch(() => undefined);
       throw error;
     } finally {
-      if (!ended) await iterator.return?.();
+      if (!ended) await this.#end(iterator, asking);
     }
+  }
+
+  /** Tells a source to end. One that has not answered the last request, and may never, is not waited for. */
+  async #end(iterator: Iterator<unknown> | AsyncIterator<unknown>, asking: boolean): Promise<void> {
+    const ending = Promise.resolve(iterator.return?.());
+    if (asking) ending.catch(() => undefined);
+    else await ending;
+  }
+
+  /** Waits for an answer of the source, until the signal aborts. */
+  #orAborted<T>(answer: PromiseLike<T>): PromiseLike<T> {
+    const { signal } = this.#parts;
+    if (signal === undefined) return answer;
+    return new Promise((resolve, reject) => {
+      const forget = onAbort(signal, () => reject(new AbortedError("enqueueAll", signal.reason)));
+      answer.then(
+        (value) => {
+          forget();
+          resolve(value);
+        },
+        (error: unknown) => {
+          forget();
+          reject(error);
+        },
+      );
+    });
   }
 
   /** Stores recipients of an earlier campaign, with their changes, by the results that are picked. */

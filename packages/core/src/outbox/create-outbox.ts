@@ -33,7 +33,6 @@ import type {
   CreateOutboxOptions,
   EnqueueAllOptions,
   Enqueued,
-  EnqueueOptions,
   Outbox,
   OutboxProgress,
   OutboxResult,
@@ -56,6 +55,15 @@ const DEFAULT_RETAIN_MS = 7 * 86_400_000;
 const PATIENCE = { maxMs: 600_000, maxAttempts: Number.POSITIVE_INFINITY, totalMs: 86_400_000 };
 const PRUNED_AT_ONCE = 100;
 const SWEPT_AT_ONCE = 16;
+
+/** Place and time of what is stored. */
+interface Settings<Client> {
+  readonly lane: string;
+  readonly key?: string | undefined;
+  readonly sendAt?: Date | number | undefined;
+  readonly client?: Client | undefined;
+  readonly rate?: Rate | undefined;
+}
 
 /**
  * Creates an outbox over an engine. `withRegistrations` is added to the transport, which makes one attempt per call; every further one is
@@ -128,11 +136,9 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
 
   async function submit(
     payload: Payload,
-    settings: Omit<EnqueueOptions<Client>, "ambiguous" | "expiresAt"> & { readonly rate?: Rate | undefined },
+    { lane, key, sendAt, client, rate }: Settings<Client>,
     contents: { readonly id: string; readonly chunks: readonly NewChunk[]; readonly sealed: boolean },
   ): Promise<Enqueued> {
-    const { key, sendAt, lane = contents.sealed ? "normal" : "bulk", client, rate } = settings;
-    checkLanes("lane", [lane], lanes);
     return submitter.submit(
       {
         // field by field: a spread would take half of the time of an enqueue
@@ -152,18 +158,19 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
   /** Stores a campaign: the payload first, then what `write` adds; completes one that was interrupted. */
   function campaign(
     payload: Payload,
-    settings: Parameters<typeof submit>[1],
+    settings: Settings<Client>,
     signal: AbortSignal | undefined,
     write: (writer: CampaignWriter<Client>) => Promise<void>,
   ): Promise<Enqueued> {
-    return enqueued(settings.lane ?? "bulk", async (newId, trace) => {
+    return enqueued(settings.lane, async (newId, trace) => {
       const contents = { id: newId, chunks: [], sealed: false };
       const submitted = await submit({ ...payload, trace: trace() }, settings, contents);
       const { id, created } = submitted;
-      const begun = created ? { id, chunks: 0 } : await engine.find({ id });
-      if (begun === undefined || ("sealed" in begun && begun.sealed)) return { ...submitted, recipients: 0 };
-      const reserve = (recipients: number): Promise<void> => submitter.reserve(recipients).then(() => workers.wake());
       const { client } = settings;
+      const begun = created ? { id, chunks: 0 } : await engine.find({ id }, client);
+      if (begun === undefined || ("sealed" in begun && begun.sealed)) return { ...submitted, recipients: 0 };
+      const reserve = (recipients: number): Promise<void> =>
+        submitter.reserve(recipients, client).then(() => workers.wake());
       const writer = new CampaignWriter(begun, { engine, codec, client, signal, reserve });
       await write(writer);
       return { ...submitted, recipients: writer.added };
@@ -206,6 +213,8 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     async enqueue(input, settings = {}) {
       checkEnqueueOptions(settings);
       assertOpen();
+      const { key, sendAt, expiresAt, lane = "normal", ambiguous, client } = settings;
+      checkLanes("lane", [lane], lanes);
       const addressed = readAddressedMessage(input);
       const { message } = addressed;
       check(message);
@@ -214,10 +223,12 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       if (many && target.tokens.length === 0 && addressed.refused === undefined) {
         throw new InvalidMessageError([{ path: "target.tokens", problem: "must not be empty" }]);
       }
-      const { ambiguous, expiresAt, ...rest } = settings;
-      return enqueued(rest.lane ?? "normal", async (id, trace) => {
+      return enqueued(lane, async (id, trace) => {
         const chunks = chunksOf(addressed).map((members, chunk) => encodeChunk(members, id, chunk, codec));
-        await submitter.reserve(chunks.reduce((sum, { pending }) => sum + pending, 0));
+        await submitter.reserve(
+          chunks.reduce((sum, { pending }) => sum + pending, 0),
+          client,
+        );
         const payload: Payload = {
           content,
           target: many ? undefined : target,
@@ -225,7 +236,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
           expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
           trace: trace(),
         };
-        const submitted = await submit(payload, rest, { id, chunks, sealed: true });
+        const submitted = await submit(payload, { lane, key, sendAt, client }, { id, chunks, sealed: true });
         return { ...submitted, recipients: recipientsGiven(addressed).length };
       });
     },
@@ -241,9 +252,12 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       const content = parseMessageContent(input);
       if (content.messageId !== undefined) throw ownMessageIdForMany("any number of");
       check({ ...content, target: { tokens: ["placeholder" as RegistrationToken] } });
-      const { ambiguous, expiresAt, personalize, signal, ...rest } = settings;
+      const { ambiguous, expiresAt, personalize, signal, lane = "bulk", ...rest } = settings;
+      checkLanes("lane", [lane], lanes);
       const payload = { content, ambiguous, expiresAt: expiresAt === undefined ? undefined : Number(expiresAt) };
-      return campaign(payload, rest, signal, (writer) => writer.run(audience, { content, personalize, check }));
+      return campaign(payload, { ...rest, lane }, signal, (writer) =>
+        writer.run(audience, { content, personalize, check }),
+      );
     },
 
     work(settings = {}) {
@@ -278,7 +292,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     results(settings = {}) {
       checkResultOptions(settings);
       assertOpen();
-      return readResults({ engine, codec, clock }, settings);
+      return readResults({ engine, codec, clock, assertOpen }, settings);
     },
     async replay(id, settings: ReplayOptions = {}) {
       checkReplayOptions(settings);
@@ -288,10 +302,12 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
         throw new InvalidOptionsError([{ path: "id", problem: "is the ID of no message or campaign that is kept" }]);
       }
       const { select = isDead, expiresAt, lane = submission.lane, ...rest } = settings;
+      // the campaign's own may be one that only its workers know
+      if (settings.lane !== undefined) checkLanes("lane", [lane], lanes);
       const payload = codec.readBody(submission.body, id);
       const again: Payload = { ...payload, expiresAt: expiresAt === undefined ? undefined : Number(expiresAt) };
       return campaign(again, { ...rest, lane }, undefined, (writer) =>
-        writer.replay(readResults({ engine, codec, clock }, { id, failed: true }), select),
+        writer.replay(readResults({ engine, codec, clock, assertOpen }, { id, failed: true }), select),
       );
     },
     async backlog() {

@@ -58,8 +58,12 @@ export interface OutboxEngine<Client = never> extends AsyncDisposable {
    * @returns The submission after the change; `undefined` if there is none of this ID.
    */
   control(submission: string, change: SubmissionChange): Promise<Submission | undefined>;
-  /** Reads a submission. */
-  find(by: { readonly id: string } | { readonly key: string }): Promise<Submission | undefined>;
+  /**
+   * Reads a submission.
+   *
+   * @param client Transaction to read in.
+   */
+  find(by: { readonly id: string } | { readonly key: string }, client?: Client): Promise<Submission | undefined>;
   /** Reads the recipients of a submission's chunks with numbers from `from` on, finished ones included, in order of their numbers. */
   chunks(submission: string, from: number, limit: number): Promise<readonly StoredChunk[]>;
   /**

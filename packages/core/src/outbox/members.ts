@@ -4,7 +4,7 @@ import { recipientsOf } from "../message/target.ts";
 import { type RegistrationToken, tokenProblem } from "../message/token.ts";
 import type { RecipientOutcome } from "../outcome/outcome.ts";
 import { type AddressedMessage, recipientsGiven, refusedRecipient } from "../sending/addressed-message.ts";
-import { merged } from "../sending/merged.ts";
+import { changesProblem, merged } from "../sending/merged.ts";
 import { encodeState } from "./chunk-state.ts";
 import type { Codec, Settled } from "./codec.ts";
 import type { NewChunk } from "./engine.ts";
@@ -43,9 +43,11 @@ export function readMember(given: unknown, { content, personalize, check }: Memb
     return { name: refused.recipient, refused };
   }
   const name = token as string;
-  const column = isObject ? (given as { readonly changes?: MessageContent }).changes : undefined;
+  const column = isObject ? (given as { readonly changes?: MessageContent | null }).changes : undefined;
   const changes = personalize === undefined ? column : personalize(given as never);
-  if (changes === undefined) return name;
+  if (changes === undefined || changes === null) return name;
+  const wrong = changesProblem(changes);
+  if (wrong !== undefined) return { name, refused: refusedRecipient(name, `The changes of the content ${wrong}`) };
   try {
     const whole = { ...(merged(content, changes) as object), target: { token: name as RegistrationToken } };
     check(parseDownstreamMessage(whole));

@@ -14,6 +14,7 @@ import type {
   SubmissionChange,
 } from "./engine.ts";
 import { type PaceState, paceAfterClaim } from "./pace.ts";
+import { checkResultCursor } from "./results.ts";
 
 /** Options of `createMemoryOutboxEngine`. */
 export interface MemoryOutboxEngineOptions {
@@ -246,6 +247,7 @@ class MemoryEngine implements OutboxEngine {
   }
 
   async results({ after, submission, failedOnly, limit }: Parameters<OutboxEngine["results"]>[0]) {
+    if (after !== undefined) checkResultCursor(after);
     return this.#results
       .filter(
         (result) =>

@@ -43,6 +43,19 @@ describe("a campaign", () => {
     expect(await one.progress({ key: "k" })).toMatchObject({ complete: true, recipients: 50_000 });
   });
 
+  it("ends by its signal while the audience gives nothing, with what it gave stored", async () => {
+    const { outbox } = setUp().open();
+    const ending = new AbortController();
+    async function* stuck() {
+      yield "a";
+      ending.abort(new Error("shutting down"));
+      await new Promise(() => {});
+    }
+    const stored = outbox.enqueueAll({}, stuck(), { key: "k", signal: ending.signal });
+    await expect(stored).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    expect(await outbox.progress({ key: "k" })).toMatchObject({ recipients: 1, complete: false });
+  });
+
   it("is paused and resumed", async () => {
     const { clock, open } = setUp();
     const { outbox, transport } = open();
@@ -107,6 +120,21 @@ describe("a campaign", () => {
     ]);
   });
 
+  it("refuses changes that are no plain object, and takes null of a column for none", async () => {
+    const { outbox } = setUp().open();
+    const audience = [
+      { token: "a", changes: null },
+      { token: "b", changes: Promise.resolve({}) },
+    ] as never[];
+    const { id } = await outbox.enqueueAll({}, audience);
+    expect(await outbox.progress(id)).toMatchObject({ pending: 1, codes: { "invalid-argument": 1 } });
+    const [refused] = await all(outbox, { id });
+    expect(refused?.outcome).toMatchObject({
+      recipient: "b",
+      detail: "The changes of the content must be a plain object, not a Promise",
+    });
+  });
+
   it("replays its dead letters as a new campaign", async () => {
     const { clock, open } = setUp({ b: ["unavailable", "unavailable", "ok"], c: ["not-registered"] });
     const { outbox, transport } = open({}, { retry: { maxAttempts: 2 } });
@@ -126,6 +154,32 @@ describe("a campaign", () => {
     await second;
     expect(await outbox.progress(again.id)).toMatchObject({ recipients: 1, kinds: { accepted: 1 } });
     expect(transport.attempts.at(-1)?.recipients).toEqual(["b"]);
+  });
+
+  it("is replayed in its own lane by a process that does not know it", async () => {
+    const { clock, open } = setUp({ a: ["unavailable", "ok"] });
+    const { outbox } = open({}, { retry: { maxAttempts: 1 }, lanes: { vip: 1 } });
+    const { id } = await outbox.enqueueAll({}, ["a"], { lane: "vip" });
+    const done = outbox.work({ untilIdle: true });
+    await pass(clock, 5_000);
+    await done;
+    const other = open().outbox;
+    const again = await other.replay(id);
+    expect(await other.progress(again.id)).toMatchObject({ lane: "vip", pending: 1 });
+    await expect(other.replay(id, { lane: "vip" })).rejects.toThrow(/lane: is not a lane of this outbox/);
+    await expect(other.enqueue({ target: { token: "b" } }, { lane: "vip" })).rejects.toThrow(/lane: is not a lane/);
+  });
+
+  it("ends a loop that waits for further results when it is closed", async () => {
+    const { clock, open } = setUp();
+    const { outbox } = open();
+    const next = outbox.results({ follow: true })[Symbol.asyncIterator]().next();
+    const ended = expect(next).rejects.toMatchObject({ code: "ERR_CLOSED" });
+    await turn();
+    await outbox.close();
+    await pass(clock, 500);
+    await ended;
+    expect(clock.scheduled).toBe(0);
   });
 
   it("gives results that can be read on from any cursor, each once", async () => {

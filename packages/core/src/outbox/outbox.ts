@@ -32,7 +32,8 @@ export interface OutboxOptions {
    */
   readonly lanes?: Readonly<Record<string, number>>;
   /**
-   * Maximum number of unsettled recipients. A process sees what others have enqueued with a delay of up to a second.
+   * Maximum number of unsettled recipients. A process sees what others have enqueued with a delay of up to a second. An enqueue in a
+   * transaction of the caller uses the latest count and does not wait for another.
    * Range: 1 or more, or `Infinity`.
    * @defaultValue 10000000
    */
@@ -249,9 +250,12 @@ export interface Outbox<Client = never> extends AsyncDisposable {
   /**
    * Reads final outcomes in the order in which they were recorded. A reader that stores the cursor in one transaction with its own changes
    * processes each result exactly once. Results are kept for `retainMs` after their campaign has finished.
+   *
+   * @throws {InvalidOptionsError} an option is wrong; in the loop, where `after` is not a cursor of a result.
+   * @throws {ClosedError} in the loop: the outbox was closed.
    */
   results(options?: ResultOptions): AsyncIterable<OutboxResult>;
-  /** Stores a new campaign with the payload of another one, to selected recipients of it. */
+  /** Stores a new campaign with the payload of another one, to selected recipients of it; in the lane of that one by default. */
   replay(id: string, options?: ReplayOptions): Promise<Enqueued>;
   /** Counts unsettled recipients, in total and by lane. */
   backlog(): Promise<Backlog>;

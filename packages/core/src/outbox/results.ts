@@ -1,3 +1,4 @@
+import { InvalidOptionsError } from "../errors.ts";
 import { RecentMap } from "../recent-map.ts";
 import { type Clock, wait } from "../time/clock.ts";
 import type { Codec } from "./codec.ts";
@@ -18,12 +19,24 @@ export interface ResultReader {
   readonly engine: Pick<OutboxEngine, "results" | "chunks">;
   readonly codec: Codec;
   readonly clock: Clock;
+  /** @throws {ClosedError} the outbox was closed. */
+  assertOpen(): void;
 }
 
 /** Cursor of the caller's: the stored result before, and the number of outcomes processed of the one after it. */
 interface Position {
   readonly before: string | undefined;
   readonly within?: { readonly cursor: string; readonly done: number };
+}
+
+/**
+ * Checks the cursor that results are asked for with. For engines, whose cursors are numbers of at most 16 digits.
+ *
+ * @throws {InvalidOptionsError} it is none.
+ */
+export function checkResultCursor(after: string): void {
+  if (/^\d{1,16}$/.test(after)) return;
+  throw new InvalidOptionsError([{ path: "after", problem: "must be the cursor of a result of this outbox" }]);
 }
 
 // no cursor of an engine's has a space
@@ -38,7 +51,7 @@ function readCursor(after: string | undefined): Position {
 
 /** Reads results one outcome at a time, each with a cursor that goes on exactly behind it. */
 export async function* readResults(
-  { engine, codec, clock }: ResultReader,
+  { engine, codec, clock, assertOpen }: ResultReader,
   { id, after, failed, dead, follow, signal }: ResultOptions,
 ): AsyncGenerator<OutboxResult, void, undefined> {
   const names = new RecentMap<string, readonly string[]>(REMEMBERED_CHUNKS);
@@ -54,6 +67,7 @@ export async function* readResults(
   }
   let { before, within } = readCursor(after);
   while (!signal?.aborted) {
+    assertOpen();
     const page = await engine.results({ after: before, submission: id, failedOnly: failed || dead, limit: PAGE });
     for (const stored of page) {
       const settled = codec.readResult(stored.body, stored.submission, stored.chunk, await namesOf(stored));

@@ -23,6 +23,7 @@ export class Submitter<Client> {
   #queue: Waiting[] = [];
   #flushing = false;
   #backlog = { recipients: 0, readAt: LONG_AGO as MonotonicInstant };
+  #counting = false;
 
   constructor(engine: OutboxEngine<Client>, clock: Clock, maxBacklog: number) {
     this.#engine = engine;
@@ -58,20 +59,35 @@ export class Submitter<Client> {
   }
 
   /**
-   * Counts recipients that are going to be stored.
+   * Counts recipients that are going to be stored. Does not wait for the engine's count in a transaction of the caller's, which may have the last
+   * connection of the pool that the count needs: the one before decides.
    *
    * @throws {OutboxFullError} they would pass the limit.
    */
-  async reserve(recipients: number): Promise<void> {
+  async reserve(recipients: number, client: Client | undefined): Promise<void> {
     if (this.#maxBacklog === Number.POSITIVE_INFINITY) return;
     const fits = (): boolean => this.#backlog.recipients + recipients <= this.#maxBacklog;
     const isOld = elapsedMs(this.#clock, this.#backlog.readAt) > BACKLOG_AGE_MS;
     if (isOld || !fits()) {
-      const readAt = this.#clock.monotonic();
-      const { recipients: stored } = await this.#engine.backlog();
-      this.#backlog = { recipients: stored, readAt };
+      if (client === undefined) await this.#count();
+      else if (!this.#counting) this.#countLater();
     }
     if (!fits()) throw new OutboxFullError(this.#maxBacklog);
     this.#backlog = { ...this.#backlog, recipients: this.#backlog.recipients + recipients };
+  }
+
+  async #count(): Promise<void> {
+    const readAt = this.#clock.monotonic();
+    const { recipients } = await this.#engine.backlog();
+    this.#backlog = { recipients, readAt };
+  }
+
+  /** Counts for the calls after this one. A failure is told by the call that stores. */
+  #countLater(): void {
+    this.#counting = true;
+    const end = (): void => {
+      this.#counting = false;
+    };
+    this.#count().then(end, end);
   }
 }

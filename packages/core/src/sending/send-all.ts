@@ -7,7 +7,7 @@ import type { RecipientOutcome, SendReport } from "../outcome/outcome.ts";
 import type { Clock } from "../time/clock.ts";
 import { type AddressedMessage, readAddressedMessage, recipientsGiven, refusedRecipient } from "./addressed-message.ts";
 import type { OutcomeListener } from "./downstream-transport.ts";
-import { merged } from "./merged.ts";
+import { changesProblem, merged } from "./merged.ts";
 import type { SendAllOptions, SendAllOutcome, SendEachOptions, SendEachOutcome } from "./sender.ts";
 
 /** The parts of a sender that a fanout sends with. */
@@ -66,8 +66,10 @@ export function sendPersonalized<R>(
       const token = tokenOf(given);
       const problem = tokenProblem(token);
       if (problem !== undefined) return [refusedRecipient(token, `The token ${problem}`)];
-      const changes = personalize(given as R, position);
-      const personal = changes === undefined ? content : merged(content, changes);
+      const changes: unknown = personalize(given as R, position);
+      const wrong = changesProblem(changes);
+      if (wrong !== undefined) return [refusedRecipient(token, `The changes of the content ${wrong}`)];
+      const personal = changes == null ? content : merged(content, changes);
       return readMessage({ ...(personal as object), target: { tokens: [token] } }, parts);
     },
     sendBatch: ([message], retryUntil, tell) =>
