@@ -114,6 +114,21 @@ describe("registrations that cannot be imported", () => {
   });
 });
 
+describe("an import that is ended by Ctrl-C", () => {
+  it("ends though more may come, with what was read stored, and status 130", async () => {
+    const ending = new AbortController();
+    async function* endless() {
+      yield '{"userId":"a","token":"read"}\n';
+      ending.abort();
+      await new Promise(() => {});
+    }
+    const args = ["--store", `lmdb:${folder}/ended`];
+    const result = await cli(["registrations", "import", ...args], { stdin: endless(), signal: ending.signal });
+    expect(result).toMatchObject({ status: 130, err: "1 registrations imported\n" });
+    expect((await cli(["registrations", "show", "a", ...args])).out).toMatch(/^read\t/);
+  });
+});
+
 describe("a store or an outbox that cannot be opened", () => {
   it.each<[string, string[], number, RegExp]>([
     ["no URL", ["outbox", "status"], 2, /--outbox URL is needed, or the variable CLOUD_MESSAGING_OUTBOX_URL/],
@@ -217,6 +232,11 @@ describe.each(OUTBOXES)("cloud-messaging outbox over %s", (_, runs, url, open) =
         /^again .* 0 of 1 settled · 1 pending\n$/,
       );
       expect((await cli(["outbox", "cancel", "again", "--by-key"])).status).toBe(0);
+      // a lane that only the workers know
+      await cli(["outbox", "replay", sale.id, "--key", "vip-again", "--lane", "vip"]);
+      expect((await cli(["outbox", "cancel", "vip-again", "--by-key"])).out).toMatch(
+        /cancelled in vip · 1 of 1 settled/,
+      );
       expect(await cli(["outbox", "status", "nothing"])).toMatchObject({
         status: 2,
         err: "The outbox has no such message or campaign\n",

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmulator } from "@cloud-messaging/emulator";
 import { afterEach, describe, expect, it } from "vitest";
@@ -22,6 +25,20 @@ describe("the program cloud-messaging", () => {
     ]);
     expect(help).toMatchObject({ status: 0, out: expect.stringContaining("cloud-messaging-gateway --config FILE") });
     expect(wrong).toMatchObject({ status: 2, err: expect.stringMatching(/nowhere\.json cannot be read/) });
+  });
+
+  it.skipIf(process.platform === "win32")("ends at Ctrl-C while it waits for standard input", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "cli-program-"));
+    const args = [PROGRAM, "registrations", "import", "--store", `lmdb:${folder}`];
+    const running = launch(process.execPath, args, {}, ["pipe", "pipe", "pipe"]);
+    const open = async () => {
+      await expect.poll(() => existsSync(join(folder, "data.mdb")), { timeout: 20_000 }).toBe(true);
+      return "open";
+    };
+    expect(await Promise.race([open(), running.ended])).toBe("open");
+    running.kill("SIGINT");
+    expect(await running.ended).toEqual({ status: 130, out: "", err: "0 registrations imported\n" });
+    await rm(folder, { recursive: true, force: true });
   });
 
   it.skipIf(process.platform === "win32")(

@@ -22,3 +22,5 @@ process.stdout.on("error", () => ending.abort());
 process.stderr.on("error", () => {});
 
 process.exitCode = await createCommandLine({ signal: ending.signal }).run(args);
+// one that was still waited for would keep the program
+if (ending.signal.aborted) process.stdin.destroy();

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Clock, isCloudMessagingError } from "@cloud-messaging/core";
-import { codeOfError, describeError, systemClock } from "@cloud-messaging/core/transport";
+import { codeOfError, describeError, onAbort, systemClock } from "@cloud-messaging/core/transport";
 import { COMMANDS, GROUPS } from "./commands.ts";
 import { EXIT_STATUS, type ExitStatus, UsageError } from "./exit-status.ts";
 import { Program } from "./line/program.ts";
@@ -53,7 +53,12 @@ export function createCommandLine(options: CommandLineOptions = {}): CommandLine
       commands: COMMANDS,
       groups: GROUPS,
       version: version(),
-      contextFor: (json) => ({ output: new Output(stdout, stderr, json), stdin, signal, clock }),
+      contextFor: (json) => ({
+        output: new Output(stdout, stderr, json),
+        stdin: untilAborted(stdin, signal),
+        signal,
+        clock,
+      }),
       write: (text) => void stdout.write(text),
       writeError: (text) => void stderr.write(text),
     });
@@ -85,6 +90,26 @@ export function createCommandLine(options: CommandLineOptions = {}): CommandLine
 function ownArguments(args: readonly string[]): readonly string[] {
   const end = args[0] === "emulator" ? args.indexOf("--") : -1;
   return end === -1 ? args : args.slice(0, end);
+}
+
+/** Input that ends when the signal aborts, whatever is still to come: what was read is dealt with. */
+async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]();
+  let forget = (): void => {};
+  const aborted = new Promise<{ readonly done: true; readonly value: undefined }>((resolve) => {
+    forget = onAbort(signal, () => resolve({ done: true, value: undefined }));
+  });
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([iterator.next(), aborted]);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    forget();
+    // while it waits for input, it would not end before that has come
+    if (!signal.aborted) await iterator.return?.();
+  }
 }
 
 function version(): string {

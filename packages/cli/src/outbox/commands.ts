@@ -83,19 +83,23 @@ const replay: Command = defineCommand({
   arguments: "<id>",
   options: {
     key: text("KEY", "key of the new campaign: a second call with it stores nothing"),
-    lane: text("NAME", "lane of the new campaign"),
+    lane: text("NAME", "lane of the new campaign: one that workers have (default: that of the other)"),
     ...OUTBOX_OPTIONS,
   },
   examples: ["cloud-messaging outbox replay ID --key spring-sale-again --outbox lmdb:./outbox"],
   run: ({ output }, { key, lane, ...options }, [id = ""]) =>
-    withOutbox(options, async (outbox) => {
-      const stored = await outbox.replay(id, {
-        ...(key === undefined ? {} : { key }),
-        ...(lane === undefined ? {} : { lane }),
-      });
-      await output.value(stored, () => stored.id);
-      return EXIT_STATUS.done;
-    }),
+    withOutbox(
+      options,
+      async (outbox) => {
+        const stored = await outbox.replay(id, {
+          ...(key === undefined ? {} : { key }),
+          ...(lane === undefined ? {} : { lane }),
+        });
+        await output.value(stored, () => stored.id);
+        return EXIT_STATUS.done;
+      },
+      lane,
+    ),
 });
 
 const SUMMARIES = {

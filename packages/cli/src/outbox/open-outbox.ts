@@ -23,16 +23,19 @@ export const OUTBOX_OPTIONS = {
 /**
  * Opens the outbox that the option or the variable names, to look after it: without a transport.
  *
+ * @param lane Lane of what is stored: one of the workers', which this program does not know.
  * @throws {UsageError} there is none, or its URL cannot be used. @throws {MissingPackageError} its package is not installed.
  */
 export async function withOutbox<T>(
   options: OptionValues<typeof OUTBOX_OPTIONS>,
   work: (outbox: Outbox) => Promise<T>,
+  lane?: string,
 ): Promise<T> {
   const encryption = await readKeys(options.encryptionKeys);
   const { engine, close } = await openEngine(options.outbox);
   try {
-    const outbox = createOutbox({ engine, ...(encryption === undefined ? {} : { encryption }) });
+    const lanes = lane === undefined ? {} : { lanes: { [lane]: 1 } };
+    const outbox = createOutbox({ engine, ...lanes, ...(encryption === undefined ? {} : { encryption }) });
     try {
       return await work(outbox);
     } finally {
