@@ -8,6 +8,8 @@ import {
 } from "@cloud-messaging/connection-server";
 import { createManualClock, createMemoryRegistrationStore, InvalidOptionsError } from "@cloud-messaging/core";
 import {
+  createMemoryOutboxEngine,
+  createOutbox,
   createSender,
   type DownstreamTransport,
   divideOptions,
@@ -15,6 +17,7 @@ import {
   withRetry,
 } from "@cloud-messaging/core/transport";
 import { startEmulator } from "@cloud-messaging/emulator";
+import { hashKey } from "@cloud-messaging/gateway";
 import {
   createDeviceGroups,
   createFcmSender,
@@ -159,6 +162,40 @@ describe("an entry point", () => {
     expect(() => createGcmSender({ apiKey: "any", credential: "key.json" } as never)).toThrow(
       /credential: is not an option of the GCM sender: did you mean createFcmSender\?/,
     );
+  });
+
+  it("points from an authority beside the options to those of TLS, and from an endpoint of CCS to the host", () => {
+    const ccs = { senderId: "1", apiKey: "any", ca: "pem", endpoint: "127.0.0.1" } as never;
+    const call = () => createCcsClient(ccs);
+    expect(call).toThrow(/ca: is not an option of the CCS client: did you mean tls\.ca\?/);
+    expect(call).toThrow(/endpoint: is not an option of the CCS client: did you mean host\?/);
+    expect(() => createFcmSender({ ca: "pem" } as never)).toThrow(/ca: .* did you mean tls\.ca\?/);
+    expect(() => createGcmSender({ apiKey: "any", ca: "pem" } as never)).toThrow(/ca: .* did you mean tls\.ca\?/);
+  });
+
+  it("says that a call takes no callback", async () => {
+    await using sender = createGcmSender({ apiKey: "any", endpoint: "http://127.0.0.1:1/" });
+    const sending = sender.send({ target: { token: "tok" } }, (() => {}) as never);
+    await expect(sending).rejects.toThrow(/options: must be an object: there is no callback, await the promise/);
+  });
+
+  it("says that a sender is no transport, and what makes one", async () => {
+    await using sender = createGcmSender({ apiKey: "any", endpoint: "http://127.0.0.1:1/" });
+    const words = /transport: must be a transport, not a sender, .*createFcmV1Transport/;
+    const transport = sender as never;
+    expect(() => createSender({ transport })).toThrow(words);
+    expect(() => createOutbox({ engine: createMemoryOutboxEngine(), transport })).toThrow(words);
+  });
+
+  it("names an API key of the gateway that is missing, short or no key, and does not quote it", () => {
+    const wrong = [undefined, 5, "short-secret", "not printable: ä ".repeat(3)];
+    const words = [/key: is missing/, /key: must be an API key/, /key: .*at least 20/, /key: must be printable/];
+    wrong.forEach((key, index) => {
+      const call = () => hashKey(key as never);
+      expect(call).toThrow(InvalidOptionsError);
+      expect(call).toThrow(words[index]);
+      expect(call).not.toThrow(/secret|ä/);
+    });
   });
 
   it("takes no options for none: what is missing is named", () => {

@@ -257,13 +257,16 @@ const OptionsSchema = z.strictObject({
   random: handler<Random>().default(() => Math.random),
 });
 
+/** Names by habit: from senders over HTTP, and where TLS settings have no object of their own. */
+const ALIASES = { endpoint: "host", key: "apiKey", serverKey: "apiKey", ca: "tls.ca" };
+
 /**
  * Checks the options and applies defaults.
  *
  * @throws {InvalidOptionsError} One problem per invalid option.
  */
 export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOptions {
-  const read = readOptions(OptionsSchema, options, "an option of the CCS client", SENDER_OPTION_NAMES);
+  const read = readOptions(OptionsSchema, options, "an option of the CCS client", SENDER_OPTION_NAMES, ALIASES);
   const { onUpstream, onReceipt, onDeadLetter, reconnect, ...rest } = read;
   if (reconnect.maxMs < reconnect.initialMs) {
     throw new InvalidOptionsError([{ path: "reconnect.maxMs", problem: "must be initialMs or more" }]);

@@ -86,12 +86,7 @@ export function addKey(file: string, clientName: string, key: string): void {
       { path: "--client", problem: `must be a client of the config: ${names || "it has none"}` },
     ]);
   }
-  let hash: string;
-  try {
-    hash = hashKey(key);
-  } catch (error) {
-    throw new InvalidOptionsError([{ path: "key", problem: describeError(error) }]);
-  }
+  const hash = hashKey(key);
   const keysOf = ({ keys }: Record<string, unknown>): unknown[] => (Array.isArray(keys) ? keys : []);
   const owner = clients.find((other) => other !== client && keysOf(other).includes(hash));
   if (owner !== undefined) {

@@ -1,4 +1,5 @@
 import { hash as hashOnce, randomBytes, timingSafeEqual } from "node:crypto";
+import { InvalidOptionsError } from "@cloud-messaging/core";
 
 const HASH = /^sha256:([0-9a-f]{64})$/;
 
@@ -18,15 +19,23 @@ export function createKey(): string {
 }
 
 /**
- * Makes the hash of an API key that a config holds. Keys are random and long, so that a plain SHA-256 cannot be searched.
+ * Hashes an API key for the config. Keys are random and long, so a plain SHA-256 cannot be searched.
  *
- * @throws {RangeError} the key has fewer than 20 characters, too few to be random, or others than a header can hold.
+ * @param key 20 or more printable ASCII characters without spaces.
+ * @throws {InvalidOptionsError} the key is missing, too short to be random, or has other characters.
  */
 export function hashKey(key: string): string {
-  if (!/^[\x21-\x7e]*$/.test(key)) throw new RangeError("An API key must be printable ASCII without spaces");
-  if (key.length < 20)
-    throw new RangeError("An API key must have at least 20 characters: a shorter one can be guessed");
+  const problem = keyProblem(key);
+  if (problem !== undefined) throw new InvalidOptionsError([{ path: "key", problem }]);
   return `sha256:${digest(key).toString("hex")}`;
+}
+
+/** The problem with an API key, which never quotes it; `undefined` where there is none. */
+function keyProblem(key: unknown): string | undefined {
+  if (key === undefined) return "is missing: give the API key";
+  if (typeof key !== "string") return `must be an API key, a string, not of the type ${typeof key}`;
+  if (!/^[\x21-\x7e]*$/.test(key)) return "must be printable ASCII without spaces";
+  return key.length < 20 ? "must have at least 20 characters: a shorter one can be guessed" : undefined;
 }
 
 /** True for text that `hashKey` can have made. */

@@ -24,6 +24,7 @@ import {
   readOptions,
   readRegistration,
   registrationRules,
+  requireOptions,
   type StoredRegistration,
   systemClock,
   type TokenState,
@@ -101,7 +102,8 @@ const MAX_LOOKED_AT = 20_000;
  * ```
  */
 export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOptions): LmdbRegistrationStore {
-  const { path, maxChanges, clock } = readOptions(OptionsSchema, options, "an option of the registration store");
+  const given = requireOptions(options);
+  const { path, maxChanges, clock } = readOptions(OptionsSchema, given, "an option of the registration store");
   const environment = openEnvironment(path, {
     owner: "The registration store",
     toError: (reason, message, cause) => new LmdbStoreError(reason, message, cause),

@@ -21,9 +21,11 @@ import { checkAudience, chunksOf, encodeChunk } from "./members.ts";
 import {
   checkEnqueueAllOptions,
   checkEnqueueOptions,
+  checkId,
   checkLanes,
   checkOutboxOptions,
   checkRate,
+  checkReference,
   checkReplayOptions,
   checkResultOptions,
   checkWorkOptions,
@@ -178,6 +180,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
   }
 
   async function change(id: string, to: SubmissionChange): Promise<OutboxProgress | undefined> {
+    checkId(id);
     assertOpen();
     const submission = await engine.control(id, to);
     workers.wake();
@@ -271,6 +274,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
     },
 
     async progress(by) {
+      checkReference(by);
       assertOpen();
       const submission = await engine.find(typeof by === "string" ? { id: by } : { key: by.key });
       return submission && progressOf(submission);
@@ -295,6 +299,7 @@ export function createOutbox<Client = never>(options: CreateOutboxOptions<Client
       return readResults({ engine, codec, clock, assertOpen }, settings);
     },
     async replay(id, settings: ReplayOptions = {}) {
+      checkId(id);
       checkReplayOptions(settings);
       assertOpen();
       const submission = await engine.find({ id });

@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from "../errors.ts";
+import { describeType } from "../message/token.ts";
 import { AbortSignalSchema, readOptions } from "../problems.ts";
 import { senderShape } from "../sending/sender-options.ts";
 import * as z from "../zod.ts";
@@ -160,6 +161,22 @@ export function checkResultOptions(options: unknown): void {
 export function checkWorkOptions(options: unknown): void {
   readOptions(WorkOptionsSchema, options, "an option of work");
 }
+
+/** @throws {InvalidOptionsError} the value is no ID. */
+export function checkId(id: unknown): void {
+  if (isText(id)) return;
+  throw new InvalidOptionsError([{ path: "id", problem: `must be the ID of a message or campaign, not ${shown(id)}` }]);
+}
+
+/** @throws {InvalidOptionsError} the value is neither an ID nor an object with a key. */
+export function checkReference(by: unknown): void {
+  if (isText(by) || isText((by as { key?: unknown } | null | undefined)?.key)) return;
+  const problem = `must be the ID of a message or campaign, or { key: "…" }, not ${shown(by)}`;
+  throw new InvalidOptionsError([{ path: "by", problem }]);
+}
+
+const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+const shown = (value: unknown): string => (value === "" ? "empty" : describeType(value));
 
 /** @throws {InvalidOptionsError} a lane is none of the outbox's. */
 export function checkLanes(path: string, lanes: readonly string[], known: Readonly<Record<string, number>>): void {

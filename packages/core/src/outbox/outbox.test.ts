@@ -46,6 +46,23 @@ describe("an outbox", () => {
     expect(transport.attempts.flatMap(({ recipients }) => recipients).length).toBe(2500);
   });
 
+  it("names an ID that is none, and asks no storage for it", async () => {
+    await using outbox = createOutbox({ engine: createMemoryOutboxEngine() });
+    const wrong = [undefined, null, 5, "", { id: "x" }, {}] as never[];
+    for (const id of wrong) {
+      await expect(outbox.progress(id)).rejects.toThrow(
+        /by: must be the ID of a message or campaign, or \{ key: "…" \}, not/,
+      );
+      const words = /id: must be the ID of a message or campaign, not/;
+      await expect(outbox.cancel(id)).rejects.toThrow(words);
+      await expect(outbox.pause(id)).rejects.toThrow(words);
+      await expect(outbox.resume(id)).rejects.toThrow(words);
+      await expect(outbox.setRate(id, null)).rejects.toThrow(words);
+      await expect(outbox.replay(id)).rejects.toThrow(words);
+    }
+    expect(await outbox.progress("unknown")).toBeUndefined();
+  });
+
   it("tries a retryable recipient again when its wait is over", async () => {
     const clock = createManualClock();
     const transport = scriptedTransport({ a: ["unavailable", "ok"] }, { clock });

@@ -1,3 +1,4 @@
+import { InvalidOptionsError } from "../errors.ts";
 import { AbortSignalSchema, ClockSchema, readOptions, requireOptions } from "../problems.ts";
 import { SuspectRemovalSchema } from "../registrations/read-registration.ts";
 import { storeProblem } from "../registrations/store-access.ts";
@@ -104,6 +105,11 @@ export function checkSenderOptions(options: CreateSenderOptions): void {
 export function checkSendOptions(options: SendOptions): void {
   // nearly every send has none
   if (typeof options === "object" && options !== null && Object.keys(options).length === 0) return;
+  if (typeof options === "function") {
+    throw new InvalidOptionsError([
+      { path: "options", problem: "must be an object: there is no callback, await the promise" },
+    ]);
+  }
   readOptions(SendOptionsSchema, options, "an option of send");
 }
 

@@ -19,9 +19,14 @@ export function traitsOf(transport: DownstreamTransport): Defined<Omit<Downstrea
   });
 }
 
+const NOT_A_SENDER =
+  "must be a transport, not a sender, which has retries of its own: createFcmV1Transport, createGcmHttpTransport or createCcsTransport makes one";
+
 /** The problem with a value that has to be a transport; `undefined` where there is none. */
 export function transportProblem(value: unknown): string | undefined {
-  const { name, retryPolicy, send, close } = (value ?? {}) as Partial<Record<keyof DownstreamTransport, unknown>>;
+  const given = (value ?? {}) as Partial<Record<keyof DownstreamTransport | "sendToUser", unknown>>;
+  if (typeof given.sendToUser === "function") return NOT_A_SENDER;
+  const { name, retryPolicy, send, close } = given;
   const missing = [
     ...(typeof name === "string" ? [] : ["name"]),
     ...(typeof retryPolicy === "object" && retryPolicy !== null ? [] : ["retryPolicy"]),

@@ -89,7 +89,7 @@ export interface FcmV1TransportOptions
   readonly onNotice?: (notice: FcmNotice) => void;
 }
 
-/** Names of the credential by habit: from GCM, and from other libraries. */
+/** Names by habit: from GCM, and from other libraries. */
 export const FCM_V1_OPTION_ALIASES = {
   apiKey: "credential",
   serverKey: "credential",
@@ -97,6 +97,7 @@ export const FCM_V1_OPTION_ALIASES = {
   serviceAccountKey: "credential",
   keyFile: "credential",
   keyFilename: "credential",
+  ca: "tls.ca",
 } as const;
 
 /** Schema of `FcmV1TransportOptions`. The credential is checked by its kind, in `createAccessTokenProvider`. */

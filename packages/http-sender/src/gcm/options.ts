@@ -55,7 +55,12 @@ export interface GcmHttpTransportOptions extends ConnectionOptions {
 }
 
 /** Names by habit: other words for the key, and the credential of the other sender. */
-export const GCM_HTTP_OPTION_ALIASES = { key: "apiKey", serverKey: "apiKey", credential: "createFcmSender" } as const;
+export const GCM_HTTP_OPTION_ALIASES = {
+  key: "apiKey",
+  serverKey: "apiKey",
+  credential: "createFcmSender",
+  ca: "tls.ca",
+} as const;
 
 /** Schema of `GcmHttpTransportOptions`. */
 export const gcmHttpOptionsSchema = z.strictObject({
