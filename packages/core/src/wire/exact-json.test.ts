@@ -37,9 +37,10 @@ describe("64-bit IDs in JSON", () => {
     expect(() => parseExactJson('{"multicast_id":00012}')).toThrow(SyntaxError);
   });
 
-  it("are written beside fields of every kind, and without those that are undefined", () => {
+  it("are written before fields of every other kind, and without those that are undefined", () => {
     const value = { 'a"': "7n", b: 7n, c: undefined, d: [1, { e: null }], f: -1n };
-    expect(stringifyExactJson(value)).toBe('{"a\\"":"7n","b":7,"d":[1,{"e":null}],"f":-1}');
+    expect(stringifyExactJson(value)).toBe('{"b":7,"f":-1,"a\\"":"7n","d":[1,{"e":null}]}');
+    expect(stringifyExactJson({ b: 7n })).toBe('{"b":7}');
     expect(stringifyExactJson({})).toBe("{}");
   });
 

@@ -14,17 +14,22 @@ export function parseExactJson(text: string): unknown {
 }
 
 /**
- * `JSON.stringify` of an object whose own fields may be bigints, each written as a JSON number with all of its digits. Emulator and gateway
- * answer with it.
+ * `JSON.stringify` of an object whose own fields may be bigints, each written as a JSON number with all of its digits, before the other
+ * fields. Emulator and gateway answer with it.
  *
  * @throws {TypeError} as `JSON.stringify` does, for a bigint further inside.
  */
 export function stringifyExactJson(fields: Readonly<Record<string, unknown>>): string {
-  let members = "";
-  for (const [name, value] of Object.entries(fields)) {
-    const json = typeof value === "bigint" ? String(value) : JSON.stringify(value);
-    // a field that is undefined is left out
-    if (json !== undefined) members += `${members === "" ? "" : ","}${JSON.stringify(name)}:${json}`;
+  let wide = "";
+  // the rest in one call of JSON.stringify, which leaves out what is undefined
+  const rest: Record<string, unknown> = { ...fields };
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    if (typeof value !== "bigint") continue;
+    wide += `${JSON.stringify(name)}:${value},`;
+    rest[name] = undefined;
   }
-  return `{${members}}`;
+  const json = JSON.stringify(rest);
+  if (wide === "") return json;
+  return json === "{}" ? `{${wide.slice(0, -1)}}` : `{${wide}${json.slice(1)}`;
 }

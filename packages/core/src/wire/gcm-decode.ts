@@ -64,8 +64,11 @@ function numberOf(value: unknown): unknown {
 
 /** Reads `data` as apps see it: values as text, objects and arrays as JSON; `null` is omitted. */
 export function decodeGcmData(data: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
+  if (data === undefined) return {};
+  // nearly always: a copy is many times faster than an object of entries
+  if (Object.values(data).every((value) => typeof value === "string")) return { ...data } as Record<string, string>;
   const entries: [string, string][] = [];
-  for (const [key, value] of Object.entries(data ?? {})) {
+  for (const [key, value] of Object.entries(data)) {
     const text = textOf(value);
     if (text !== undefined) entries.push([key, text]);
   }
