@@ -3,8 +3,8 @@ import type { ErrorCode, MessageContent, RecipientOutcome, SingleMessageInput } 
 import { defined, isRefusalOfSender } from "@cloud-messaging/core/transport";
 import { decodeGcmOptions } from "@cloud-messaging/core/wire";
 
-/** Content of the latest request: its recipients are asked about one right after the other. */
-let latest: { readonly fields: object; readonly content: MessageContent } | undefined;
+/** Content of requests by their fields, which all recipients of a request share: read once, and kept as long as the request. */
+const contents = new WeakMap<object, MessageContent>();
 
 /** Translates a message of an old client. Source: docs/gateway.md#fields */
 export function toMessage(incoming: IncomingMessage): SingleMessageInput {
@@ -30,15 +30,16 @@ export function isFarTooBig({ fields = {}, wire }: IncomingMessage): boolean {
 }
 
 function contentOf({ fields = {}, data, protocol }: IncomingMessage): MessageContent {
-  if (latest?.fields === fields) return latest.content;
+  const known = contents.get(fields);
+  if (known !== undefined) return known;
   const { restrictedPackageName, ...rest } = decodeGcmOptions(fields);
-  const content = {
+  const content: MessageContent = {
     ...rest,
     ...(Object.keys(data).length > 0 ? { data } : {}),
     // CCS did not know it
     ...(protocol === "ccs" || restrictedPackageName === undefined ? {} : { restrictedPackageName }),
   };
-  latest = { fields, content };
+  contents.set(fields, content);
   return content;
 }
 
