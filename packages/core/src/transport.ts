@@ -265,6 +265,7 @@ export { defined, type Defined } from "./defined.ts";
 
 // Memory of short-lived entries
 export { RecentMap } from "./recent-map.ts";
+export { ChurningMap } from "./churning-map.ts";
 export { ChurningSet } from "./churning-set.ts";
 
 // Schemas: the part of zod that they are made of

@@ -2,6 +2,7 @@ import type { DownstreamMessage, ErrorCode, RecipientOutcome, SendReport } from 
 import {
   type AttemptOptions,
   ambiguousOutcome,
+  ChurningMap,
   createMessageIds,
   defined,
   earlier,
@@ -14,7 +15,6 @@ import {
   withUnansweredCopies,
 } from "@cloud-messaging/core/transport";
 import type { AckFrame, NackFrame } from "@cloud-messaging/core/wire";
-import { ChurningMap } from "../churning-map.ts";
 import type { AnswerReceiver, Connection } from "../connection/connection.ts";
 import type { Refusal } from "../connection/connection-state.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
@@ -38,7 +38,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
   readonly createMessageId: () => string;
   readonly #line = new WaitingLine<Outgoing>();
   /** Messages without an outcome, by ID. */
-  readonly #unsettled = new ChurningMap<Outgoing>();
+  readonly #unsettled = new ChurningMap<string, Outgoing>();
   readonly #idleWaiters = new Waiters();
   /** Unanswered copies of messages that are between two attempts. */
   readonly #doubts = new Doubts();

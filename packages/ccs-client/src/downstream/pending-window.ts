@@ -1,5 +1,4 @@
-import type { MonotonicInstant } from "@cloud-messaging/core/transport";
-import { ChurningMap } from "../churning-map.ts";
+import { ChurningMap, type MonotonicInstant } from "@cloud-messaging/core/transport";
 
 /** One message in flight on a connection. */
 export interface PendingSlot<T> {
@@ -24,7 +23,7 @@ export interface PendingSlot<T> {
 export class PendingWindow<T> {
   readonly #limit: number;
   /** In order of writing. */
-  readonly #slots = new ChurningMap<PendingSlot<T>>();
+  readonly #slots = new ChurningMap<string, PendingSlot<T>>();
 
   /** @param limit Range: 1 to 100. */
   constructor(limit: number) {

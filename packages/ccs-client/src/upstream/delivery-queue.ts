@@ -1,6 +1,5 @@
 import type { Clock } from "@cloud-messaging/core";
-import { type MaybePromise, nameOfError, publish, RecentMap, wait } from "@cloud-messaging/core/transport";
-import { ChurningMap } from "../churning-map.ts";
+import { ChurningMap, type MaybePromise, nameOfError, publish, RecentMap, wait } from "@cloud-messaging/core/transport";
 import { Waiters } from "../waiters.ts";
 import type { HandledMessages } from "./handled-messages.ts";
 import type { DeliveryContext } from "./handlers.ts";
@@ -84,7 +83,7 @@ const MAX_REMEMBERED_FAILURES = 10_000;
 export class DeliveryQueue<T extends Delivery> {
   readonly #options: DeliveryQueueOptions<T>;
   /** Deliveries held, by identity. */
-  readonly #tasks = new ChurningMap<Task<T>>();
+  readonly #tasks = new ChurningMap<string, Task<T>>();
   readonly #lines = new OrderedLines<Task<T>>();
   /** Attempts of deliveries that have failed, by identity. */
   readonly #attempts = new RecentMap<string, number>(MAX_REMEMBERED_FAILURES);

@@ -1,11 +1,11 @@
-import { ChurningMap } from "../churning-map.ts";
+import { ChurningMap } from "@cloud-messaging/core/transport";
 
 /**
  * Queue with one line per key. Items of a line run one after the other; lines run in the order in which they became ready. Either the
  * first item of a line runs, or the line is ready, or it is parked until `unpark`.
  */
 export class OrderedLines<T> {
-  readonly #lines = new ChurningMap<T[]>();
+  readonly #lines = new ChurningMap<string, T[]>();
   /** Keys of the ready lines, longest waiting first. */
   #ready: string[] = [];
   readonly #parked = new Set<string>();

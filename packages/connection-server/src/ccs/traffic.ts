@@ -1,4 +1,4 @@
-import { type CancelTimer, describeError } from "@cloud-messaging/core/transport";
+import { type CancelTimer, ChurningMap, describeError } from "@cloud-messaging/core/transport";
 import { CcsClientAckSchema, GCM_NAMESPACE, parseBoundedJson } from "@cloud-messaging/core/wire";
 import type { Decision, IncomingMessage, Refusal, UpstreamPort, UpstreamReceiver, UpstreamStanza } from "../service.ts";
 import { answerJson } from "./answer.ts";
@@ -55,7 +55,7 @@ const NOTHING_YET = (): void => {};
 export class CcsTraffic implements UpstreamPort {
   readonly #context: CcsContext;
   readonly #link: CcsLink;
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new ChurningMap<string, Pending>();
   /** True while a piece is read: its answers leave together. */
   #reading = false;
   #answers = "";
