@@ -1,6 +1,7 @@
 import { networkInterfaces } from "node:os";
 import type { HttpServer } from "@cloud-messaging/connection-server";
 import { ConnectionError } from "@cloud-messaging/core";
+import { isLoopback } from "@cloud-messaging/core/transport";
 import { createCertificates } from "./certificates.ts";
 import { controlRoutes } from "./control/control-api.ts";
 import { clearModel, createModel, type Model } from "./create-model.ts";
@@ -88,7 +89,7 @@ async function start(settings: ResolvedOptions, stateFile: StateFile | undefined
   let closing: Promise<void> | undefined;
   const authority = urlHost(host);
   // senders refuse to send their key over plain HTTP to another machine unless allowed
-  const plain = isLoopback(host) ? {} : { allowInsecure: true };
+  const plain = isLoopback(connectHost(host)) ? {} : { allowInsecure: true };
   const firstKey = settings.apiKeys[0]?.key ?? DEFAULT_KEY;
   const keyFor = (senderId: string): string =>
     settings.apiKeys.find((entry) => entry.senderId === undefined || entry.senderId === senderId)?.key ?? firstKey;
@@ -254,12 +255,6 @@ function portError(error: unknown, what: string, option: string, host: string, p
   return why === undefined
     ? error
     : new ConnectionError(`The emulator cannot listen for ${what}: port ${port} of ${host} ${why}`, { cause: error });
-}
-
-/** Local address of a connection, independent of the resolver. */
-function isLoopback(host: string): boolean {
-  const name = connectHost(host).toLowerCase();
-  return name === "localhost" || name.endsWith(".localhost") || name === "::1" || /^127(\.\d+){3}$/.test(name);
 }
 
 /** Returns the address to connect to for a listening address. */

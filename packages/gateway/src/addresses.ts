@@ -62,10 +62,3 @@ export function sourceOf(address: string | undefined): string {
 export function isIn(list: BlockList, address: string | undefined): boolean {
   return address !== undefined && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
-
-const LOOPBACK = addressRanges(["127.0.0.0/8", "::1"]);
-
-/** True if a host that is listened on can be reached from the machine alone. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || (isIP(host) !== 0 && isIn(LOOPBACK, host));
-}

@@ -1,7 +1,7 @@
 import { createSecureContext } from "node:tls";
 import { InvalidOptionsError } from "@cloud-messaging/core";
-import { ClockSchema, describeError, readOptions, z } from "@cloud-messaging/core/transport";
-import { isAddressRange, isLoopback } from "./addresses.ts";
+import { ClockSchema, describeError, isLoopback, readOptions, z } from "@cloud-messaging/core/transport";
+import { isAddressRange, readAddress } from "./addresses.ts";
 import type { GatewayEvent } from "./event.ts";
 import { isKeyHash } from "./keys.ts";
 import type { GatewayChanges, GatewayOptions } from "./options.ts";
@@ -91,7 +91,8 @@ const OptionsSchema = z
   })
   .superRefine(({ clients, projects, host, ccs, trustProxy }, context) => {
     const report = (path: PropertyKey[], message: string): void => context.addIssue({ code: "custom", path, message });
-    if (ccs !== undefined && ccs.tls === undefined && !isLoopback(host) && !Array.isArray(ccs.proxyProtocol)) {
+    const isLocal = isLoopback(readAddress(host) ?? host);
+    if (ccs !== undefined && ccs.tls === undefined && !isLocal && !Array.isArray(ccs.proxyProtocol)) {
       report(["ccs", "tls"], "must be given, unless host is a loopback address or ccs.proxyProtocol lists the proxies");
     }
     // behind a proxy all clients have its address, unless a header names theirs

@@ -106,7 +106,7 @@ function addressOf(env: Environment, protocol: "http" | "ccs"): EmulatorAddress 
     const port = variable === CCS ? named.port : CCS_PORT;
     return { ...named, port, authority: named.authority.replace(/\d+$/, String(port)), secure: true, variable, key };
   }
-  if (isLoopback(named.authority.replace(/:\d+$/, "")) || !set(HTTPS) || !set(CA_FILE)) {
+  if (isLoopback(named.host) || !set(HTTPS) || !set(CA_FILE)) {
     return { ...named, secure: false, variable, key };
   }
   return { ...parseAuthority(HTTPS, env[HTTPS] as string), secure: true, variable, key };

@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from "../errors.ts";
+import { isLoopback } from "./loopback.ts";
 
 /** Variables of a process, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,14 +43,12 @@ function isDecodable(text: string): boolean {
  * @throws {InvalidOptionsError} the proxy would be taken and cannot be used; the variable is named, and not its value.
  */
 export function environmentProxy(env: Environment, { host, port, secure }: ProxiedConnection): string | undefined {
-  if (LOOPBACK.test(host)) return undefined;
+  if (isLoopback(host)) return undefined;
   const entries = (env["no_proxy"] ?? env["NO_PROXY"] ?? "").split(/[,\s]+/).filter((entry) => entry !== "");
   if (entries.some((entry) => covers(entry, host.toLowerCase(), port))) return undefined;
   const secured = secure ? proxyOf(env, ["https_proxy", "HTTPS_PROXY"]) : undefined;
   return secured ?? proxyOf(env, ["http_proxy", "HTTP_PROXY"]);
 }
-
-const LOOPBACK = /^(?:(?:.+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/i;
 
 function proxyOf(env: Environment, names: readonly string[]): string | undefined {
   const name = names.find((candidate) => env[candidate] !== undefined);

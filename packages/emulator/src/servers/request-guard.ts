@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { HttpAnswer, HttpRequest } from "@cloud-messaging/connection-server";
+import { isLoopback } from "@cloud-messaging/core/transport";
 
 /** Names and origins by which the emulator may be asked, besides loopback and addresses. */
 export interface KnownNames {
@@ -44,8 +45,7 @@ function isKnownHost(host: string, { hosts, origins }: KnownNames): boolean {
   return (
     host === "" || // HTTP/1.0
     isIP(host) !== 0 ||
-    host === "localhost" ||
-    host.endsWith(".localhost") ||
+    isLoopback(host) ||
     origins.some((origin) => new URL(origin).hostname === host) ||
     hosts.some((name) => {
       const wanted = name.toLowerCase();
