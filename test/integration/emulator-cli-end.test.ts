@@ -33,6 +33,15 @@ async function sendMany({ http }: ReadyLine): Promise<void> {
     });
   }
 }
+/**
+ * Waits for longer than from one look for the parent to the next, by a timer of the emulator itself: it saves its state two seconds after a
+ * change, and looks each second. Then it has to be there still.
+ */
+async function outliveLooks(ready: ReadyLine, file: string): Promise<void> {
+  await makeDevice(ready);
+  await expect.poll(() => existsSync(file), { timeout: 30_000 }).toBe(true);
+  expect((await fetch(`${ready.http}/emulator/v1/devices`)).status).toBe(200);
+}
 /** True if a process is there and no zombie. */
 function isRunning(pid: number): boolean {
   try {
@@ -142,7 +151,7 @@ describe("an emulator whose parent dies", () => {
     expect(savedTokens(file)).toEqual([]);
   });
 
-  // these wait for what does not happen, or for seconds: all three at the same time
+  // each takes seconds: all three at the same time
   it.concurrent("ends when the runner that started it through another program is killed", async ({ expect }) => {
     const file = freshFile();
     // the shell stays, as npx does
@@ -162,27 +171,26 @@ describe("an emulator whose parent dies", () => {
     expect(savedTokens(file)).toEqual([]);
   }, 60_000);
 
-  it.concurrent("goes on when its input ends and nobody has died", async ({ expect }) => {
+  it.concurrent("goes on when its input ends and nobody has died", async () => {
     const file = freshFile();
     const args = ["--json", ...ANY_PORTS, "--state", file];
     const running = launch(process.execPath, [CLI, ...args], {}, ["pipe", "pipe", "pipe"]);
     const ready = JSON.parse(await running.printed) as ReadyLine;
     running.child.stdin?.end();
-    await new Promise((resolve) => setTimeout(resolve, 3000)); // three looks for the parent
-    await makeDevice(ready);
+    await outliveLooks(ready, file);
     running.kill("SIGTERM");
     expect(await running.ended).toMatchObject({ status: 0, err: "" });
   });
 
   it.concurrent("goes on when it is a background job of a shell that ends", async ({ expect }) => {
     const file = freshFile();
-    const script = `"$0" "$@" --ca-file ${join(folder, "bg.pem")} < /dev/null > ${join(folder, "bg.log")} 2>&1 & echo $!`;
-    const shell = launch("bash", ["-c", script, process.execPath, CLI, ...ANY_PORTS, "--state", file]);
+    const log = join(folder, "bg.log");
+    const script = `"$0" "$@" --ca-file ${join(folder, "bg.pem")} < /dev/null > ${log} 2>&1 & echo $!`;
+    const shell = launch("bash", ["-c", script, process.execPath, CLI, "--json", ...ANY_PORTS, "--state", file]);
     const pid = Number((await shell.ended).out);
     try {
-      await expect.poll(() => existsSync(`${file}.lock`), { timeout: 30_000 }).toBe(true);
-      await new Promise((resolve) => setTimeout(resolve, 3000)); // three looks for the parent
-      expect(isRunning(pid)).toBe(true);
+      await expect.poll(() => readFileSync(log, "utf8"), { timeout: 30_000 }).toContain("\n");
+      await outliveLooks(JSON.parse(readFileSync(log, "utf8")) as ReadyLine, file);
     } finally {
       process.kill(pid, "SIGTERM");
     }
