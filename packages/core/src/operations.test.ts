@@ -23,6 +23,7 @@ function record(...names: OperationName[]): Seen[] {
   const seen: Seen[] = [];
   for (const name of names) {
     const channel = operationChannel(name);
+    // the tests read fields of several kinds of operations by name
     const to = (event: string) => (operation: CloudMessagingOperations[typeof name]) =>
       void seen.push({ name, event, operation: operation as unknown as Seen["operation"] });
     const subscribers = {

@@ -33,13 +33,10 @@ function copyOf(original: string, name: string): string {
 
 async function fill(name: string, count: number): Promise<number> {
   const environment = open(join(folder, name));
-  let table: Table<string, number> | undefined;
-  environment.begin(() => {
-    table = environment.table("a");
-  });
+  const table = environment.begin(() => environment.table<string, number>("a"));
   for (let n = 0; n < count; n += 100) {
     await environment.change(() => {
-      for (let key = n; key < n + 100; key++) table?.put(key, `value ${key}`.padEnd(300));
+      for (let key = n; key < n + 100; key++) table.put(key, `value ${key}`.padEnd(300));
     });
   }
   await environment.close();
@@ -81,17 +78,13 @@ describe("a data file that is shorter than its last page", () => {
   it("is whole where the missing pages are unused", async () => {
     const path = join(folder, "short");
     const environment = open(path);
-    const tables: { put(key: string, value: string): void; remove(key: string): void }[] = [];
-    environment.begin(() => {
-      tables.push(environment.table("a") as never);
-    });
-    const [table] = tables;
+    const table = environment.begin(() => environment.table<string, string>("a"));
     let short = 0;
     for (let round = 0; round < 60; round++) {
       await environment.change(() => {
-        table?.put(`kept-${round}`, "x".repeat(3_000));
-        for (let n = 0; n < 300; n++) table?.put(`gone-${n}`, "x".repeat(200));
-        for (let n = 0; n < 300; n++) table?.remove(`gone-${n}`);
+        table.put(`kept-${round}`, "x".repeat(3_000));
+        for (let n = 0; n < 300; n++) table.put(`gone-${n}`, "x".repeat(200));
+        for (let n = 0; n < 300; n++) table.remove(`gone-${n}`);
       });
       const { lastPage, pages } = pagesOf(path);
       if (pages <= lastPage) short++;

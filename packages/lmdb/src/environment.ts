@@ -15,8 +15,8 @@ export interface Table<V, K extends Key>
 
 /** The database of a folder. */
 export interface Environment {
-  /** Runs the first transaction, blocking: opens tables, checks them. An error closes the database. */
-  begin(run: () => void): void;
+  /** Runs the first transaction, blocking: opens tables, checks them. Returns what `run` does. An error closes the database. */
+  begin<T>(run: () => T): T;
   /** Opens a table, and makes it where it is missing. For `begin`. */
   table<V, K extends Key>(name: string, options?: DatabaseOptions): Table<V, K>;
   /**
@@ -142,7 +142,7 @@ export function openEnvironment(folder: string, { owner, toError, hooks }: Envir
       root.openDB<V, K>(name, options) as unknown as Table<V, K>,
     begin(run) {
       try {
-        root.transactionSync(run);
+        return root.transactionSync(run);
       } catch (error) {
         void root.close();
         throw errorOf("opened", error);

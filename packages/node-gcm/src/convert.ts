@@ -33,6 +33,7 @@ export function addressOf(recipient: unknown): Address | { readonly error: strin
     case "topic":
     case "condition":
     case "notificationKey":
+      // the three have the same names in the model; the compiler forgets a computed one
       return typeof value === "string" ? { target: { [key]: value } as unknown as Target } : wrongType;
     case "registrationIds":
     case "registrationTokens":

@@ -11,6 +11,7 @@ export interface ResultConstructor {
   readonly prototype: Result;
 }
 
+// functions, not classes, as in node-gcm: the compiler has no type for `new` of a function
 function ResultFunction(this: Result): void {
   warn("Result");
   Object.assign(this, { messageId: undefined, canonicalRegistrationId: undefined, errorCode: undefined });

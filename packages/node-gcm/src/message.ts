@@ -121,7 +121,7 @@ function setParam(params: MessageParams, what: "data" | "notification", args: re
   return value;
 }
 
-// a function, not a class: programs construct and extend it by `Message()` and `Message.call(this, …)`
+// a function, not a class: programs construct and extend it by `Message()` and `Message.call(this, …)`, for which the compiler has no type
 function MessageFunction(this: unknown, params?: MessageParams): unknown {
   if (!(this instanceof MessageFunction)) return new Message(params);
   const known = Object.entries(params ?? {}).filter(([name]) => Object.hasOwn(WIRE_NAMES, name));

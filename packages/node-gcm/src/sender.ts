@@ -270,7 +270,7 @@ function settle(attempt: Promise<Settled>, callback: Callback | undefined): Prom
   return promise;
 }
 
-// a function, not a class: programs construct and extend it by `Sender()` and `Sender.call(this, …)`
+// a function, not a class: programs construct and extend it by `Sender()` and `Sender.call(this, …)`, for which the compiler has no type
 function SenderFunction(this: unknown, credential?: FcmCredential | string, options?: SenderOptions): unknown {
   if (!(this instanceof SenderFunction)) return new Sender(credential, options);
   const sender = this as SenderMethods;

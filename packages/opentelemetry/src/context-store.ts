@@ -15,6 +15,7 @@ export class ContextStore extends AsyncLocalStorage<Context> {
 
   /** Makes the context active until the scope is disposed of; without effect for a context manager that has no storage of this kind. */
   withScope(store: Context): Disposable {
+    // the method is private: see `storageOf`
     const storage = storageOf(context as unknown as { _getContextManager?(): Manager });
     return storage?.withScope?.(store) ?? { [Symbol.dispose]: () => {} };
   }

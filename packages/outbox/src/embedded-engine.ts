@@ -55,20 +55,18 @@ class EmbeddedEngine implements OutboxEngine {
       owner: "The outbox",
       toError: (_, message, cause) => new OutboxStorageError(message, cause),
     });
-    let tables: Tables | undefined;
-    this.#environment.begin(() => {
-      tables = openTables(this.#environment);
+    this.#tables = this.#environment.begin(() => {
+      const tables = openTables(this.#environment);
       const { meta } = tables;
       const format = meta.get("format");
       if (format === undefined) meta.put("format", FORMAT);
       else if (format !== FORMAT) throw this.#environment.otherFormat(`version ${format}, not ${FORMAT}`);
       const boot = meta.get("boot") as string | undefined;
-      if (boot !== undefined && isSameBoot(boot, machine.boot)) return;
+      if (boot !== undefined && isSameBoot(boot, machine.boot)) return tables;
       meta.put("boot", machine.boot);
       new Leases(tables, new Rows(tables), clock, machine).expireAll();
+      return tables;
     });
-    // `begin` runs its callback at once
-    this.#tables = tables as unknown as Tables;
     this.#rows = new Rows(this.#tables);
     this.#leases = new Leases(this.#tables, this.#rows, clock, machine);
   }

@@ -237,12 +237,9 @@ describe("a store on lmdb", () => {
     const store = openStore(path);
     await store.register("ada", "A");
     const environment = openEnvironment(path, OPTIONS);
-    let table: { put(key: string, value: unknown): void } | undefined;
-    environment.begin(() => {
-      table = environment.table("tokens");
-    });
+    const table = environment.begin(() => environment.table<unknown, string>("tokens"));
     const failing = environment.change(() => {
-      table?.put("half", [9, null, null, [], null, null, null, 0]);
+      table.put("half", [9, null, null, [], null, null, null, 0]);
       throw new Error("in the middle");
     });
     const cause = { message: "in the middle" };

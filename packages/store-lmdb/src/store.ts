@@ -109,11 +109,10 @@ export function createLmdbRegistrationStore(options: LmdbRegistrationStoreOption
     toError: (reason, message, cause) => new LmdbStoreError(reason, message, cause),
     hooks: { begin: () => writing.begin(), end: () => writing.end(), committed: () => watching.check() },
   });
-  // opened below, before anything reads them
-  let tables = undefined as unknown as LmdbTables;
-  environment.begin(() => {
-    tables = openTables(environment);
-    checkFormat(environment, tables);
+  const tables = environment.begin(() => {
+    const opened = openTables(environment);
+    checkFormat(environment, opened);
+    return opened;
   });
   const writing = new TransactionTables(tables, () => clock.now(), maxChanges);
   const { change, read } = environment;

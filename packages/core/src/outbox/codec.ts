@@ -66,11 +66,11 @@ export function createCodec(seal: Seal): Codec {
   // `decode` has checked the version; the fields of a record are as this codec has written them
   return {
     body: (payload, submission) => encode({ v: VERSION, ...payload }, `body:${submission}`),
-    readBody: (stored, submission) => decode(stored, `body:${submission}`) as unknown as Payload,
+    readBody: (stored, submission) => decode(stored, `body:${submission}`) as Payload,
     recipients: (recipients, submission, chunk) =>
       encode({ v: VERSION, ...recipients }, `recipients:${submission}:${chunk}`),
     readRecipients: (stored, submission, chunk) =>
-      decode(stored, `recipients:${submission}:${chunk}`) as unknown as Recipients,
+      decode(stored, `recipients:${submission}:${chunk}`) as Recipients,
     result(settled, submission, chunk) {
       const counts: Record<string, number> = {};
       let failed = 0;
@@ -82,7 +82,7 @@ export function createCodec(seal: Seal): Codec {
       return { body: encode({ v: VERSION, c: columnsOf(settled) }, `result:${submission}:${chunk}`), counts, failed };
     },
     readResult(stored, submission, chunk, names) {
-      const { c } = decode(stored, `result:${submission}:${chunk}`) as unknown as { readonly c: readonly Column[] };
+      const { c } = decode(stored, `result:${submission}:${chunk}`) as { readonly c: readonly Column[] };
       return c.flatMap((column) => readColumn(column, names));
     },
   };

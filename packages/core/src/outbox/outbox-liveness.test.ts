@@ -95,7 +95,7 @@ describe("a chunk that a worker cannot go on with", () => {
       async send(message) {
         const [recipient] = recipientsOf(message.target) as [string];
         const outcome: RecipientOutcome = { kind: "accepted", recipient, attempts: 1 };
-        return { outcomes: [recipient === "a" ? { ...outcome, messageId: 1n as unknown as string } : outcome] };
+        return { outcomes: [recipient === "a" ? { ...outcome, messageId: 1n as never } : outcome] };
       },
     });
     for (const token of ["a", "b", "c"]) await outbox.enqueue({ target: { token } });

@@ -25,6 +25,7 @@ function setup(script: Record<string, readonly Answer[]> = {}, options: Partial<
             return (value as (...args: unknown[]) => unknown)(...given);
           },
     ]),
+    // it has each name of the store
   ) as unknown as RegistrationStore;
   const transport = scriptedTransport(script, { clock });
   const sender = createSender({ transport, registrations, clock, random: () => 0, ...options });

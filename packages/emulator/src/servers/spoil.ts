@@ -141,9 +141,9 @@ function reset(response: ServerResponse | Http2ServerResponse): void {
     response.stream.close(0x2); // INTERNAL_ERROR
     return;
   }
-  const socket = response.socket as Socket | null;
   // over TLS only the socket below can be reset
-  const below = (socket as unknown as { _parent?: Socket } | null)?._parent ?? socket;
+  const socket = response.socket as (Socket & { readonly _parent?: Socket }) | null;
+  const below = socket?._parent ?? socket;
   below?.resetAndDestroy?.();
   socket?.destroy();
 }

@@ -6,7 +6,8 @@ const ports = new Set<MessagePort>();
 let last: StreamEvent["kind"] | undefined;
 
 addEventListener("connect", (event) => {
-  const [port] = (event as MessageEvent).ports as unknown as [MessagePort];
+  // this event brings exactly one
+  const [port] = (event as MessageEvent).ports as readonly [MessagePort];
   ports.add(port);
   // sent by a tab when it closes
   port.onmessage = () => ports.delete(port);
