@@ -10,6 +10,7 @@ import {
   ClockSchema,
   defined,
   environmentProxy,
+  hostInUrl,
   proxyProblem,
   readOptions,
   SENDER_OPTION_NAMES,
@@ -17,7 +18,6 @@ import {
   TlsSchema,
   z,
 } from "@cloud-messaging/core/transport";
-import { hostInUrl } from "./address.ts";
 import { createRedactor } from "./redactor.ts";
 import { createHandledMessages, type HandledMessages } from "./upstream/handled-messages.ts";
 import type { DeadLetterHandler, ReceiptHandler, UpstreamHandler } from "./upstream/handlers.ts";

@@ -207,6 +207,7 @@ export { environmentProxy, type ProxiedConnection, type Environment, proxyProble
 export { openTunnel, type TunnelOptions, type TunnelRequests } from "./environment/tunnel.ts";
 export { TlsSchema, verifiedTls } from "./environment/tls.ts";
 export { processWide } from "./environment/process-wide.ts";
+export { authorityOf, hostInUrl } from "./environment/authority.ts";
 export { isLoopback } from "./environment/loopback.ts";
 
 // Events

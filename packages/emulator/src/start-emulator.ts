@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
 import type { HttpServer } from "@cloud-messaging/connection-server";
 import { ConnectionError } from "@cloud-messaging/core";
-import { isLoopback } from "@cloud-messaging/core/transport";
+import { hostInUrl, isLoopback } from "@cloud-messaging/core/transport";
 import { createCertificates } from "./certificates.ts";
 import { controlRoutes } from "./control/control-api.ts";
 import { clearModel, createModel, type Model } from "./create-model.ts";
@@ -264,8 +264,7 @@ function connectHost(host: string): string {
 }
 
 function urlHost(host: string): string {
-  const name = connectHost(host);
-  return name.includes(":") ? `[${name}]` : name;
+  return hostInUrl(connectHost(host));
 }
 
 /** Names of the server certificate: those required to verify the listening address, and additional ones. */

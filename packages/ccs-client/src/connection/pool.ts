@@ -1,6 +1,12 @@
 import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
-import { type CancelTimer, connectionFailure, plusMs, publish, Reachability } from "@cloud-messaging/core/transport";
-import { authorityOf } from "../address.ts";
+import {
+  authorityOf,
+  type CancelTimer,
+  connectionFailure,
+  plusMs,
+  publish,
+  Reachability,
+} from "@cloud-messaging/core/transport";
 import type { Outgoing, Outlet } from "../downstream/outgoing.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
 import { Connection, type ConnectionReceivers } from "./connection.ts";

@@ -4,8 +4,7 @@ import type { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 import { connect, type TLSSocket } from "node:tls";
 import type { TlsOptions } from "@cloud-messaging/core";
-import { type CancelTurn, nextTurn, openTunnel, verifiedTls } from "@cloud-messaging/core/transport";
-import { authorityOf } from "../address.ts";
+import { authorityOf, type CancelTurn, nextTurn, openTunnel, verifiedTls } from "@cloud-messaging/core/transport";
 
 /** Connection target and trust settings. */
 export interface TextStreamTarget {

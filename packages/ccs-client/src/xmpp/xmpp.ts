@@ -1,8 +1,14 @@
 import { EventEmitter } from "node:events";
 import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
-import { codeOfError, connectionFailure, defined, describeError, nameOfError } from "@cloud-messaging/core/transport";
+import {
+  authorityOf,
+  codeOfError,
+  connectionFailure,
+  defined,
+  describeError,
+  nameOfError,
+} from "@cloud-messaging/core/transport";
 import { client, type Element, type Entity, xml } from "@xmpp/client";
-import { authorityOf } from "../address.ts";
 import { LibrarySocket } from "./library-socket.ts";
 import {
   childOf,
@@ -238,10 +244,9 @@ export class XmppStream {
       this.#text.flush();
     }
     const said = `The server sent ${this.#options.redact(error.message)}`;
-    const { host, port } = this.#options;
     // XML that breaks later is a fault of one connection; this is another service
     const cause = this.#opened ? error : Object.assign(new Error(said, { cause: error }), { code: "wrong-protocol" });
-    const text = this.#opened ? said : connectionFailure(`${host}:${port}`, cause).detail;
+    const text = this.#opened ? said : connectionFailure(authorityOf(this.#options), cause).detail;
     this.destroy(new ConnectionError(text, { cause }));
   }
 
@@ -363,13 +368,12 @@ export class XmppStream {
     this.#phase = "ended";
     this.#scanner?.stop();
     this.#early = undefined;
-    const { host, port } = this.#options;
     const reason = error === undefined ? undefined : this.#causeOf(error);
     const cause =
       this.#cause ??
       (reason === undefined
         ? new ConnectionError("The server closed the connection")
-        : new ConnectionError(connectionFailure(`${host}:${port}`, reason).detail, { cause: reason }));
+        : new ConnectionError(connectionFailure(authorityOf(this.#options), reason).detail, { cause: reason }));
     // ends pending requests of the library, and its timers
     for (const request of this.#entity.iqCaller.handlers.values()) request.reject(cause);
     this.#entity.emit("error", cause);

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { AuthenticationError, isCloudMessagingError, subscribe, type TlsOptions } from "@cloud-messaging/core";
-import { describeError, findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
+import { authorityOf, describeError, findEmulator, readEmulatorCa } from "@cloud-messaging/core/transport";
 import { GCM_ENDPOINTS, type GcmEndpointName } from "@cloud-messaging/http-sender";
 import type { Context } from "../context.ts";
 import { UsageError } from "../exit-status.ts";
 import { openCcs, openFcm, openGcm } from "../service/open-sender.ts";
 import { type ConnectionValues, ccsAddressOf, emulatorIsNamed, timeoutMsOf, tlsOf } from "../service/settings.ts";
 import { readCredential } from "./credential.ts";
-import { addressOf, type FarEnd, farEndOf, reach } from "./network.ts";
+import { type FarEnd, farEndOf, reach } from "./network.ts";
 import { type CheckProblem, type Finding, failed, good, type Step, skipped } from "./problems.ts";
 
 /** A check over one protocol: yields a finding for each step, as it is made. */
@@ -123,7 +123,7 @@ async function* notMade(...steps: readonly Step[]): AsyncGenerator<Finding> {
 }
 
 function distinct(farEnds: readonly FarEnd[]): readonly FarEnd[] {
-  return [...new Map(farEnds.map((farEnd) => [addressOf(farEnd), farEnd])).values()];
+  return [...new Map(farEnds.map((farEnd) => [authorityOf(farEnd), farEnd])).values()];
 }
 
 function httpEndpoint(address: string, atEmulator: boolean): URL {

@@ -5,9 +5,11 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Clock, TlsOptions } from "@cloud-messaging/core";
 import {
+  authorityOf,
   connectionFailureCode,
   describeError,
   environmentProxy,
+  hostInUrl,
   openTunnel,
   verifiedTls,
 } from "@cloud-messaging/core/transport";
@@ -41,19 +43,14 @@ export function farEndOf(url: URL): FarEnd {
   return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port, secure, http: true };
 }
 
-/** Address of a far end, as people write it. */
-export function addressOf({ host, port }: FarEnd): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
 /** Reaches a far end step by step: name, proxy, connection, TLS, clock. Ends at the first step that fails, but for the clock. */
 export async function reach(farEnd: FarEnd, parts: NetworkParts): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const address = addressOf(farEnd);
+  const address = authorityOf(farEnd);
   let socket: Socket | undefined;
   try {
     const { host, port, secure } = farEnd;
-    const proxy = environmentProxy(process.env, { host: host.includes(":") ? `[${host}]` : host, port, secure });
+    const proxy = environmentProxy(process.env, { host: hostInUrl(host), port, secure });
     if (proxy === undefined) {
       const { address: ip } = await step("name", "name-unknown", address, () => lookup(host));
       if (ip !== host) findings.push(good("name", `${host} is ${ip}`));
@@ -144,7 +141,7 @@ async function clockOf(socket: Socket, farEnd: FarEnd, { clock }: NetworkParts):
       createConnection: () => socket,
       method: "HEAD",
       path: "/",
-      headers: { host: addressOf(farEnd) },
+      headers: { host: authorityOf(farEnd) },
     });
     request.once("response", (response) => {
       response.resume();

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { authorityOf } from "@cloud-messaging/core/transport";
 import type { Emulator } from "../start-emulator.ts";
 
 /** Addresses of the emulator: the line that `--json` prints. */
@@ -29,7 +30,7 @@ export function readyLine(emulator: Emulator, caFile: string): ReadyLine {
     env: {
       CLOUD_MESSAGING_EMULATOR_HOST: authority(emulator.httpUrl),
       ...(https === null ? {} : { CLOUD_MESSAGING_EMULATOR_HTTPS: authority(https) }),
-      ...(ccs === null ? {} : { CLOUD_MESSAGING_EMULATOR_CCS: `${host.includes(":") ? `[${host}]` : host}:${port}` }),
+      ...(ccs === null ? {} : { CLOUD_MESSAGING_EMULATOR_CCS: authorityOf(ccs) }),
       CLOUD_MESSAGING_EMULATOR_CA_FILE: caFile,
     },
   };
@@ -46,7 +47,7 @@ export function readyText({ http, https, ccs, inbox, caFile, env }: ReadyLine, c
     ["Inbox", inbox, "open it in a browser"],
     ["HTTP", http, "/fcm/send  /gcm/send  /v1/projects/…  /emulator/v1/"],
     ["HTTPS", https ?? "none", "the same, HTTP/1.1 and HTTP/2"],
-    ["CCS", ccs === null ? "none" : `${ccs.host}:${ccs.port}`, "XMPP over TLS"],
+    ["CCS", ccs === null ? "none" : authorityOf(ccs), "XMPP over TLS"],
     ["CA file", caFile, ""],
   ];
   const width = Math.max(...addresses.slice(0, -1).map(([, where]) => where.length));
