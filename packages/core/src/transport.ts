@@ -161,7 +161,7 @@ export type {
   StoredResult,
   Backlog,
 } from "./outbox/engine.ts";
-export { paceAfterClaim, type PaceState } from "./outbox/pace.ts";
+export { heldBackUntil, paceAfterClaim, type PaceState } from "./outbox/pace.ts";
 export { checkResultCursor } from "./outbox/results.ts";
 
 // Messages
@@ -181,7 +181,7 @@ export { MAX_TIME_TO_LIVE_SEC } from "./message/time-to-live.ts";
 export { MAX_PAYLOAD_BYTES, MAX_TOPIC_PAYLOAD_BYTES, payloadBytes, isReservedDataKey } from "./message/payload.ts";
 export type { AndroidNotification, AndroidLightSettings } from "./message/android.ts";
 export type { AndroidV2Notification, AndroidV2RemoteNotification } from "./message/android-v2.ts";
-export type { ApnsPayload } from "./message/apns.ts";
+export { type ApnsPayload, apnsPushType } from "./message/apns.ts";
 export type { DataValue } from "./message/data.ts";
 
 // Options

@@ -4,12 +4,13 @@ import {
   type ChunkUpdate,
   type ClaimedChunk,
   type ClaimRequest,
+  heldBackUntil,
   type LeaseRef,
   type LeaseStatus,
   paceAfterClaim,
 } from "@cloud-messaging/core/transport";
 import type { MachineClock } from "./boot.ts";
-import { asBuffer, EMPTY, heldBackUntil, LAST, type Rows } from "./rows.ts";
+import { asBuffer, EMPTY, LAST, type Rows } from "./rows.ts";
 import type { ChunkRow, SubmissionRow, Tables } from "./tables.ts";
 
 /** Sorts after every ID. */
@@ -66,7 +67,7 @@ export class Leases {
     for (const [, id, chunk] of leases.getKeys({ end: [this.#machine.now(), AFTER_IDS, 0] })) {
       const row = submissions.get(id);
       const held = chunks.get([id, chunk]);
-      if (row !== undefined && held !== undefined) look(row.lane, Math.max(held.dueAt, heldBackUntil(row)));
+      if (row !== undefined && held !== undefined) look(row.lane, Math.max(held.dueAt, heldBackUntil(row, row.reached)));
     }
     return Object.fromEntries(oldest);
   }
@@ -86,7 +87,7 @@ export class Leases {
     const claimed: ClaimedChunk[] = [];
     const takeFrom = (id: string, row: SubmissionRow, latest: number): void => {
       for (const [, dueAt, chunk] of [...due.getKeys({ start: [id, 0, 0], end: [id, latest, LAST] })]) {
-        if (claimed.length >= limit || (submission === undefined && heldBackUntil(row) > now)) break;
+        if (claimed.length >= limit || (submission === undefined && heldBackUntil(row, row.reached) > now)) break;
         const held = chunks.get([id, chunk]);
         if (held === undefined) due.remove([id, dueAt, chunk]);
         else claimed.push(this.#lease(id, row, { chunk, dueAt, held, leaseMs, now }));

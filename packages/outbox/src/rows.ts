@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { LeaseRef, NewResult, Submission } from "@cloud-messaging/core/transport";
+import { heldBackUntil, type LeaseRef, type NewResult, type Submission } from "@cloud-messaging/core/transport";
 import type { SubmissionRow, Tables } from "./tables.ts";
 
 /** Last key of a range. */
@@ -27,7 +27,7 @@ export class Rows {
   /** @param head Time at which its first waiting chunk is due, where that is known; `null` for none. */
   place(id: string, row: SubmissionRow, head: number | null = this.#head(id)): void {
     const { submissions, lanes } = this.#tables;
-    const free = heldBackUntil(row);
+    const free = heldBackUntil(row, row.reached);
     const at = head === null || free === Number.POSITIVE_INFINITY ? undefined : Math.ceil(Math.max(head, free));
     if (at !== row.laneAt) {
       if (row.laneAt !== undefined) lanes.remove([row.lane, row.laneAt, id]);
@@ -96,13 +96,6 @@ export class Rows {
     const { laneAt: _, reached: __, counts, ...rest } = row;
     return { ...rest, id, counts: { ...counts }, body: this.#tables.bodies.get(id) ?? EMPTY };
   }
-}
-
-/** Instant until which no chunk of a submission is handed out. */
-export function heldBackUntil({ state, pace, reached }: SubmissionRow): number {
-  if (state === "cancelled") return 0;
-  if (state === "paused") return Number.POSITIVE_INFINITY;
-  return pace === undefined ? 0 : (reached?.nextAt ?? 0);
 }
 
 /** Keys are of any length and characters; LMDB's are not. */

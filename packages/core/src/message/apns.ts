@@ -29,6 +29,12 @@ export interface Apns {
   readonly liveActivityToken?: string | undefined;
 }
 
+/** Push type of a message: the value of its header `apns-push-type`, in lower case. */
+export function apnsPushType({ headers }: Pick<Apns, "headers">): string | undefined {
+  for (const name in headers) if (name.toLowerCase() === "apns-push-type") return headers[name]?.trim().toLowerCase();
+  return undefined;
+}
+
 const ApnsPayloadSchema: z.ZodType<ApnsPayload, ApnsPayload> = z
   .custom<ApnsPayload>(() => true)
   .transform((payload: unknown, context): ApnsPayload => {

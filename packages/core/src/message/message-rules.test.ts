@@ -267,6 +267,10 @@ describe("the size of a message", () => {
       "a VoIP payload up to 5120 bytes",
       { apns: { headers: { "apns-push-type": "voip" }, payload: { a: "x".repeat(5_000) } } },
     ],
+    [
+      "a VoIP payload up to 5120 bytes, its push type in other case",
+      { apns: { headers: { "APNS-Push-Type": "VoIP" }, payload: { a: "x".repeat(5_000) } } },
+    ],
   ])("is left to the service where it could take it: %s", (_, content) => {
     expect(problemsOf(content)).toEqual({});
   });

@@ -1,7 +1,7 @@
 import type { FieldProblem } from "../errors.ts";
 import type { Android } from "./android.ts";
 import type { AndroidV2 } from "./android-v2.ts";
-import type { Apns } from "./apns.ts";
+import { type Apns, apnsPushType } from "./apns.ts";
 import type { Notification } from "./notification.ts";
 import { MAX_PAYLOAD_BYTES, payloadBytes, utf8Bytes } from "./payload.ts";
 import type { Webpush } from "./webpush.ts";
@@ -28,7 +28,7 @@ export function sizeProblems(message: Sized): FieldProblem[] {
   const { apns, notification, android, androidV2 } = message;
   const problems: FieldProblem[] = [];
   if (apns?.payload !== undefined) {
-    const limit = pushTypeOf(apns) === "voip" ? MAX_VOIP_PAYLOAD_BYTES : MAX_PAYLOAD_BYTES;
+    const limit = apnsPushType(apns) === "voip" ? MAX_VOIP_PAYLOAD_BYTES : MAX_PAYLOAD_BYTES;
     const bytes = utf8Bytes(JSON.stringify(apns.payload));
     if (bytes > limit) {
       const problem = `has ${bytes} bytes of JSON in UTF-8; at most ${limit} are possible`;
@@ -43,10 +43,6 @@ export function sizeProblems(message: Sized): FieldProblem[] {
     problems.push({ path: "notification", problem });
   }
   return problems;
-}
-
-function pushTypeOf({ headers }: Apns): string | undefined {
-  return Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === "apns-push-type")?.[1];
 }
 
 /**

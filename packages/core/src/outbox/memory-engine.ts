@@ -13,7 +13,7 @@ import type {
   Submission,
   SubmissionChange,
 } from "./engine.ts";
-import { type PaceState, paceAfterClaim } from "./pace.ts";
+import { heldBackUntil, type PaceState, paceAfterClaim } from "./pace.ts";
 import { checkResultCursor } from "./results.ts";
 
 /** Options of `createMemoryOutboxEngine`. */
@@ -171,7 +171,7 @@ class MemoryEngine implements OutboxEngine {
         .flatMap((held) => held.chunks.filter(({ pending }) => pending > 0).map((chunk) => ({ held, chunk })))
         .sort((one, other) => one.chunk.dueAt - other.chunk.dueAt || one.held.order - other.held.order);
       for (const { held, chunk } of waiting) {
-        const at = Math.max(chunk.dueAt, chunk.lease?.until ?? 0, heldBackUntil(held));
+        const at = Math.max(chunk.dueAt, chunk.lease?.until ?? 0, heldBackUntil(held.record, held.pace));
         if (at > now) nextAt = Math.min(nextAt, at);
         else if (claimed.length < limit) take(held, chunk);
         else nextAt = now;
@@ -269,7 +269,7 @@ class MemoryEngine implements OutboxEngine {
       recipients += pending;
       if (pending > 0) lanes.set(lane, (lanes.get(lane) ?? 0) + pending);
       for (const chunk of held.chunks) {
-        const at = Math.max(chunk.dueAt, heldBackUntil(held));
+        const at = Math.max(chunk.dueAt, heldBackUntil(held.record, held.pace));
         if (isFree(chunk, now) && at <= now) oldestDueMs.set(lane, Math.max(oldestDueMs.get(lane) ?? 0, now - at));
       }
     }
@@ -329,11 +329,4 @@ class MemoryEngine implements OutboxEngine {
 
 function isFree({ pending, lease }: HeldChunk, now: number): boolean {
   return pending > 0 && (lease === undefined || lease.until <= now);
-}
-
-/** Instant until which no chunk of a submission is handed out. */
-function heldBackUntil({ record: { state, pace }, pace: reached }: HeldSubmission): number {
-  if (state === "cancelled") return 0;
-  if (state === "paused") return Number.POSITIVE_INFINITY;
-  return pace === undefined ? 0 : (reached?.nextAt ?? 0);
 }

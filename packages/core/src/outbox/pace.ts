@@ -1,4 +1,4 @@
-import type { Pace } from "./engine.ts";
+import type { Pace, Submission } from "./engine.ts";
 import type { Rate } from "./outbox.ts";
 
 /** Lateness of a claim that a pace makes up for. Unit: milliseconds. */
@@ -41,4 +41,19 @@ export function paceAfterClaim(
   const from = Math.max(state?.nextAt ?? now, now - PACE_TOLERANCE_MS);
   const spreadMs = (recipients * 60_000) / (perMinute * reached);
   return { startedAt, nextAt: from + spreadMs, spreadMs };
+}
+
+/**
+ * Computes the instant until which no chunk of a submission is handed out, on the engine's clock. `Infinity`: it is paused. A cancelled one is
+ * handed out at once, to be settled.
+ *
+ * @param reached Its position in its pace; `undefined` before the first claim.
+ */
+export function heldBackUntil(
+  { state, pace }: Pick<Submission, "state" | "pace">,
+  reached: Pick<PaceState, "nextAt"> | undefined,
+): number {
+  if (state === "cancelled") return 0;
+  if (state === "paused") return Number.POSITIVE_INFINITY;
+  return pace === undefined ? 0 : (reached?.nextAt ?? 0);
 }

@@ -1,4 +1,5 @@
 import type { MessageContent, Notification } from "@cloud-messaging/core";
+import { apnsPushType } from "@cloud-messaging/core/transport";
 import type { FcmV1Apns } from "@cloud-messaging/core/wire";
 import { isEmpty, pick, priorityOf, shortened, withOwnHeaders } from "./codec-parts.ts";
 
@@ -46,7 +47,7 @@ export function encodeApns(message: MessageContent, now: number): FcmV1Apns {
  */
 function priorityHeaders(message: MessageContent, aps: Aps): Record<string, string> {
   const { notification, apns: own } = message;
-  const pushType = pushTypeOf(own?.headers);
+  const pushType = own && apnsPushType(own);
   if (own?.liveActivityToken !== undefined) return {};
   if (pushType !== undefined && pushType !== "alert" && pushType !== "background") return {};
   const shows =
@@ -59,11 +60,6 @@ function priorityHeaders(message: MessageContent, aps: Aps): Record<string, stri
   // APNs refuses any other priority for what is called a background push, whatever is in it
   if (!shows || pushType === "background") return { "apns-priority": "5" };
   return { "apns-priority": priorityOf(message, shows) === "high" ? "10" : "5" };
-}
-
-function pushTypeOf(headers: Readonly<Record<string, string>> | undefined): string | undefined {
-  for (const name in headers) if (name.toLowerCase() === "apns-push-type") return headers[name]?.trim().toLowerCase();
-  return undefined;
 }
 
 /** An empty text or object shows no more than one that was left out. */
