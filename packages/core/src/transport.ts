@@ -165,6 +165,7 @@ export { heldBackUntil, paceAfterClaim, type PaceState } from "./outbox/pace.ts"
 export { checkResultCursor } from "./outbox/results.ts";
 
 // Messages
+export { LONE_SURROGATE } from "./message/text.ts";
 export { recipientsOf, tokensOf, type SingleTargetInput, type Target } from "./message/target.ts";
 export { tokenProblem, MAX_TOKEN_LENGTH } from "./message/token.ts";
 export { fidProblem, isFid, isTokenOfInstallation } from "./message/fid.ts";

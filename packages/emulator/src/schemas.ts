@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { PLATFORMS } from "@cloud-messaging/connection-server";
 import type { FieldProblem, Random } from "@cloud-messaging/core";
-import { ClockSchema, readInput, readOptions, systemClock, z } from "@cloud-messaging/core/transport";
+import { ClockSchema, defined, readInput, readOptions, systemClock, z } from "@cloud-messaging/core/transport";
 import { type Certificates, ownCertificates } from "./certificates.ts";
 import { HTTP_FAULT_KINDS } from "./faults/faults.ts";
 import { MESSAGE_STATES } from "./model/message.ts";
@@ -260,11 +260,7 @@ export function readControlBody(
   value: unknown,
 ): { readonly body: unknown } | { readonly problems: readonly FieldProblem[] } {
   const reading = readInput<object>(ControlBodies[kind], value, { name: "a field of this call" });
-  return "value" in reading ? { body: withoutUndefined(reading.value) } : reading;
-}
-
-function withoutUndefined(value: object): unknown {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined));
+  return "value" in reading ? { body: defined(reading.value) } : reading;
 }
 
 /** JSON Schema of a body, for the OpenAPI document. */

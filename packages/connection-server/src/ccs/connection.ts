@@ -16,7 +16,7 @@ import {
   streamError,
   streamHeader,
 } from "./stanzas.ts";
-import { type CcsLink, CcsTraffic } from "./traffic.ts";
+import { type CcsLink, CcsTraffic, MAX_UNREAD_BYTES } from "./traffic.ts";
 import { childOf, createXmlStream, textOf, type XmlElement, type XmlStream } from "./xml-stream.ts";
 
 /** Its reactions are microtasks that fake timers cannot hold back. */
@@ -24,8 +24,6 @@ const SETTLED = Promise.resolve();
 
 /** Maximum size of a stanza: the payload of a message has 4 KiB, to which escaping and options are added. Implementation limit. Unit: bytes. */
 const MAX_STANZA_BYTES = 262_144;
-/** Beyond this much unread output the client is read no more until it reads. Implementation limit. Unit: bytes. */
-const MAX_UNREAD_BYTES = 1_048_576;
 /** Time limit for a client to close its side. Implementation limit. Unit: milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000;
 

@@ -8,8 +8,8 @@ import type { CcsConnection, DrainOptions, ReadDownstream } from "./options.ts";
 import { answerStanza, stanzaError, upstreamStanza } from "./stanzas.ts";
 import { childOf, textOf, type XmlElement } from "./xml-stream.ts";
 
-/** Above this much unread output no upstream message is written. Implementation limit. Unit: bytes. */
-const MAX_UNREAD_BYTES = 1_048_576;
+/** Above this much unread output the client is not read, and no upstream message is written to it. Implementation limit. Unit: bytes. */
+export const MAX_UNREAD_BYTES = 1_048_576;
 
 /** The connection as its traffic uses it. */
 export interface CcsLink extends CcsConnection {

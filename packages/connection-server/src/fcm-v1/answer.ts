@@ -5,13 +5,12 @@ import {
   BAD_REQUEST_TYPE,
   errorCodeFor,
   FCM_ERROR_TYPE,
+  QUOTA_FAILURE_TYPE,
   wireStringFor,
 } from "@cloud-messaging/core/wire";
 import type { HttpAnswer } from "../http/route.ts";
 import type { Refusal } from "../service.ts";
 import type { FieldViolation } from "./proto-json.ts";
-
-const QUOTA_FAILURE_TYPE = "type.googleapis.com/google.rpc.QuotaFailure";
 
 /** One failure as v1 writes it. */
 interface Failure {

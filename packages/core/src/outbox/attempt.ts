@@ -5,11 +5,12 @@ import type { ClaimOperation } from "../operations.ts";
 import { describeError } from "../outcome/describe-error.ts";
 import type { ErrorCode } from "../outcome/error-code.ts";
 import { failureOutcome, type RecipientOutcome } from "../outcome/outcome.ts";
+import { NOW_MS } from "../retry/lifetime.ts";
 import type { AttemptOptions, DownstreamTransport } from "../sending/downstream-transport.ts";
 import { merged } from "../sending/merged.ts";
 import { tracedAttempt } from "../sending/traced-send.ts";
 import { plusMs } from "../time/monotonic.ts";
-import { type ChunkJob, type JobParts, NOW_MS, type Slice } from "./chunk-job.ts";
+import type { ChunkJob, JobParts, Slice } from "./chunk-job.ts";
 import { messageTo } from "./codec.ts";
 
 /** Parts of an attempt that all attempts of a worker share. */

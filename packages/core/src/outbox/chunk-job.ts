@@ -1,6 +1,7 @@
 import type { MessageContent } from "../message/downstream.ts";
 import { ambiguousOutcome, failureOutcome, type RecipientOutcome } from "../outcome/outcome.ts";
 import type { DeadCause } from "../retry/disposition.ts";
+import { NOW_MS } from "../retry/lifetime.ts";
 import { type Clock, elapsedMs } from "../time/clock.ts";
 import type { MonotonicInstant } from "../time/monotonic.ts";
 import { decodeState, encodeState, type Group } from "./chunk-state.ts";
@@ -28,8 +29,6 @@ export interface JobParts {
 const EMPTY = new Uint8Array();
 /** Shortest time that a chunk is spread over. Unit: milliseconds. */
 const SPREAD_FROM_MS = 1_000;
-/** Longest life of a message with a time to live of 0, "now or never". Unit: milliseconds. */
-export const NOW_MS = 1_000;
 
 /** A leased chunk in the hands of a worker: its unsettled recipients, and the outcomes that are not written yet. */
 export class ChunkJob {

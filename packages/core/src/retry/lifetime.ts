@@ -3,7 +3,7 @@ import type { AttemptOptions } from "../sending/downstream-transport.ts";
 import { type MonotonicInstant, msBetween, NEVER, plusMs } from "../time/monotonic.ts";
 
 /** Longest wait before a message with a time to live of 0, "now or never", is written. Unit: milliseconds. */
-const NOW_MS = 1_000;
+export const NOW_MS = 1_000;
 
 /** The part of a message and of an attempt that a lifetime is reckoned from. */
 type Lived = Pick<DownstreamMessage, "timeToLiveSec">;

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "@cloud-messaging/core";
+import type { ErrorCode, RegistrationToken } from "@cloud-messaging/core";
 
 /** Result of a check of the credentials, which delivers nothing. */
 export type CredentialCheck =
@@ -7,6 +7,9 @@ export type CredentialCheck =
   | { readonly kind: "invalid"; readonly code: ErrorCode; readonly detail: string }
   /** Undecided: no answer, or one of another kind. */
   | { readonly kind: "unknown"; readonly code: ErrorCode; readonly detail: string };
+
+/** A token that cannot exist: what is sent to it in a check reaches nobody. */
+export const PROBE_TOKEN = "ABC" as RegistrationToken;
 
 /** Codes of refusals of the credentials. */
 const OF_CREDENTIALS: ReadonlySet<ErrorCode> = new Set(["authentication-failed", "permission-denied"]);

@@ -1,9 +1,6 @@
-import type { RecipientOutcome, RegistrationToken } from "@cloud-messaging/core";
-import { type CredentialCheck, failedCheck } from "../auth/credential-check.ts";
+import type { RecipientOutcome } from "@cloud-messaging/core";
+import { type CredentialCheck, failedCheck, PROBE_TOKEN } from "../auth/credential-check.ts";
 import type { RequestFacts } from "./answer.ts";
-
-/** A token that cannot exist. */
-const PROBE_TOKEN = "ABC" as RegistrationToken;
 
 /** Dry run (`validate_only`) of a message to a token that cannot exist. */
 export const CREDENTIAL_PROBE: RequestFacts = {

@@ -1,10 +1,7 @@
-import type { RecipientOutcome, RegistrationToken } from "@cloud-messaging/core";
-import { type CredentialCheck, failedCheck } from "../auth/credential-check.ts";
+import type { RecipientOutcome } from "@cloud-messaging/core";
+import { type CredentialCheck, failedCheck, PROBE_TOKEN } from "../auth/credential-check.ts";
 import type { HttpResult } from "../http/http.ts";
 import type { GcmHttpFormat } from "./codec.ts";
-
-/** A token that cannot exist. */
-export const PROBE_TOKEN = "ABC" as RegistrationToken;
 
 /** Body of a dry run to a token that cannot exist. */
 export function probeBody(format: GcmHttpFormat): string {

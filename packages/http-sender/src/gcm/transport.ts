@@ -20,7 +20,7 @@ import {
   tokensOf,
   withLifeLeft,
 } from "@cloud-messaging/core/transport";
-import type { CredentialCheck } from "../auth/credential-check.ts";
+import { type CredentialCheck, PROBE_TOKEN } from "../auth/credential-check.ts";
 import { mapParts } from "../common/batches.ts";
 import { checkCallOptions } from "../common/call-options.ts";
 import { atEmulator } from "../common/emulator-environment.ts";
@@ -36,7 +36,7 @@ import {
   type GcmHttpFormat,
   unsendable,
 } from "./codec.ts";
-import { PROBE_TOKEN, probeBody, readProbe } from "./credential-probe.ts";
+import { probeBody, readProbe } from "./credential-probe.ts";
 import {
   GCM_HTTP_OPTION_ALIASES,
   type GcmHttpTransport,

@@ -28,6 +28,9 @@ export interface HttpClientOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** Longest time for making a connection; undici's default. Unit: milliseconds. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
 /**
  * Part of the body of an error answer that is kept; the rest is received and dropped. Implementation limit: far more than any error holds, and a page of
  * four megabytes costs little more than its transfer. Unit: bytes.

@@ -27,6 +27,7 @@ import { answerErrorCode, isNotHttp } from "./answer-error.ts";
 import { createDeadlines, type Deadlines, type Expiring } from "./deadlines.ts";
 import { hasFakeImmediate } from "./fake-timers.ts";
 import {
+  CONNECT_TIMEOUT_MS,
   type HttpAnswer,
   type HttpBody,
   type HttpClient,
@@ -51,9 +52,6 @@ export type {
   HttpRequest,
   HttpResult,
 } from "./http-client.ts";
-
-/** Time limit of connecting, undici's default. Unit: milliseconds. */
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * Creates an HTTP/1.1 client of one origin. The only module that uses undici.

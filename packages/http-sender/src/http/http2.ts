@@ -11,7 +11,13 @@ import {
   systemClock,
 } from "@cloud-messaging/core/transport";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
-import type { HttpClient, HttpClientOptions, HttpRequest, HttpResult } from "./http-client.ts";
+import {
+  CONNECT_TIMEOUT_MS,
+  type HttpClient,
+  type HttpClientOptions,
+  type HttpRequest,
+  type HttpResult,
+} from "./http-client.ts";
 import { Http2Connection } from "./http2-connection.ts";
 import { type ExchangeOwner, Http2Exchange } from "./http2-exchange.ts";
 import { proxyFor } from "./proxy.ts";
@@ -39,8 +45,6 @@ export interface Http2ClientOptions
   readonly maxRequests: number;
 }
 
-/** Limit for making a connection. Unit: milliseconds. */
-const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * Longest silence after which a connection is used without a ping, and longest wait for its answer; a third of the requests' time limit
  * where that is less, so that a dead connection is noticed within one such limit. Unit: milliseconds.

@@ -1,6 +1,7 @@
 import {
   ambiguousOutcome,
   defined,
+  LONE_SURROGATE,
   type MonotonicInstant,
   readOptions,
   requireOptions,
@@ -221,12 +222,11 @@ function provesKeyStale({ kind, code }: FailedOutcome): boolean {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are looked for
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function checkName(name: string): void {
   if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || CONTROL_CHARACTER.test(name)) {
     throw invalidArgument("name", `must have 1 to ${MAX_NAME_LENGTH} characters, control characters not among them`);
   }
   // not encodable in UTF-8, and so in a URL
-  if (LONE_SURROGATE.test(name)) throw invalidArgument("name", "holds half of a character (a lone surrogate)");
+  if (!name.isWellFormed()) throw invalidArgument("name", LONE_SURROGATE);
 }
