@@ -262,6 +262,9 @@ export { onAbort, isAbortSignal } from "./time/abort.ts";
 export { loadOptionalPackage } from "./optional-package.ts";
 export { MissingPackageError } from "./errors.ts";
 
+// JSON
+export { isJsonObject } from "./json-object.ts";
+
 // Optional fields
 export { defined, type Defined } from "./defined.ts";
 

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
-import { describeError, shownPath } from "@cloud-messaging/core/transport";
+import { describeError, isJsonObject, shownPath } from "@cloud-messaging/core/transport";
 import { hashKey } from "./keys.ts";
 import type { GatewayOptions } from "./options.ts";
 
@@ -20,7 +20,7 @@ export function readConfig(file: string): GatewayConfig {
   const pem = (field: string, path: unknown): unknown =>
     typeof path === "string" ? readText(path, folder, field) : path;
   const tls = (field: string, value: unknown): unknown =>
-    isObject(value)
+    isJsonObject(value)
       ? {
           ...value,
           ...("cert" in value ? { cert: pem(`${field}.cert`, value["cert"]) } : {}),
@@ -28,7 +28,7 @@ export function readConfig(file: string): GatewayConfig {
         }
       : value;
   const withTls = (field: string, value: unknown): unknown =>
-    isObject(value) && "tls" in value ? { ...value, tls: tls(`${field}.tls`, value["tls"]) } : value;
+    isJsonObject(value) && "tls" in value ? { ...value, tls: tls(`${field}.tls`, value["tls"]) } : value;
   // the sender reads it with its first message, which is late to learn that it is not there
   const credential = (field: string, path: string): string => {
     readText(path, folder, field);
@@ -40,12 +40,12 @@ export function readConfig(file: string): GatewayConfig {
     ...json,
     ...("http" in json ? { http: withTls("http", json["http"]) } : {}),
     ...("ccs" in json ? { ccs: withTls("ccs", json["ccs"]) } : {}),
-    ...(isObject(projects)
+    ...(isJsonObject(projects)
       ? {
           projects: Object.fromEntries(
             Object.entries(projects).map(([name, project]) => [
               name,
-              isObject(project) &&
+              isJsonObject(project) &&
               typeof project["credential"] === "string" &&
               project["credential"] !== "application-default"
                 ? { ...project, credential: credential(`projects.${name}.credential`, project["credential"]) }
@@ -54,7 +54,7 @@ export function readConfig(file: string): GatewayConfig {
           ),
         }
       : {}),
-    ...(isObject(json["outbox"]) && typeof json["outbox"]["path"] === "string"
+    ...(isJsonObject(json["outbox"]) && typeof json["outbox"]["path"] === "string"
       ? { outbox: { ...json["outbox"], path: resolve(folder, json["outbox"]["path"]) } }
       : {}),
   } as unknown as GatewayConfig;
@@ -63,7 +63,7 @@ export function readConfig(file: string): GatewayConfig {
 /** Names the fields in which two contents differ that a reload does not change: all but clients and certificates. */
 export function needingRestart(before: GatewayConfig, after: GatewayConfig): string[] {
   const [old, fresh] = [before, after].map(({ clients: _, ...rest }): Record<string, unknown> => {
-    const withoutTls = (value: unknown): unknown => (isObject(value) ? { ...value, tls: "tls" in value } : value);
+    const withoutTls = (value: unknown): unknown => (isJsonObject(value) ? { ...value, tls: "tls" in value } : value);
     return { ...rest, http: withoutTls(rest.http), ccs: withoutTls(rest.ccs) };
   }) as [Record<string, unknown>, Record<string, unknown>];
   const names = new Set([...Object.keys(old), ...Object.keys(fresh)]);
@@ -78,7 +78,7 @@ export function needingRestart(before: GatewayConfig, after: GatewayConfig): str
  */
 export function addKey(file: string, clientName: string, key: string): void {
   const json = readJson(file);
-  const clients = Array.isArray(json["clients"]) ? (json["clients"] as unknown[]).filter(isObject) : [];
+  const clients = Array.isArray(json["clients"]) ? (json["clients"] as unknown[]).filter(isJsonObject) : [];
   const client = clients.find(({ name }) => name === clientName);
   if (client === undefined) {
     const names = clients.map(({ name }) => String(name)).join(", ");
@@ -139,7 +139,7 @@ function readJson(file: string): Record<string, unknown> {
     const line = position === undefined ? "" : `: see line ${text.slice(0, Number(position)).split("\n").length}`;
     throw new ConfigError(`${file} is no JSON${line}`);
   }
-  if (!isObject(json)) throw new ConfigError(`${file} must hold a JSON object`);
+  if (!isJsonObject(json)) throw new ConfigError(`${file} must hold a JSON object`);
   return json;
 }
 
@@ -152,8 +152,4 @@ function readText(path: string, folder: string, field: string): string {
     const file = shownPath(path) === path ? resolve(folder, path) : shownPath(path);
     throw new ConfigError(`${field}: ${file} cannot be read (${code})`);
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

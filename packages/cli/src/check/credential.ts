@@ -1,6 +1,6 @@
 import { createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { describeError, shownPath } from "@cloud-messaging/core/transport";
+import { describeError, isJsonObject, shownPath } from "@cloud-messaging/core/transport";
 import { type Finding, failed, good } from "./problems.ts";
 
 /** Google's token endpoint, where a key names none. Source: docs/protocol/fcm-v1.md#authentication */
@@ -61,9 +61,7 @@ export async function readCredential(path: string | undefined): Promise<ReadCred
 function objectOf(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import type { RegisterOptions, Registration } from "@cloud-messaging/core";
+import { isJsonObject } from "@cloud-messaging/core/transport";
 import { UsageError } from "../exit-status.ts";
 
 /** Registration in a file: one JSON object per line. */
@@ -34,14 +35,13 @@ export function readRow(line: string, number: number): RegistrationRow {
   const wrong = (problem: string): never => {
     throw new UsageError(`Line ${number} ${problem}`);
   };
-  let value: unknown;
+  let row: unknown;
   try {
-    value = JSON.parse(line);
+    row = JSON.parse(line);
   } catch {
     return wrong("is no JSON: write one object per line");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return wrong("is no JSON object");
-  const row = value as Record<string, unknown>;
+  if (!isJsonObject(row)) return wrong("is no JSON object");
   const { userId, token } = row;
   if (typeof userId !== "string" || typeof token !== "string") return wrong("needs the texts userId and token");
   const known = ["userId", "token", "owner", "registeredAt", "lastSeenAt", ...FIELDS];

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { shownPath } from "@cloud-messaging/core/transport";
+import { isJsonObject, shownPath } from "@cloud-messaging/core/transport";
 import { UsageError } from "../exit-status.ts";
 
 /**
@@ -39,7 +39,7 @@ export async function readJsonObject(
   } catch {
     throw new UsageError(`${from}: ${path === "-" ? "standard input" : path} is no JSON`);
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (isJsonObject(value)) return value;
   throw new UsageError(`${from}: ${path === "-" ? "standard input" : path} must hold a JSON object`);
 }
 

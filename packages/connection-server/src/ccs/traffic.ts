@@ -1,4 +1,4 @@
-import { type CancelTimer, ChurningMap, describeError } from "@cloud-messaging/core/transport";
+import { type CancelTimer, ChurningMap, describeError, isJsonObject } from "@cloud-messaging/core/transport";
 import { CcsClientAckSchema, GCM_NAMESPACE, parseBoundedJson } from "@cloud-messaging/core/wire";
 import type { Decision, IncomingMessage, Refusal, UpstreamPort, UpstreamReceiver, UpstreamStanza } from "../service.ts";
 import { answerJson } from "./answer.ts";
@@ -148,11 +148,11 @@ export class CcsTraffic implements UpstreamPort {
       this.#stanzaError(id, json, `InvalidJson: JSON_PARSING_ERROR : ${problem}`);
       return;
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    if (!isJsonObject(value)) {
       this.#stanzaError(id, json, "InvalidJson: JSON_PARSING_ERROR : not a JSON object");
       return;
     }
-    const fields = value as Readonly<Record<string, unknown>>;
+    const fields: Readonly<Record<string, unknown>> = value;
     const { message_id: messageId, message_type: messageType } = fields;
     if (messageType === "ack") this.#onAck(id, json, fields);
     else if (typeof messageId === "string" && messageId !== "") this.#onDownstream(messageId, fields, json);

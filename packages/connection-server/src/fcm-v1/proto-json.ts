@@ -1,3 +1,5 @@
+import { isJsonObject } from "@cloud-messaging/core/transport";
+
 /** A field's type in protobuf, as far as FCM uses them. */
 export type ProtoType =
   | { readonly kind: "string" | "bool" | "int32" | "float" | "duration" | "timestamp" }
@@ -39,7 +41,7 @@ export interface ProtoReading {
  */
 export function readProto(type: ProtoMessage, json: unknown): ProtoReading {
   const violations: FieldViolation[] = [];
-  if (!isObject(json)) {
+  if (!isJsonObject(json)) {
     const description = 'Invalid JSON payload received. Unknown name "": Root element must be a message.';
     return { value: {}, violations: [{ field: "", description }] };
   }
@@ -62,7 +64,7 @@ function readValue(type: ProtoType, json: unknown, path: string, violations: Vio
     case "map":
       return readMap(json, path, violations);
     case "struct":
-      return isObject(json) ? json : wrong(path, typeName(type), json, violations);
+      return isJsonObject(json) ? json : wrong(path, typeName(type), json, violations);
     default: {
       const read = readScalar(type, json);
       return read === undefined ? wrong(path, typeName(type), json, violations) : read;
@@ -76,7 +78,7 @@ function readMessage(
   path: string,
   violations: Violations,
 ): Record<string, unknown> | undefined {
-  if (!isObject(json)) return wrong(path, typeName(type), json, violations);
+  if (!isJsonObject(json)) return wrong(path, typeName(type), json, violations);
   const read: [string, unknown][] = [];
   const set = new Map<string, string>();
   const names = namesOf(type);
@@ -119,7 +121,7 @@ function namesOf(type: ProtoMessage): ReadonlyMap<string, string> {
 
 /** An entry of a map is a message of its own in protobuf, which is how its path names it: `data[0].value`. */
 function readMap(json: unknown, path: string, violations: Violations): Record<string, string> | undefined {
-  if (!isObject(json)) return wrong(path, "(type.googleapis.com/google.protobuf.Struct)", json, violations);
+  if (!isJsonObject(json)) return wrong(path, "(type.googleapis.com/google.protobuf.Struct)", json, violations);
   const entries: [string, string][] = [];
   Object.entries(json).forEach(([key, value], index) => {
     if (typeof value === "string") entries.push([key, value]);
@@ -212,8 +214,4 @@ function wrong(path: string, type: string, found: unknown, violations: Violation
 
 function tell(violations: Violations, field: string, description: string): void {
   if (violations.length < MAX_VIOLATIONS) violations.push({ field, description });
-}
-
-function isObject(json: unknown): json is Record<string, unknown> {
-  return typeof json === "object" && json !== null && !Array.isArray(json);
 }

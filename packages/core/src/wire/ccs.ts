@@ -1,3 +1,4 @@
+import { isJsonObject } from "../json-object.ts";
 import type { ControlMessage } from "../message/control.ts";
 import type { DeliveryReceipt } from "../message/receipt.ts";
 import type { RegistrationToken } from "../message/token.ts";
@@ -65,7 +66,7 @@ export function parseCcsFrame(json: string): CcsFrame {
   } catch {
     return { type: "malformed", problem: "not JSON" };
   }
-  if (!isRecord(value)) return { type: "malformed", problem: "not a JSON object" };
+  if (!isJsonObject(value)) return { type: "malformed", problem: "not a JSON object" };
   const { message_type: messageType } = value;
   switch (messageType) {
     case "ack":
@@ -90,10 +91,6 @@ export function parseCcsFrame(json: string): CcsFrame {
 
 type JsonRecord = Readonly<Record<string, unknown>>;
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function missing(field: string): CcsFrame {
   return { type: "malformed", problem: `${field}: must be a non-empty string` };
@@ -158,7 +155,7 @@ function upstreamFrame(upstream: JsonRecord): CcsFrame {
 
 /** The app's data: strings, as devices send them. Anything else is given as its JSON; `undefined` when that is too deep to be written. */
 function dataOf(data: unknown): Readonly<Record<string, string>> | undefined {
-  if (!isRecord(data)) return {};
+  if (!isJsonObject(data)) return {};
   if (holdsTexts(data)) return data;
   try {
     const entries = Object.entries(data).map(([key, value]) => [
@@ -183,7 +180,7 @@ function receiptFrame(receipt: JsonRecord): CcsFrame {
   const from = text(receipt["from"]);
   if (messageId === undefined) return missing("message_id");
   if (from === undefined) return missing("from");
-  const data = isRecord(receipt["data"]) ? receipt["data"] : {};
+  const data = isJsonObject(receipt["data"]) ? receipt["data"] : {};
   const category = text(receipt["category"]);
   const deviceRegistrationId = text(data["device_registration_id"]);
   const sentAt = numberOf(data["message_sent_timestamp"]);

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../json-object.ts";
 import type { MessageContent } from "../message/downstream.ts";
 
 /**
@@ -20,8 +21,8 @@ export function decodeGcmOptions(json: Readonly<Record<string, unknown>>): Messa
   put("restrictedPackageName", optionText(json["restricted_package_name"]));
   put("dryRun", flagOf(json["dry_run"]));
   put("analyticsLabel", (json["fcm_options"] as { analytics_label?: unknown } | undefined)?.analytics_label);
-  if (isObject(json["data"])) content["data"] = decodeGcmData(json["data"]);
-  if (isObject(json["notification"])) content["notification"] = notificationOf(json["notification"]);
+  if (isJsonObject(json["data"])) content["data"] = decodeGcmData(json["data"]);
+  if (isJsonObject(json["notification"])) content["notification"] = notificationOf(json["notification"]);
   return content as MessageContent;
 }
 
@@ -134,8 +135,4 @@ function readArray(text: string): unknown[] {
   } catch {
     return [text];
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { defined } from "@cloud-messaging/core/transport";
+import { defined, isJsonObject } from "@cloud-messaging/core/transport";
 import type { EmulatorOptions } from "../schemas.ts";
 
 /** Default ports of the command, fixed so that clients can be configured once. `startEmulator()` uses free ports instead. */
@@ -176,7 +176,7 @@ export function withConfig(
     const position = / at position \d+/.exec((error as Error).message)?.[0] ?? "";
     throw new Error(`it is no JSON${position === "" ? "" : `: look${position}`}`);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is no JSON object");
+  if (!isJsonObject(value)) throw new Error("it is no JSON object");
   const { http: httpPort, https: httpsPort, ccs: ccsPort } = ports;
   // contents are checked by startEmulator()
   return { httpPort, httpsPort, ccsPort, ...(value as EmulatorOptions), ...options };

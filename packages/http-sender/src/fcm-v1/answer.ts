@@ -2,6 +2,7 @@ import type { DownstreamMessage, ErrorCode, RecipientOutcome } from "@cloud-mess
 import {
   ambiguousOutcome,
   failureOutcome,
+  isJsonObject,
   type MonotonicInstant,
   outcomeKindFor,
   readRetryAfter,
@@ -92,10 +93,8 @@ function readAccepted(answered: HttpAnswer, recipient: string, token: string): R
   } catch {
     return doubt("invalid-response", body.trim() === "" ? "the answer is empty" : "the answer is not JSON");
   }
-  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
-    return doubt("invalid-response", "the answer is not an object");
-  }
-  const { name, error } = answer as { name?: unknown; error?: unknown };
+  if (!isJsonObject(answer)) return doubt("invalid-response", "the answer is not an object");
+  const { name, error } = answer;
   if (name === undefined && error !== undefined) {
     return doubt(
       "invalid-response",

@@ -14,6 +14,7 @@ import {
   elapsedMs,
   errorRow,
   failureOutcome,
+  isJsonObject,
   isTopicName,
   type MonotonicInstant,
   outcomeKindFor,
@@ -258,9 +259,7 @@ function failed(outcomeFor: (recipient: string) => RecipientOutcome, answer?: Ht
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value = parseBoundedJson(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
