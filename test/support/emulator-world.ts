@@ -5,7 +5,7 @@ import type { AppInstance, DeviceMessage } from "../../packages/emulator/src/mod
 import type { CapturedMessage, ModelMessage } from "../../packages/emulator/src/model/message.ts";
 import type { UpstreamItem } from "../../packages/emulator/src/model/upstream.ts";
 import type { EmulatorOptions } from "../../packages/emulator/src/options.ts";
-import { resolveOptions } from "../../packages/emulator/src/schemas.ts";
+import { resolveOptions } from "../../packages/emulator/src/resolve-options.ts";
 
 /** A service without a wire, on a clock that stands still, for tests of its rules. */
 export interface TestWorld extends Model {

@@ -10,7 +10,7 @@ import { PROFILES } from "./model/profile.ts";
 import { Quotas } from "./model/quotas.ts";
 import { CloudService } from "./model/service.ts";
 import { UpstreamQueues } from "./model/upstream.ts";
-import type { ResolvedOptions } from "./schemas.ts";
+import type { ResolvedOptions } from "./resolve-options.ts";
 import { createCredentials } from "./servers/credentials.ts";
 import type { EndpointContext } from "./servers/endpoint.ts";
 import { FcmAccounts } from "./servers/fcm-accounts.ts";

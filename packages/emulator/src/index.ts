@@ -46,7 +46,7 @@ export type { EvictionRule } from "./model/storage.ts";
 export type { BucketRules, DeviceRateRules } from "./model/throttling.ts";
 export type { CcsOptions, EmulatorOptions, QuotaOptions, ThrottlingOptions, TlsOptions } from "./options.ts";
 export { GOOGLE_HOSTS } from "./redirect/google-hosts.ts";
-export type { EmulatorState } from "./schemas.ts";
+export type { EmulatorState } from "./state/schema.ts";
 export type { EmulatedCcs, EmulatedConnection } from "./servers/ccs.ts";
 export type { ApiKey } from "./servers/credentials.ts";
 export type { EmulatedFcm } from "./servers/fcm-accounts.ts";

@@ -9,7 +9,7 @@ import { createDevice, type DeviceWorld, handleOf } from "./emulated-device.ts";
 import { type Emulator, ProtocolViolationError } from "./emulator.ts";
 import { createEmulatorHttp, type EmulatorRoute } from "./emulator-http.ts";
 import type { EmulatorOptions } from "./options.ts";
-import { type ResolvedOptions, resolveOptions } from "./schemas.ts";
+import { type ResolvedOptions, resolveOptions } from "./resolve-options.ts";
 import { type CcsSide, type EmulatedCcs, startCcs } from "./servers/ccs.ts";
 import { serviceRoutes } from "./servers/endpoints.ts";
 import { inboxPageRoutes } from "./servers/inbox-page.ts";

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { defined, isJsonObject } from "@cloud-messaging/core/transport";
-import type { EmulatorOptions } from "../schemas.ts";
+import type { EmulatorOptions } from "../options.ts";
 
 /** Default ports of the command, fixed so that clients can be configured once. `startEmulator()` uses free ports instead. */
 export const DEFAULT_PORTS = { http: 8095, https: 8096, ccs: 5235 } as const;

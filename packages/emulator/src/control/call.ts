@@ -3,7 +3,7 @@ import { jsonAnswer } from "@cloud-messaging/connection-server";
 import type { Emulator } from "../emulator.ts";
 import type { EmulatorRoute } from "../emulator-http.ts";
 import type { HttpStream } from "../inbox/live-streams.ts";
-import type { BodyKind, ControlBody } from "../schemas.ts";
+import type { BodyKind, ControlBody } from "./bodies.ts";
 import type { MessageQuery, QueryKind } from "./query.ts";
 
 /** Input of a call. */

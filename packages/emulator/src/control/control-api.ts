@@ -4,7 +4,7 @@ import { parseBoundedJson } from "@cloud-messaging/core/wire";
 import type { Emulator } from "../emulator.ts";
 import type { EmulatorRoute } from "../emulator-http.ts";
 import { DeviceQueueFullError } from "../model/device-upstream.ts";
-import { readControlBody } from "../schemas.ts";
+import { readControlBody } from "./bodies.ts";
 import { CallProblem, type ControlCall, ok } from "./call.ts";
 import { CCS_CALLS } from "./ccs-calls.ts";
 import { DEVICE_CALLS } from "./device-calls.ts";

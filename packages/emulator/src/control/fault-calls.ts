@@ -1,6 +1,6 @@
 import { jsonAnswer } from "@cloud-messaging/connection-server";
 import type { Emulator } from "../emulator.ts";
-import type { ControlBody } from "../schemas.ts";
+import type { ControlBody } from "./bodies.ts";
 import { CallProblem, type ControlCall, done, ok, withBody } from "./call.ts";
 
 /** Calls for fault injection. */

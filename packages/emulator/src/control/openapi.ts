@@ -1,5 +1,5 @@
 import { defined } from "@cloud-messaging/core/transport";
-import { jsonSchemaOf } from "../schemas.ts";
+import { jsonSchemaOf } from "./bodies.ts";
 import type { ControlCall } from "./call.ts";
 import { parametersIn } from "./query.ts";
 

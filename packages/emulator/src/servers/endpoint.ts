@@ -12,7 +12,7 @@ import type { DeviceRegistry } from "../model/devices.ts";
 import type { ServiceIds } from "../model/ids.ts";
 import type { Quotas } from "../model/quotas.ts";
 import type { CloudService } from "../model/service.ts";
-import type { ResolvedOptions } from "../schemas.ts";
+import type { ResolvedOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
 import type { Credentials } from "./credentials.ts";
 import type { FcmAccounts } from "./fcm-accounts.ts";

@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from "@cloud-messaging/core";
 import { readInput } from "@cloud-messaging/core/transport";
-import { type EmulatorState, EmulatorStateSchema, STATE_VERSION } from "../schemas.ts";
+import { type EmulatorState, EmulatorStateSchema, STATE_VERSION } from "./schema.ts";
 
 /** IDs and tokens have to be unique. */
 function requireDistinct({ devices, groups }: EmulatorState): void {

@@ -1,7 +1,7 @@
 import type { Clock } from "@cloud-messaging/core";
 import type { CancelTimer } from "@cloud-messaging/core/transport";
 import type { EmulatorEvent, EventHub } from "../events.ts";
-import type { EmulatorState } from "../schemas.ts";
+import type { EmulatorState } from "./schema.ts";
 import type { StateFile } from "./state-file.ts";
 
 /** Delay between a change and the write; later changes are included. Implementation limit. Unit: milliseconds. */

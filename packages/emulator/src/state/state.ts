@@ -7,7 +7,7 @@ import type { DeviceGroups } from "../model/device-groups.ts";
 import type { DeviceRegistry } from "../model/devices.ts";
 import type { CapturedMessage } from "../model/message.ts";
 import type { CloudService } from "../model/service.ts";
-import type { EmulatorState } from "../schemas.ts";
+import type { EmulatorState } from "./schema.ts";
 
 /** Parts that a state is read from and restored to. */
 export interface StateParts {
