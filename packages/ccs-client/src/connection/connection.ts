@@ -2,20 +2,19 @@ import { ConnectionError, type DeliveryReceipt, type UpstreamMessage } from "@cl
 import {
   type CancelTimer,
   defined,
-  earlier,
   elapsedMs,
   type MonotonicInstant,
-  msBetween,
   plusMs,
   publish,
 } from "@cloud-messaging/core/transport";
 import { type AckFrame, type NackFrame, parseCcsFrame } from "@cloud-messaging/core/wire";
 import { type PendingSlot, PendingWindow } from "../downstream/pending-window.ts";
 import type { ResolvedCcsOptions } from "../options.ts";
-import { ackStanza, iqAnswer, pingStanza, readStanzaError, type StanzaError } from "../xmpp/stanza.ts";
+import { ackStanza, iqAnswer, readStanzaError, type StanzaError } from "../xmpp/stanza.ts";
 import type { MessageStanza, XmlElement } from "../xmpp/stanza-reader.ts";
 import { type XmppStep, XmppStream } from "../xmpp/xmpp.ts";
 import { type ConnectionEvent, type ConnectionState, type DrainReason, transition } from "./connection-state.ts";
+import { KeepAlive } from "./keep-alive.ts";
 
 /** Receiver of answers to downstream messages. */
 export interface AnswerReceiver<T> {
@@ -60,17 +59,12 @@ export class Connection<T> {
   readonly #options: ResolvedCcsOptions;
   readonly #receivers: ConnectionReceivers<T>;
   readonly #stateChanged: StateListener<T>;
+  readonly #keepAlive: KeepAlive;
   readonly #stream: XmppStream;
   #state: ConnectionState = { phase: "connecting" };
   /** Limit on the present phase: connecting, draining or closing. */
   #phaseTimer: CancelTimer | undefined;
-  #aliveTimer: CancelTimer | undefined;
   #ackTimer: CancelTimer | undefined;
-  #receivedAt: MonotonicInstant;
-  #writtenAt: MonotonicInstant;
-  #pingSentAt: MonotonicInstant | undefined;
-  #pings = 0;
-  #roundTripMs: number | undefined;
   #onlineAt: MonotonicInstant | undefined;
   #answered = false;
   #paused = false;
@@ -86,7 +80,10 @@ export class Connection<T> {
     this.#receivers = receivers;
     this.#stateChanged = stateChanged;
     this.window = new PendingWindow(options.maxPendingMessages);
-    this.#receivedAt = this.#writtenAt = options.clock.monotonic();
+    this.#keepAlive = new KeepAlive(options, {
+      write: (text, now) => this.#write(text, now),
+      timedOut: (reason) => this.destroy(reason),
+    });
     this.#stream = new XmppStream(
       {
         host: options.host,
@@ -105,12 +102,7 @@ export class Connection<T> {
         online: (jid, early) => this.#online(jid, early),
         message: (stanza) => this.#message(stanza),
         element: (element) => this.#element(element),
-        received: () => {
-          this.#receivedAt = options.clock.monotonic();
-          // any data received after the ping shows that the peer is alive
-          if (this.#pingSentAt !== undefined) this.#roundTripMs = msBetween(this.#pingSentAt, this.#receivedAt);
-          this.#pingSentAt = undefined;
-        },
+        received: () => this.#keepAlive.received(),
         drained: () => this.#drained(),
         ended: (cause) => this.#apply({ type: "ended", cause }),
       },
@@ -124,7 +116,7 @@ export class Connection<T> {
 
   /** Time from the latest ping to what the server sent next; `undefined` before the first. Unit: milliseconds. */
   get roundTripMs(): number | undefined {
-    return this.#roundTripMs;
+    return this.#keepAlive.roundTripMs;
   }
 
   /** True once nothing can be acknowledged on this connection any more. */
@@ -211,7 +203,7 @@ export class Connection<T> {
         this.#limit(this.#options.streamCloseTimeoutMs, "The server did not close the stream in time");
         break;
       case "closed":
-        this.#aliveTimer?.();
+        this.#keepAlive.stop();
         this.#ackTimer?.();
         // a cancelled attempt still has its socket
         if (event.type === "close") this.#stream.destroy(new ConnectionError("The attempt was called off"));
@@ -225,7 +217,7 @@ export class Connection<T> {
 
   #startWatching(): void {
     this.#onlineAt = this.#options.clock.monotonic();
-    this.#watch();
+    this.#keepAlive.watch();
   }
 
   #limit(timeoutMs: number, reason: string): void {
@@ -312,7 +304,7 @@ export class Connection<T> {
   }
 
   #write(stanza: string, now: MonotonicInstant): void {
-    this.#writtenAt = now;
+    this.#keepAlive.written(now);
     this.#stream.write(stanza);
   }
 
@@ -322,26 +314,6 @@ export class Connection<T> {
       this.#stream.resume();
     }
     this.#receivers.downstream.pump();
-  }
-
-  /** Keep-alive of both directions with one timer: white space after silence of ours, a ping after silence of the server, then its time-out. */
-  #watch(): void {
-    const { clock, keepAliveIntervalMs, pingIntervalMs, pingTimeoutMs } = this.#options;
-    const now = clock.monotonic();
-    if (this.#pingSentAt !== undefined && now >= plusMs(this.#pingSentAt, pingTimeoutMs)) {
-      this.destroy(`The server did not answer a ping within ${pingTimeoutMs} ms`);
-      return;
-    }
-    if (this.#pingSentAt === undefined && now >= plusMs(this.#receivedAt, pingIntervalMs)) {
-      this.#pingSentAt = now;
-      this.#write(pingStanza(`ping-${++this.#pings}`), now);
-    } else if (now >= plusMs(this.#writtenAt, keepAliveIntervalMs)) this.#write(" ", now);
-    const pingDue =
-      this.#pingSentAt === undefined
-        ? plusMs(this.#receivedAt, pingIntervalMs)
-        : plusMs(this.#pingSentAt, pingTimeoutMs);
-    const next = earlier(plusMs(this.#writtenAt, keepAliveIntervalMs), pingDue);
-    this.#aliveTimer = clock.schedule(Math.max(1, msBetween(now, next)), () => this.#watch());
   }
 
   #checkAcks(): void {
