@@ -53,7 +53,7 @@ const TYPES_ONLY: Readonly<Record<string, string>> = { "emulator/src/model": "@c
 const HOMES: Readonly<Record<string, string>> = {
   "p-retry": "core/src/retry/retrier.ts",
   undici: "http-sender/src/http/http.ts",
-  "@xmpp/client": "ccs-client/src/xmpp/xmpp.ts",
+  "@xmpp/client": "ccs-client/src/xmpp/library-client.ts",
   lmdb: "lmdb/src/environment.ts",
 };
 

@@ -1,4 +1,4 @@
-// The part of @xmpp/client that xmpp.ts uses. Its published types do not compile under NodeNext and bring in koa and express.
+// The part of @xmpp/client that library-client.ts uses. Its published types do not compile under NodeNext and bring in koa and express.
 declare module "@xmpp/client" {
   export interface Element {
     readonly name: string;

@@ -1,4 +1,3 @@
-import { EventEmitter } from "node:events";
 import { AuthenticationError, ConnectionError } from "@cloud-messaging/core";
 import {
   authorityOf,
@@ -8,8 +7,7 @@ import {
   describeError,
   nameOfError,
 } from "@cloud-messaging/core/transport";
-import { client, type Element, type Entity, xml } from "@xmpp/client";
-import { LibrarySocket } from "./library-socket.ts";
+import { LibraryClient, type LibraryParser, type NegotiationOptions } from "./library-client.ts";
 import {
   childOf,
   type MessageStanza,
@@ -23,14 +21,7 @@ import { type XmlLimits, XmlScanner } from "./xml-scanner.ts";
 import { XmlSyntaxError } from "./xml-text.ts";
 
 /** Options of an XMPP stream. */
-export interface XmppOptions extends TextStreamTarget {
-  /** `to` attribute of the stream header. */
-  readonly domain: string;
-  /** Complete SASL login name. */
-  readonly login: string;
-  readonly password: string;
-  /** Resource to request; the server may bind another one. */
-  readonly resource: string | undefined;
+export interface XmppOptions extends TextStreamTarget, NegotiationOptions {
   /** Redactor for text from the server. */
   readonly redact: (text: string) => string;
   readonly limits: XmlLimits;
@@ -63,22 +54,13 @@ const PASSING_SASL_FAILURES: ReadonlySet<string> = new Set(["temporary-auth-fail
 const MAX_EARLY_STANZAS = 1000;
 /** Maximum total length of these, in stanzas of maximum length. */
 const MAX_EARLY_FULL_STANZAS = 4;
-/**
- * Time-out of @xmpp/client for opening a stream and for requests, which cannot be disabled. Long, since `loginTimeoutMs` applies first.
- * Unit: milliseconds.
- */
-const LIBRARY_TIMEOUT_MS = 600_000;
 
-/**
- * One XMPP stream, from TCP to its end. @xmpp/client negotiates it: stream, login, resource binding. Socket and parser are replaced, because
- * those of the library corrupt text at chunk boundaries, crash on invalid XML, follow `see-other-host`, have no limits and do not expose
- * TLS options. Once online, stanzas bypass the library.
- */
+/** One XMPP stream, from TCP to its end. A library negotiates it (`LibraryClient`); once online, stanzas bypass the library. */
 export class XmppStream {
   readonly #options: XmppOptions;
   readonly #events: XmppEvents;
   readonly #text: TextStream;
-  readonly #entity: Entity;
+  readonly #library: LibraryClient;
   /** Scanner of the present stream; replaced at each restart of the stream. */
   #scanner: XmlScanner | undefined;
   #early: MessageStanza[] | undefined = [];
@@ -97,24 +79,27 @@ export class XmppStream {
   constructor(options: XmppOptions, events: XmppEvents) {
     this.#options = options;
     this.#events = events;
-    const socket = new LibrarySocket((text, done) => {
-      this.#text.write(text);
-      this.#text.flush();
-      done();
+    this.#library = new LibraryClient(options, {
+      write: (text) => {
+        this.#text.write(text);
+        this.#text.flush();
+      },
+      opening: (parser) => this.#startReading(parser),
+      bound: (jid) => this.#bound(jid),
+      failed: (error) => this.#failNegotiation(error),
     });
     this.#text = new TextStream(options, {
       connected: () => events.progress("TLS handshake"),
       secured: () => {
         events.progress("stream negotiation");
-        socket.emit("connect");
+        this.#library.secured();
       },
       text: (text) => this.#read(text),
       drained: () => events.drained(),
       closed: (error) => this.#ended(error),
     });
-    this.#entity = this.#createEntity(socket);
     events.progress("TCP connection");
-    this.#negotiate().catch((error: unknown) => this.#failNegotiation(error));
+    this.#library.start();
   }
 
   /** Number of the batch that text written now belongs to; see `flushed`. */
@@ -157,62 +142,14 @@ export class XmppStream {
     this.#text.destroy();
   }
 
-  #createEntity(socket: LibrarySocket): Entity {
-    const { domain, resource, login, password } = this.#options;
-    const entity = client({
-      service: `xmpps://${authorityOf(this.#options)}`,
-      domain,
-      timeout: LIBRARY_TIMEOUT_MS,
-      ...defined({ resource }),
-      // PLAIN only: other mechanisms need another secret
-      credentials: (authenticate) => authenticate({ username: login, password }, "PLAIN"),
-    });
-    // the pool reconnects
-    entity.reconnect.stop();
-    const request = entity.iqCaller.request.bind(entity.iqCaller);
-    entity.iqCaller.request = (stanza) => request(stanza, LIBRARY_TIMEOUT_MS);
-    entity.on("error", (error) => this.#failNegotiation(error));
-    entity.on("online", (jid) => this.#bound(jid.toString()));
-    const Base = entity.transports.find((transport) => {
-      try {
-        return transport.prototype.socketParameters("xmpps://localhost:1") !== undefined;
-      } catch {
-        return false;
-      }
-    });
-    if (Base === undefined) throw new Error("@xmpp/client has no TLS transport");
-    const stream = this;
-    class OurTransport extends Base {}
-    OurTransport.prototype.Socket = class {
-      constructor() {
-        // biome-ignore lint/correctness/noConstructorReturn: the library makes the socket with new; there is one per stream
-        return socket;
-      }
-    };
-    OurTransport.prototype.Parser = class extends EventEmitter {
-      constructor() {
-        super();
-        stream.#startReading(this);
-      }
-    };
-    entity.transports = [OurTransport];
-    return entity;
-  }
-
-  async #negotiate(): Promise<void> {
-    const { domain } = this.#options;
-    await this.#entity.connect(`xmpps://${authorityOf(this.#options)}`);
-    await this.#entity.open({ domain });
-  }
-
   /** Starts a new document when the library opens a stream, at first and after login. */
-  #startReading(parser: EventEmitter): void {
+  #startReading(parser: LibraryParser): void {
     this.#scanner?.stop();
     const sink: StanzaSink = {
       streamOpened: (attributes) => {
         this.#opened = true;
         this.#events.progress("login");
-        parser.emit("start", xml("stream:stream", { ...attributes }));
+        parser.streamOpened(attributes);
       },
       message: (stanza) => this.#message(stanza),
       element: (element) => this.#element(element, parser),
@@ -269,7 +206,7 @@ export class XmppStream {
     this.#early.push(stanza);
   }
 
-  #element(element: XmlElement, parser: EventEmitter): void {
+  #element(element: XmlElement, parser: LibraryParser): void {
     if (element.namespace === NAMESPACE.stream && element.name === "error") {
       const text = this.#options.redact(streamErrorText(element));
       this.destroy(new ConnectionError(`The server ended the stream: ${text}`));
@@ -292,15 +229,15 @@ export class XmppStream {
     }
     if (element.namespace === NAMESPACE.stream && element.name === "features") {
       const features = this.#usableFeatures(element);
-      if (features !== undefined) parser.emit("element", features);
+      if (features !== undefined) parser.element(features);
       return;
     }
-    parser.emit("element", toLibraryElement(element));
+    parser.element(element);
   }
 
   /** Returns the offered features that are used: SASL PLAIN and resource binding. */
-  #usableFeatures(features: XmlElement): Element | undefined {
-    const children: Element[] = [];
+  #usableFeatures(features: XmlElement): XmlElement | undefined {
+    const children: XmlElement[] = [];
     const mechanisms = childOf(features, "mechanisms", NAMESPACE.sasl);
     if (mechanisms !== undefined) {
       const offered = mechanisms.children.map(({ text }) => text.trim());
@@ -310,19 +247,19 @@ export class XmppStream {
         );
         return undefined;
       }
-      children.push(xml("mechanisms", { xmlns: NAMESPACE.sasl }, xml("mechanism", {}, "PLAIN")));
+      children.push(elementOf("mechanisms", NAMESPACE.sasl, [elementOf("mechanism", NAMESPACE.sasl, [], "PLAIN")]));
     }
     if (childOf(features, "bind", NAMESPACE.bind) !== undefined) {
       const session = childOf(features, "session", NAMESPACE.session);
       this.#wantsSession = session !== undefined && childOf(session, "optional", NAMESPACE.session) === undefined;
-      children.push(xml("bind", { xmlns: NAMESPACE.bind }));
+      children.push(elementOf("bind", NAMESPACE.bind));
       this.#binding = this.#loggedIn;
     }
     if (children.length === 0) {
       this.destroy(new ConnectionError("The server offers neither a login nor a binding of a resource"));
       return undefined;
     }
-    return xml("features", { xmlns: NAMESPACE.stream }, ...children);
+    return elementOf("features", NAMESPACE.stream, children);
   }
 
   #bound(jid: string): void {
@@ -374,20 +311,13 @@ export class XmppStream {
       (reason === undefined
         ? new ConnectionError("The server closed the connection")
         : new ConnectionError(connectionFailure(authorityOf(this.#options), reason).detail, { cause: reason }));
-    // ends pending requests of the library, and its timers
-    for (const request of this.#entity.iqCaller.handlers.values()) request.reject(cause);
-    this.#entity.emit("error", cause);
+    this.#library.end(cause);
     this.#events.ended(cause);
   }
 }
 
-function toLibraryElement(element: XmlElement): Element {
-  return xml(
-    element.name,
-    { ...element.attributes, xmlns: element.namespace },
-    ...(element.text === "" ? [] : [element.text]),
-    ...element.children.map(toLibraryElement),
-  );
+function elementOf(name: string, namespace: string, children: readonly XmlElement[] = [], text = ""): XmlElement {
+  return { name, namespace, attributes: {}, children, text };
 }
 
 function streamErrorText(error: XmlElement): string {
