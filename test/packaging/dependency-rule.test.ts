@@ -51,7 +51,7 @@ const TYPES_ONLY: Readonly<Record<string, string>> = { "emulator/src/model": "@c
 
 /** Home of a well-known library. Any other library has one home per package too, wherever that is. */
 const HOMES: Readonly<Record<string, string>> = {
-  "p-retry": "core/src/retry/retrier.ts",
+  "p-retry": "core/src/retry/attempts.ts",
   undici: "http-sender/src/http/http.ts",
   "@xmpp/client": "ccs-client/src/xmpp/library-client.ts",
   lmdb: "lmdb/src/environment.ts",

@@ -17,7 +17,8 @@ export { refusedRecipient } from "./sending/addressed-message.ts";
 
 // Retries
 export { withRetry, type RetryOptions, defaultAmbiguousPolicy } from "./retry/with-retry.ts";
-export { createRetrier, type Retrier, type RetrierParts, type RetriedCall, type CallResult } from "./retry/retrier.ts";
+export { createRetrier, type Retrier } from "./retry/retrier.ts";
+export type { CallResult, RetriedCall, RetrierParts } from "./retry/retried-call.ts";
 export {
   disposition,
   type Disposition,

@@ -16,7 +16,8 @@ import { type Clock, clockProblem, type Random, systemClock } from "../time/cloc
 import { type MonotonicInstant, plusMs } from "../time/monotonic.ts";
 import type { BackoffPolicy } from "./backoff.ts";
 import { lifeEndsAt } from "./lifetime.ts";
-import { createRetrier, type RetriedCall } from "./retrier.ts";
+import type { RetriedCall } from "./retried-call.ts";
+import { createRetrier } from "./retrier.ts";
 import { resolvePolicy } from "./retry-policy.ts";
 
 /** Options of `withRetry`: parts of the retry policy, in place of those of the transport. */
