@@ -1,6 +1,7 @@
 import { createManualClock } from "@cloud-messaging/core";
 import { describe, expect, it } from "vitest";
-import { DeliveryQueue, type DeliveryQueueOptions, type DeliverySource } from "./delivery-queue.ts";
+import type { DeliveryQueueOptions, DeliverySource } from "./delivery.ts";
+import { DeliveryQueue } from "./delivery-queue.ts";
 import { createHandledMessages } from "./handled-messages.ts";
 
 interface Item {

@@ -1,7 +1,8 @@
 import type { DeliveryReceipt, DownstreamMessage } from "@cloud-messaging/core";
 import { recipientsOf, tokensOf } from "@cloud-messaging/core/transport";
 import type { ResolvedCcsOptions } from "../options.ts";
-import { DeliveryQueue, type DeliveryQueueOptions, type DeliverySource } from "./delivery-queue.ts";
+import type { DeliveryQueueOptions, DeliverySource } from "./delivery.ts";
+import { DeliveryQueue } from "./delivery-queue.ts";
 import type { ReceiptHandler } from "./handlers.ts";
 import { ReceiptBook } from "./receipt-book.ts";
 

@@ -1,5 +1,6 @@
 import { ClosedError, type UpstreamMessage } from "@cloud-messaging/core";
-import { type DeliveryQueue, ReleasedError } from "./delivery-queue.ts";
+import { ReleasedError } from "./delivery.ts";
+import type { DeliveryQueue } from "./delivery-queue.ts";
 
 /** A message passed to an iterator. */
 interface Handed {
