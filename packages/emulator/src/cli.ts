@@ -9,8 +9,9 @@ import { runProgram } from "./cli/exec.ts";
 import { forwardCaptured } from "./cli/forward.ts";
 import { type Command, DEFAULT_PORTS, HELP, inCommandLineWords, parseCommandLine, withConfig } from "./cli/options.ts";
 import { readyLine, readyText } from "./cli/output.ts";
+import type { Emulator } from "./emulator.ts";
 import type { EmulatorOptions } from "./options.ts";
-import { type Emulator, startEmulator } from "./start-emulator.ts";
+import { startEmulator } from "./start-emulator.ts";
 
 type Start = Extract<Command, { kind: "start" }>;
 

@@ -19,8 +19,6 @@ import { openStateFile, type StateFile } from "./state/state-file.ts";
 import { keepState, type StateKeeper } from "./state/state-keeper.ts";
 import { createCounters } from "./stats.ts";
 
-export type { Emulator } from "./emulator.ts";
-
 /** API key of the ready-made options if any key is valid. */
 const DEFAULT_KEY = "AIza-EMULATOR";
 

@@ -1,5 +1,5 @@
 import { describeError, loadOptionalPackage } from "@cloud-messaging/core/transport";
-import type { Emulator } from "../start-emulator.ts";
+import type { Emulator } from "../emulator.ts";
 
 /**
  * Sends on to FCM HTTP v1 what an emulator captures, as a file says. The gateway, an optional dependency, is loaded here.

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { authorityOf } from "@cloud-messaging/core/transport";
-import type { Emulator } from "../start-emulator.ts";
+import type { Emulator } from "../emulator.ts";
 
 /** Addresses of the emulator: the line that `--json` prints. */
 export interface ReadyLine {

@@ -4,7 +4,7 @@ import type { FcmV1Message, FcmV1Webpush } from "@cloud-messaging/core/wire";
 import { encodeAndroid, encodeAndroidV2 } from "./codec-android.ts";
 import { encodeApns } from "./codec-apns.ts";
 import { isEmpty, pick, priorityOf, shortened, WEB_ICON, withOwnHeaders } from "./codec-parts.ts";
-import type { RecipientKind } from "./failure.ts";
+import type { RecipientKind } from "./quota-failure.ts";
 
 /** Address part of a v1 message: exactly one field. */
 export type FcmV1Address = { token: string } | { fid: InstallationId } | { topic: string } | { condition: string };

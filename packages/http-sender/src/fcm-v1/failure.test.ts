@@ -1,7 +1,8 @@
 import type { ErrorCode } from "@cloud-messaging/core";
 import { outcomeKindFor } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
-import { isAboutAccessToken, type RecipientKind, readFailure as read } from "./failure.ts";
+import { isAboutAccessToken, readFailure as read } from "./failure.ts";
+import type { RecipientKind } from "./quota-failure.ts";
 
 const fcm = (errorCode: string) => ({ "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", errorCode });
 const apns = (statusCode: number, reason: string) => ({

@@ -13,8 +13,6 @@ import {
 import { readErrorBody } from "../common/error-body.ts";
 import { narrowQuota, type RecipientKind } from "./quota-failure.ts";
 
-export type { RecipientKind } from "./quota-failure.ts";
-
 /** Contents of an error answer. */
 export interface FcmV1Failure {
   readonly code: ErrorCode;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { HttpAnswer } from "../http/http.ts";
+import type { HttpAnswer } from "../http/http-client.ts";
 import { outcomesOf } from "./answer.ts";
 
 const facts = { recipients: ["tok-a"], format: "json", secret: "AIza", now: 0, target: { token: "tok-a" } } as const;

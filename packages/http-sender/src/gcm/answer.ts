@@ -19,7 +19,7 @@ import {
 } from "@cloud-messaging/core/wire";
 import { isGoogleHost } from "../common/endpoint.ts";
 import { answerOf, errorText, isWord, readRefusal, statusOf, unreadAnswerOf } from "../common/error-body.ts";
-import type { HttpAnswer, HttpResult } from "../http/http.ts";
+import type { HttpAnswer, HttpResult } from "../http/http-client.ts";
 import type { GcmHttpFormat } from "./codec.ts";
 
 /** The request that a result belongs to. */

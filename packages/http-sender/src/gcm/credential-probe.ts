@@ -1,6 +1,6 @@
 import type { RecipientOutcome } from "@cloud-messaging/core";
 import { type CredentialCheck, failedCheck, PROBE_TOKEN } from "../auth/credential-check.ts";
-import type { HttpResult } from "../http/http.ts";
+import type { HttpResult } from "../http/http-client.ts";
 import type { GcmHttpFormat } from "./codec.ts";
 
 /** Body of a dry run to a token that cannot exist. */

@@ -25,7 +25,8 @@ import { mapParts } from "../common/batches.ts";
 import { checkCallOptions } from "../common/call-options.ts";
 import { atEmulator } from "../common/emulator-environment.ts";
 import { type Endpoint, GCM_ENDPOINTS, type GcmEndpointName, parseEndpoint } from "../common/endpoint.ts";
-import { createHttpClient, type HttpClient, type HttpRequest, type HttpResult } from "../http/http.ts";
+import { createHttpClient } from "../http/http.ts";
+import type { HttpClient, HttpRequest, HttpResult } from "../http/http-client.ts";
 import { outcomesOf } from "./answer.ts";
 import {
   CONTENT_TYPES,

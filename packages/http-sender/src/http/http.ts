@@ -43,16 +43,6 @@ import { PartialAnswer } from "./partial-answer.ts";
 import { proxyFor, TUNNEL_REQUESTS, targetOf } from "./proxy.ts";
 import { createSlots, type SlotHolder, type Slots } from "./slots.ts";
 
-export type {
-  HttpAnswer,
-  HttpClient,
-  HttpClientOptions,
-  HttpFailure,
-  HttpFailureCode,
-  HttpRequest,
-  HttpResult,
-} from "./http-client.ts";
-
 /**
  * Creates an HTTP/1.1 client of one origin. The only module that uses undici.
  *

@@ -31,7 +31,7 @@ import {
 import { errorCodeFor, errorCodeForHttpStatus, parseBoundedJson } from "@cloud-messaging/core/wire";
 import { isGoogleHost } from "../common/endpoint.ts";
 import { answerOf, errorText, readRefusal, unreadAnswerOf } from "../common/error-body.ts";
-import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http/http.ts";
+import type { HttpAnswer, HttpClient, HttpRequest, HttpResult } from "../http/http-client.ts";
 import type { Authorization } from "./authorization.ts";
 import { type Bounds, createManagementRetries, type ManagementRetries } from "./retries.ts";
 

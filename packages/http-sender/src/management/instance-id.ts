@@ -3,7 +3,7 @@ import { ambiguousOutcome, failureOutcome, type ServiceAnswer } from "@cloud-mes
 import { type ApnsImportRequest, errorCodeFor, type TopicBatchRequest } from "@cloud-messaging/core/wire";
 import { mapBatches } from "../common/batches.ts";
 import { isWord, statusOf } from "../common/error-body.ts";
-import type { HttpAnswer } from "../http/http.ts";
+import type { HttpAnswer } from "../http/http-client.ts";
 import {
   type CallOptions,
   type CallResult,

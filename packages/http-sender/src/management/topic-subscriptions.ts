@@ -3,7 +3,7 @@ import { failureOutcome } from "@cloud-messaging/core/transport";
 import { mapBatches } from "../common/batches.ts";
 import { answerOf, statusOf } from "../common/error-body.ts";
 import { readFailure } from "../fcm-v1/failure.ts";
-import type { HttpAnswer } from "../http/http.ts";
+import type { HttpAnswer } from "../http/http-client.ts";
 import {
   type CallOptions,
   checkPathSegment,
