@@ -96,9 +96,12 @@ describe("the gateway's CCS without TLS", () => {
     await expect(aGateway(options)).rejects.toThrow(problem);
   });
 
-  it.each(["127.0.0.1", "127.1.2.3", "::ffff:127.0.0.1", "::1", "0:0:0:0:0:0:0:1", "localhost"])("may listen on %s", async (host) => {
-    await aGateway({ host });
-  });
+  it.each(["127.0.0.1", "127.1.2.3", "::ffff:127.0.0.1", "::1", "0:0:0:0:0:0:0:1", "localhost"])(
+    "may listen on %s",
+    async (host) => {
+      await aGateway({ host });
+    },
+  );
 
   it("takes no certificate by a reload", async () => {
     const { gateway } = await aGateway({});

@@ -19,7 +19,11 @@ it("holds the entries of a Map, in the same order, through any number of inserti
           churning.clear();
           plain.clear();
         }
-        expect([churning.size, churning.has(key), churning.get(key)]).toEqual([plain.size, plain.has(key), plain.get(key)]);
+        expect([churning.size, churning.has(key), churning.get(key)]).toEqual([
+          plain.size,
+          plain.has(key),
+          plain.get(key),
+        ]);
       }
       expect([...churning.entries()]).toEqual([...plain]);
       expect([...churning.keys()]).toEqual([...plain.keys()]);

@@ -5,9 +5,9 @@ import type { EmulatorEvents } from "./events.ts";
 import type { Faults } from "./faults/faults.ts";
 import type { Inbox } from "./inbox/store.ts";
 import type { QuotaLimits } from "./model/quotas.ts";
-import type { EmulatorState } from "./state/schema.ts";
 import type { EmulatedCcs } from "./servers/ccs.ts";
 import type { EmulatedFcm } from "./servers/fcm-accounts.ts";
+import type { EmulatorState } from "./state/schema.ts";
 import type { EmulatorStats } from "./stats.ts";
 
 /** A client violated the protocol, and the emulator was started with `strict`. */

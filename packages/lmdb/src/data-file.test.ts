@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { CloudMessagingError } from "@cloud-messaging/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dataFileFault } from "./data-file.ts";
-import { openEnvironment, type Table } from "./environment.ts";
+import { openEnvironment } from "./environment.ts";
 import type { LmdbFailure } from "./failure.ts";
 
 let folder: string;

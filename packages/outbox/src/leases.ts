@@ -67,7 +67,8 @@ export class Leases {
     for (const [, id, chunk] of leases.getKeys({ end: [this.#machine.now(), AFTER_IDS, 0] })) {
       const row = submissions.get(id);
       const held = chunks.get([id, chunk]);
-      if (row !== undefined && held !== undefined) look(row.lane, Math.max(held.dueAt, heldBackUntil(row, row.reached)));
+      if (row !== undefined && held !== undefined)
+        look(row.lane, Math.max(held.dueAt, heldBackUntil(row, row.reached)));
     }
     return Object.fromEntries(oldest);
   }

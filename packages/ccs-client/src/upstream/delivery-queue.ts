@@ -1,6 +1,13 @@
 import { ChurningMap, wait } from "@cloud-messaging/core/transport";
 import { Waiters } from "../waiters.ts";
-import { type Delivery, type DeliveryHandler, type DeliveryQueueOptions, type DeliverySource, notice, type Task } from "./delivery.ts";
+import {
+  type Delivery,
+  type DeliveryHandler,
+  type DeliveryQueueOptions,
+  type DeliverySource,
+  notice,
+  type Task,
+} from "./delivery.ts";
 import { Handling } from "./handling.ts";
 import { HELD_LONG_SEC, HeldWatch } from "./held-watch.ts";
 import { OrderedLines } from "./ordered-lines.ts";

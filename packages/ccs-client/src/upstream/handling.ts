@@ -1,5 +1,12 @@
 import { nameOfError, publish, RecentMap } from "@cloud-messaging/core/transport";
-import { type Delivery, type DeliveryHandler, type DeliveryQueueOptions, notice, ReleasedError, type Task } from "./delivery.ts";
+import {
+  type Delivery,
+  type DeliveryHandler,
+  type DeliveryQueueOptions,
+  notice,
+  ReleasedError,
+  type Task,
+} from "./delivery.ts";
 import type { DeliveryContext } from "./handlers.ts";
 import { tracedDelivery } from "./traced-delivery.ts";
 import type { Unacknowledged } from "./unacknowledged.ts";

@@ -69,8 +69,7 @@ export function createCodec(seal: Seal): Codec {
     readBody: (stored, submission) => decode(stored, `body:${submission}`) as Payload,
     recipients: (recipients, submission, chunk) =>
       encode({ v: VERSION, ...recipients }, `recipients:${submission}:${chunk}`),
-    readRecipients: (stored, submission, chunk) =>
-      decode(stored, `recipients:${submission}:${chunk}`) as Recipients,
+    readRecipients: (stored, submission, chunk) => decode(stored, `recipients:${submission}:${chunk}`) as Recipients,
     result(settled, submission, chunk) {
       const counts: Record<string, number> = {};
       let failed = 0;

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { open, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { CloudMessagingError, InvalidOptionsError } from "@cloud-messaging/core";
-import type { EmulatorState } from "./schema.ts";
 import { readState } from "./read-state.ts";
+import type { EmulatorState } from "./schema.ts";
 import { type FileLock, LockedError, lockFile } from "./state-lock.ts";
 
 /** The state could not be written; the file is unchanged. */
