@@ -10,6 +10,7 @@ import { createPostgresRegistrationStore, type PostgresPool } from "@cloud-messa
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PostgresServer, runsPostgres, startPostgres } from "../support/postgres.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { clocksApart } from "./registration-store-clocks.ts";
 import { roundTripsOfSends } from "./registration-store-round-trips.ts";
 
@@ -84,25 +85,26 @@ describe.runIf(runsPostgres)("a registration store in PostgreSQL", () => {
   });
 
   it("tells of a connection that is lost in the midst of the migration, and ends no process by it", async () => {
-    const own = new pg.Pool({ connectionString: server.url });
+    const proxy = await startTcpProxy(server.port, {});
+    const cut = new pg.Pool({ connectionString: server.url.replace(String(server.port), String(proxy.port)) });
     const holder = await pool.connect();
     try {
       await holder.query("BEGIN");
       // as another process that migrates
       await holder.query(`SELECT pg_advisory_xact_lock(hashtextextended('"lost" migration', 0))`);
-      const store = createPostgresRegistrationStore({ pool: own, schema: "lost" });
-      const migrated = store.migrate().catch((error: unknown) => error);
-      const end = () =>
-        pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE wait_event_type = 'Lock' AND query LIKE '%lost%migration%'`);
-      await expect.poll(async () => (await end()).rowCount).toBe(1);
-      expect(await migrated).toMatchObject({ code: "ERR_CONNECTION" });
+      const migrating = createPostgresRegistrationStore({ pool: cut, schema: "lost" }).migrate();
+      const failed = migrating.catch((error: unknown) => error);
+      const waiting = () => pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+      await expect.poll(async () => (await waiting()).rowCount).toBe(1);
+      await proxy.close();
+      expect(await failed).toMatchObject({ code: "ERR_CONNECTION" });
       await holder.query("COMMIT");
+      const store = createPostgresRegistrationStore({ pool, schema: "lost" });
       await store.migrate();
       await store.register("ada", A);
     } finally {
       holder.release();
-      await own.end();
+      await cut.end();
     }
   });
 
