@@ -133,7 +133,9 @@ export class Fanout<Unit, Told> {
       this.#cancelStall?.();
       // the loop over us may end early: what is under way settles, and the caller's iterable is told
       await Promise.all(this.#underWay);
-      await this.#closeSource();
+      // as in any loop, the error that ended it goes before one of the source's own end
+      if (this.#failure === undefined) await this.#closeSource();
+      else await this.#closeSource().catch(() => undefined);
     }
   }
 
@@ -166,6 +168,8 @@ export class Fanout<Unit, Told> {
           return this.#end();
         }
         this.#take(value);
+        // asked for before the source was over, and given after it
+        if (this.#exhausted) this.#flush();
       }
     } catch (error) {
       // the caller's own iterable failed: what it gave is sent and reported, then its error is passed on
@@ -275,7 +279,8 @@ export class Fanout<Unit, Told> {
     } catch (error) {
       const code = error instanceof AbortedError ? "aborted" : error instanceof ClosedError ? "closed" : "not-sent";
       if (code === "not-sent") this.#failure ??= { error };
-      if (code !== "aborted") this.#exhausted = true;
+      // what was taken since, and waits for its batch to fill, has an outcome too
+      if (code !== "aborted") this.#end();
       const retryAt = Math.round(this.#options.clock.now());
       return places.map(({ recipient }) => ({ ...failureOutcome(code, { recipient, attempts: 0 }), retryAt }));
     }
