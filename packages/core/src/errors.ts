@@ -99,13 +99,13 @@ export class ClosedError extends CloudMessagingError<"ERR_CLOSED"> {
   }
 }
 
-/** The caller's AbortSignal ended the call before anything was written. `cause` is the signal's reason. */
+/** The caller's AbortSignal ended the call: a send before anything was written, a loop or a wait before its end. `cause` is the signal's reason. */
 export class AbortedError extends CloudMessagingError<"ERR_ABORTED"> {
   // the name that Node and browsers give, so that `error.name === "AbortError"` keeps working
   override readonly name = "AbortError";
 
-  constructor(what: string, reason?: unknown) {
-    super("ERR_ABORTED", `${what} was aborted before anything was sent`, { cause: reason });
+  constructor(what: string, reason?: unknown, before = "anything was sent") {
+    super("ERR_ABORTED", `${what} was aborted before ${before}`, { cause: reason });
   }
 }
 

@@ -243,6 +243,22 @@ describe("sendAll with personalize", () => {
     expect(taken).toEqual(["tok-a"]);
   });
 
+  it("ends the loop with that error also where the source fails to end", async () => {
+    const { sender } = setup();
+    const source = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ done: false as const, value: "tok-a" }),
+        return: (): never => {
+          throw new Error("return() failed");
+        },
+      }),
+    };
+    const personalize = (): never => {
+      throw new Error("no such row");
+    };
+    await expect(all(sender.sendAll({}, source, { personalize }))).rejects.toThrow("no such row");
+  });
+
   it("keeps what a message says about __proto__", async () => {
     const { sender, messages } = setup();
     const data = JSON.parse('{"__proto__":"x"}') as Record<string, string>;

@@ -1,7 +1,7 @@
 import { AbortedError, InvalidOptionsError } from "../errors.ts";
 import { RecentMap } from "../recent-map.ts";
 import { isPromiseLike } from "../registrations/maybe-promise.ts";
-import { onAbort } from "../time/abort.ts";
+import { untilAborted } from "../time/abort.ts";
 import type { Codec, Recipients } from "./codec.ts";
 import type { OutboxEngine, Submission } from "./engine.ts";
 import { encodeChunk, type Member, type MemberReader, nameOf, readMember } from "./members.ts";
@@ -51,59 +51,37 @@ export class CampaignWriter<Client> {
         ? audience[Symbol.asyncIterator]()
         : (audience as Iterable<unknown>)[Symbol.iterator]()
     ) as Iterator<unknown> | AsyncIterator<unknown>;
-    let ended = false;
-    let asking = false;
+    const { signal } = this.#parts;
+    let source: "open" | "asked" | "stuck" | "ended" = "open";
     try {
       while (!this.#over) {
-        this.#assertNotAborted();
-        asking = true;
+        if (signal?.aborted) throw aborted(signal);
+        source = "asked";
         const step = iterator.next();
         // awaited only where the source is async: a million awaits are not free
-        const { done, value } = isPromiseLike(step)
-          ? await this.#orAborted(step as PromiseLike<IteratorResult<unknown>>)
+        const given = isPromiseLike(step)
+          ? await untilAborted(step as PromiseLike<IteratorResult<unknown>>, signal)
           : (step as IteratorResult<unknown>);
-        asking = false;
-        if (done) {
-          ended = true;
-          break;
+        if (given === undefined) {
+          source = "stuck";
+          throw aborted(signal);
         }
-        this.#add(readMember(value, reader));
+        source = given.done ? "ended" : "open";
+        if (given.done) break;
+        this.#add(readMember(given.value, reader));
         if (this.#full.length >= CHUNKS_PER_APPEND) await this.#store(false);
       }
-      if (ended) await this.#store(true);
+      if (source === "ended") await this.#store(true);
     } catch (error) {
       // what the source gave before it failed, or the signal aborted, stays
-      if (!ended) await this.#store(false, true).catch(() => undefined);
+      if (source !== "ended") await this.#store(false, true).catch(() => undefined);
+      // as in any loop, a source that has failed is not told to end, and this error goes before one of its end
+      const end = source === "open" || source === "stuck" ? endOf(iterator) : undefined;
+      // one that has not answered is told, and not waited for
+      if (source === "open") await end;
       throw error;
-    } finally {
-      if (!ended) await this.#end(iterator, asking);
     }
-  }
-
-  /** Tells a source to end. One that has not answered the last request, and may never, is not waited for. */
-  async #end(iterator: Iterator<unknown> | AsyncIterator<unknown>, asking: boolean): Promise<void> {
-    const ending = Promise.resolve(iterator.return?.());
-    if (asking) ending.catch(() => undefined);
-    else await ending;
-  }
-
-  /** Waits for an answer of the source, until the signal aborts. */
-  #orAborted<T>(answer: PromiseLike<T>): PromiseLike<T> {
-    const { signal } = this.#parts;
-    if (signal === undefined) return answer;
-    return new Promise((resolve, reject) => {
-      const forget = onAbort(signal, () => reject(new AbortedError("enqueueAll", signal.reason)));
-      answer.then(
-        (value) => {
-          forget();
-          resolve(value);
-        },
-        (error: unknown) => {
-          forget();
-          reject(error);
-        },
-      );
-    });
+    if (source !== "ended") await iterator.return?.();
   }
 
   /** Stores recipients of an earlier campaign, with their changes, by the results that are picked. */
@@ -126,11 +104,6 @@ export class CampaignWriter<Client> {
       if (this.#over) return;
     }
     await this.#store(true);
-  }
-
-  #assertNotAborted(): void {
-    const { signal } = this.#parts;
-    if (signal?.aborted) throw new AbortedError("enqueueAll", signal.reason);
   }
 
   #add(member: Member): void {
@@ -196,5 +169,18 @@ export class CampaignWriter<Client> {
       for (const name of own ?? []) known.add(name);
       for (const member of groups.flat()) known.add(nameOf(member));
     }
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): AbortedError {
+  return new AbortedError("enqueueAll", signal?.reason, "all was stored");
+}
+
+/** Tells a source to end; its error is nobody's. */
+async function endOf(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {
+    // another one is on its way
   }
 }

@@ -26,6 +26,32 @@ describe("a campaign", () => {
     expect(new Set(sent).size).toBe(40_000);
   });
 
+  it.each([
+    ["failed by itself", [], "next() failed"],
+    ["gave what could not be read", ["left"], "no such row"],
+  ])("names the first error where the source %s, and tells it to end as a loop does", async (_, ends, problem) => {
+    const { open } = setUp();
+    const { outbox } = open();
+    const told: string[] = [];
+    const source = {
+      [Symbol.iterator]: () => ({
+        next: () => {
+          if (problem === "next() failed") throw new Error(problem);
+          return { done: false as const, value: "a" };
+        },
+        return: (): never => {
+          told.push("left");
+          throw new Error("return() failed");
+        },
+      }),
+    };
+    const personalize = (): never => {
+      throw new Error("no such row");
+    };
+    await expect(outbox.enqueueAll({}, source, { personalize })).rejects.toThrow(problem);
+    expect(told).toEqual(ends);
+  });
+
   it("is stored once when two processes enqueue it at the same time", async () => {
     const { open } = setUp();
     const one = open().outbox;

@@ -171,6 +171,21 @@ describe("sweep", () => {
     expect(clock.scheduled).toBe(0);
   });
 
+  it("ends with the signal's error also where it aborts between two dead tokens", async () => {
+    const { store, sender } = setup({ a: ["not-registered"], b: ["not-registered"] });
+    for (const token of ["a", "b", "c"]) store.register("ada", token);
+    const abort = new AbortController();
+    const found: string[] = [];
+    await expect(async () => {
+      for await (const { recipient } of sweep(sender, store, { signal: abort.signal })) {
+        found.push(recipient);
+        abort.abort(new Error("enough"));
+      }
+    }).rejects.toMatchObject({ code: "ERR_ABORTED", cause: new Error("enough") });
+    expect(found.length).toBeGreaterThan(0);
+    expect(store.registrationsOf("ada").map(({ token }) => token)).toEqual(["c"]);
+  });
+
   it("tries those alone that were not seen for long", async () => {
     const { store, sender, transport, clock } = setup();
     store.register("ada", "old");
@@ -182,6 +197,14 @@ describe("sweep", () => {
 });
 
 describe("followChanges", () => {
+  it("ends with the signal also while the store does not answer", async () => {
+    const store = { ...createMemoryRegistrationStore(), changes: () => new Promise<never>(() => undefined) };
+    const abort = new AbortController();
+    const following = all(followChanges(store, { signal: abort.signal }));
+    setImmediate(() => abort.abort());
+    expect(await following).toEqual([]);
+  });
+
   it("gives what was missed, then each change as it comes, and ends with the signal", async () => {
     const { store, clock } = setup();
     store.register("ada", "A");

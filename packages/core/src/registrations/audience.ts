@@ -1,3 +1,4 @@
+import { AbortedError } from "../errors.ts";
 import type { UnregisteredOutcome } from "../outcome/outcome.ts";
 import { AbortSignalSchema, ClockSchema, readOptions } from "../problems.ts";
 import type { Sender } from "../sending/sender.ts";
@@ -183,4 +184,6 @@ async function* dead(
 ): AsyncGenerator<UnregisteredOutcome, void, undefined> {
   const outcomes = sender.sendAll({ dryRun: true }, tokens, signal === undefined ? {} : { signal });
   for await (const outcome of outcomes) if (outcome.kind === "unregistered") yield outcome;
+  // a loop over sendAll ends without an error: a sweep that was broken off must not pass for a whole one
+  if (signal?.aborted) throw new AbortedError("The sweep", signal.reason, "it was through");
 }

@@ -1,5 +1,5 @@
 import { AbortSignalSchema, ClockSchema, readOptions } from "../problems.ts";
-import { onAbort } from "../time/abort.ts";
+import { onAbort, untilAborted } from "../time/abort.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
 import * as z from "../zod.ts";
 import type { RegistrationChange } from "./registration.ts";
@@ -85,7 +85,8 @@ async function* follow(
   try {
     while (!signal?.aborted) {
       woken = false;
-      const page = await store.changes({ from: cursor, limit: PAGE });
+      const page = await untilAborted(store.changes({ from: cursor, limit: PAGE }), signal);
+      if (page === undefined) return;
       cursor = page.cursor;
       for (const change of page.changes) {
         if (signal?.aborted) return;

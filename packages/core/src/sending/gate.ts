@@ -70,7 +70,8 @@ export function createGate(limit: number, what: string): Gate {
 
   function waitForPermit(acquires: boolean, signal: AbortSignal | undefined): Promise<void> {
     if (closed) return Promise.reject(new ClosedError(what));
-    if (signal?.aborted) return Promise.reject(new AbortedError("Waiting for capacity", signal.reason));
+    if (signal?.aborted)
+      return Promise.reject(new AbortedError("Waiting for capacity", signal.reason, "there was room"));
     if (waiters.size === 0 && hasPermit()) {
       give(acquires);
       return Promise.resolve();
@@ -90,7 +91,7 @@ export function createGate(limit: number, what: string): Gate {
       waiters.add(waiter);
       const forget = onAbort(signal, () => {
         waiters.delete(waiter);
-        waiter.refuse(new AbortedError("Waiting for capacity", signal?.reason));
+        waiter.refuse(new AbortedError("Waiting for capacity", signal?.reason, "there was room"));
       });
     });
   }

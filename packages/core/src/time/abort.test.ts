@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { onAbort } from "./abort.ts";
+import { onAbort, untilAborted } from "./abort.ts";
 
 describe("waiting for a signal", () => {
   it("adds one listener to it, however many wait", () => {
@@ -29,5 +29,18 @@ describe("waiting for a signal", () => {
     onAbort(abort.signal, () => called++);
     abort.abort();
     expect(called).toBe(1);
+  });
+});
+
+describe("waiting for a value or a signal", () => {
+  it("ends with whichever comes first, and leaves no listener", async () => {
+    const abort = new AbortController();
+    expect(await untilAborted("now", abort.signal)).toBe("now");
+    await expect(untilAborted(Promise.reject(new Error("failed")), abort.signal)).rejects.toThrow("failed");
+    expect(getEventListeners(abort.signal, "abort")).toHaveLength(0);
+    const never = untilAborted(new Promise(() => {}), abort.signal);
+    abort.abort();
+    expect(await never).toBeUndefined();
+    expect(await untilAborted(Promise.reject(new Error("heard by nobody")), abort.signal)).toBeUndefined();
   });
 });

@@ -39,6 +39,15 @@ export function onAbort(signal: AbortSignal | undefined, run: () => void): () =>
   };
 }
 
+/** Waits for a value no longer than for the signal: resolves with `undefined` once that aborts, whatever becomes of the value. */
+export function untilAborted<T>(value: T | PromiseLike<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+  if (signal === undefined) return Promise.resolve(value);
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(signal, () => resolve(undefined));
+    Promise.resolve(value).then(resolve, reject).finally(forget);
+  });
+}
+
 function startWaiting(signal: AbortSignal): Waiting {
   const runs = new Set<() => void>();
   const listener = (): void => {

@@ -23,7 +23,9 @@ export async function* paced<T>(
   let given = 0;
   for await (const item of source) {
     const earlyMs = (given * 1_000) / perSec - elapsedMs(clock, startedAt);
-    if (earlyMs >= 100 && !(await wait(clock, earlyMs, signal))) throw new AbortedError("The sweep", signal?.reason);
+    if (earlyMs >= 100 && !(await wait(clock, earlyMs, signal))) {
+      throw new AbortedError("The sweep", signal?.reason, "it was through");
+    }
     given++;
     yield item;
   }
