@@ -16,6 +16,7 @@ import { applyReport } from "./apply-report.ts";
 import { isPromiseLike, type MaybePromise } from "./maybe-promise.ts";
 import { SuspectRemovalSchema } from "./read-registration.ts";
 import type { SuspectRemoval } from "./registration.ts";
+import { NOT_STORED } from "./registration-columns.ts";
 import type { RegistrationStore, Resolution } from "./registration-store.ts";
 import { askStore, awaitTold, resolvedProblem, STORE_TIMEOUT_MS, storeProblem } from "./store-access.ts";
 import { type Substitution, substitute } from "./substitution.ts";
@@ -77,12 +78,10 @@ export function withRegistrations(
     attempt: AttemptOptions,
     deadline: MonotonicInstant,
   ): Promise<SendReport> {
-    const known = resolution.tokens === given ? given : withoutForeignIds(transport, given, resolution.tokens);
-    const substitution = substitute(message, given, known);
+    const known = resolution.tokens === given ? resolution : withoutForeignIds(transport, given, resolution);
+    const substitution = substitute(message, given, known.tokens);
     const sentWith =
-      substitution === undefined
-        ? resolution
-        : { tokens: substitution.tokens, states: substitution.pick(resolution.states) };
+      substitution === undefined ? known : { tokens: substitution.tokens, states: substitution.pick(known.states) };
     const sent =
       substitution === undefined
         ? transport.send(message, attempt)
@@ -189,20 +188,28 @@ function substituted(substitution: Substitution, attempt: AttemptOptions): Attem
   };
 }
 
-/** Sends by the token where the service knows no installation IDs, also where the app has reported its ID since. */
+/**
+ * Sends by the token where the service knows no installation IDs, also where the app has reported its ID since. What the service says of
+ * such a token proves nothing about the ID, which is in use: the token counts as one that is not stored.
+ */
 function withoutForeignIds(
   transport: DownstreamTransport,
   given: readonly RegistrationToken[],
-  resolved: readonly RegistrationToken[],
-): readonly RegistrationToken[] {
+  resolved: Resolution,
+): Resolution {
   const isNew = (token: RegistrationToken, position: number): token is InstallationId =>
     token !== given[position] && isFid(token);
-  const fid = resolved.find(isNew);
+  const fid = resolved.tokens.find(isNew);
   if (fid === undefined) return resolved;
   try {
     transport.check?.({ target: { fid } });
     return resolved;
   } catch {
-    return resolved.map((token, position) => (isNew(token, position) ? (given[position] ?? token) : token));
+    return {
+      tokens: resolved.tokens.map((token, position) => (isNew(token, position) ? (given[position] ?? token) : token)),
+      states: resolved.states.map((state, position) =>
+        isNew(resolved.tokens[position] as RegistrationToken, position) ? NOT_STORED : state,
+      ),
+    };
   }
 }

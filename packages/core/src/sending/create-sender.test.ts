@@ -67,6 +67,23 @@ describe("a sender", () => {
     expect(registrations.registrationsOf("ann").map(({ token }) => token)).toEqual([FID]);
   });
 
+  it.each<[string, Answer]>([
+    ["is gone", "not-registered"],
+    ["belongs to another sender", "mismatch-sender-id"],
+    ["has a canonical ID", { canonical: "new" }],
+  ])("does not take it for news of an installation ID that the token in its place %s", async (_, answer) => {
+    const old = `${FID}:old`;
+    const { sender, registrations, transport } = setup({ [old]: [answer] });
+    transport.check = (message) => refuseV1Only(message, "GCM HTTP");
+    const changes: string[] = [];
+    registrations.register("ann", old);
+    registrations.register("ann", FID);
+    registrations.onChange(({ type, token }) => changes.push(`${type} ${token}`));
+    for (const tokens of [[old], ["x", old], ["x", "x", old]]) await sender.send({ target: { tokens } });
+    expect(registrations.registrationsOf("ann").map(({ token }) => token)).toEqual([FID]);
+    expect(changes).toEqual([]);
+  });
+
   it("sends once to a token that is listed several times, superseded or not, and answers at each position", async () => {
     const { sender, sentTo } = setup({ old: [{ canonical: "new" }], bad: ["not-registered"] });
     await sender.send({ target: { token: "old" } });

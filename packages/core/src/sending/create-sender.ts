@@ -146,6 +146,7 @@ export function createSender(options: CreateSenderOptions): Sender {
   function send(input: DownstreamMessageInput, sendOptions?: SendOptions): Promise<SendReport>;
   function send(input: DownstreamMessageInput, sendOptions: SendOptions = {}): Promise<SendReport> {
     let addressed: AddressedMessage;
+    let begunAt: MonotonicInstant;
     try {
       checkSendOptions(sendOptions);
       assertCanStart(sendOptions.signal);
@@ -157,11 +158,12 @@ export function createSender(options: CreateSenderOptions): Sender {
         if (onOutcome !== undefined) tellAll(report, onOutcome);
         return Promise.resolve(report);
       }
+      begunAt = clock.monotonic();
       gate.enter();
     } catch (error) {
       return Promise.reject(error);
     }
-    return deliver(addressed, sendOptions, clock.monotonic(), listenerOf(sendOptions));
+    return deliver(addressed, sendOptions, begunAt, listenerOf(sendOptions));
   }
 
   function health(): SenderHealth {
