@@ -15,6 +15,8 @@ export const ImageUrlSchema = TextSchema.regex(/^https?:\/\/[^\s/]+/, "must be a
 
 const ColorSchema = z.string().regex(/^#[0-9a-fA-F]{6}$/, "must have the form #rrggbb");
 const DurationMsSchema = z.number().min(0);
+const EVENT_TIME = "must be an RFC 3339 time with up to nine digits of a second, 2026-11-22T09:30:00Z";
+const WHOLE_TIME = /T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** Blinking of an Android device's light. */
 export interface AndroidLightSettings {
@@ -134,7 +136,8 @@ export const androidNotificationShape = {
   channelId: TextSchema.optional(),
   ticker: TextSchema.optional(),
   sticky: z.boolean().optional(),
-  eventTime: z.iso.datetime({ offset: true, error: "must be an RFC 3339 time, 2026-11-22T09:30:00Z" }).optional(),
+  // zod alone takes any number of digits behind the seconds, and FCM refuses more than nine
+  eventTime: z.iso.datetime({ offset: true, abort: true, error: EVENT_TIME }).regex(WHOLE_TIME, EVENT_TIME).optional(),
   localOnly: z.boolean().optional(),
   notificationPriority: z.enum(["min", "low", "default", "high", "max"]).optional(),
   defaultSound: z.boolean().optional(),

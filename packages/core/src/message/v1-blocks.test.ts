@@ -138,6 +138,8 @@ describe("the blocks of FCM HTTP v1", () => {
     [{ android: { notification: { color: "green" } } }, "android.notification.color"],
     [{ android: { notification: { bodyLocArgs: ["1"] } } }, "android.notification.bodyLocArgs"],
     [{ android: { notification: { eventTime: "yesterday" } } }, "android.notification.eventTime"],
+    [{ android: { notification: { eventTime: "2026-11-22T09:30Z" } } }, "android.notification.eventTime"],
+    [{ android: { notification: { eventTime: "2026-11-22T09:30:00.1234567890Z" } } }, "android.notification.eventTime"],
     [{ android: { ttl: "3s" } }, "android.ttl"],
     [{ apns: { headers: { "apns-priority": 10 } } }, "apns.headers.apns-priority"],
     [{ webpush: { link: "http://example.com" } }, "webpush.link"],
