@@ -100,6 +100,27 @@ describe("a worker whose sender is refused as a whole", () => {
     expect((await all(other)).length).toBe(2_500);
   });
 
+  it("leaves no timer when the refusal comes while it ends", async () => {
+    const { clock, open } = setUp();
+    let refuse: () => void = () => {};
+    const refused = new Promise<void>((resolve) => (refuse = resolve));
+    const send: DownstreamTransport["send"] = async ({ target }) => {
+      await refused;
+      return {
+        outcomes: recipientsOf(target).map((recipient) => failureOutcome("authentication-failed", { recipient })),
+      };
+    };
+    const { outbox } = open({ send }, { random });
+    await outbox.enqueue({ target: { token: "a" } });
+    const done = outbox.work(work);
+    await pass(clock, 500);
+    const closing = outbox.close();
+    refuse();
+    await pass(clock, 500);
+    await Promise.all([closing, done]);
+    expect(clock.scheduled).toBe(0);
+  });
+
   it("makes dead letters of what the time limit ends, which a replay sends", async () => {
     const { clock, open } = setUp();
     const { service, send } = refusing("authentication-failed");

@@ -33,6 +33,16 @@ describe("an outbox", () => {
     });
   });
 
+  it("works not at all with a signal that has aborted, and leaves no timer", async () => {
+    const clock = createManualClock();
+    const transport = scriptedTransport({}, { clock });
+    await using outbox = createOutbox({ engine: createMemoryOutboxEngine({ clock }), transport, clock });
+    await outbox.enqueue({ target: { token: "a" } });
+    await outbox.work({ signal: AbortSignal.abort() });
+    expect(transport.attempts).toEqual([]);
+    expect(clock.scheduled).toBe(0);
+  });
+
   it("stores a campaign in chunks, and the second call with its key stores nothing", async () => {
     const transport = scriptedTransport({});
     await using outbox = createOutbox({ engine: createMemoryOutboxEngine(), transport });

@@ -93,7 +93,8 @@ export class Worker {
 
   /** Begins to work. Resolves as `done`. */
   run(): Promise<void> {
-    this.#renewLater();
+    // one that was stopped before it began has ended
+    if (!this.#stopped) this.#renewLater();
     this.wake();
     return this.done;
   }
@@ -130,6 +131,8 @@ export class Worker {
     if (this.#jobs.size > 0 || this.#claiming) return;
     this.#cancelGiveUp();
     this.#cancelRenew();
+    // the last attempts may have been refused as well
+    this.#hold.stop();
     this.#resolveDone();
   }
 
