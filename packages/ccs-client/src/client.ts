@@ -9,7 +9,7 @@ import {
   type SingleMessageInput,
   type SingleSendReport,
 } from "@cloud-messaging/core";
-import { createSender, defined, divideOptions } from "@cloud-messaging/core/transport";
+import { createSenderOver, defined, divideOptions } from "@cloud-messaging/core/transport";
 import type { CcsPeer } from "./connection/peer.ts";
 import type { CcsTransportOptions } from "./options.ts";
 import { createCcsTransport, messageIdInUse } from "./transport.ts";
@@ -82,14 +82,7 @@ export interface CcsClient extends Sender, CcsPeer {
 export function createCcsClient(options: CcsClientOptions): CcsClient {
   const { ofSender, ofTransport } = divideOptions(options);
   const transport = createCcsTransport(ofTransport);
-  let sender: Sender;
-  try {
-    sender = createSender({ ...ofSender, transport });
-  } catch (error) {
-    // never rejects
-    void transport.close();
-    throw error;
-  }
+  const sender = createSenderOver(transport, ofSender);
 
   /** Number of sends under way. Between two attempts of a message the transport does not know it. */
   let underWay = 0;

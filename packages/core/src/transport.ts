@@ -10,6 +10,7 @@ export type {
 
 // Senders over a transport
 export { createSender } from "./sending/create-sender.ts";
+export { createSenderOver } from "./sending/sender-over.ts";
 export type { CreateSenderOptions } from "./sending/sender.ts";
 export { divideOptions, type DividedOptions, SENDER_OPTION_NAMES } from "./sending/sender-options.ts";
 export { createMessageIds } from "./sending/message-id.ts";
@@ -276,3 +277,4 @@ export { ChurningSet } from "./churning-set.ts";
 
 // Schemas: the part of zod that they are made of
 export * as z from "./zod.ts";
+export { recordOf } from "./message/json.ts";

@@ -1,5 +1,5 @@
 import type { Sender, SenderOptions } from "@cloud-messaging/core";
-import { createSender, divideOptions } from "@cloud-messaging/core/transport";
+import { createSenderOver, divideOptions } from "@cloud-messaging/core/transport";
 import type { CredentialCheck } from "./auth/credential-check.ts";
 import type { FcmV1TransportOptions } from "./fcm-v1/options.ts";
 import { createFcmV1Transport } from "./fcm-v1/transport.ts";
@@ -37,6 +37,6 @@ export function createFcmSender(options: FcmSenderOptions = {}): FcmSender {
   const { ofSender, ofTransport } = divideOptions(options);
   const { random: _, ...rest } = ofTransport;
   const transport = createFcmV1Transport(rest);
-  const sender = createSender({ ...ofSender, transport });
+  const sender = createSenderOver(transport, ofSender);
   return Object.assign(sender, { verifyCredentials: transport.verifyCredentials.bind(transport) });
 }

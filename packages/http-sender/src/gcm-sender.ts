@@ -1,5 +1,5 @@
 import type { Sender, SenderOptions } from "@cloud-messaging/core";
-import { createSender, divideOptions } from "@cloud-messaging/core/transport";
+import { createSenderOver, divideOptions } from "@cloud-messaging/core/transport";
 import type { CredentialCheck } from "./auth/credential-check.ts";
 import type { GcmHttpTransportOptions } from "./gcm/options.ts";
 import { createGcmHttpTransport } from "./gcm/transport.ts";
@@ -37,6 +37,6 @@ export function createGcmSender(options: GcmSenderOptions): GcmSender {
   const { ofSender, ofTransport } = divideOptions(options);
   const { random: _, ...rest } = ofTransport;
   const transport = createGcmHttpTransport(rest);
-  const sender = createSender({ ...ofSender, transport });
+  const sender = createSenderOver(transport, ofSender);
   return Object.assign(sender, { verifyCredentials: transport.verifyCredentials.bind(transport) });
 }
