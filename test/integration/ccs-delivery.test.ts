@@ -9,9 +9,11 @@ import {
   type RecipientOutcome,
   subscribe,
 } from "@cloud-messaging/core";
+import { plusMs } from "@cloud-messaging/core/transport";
 import { describe, expect, it } from "vitest";
 import {
   LOGIN,
+  login,
   type ScriptedConnection,
   type ScriptedServer,
   startScriptedServer,
@@ -93,6 +95,20 @@ describe("the answer to a message", () => {
     expect(connection.messages[1]?.to).toBe("tok-new");
     connection.ack(idOf(connection, 1));
     expect(await only(again)).toMatchObject({ kind: "accepted", recipient: "tok-old", sentTo: "tok-new" });
+  });
+
+  it("leaves the store alone when an ack names a canonical ID that nothing could be sent to", async () => {
+    const registrations = storeOfLongAgo();
+    registrations.register("user", "tok-old");
+    await using parts = await online({ registrations });
+    const { client, connection } = parts;
+    for (const [index, id] of ["two words", "t".repeat(4_097)].entries()) {
+      const sending = client.sendToUser("user", { data: { a: "1" } });
+      await arrived(connection, index + 1);
+      connection.ack(idOf(connection, index), { registration_id: id });
+      expect(await only(sending)).toMatchObject({ kind: "accepted", recipient: "tok-old" });
+      expect(registrations.registrationsOf("user").map(({ token }) => token)).toEqual(["tok-old"]);
+    }
   });
 
   it("is known from a nack without error_description, and the connection goes on", async () => {
@@ -861,6 +877,56 @@ describe("a key that is refused while messages are pending", () => {
     connection.socket.destroy();
     expect(await only(sends[1] as (typeof sends)[0])).toMatchObject({ kind: "ambiguous", code: "connection-lost" });
     expect(await client.closed).toBeInstanceOf(AuthenticationError);
+  });
+});
+
+describe("a listener of outcomes that aborts another message which waits", () => {
+  it("leaves those behind it their outcome when the key is refused", async () => {
+    await using server = await startScriptedServer(async (connection) => {
+      await connection.expect(/<stream:stream[^>]*>/);
+      connection.write(LOGIN.header + LOGIN.mechanisms);
+      await connection.expect(/<auth[^>]*>[^<]*<\/auth>/);
+      connection.write(LOGIN.failure);
+    });
+    await using client = createCcsClient({ ...server.options(), closeTimeoutMs: 100 });
+    const abort = new AbortController();
+    const first = client.send(message("tok-a"), { onOutcome: () => abort.abort() });
+    const second = client.send(message("tok-b"), { signal: abort.signal });
+    const third = client.send(message("tok-c"));
+    await expect(second).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    for (const sending of [first, third]) {
+      expect(await only(sending)).toMatchObject({ kind: "rejected", code: "authentication-failed" });
+    }
+  });
+
+  it("keeps that one from being written after it was reported as aborted", async () => {
+    let admit: () => void = () => undefined;
+    const admitted = new Promise<void>((resolve) => (admit = resolve));
+    await using server = await startScriptedServer(async (connection) => {
+      await admitted;
+      await login(connection);
+    });
+    // a busy process: time has passed, and no timer has fired
+    const clock = createManualClock();
+    let lateMs = 0;
+    const late = { ...clock, monotonic: () => plusMs(clock.monotonic(), lateMs) };
+    const client = createCcsClient({ ...server.options(), clock: late });
+    const abort = new AbortController();
+    const first = client.send({ ...message("tok-a"), timeToLiveSec: 1 }, { onOutcome: () => abort.abort() });
+    const second = client.send(message("tok-b"), { signal: abort.signal });
+    const third = client.send(message("tok-c"));
+    lateMs = 5_000;
+    admit();
+    const connection = await server.next();
+    await expect(second).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    expect(await only(first)).toMatchObject({ kind: "rejected", code: "expired" });
+    await arrived(connection, 1);
+    connection.ackAll();
+    expect(await only(third)).toMatchObject({ kind: "accepted" });
+    expect(connection.messages.map(({ to }) => to)).toEqual(["tok-c"]);
+    const closing = client.close();
+    await clock.advance(60_000);
+    await closing;
   });
 });
 

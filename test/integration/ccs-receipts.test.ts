@@ -233,6 +233,9 @@ describe("a delivery receipt", () => {
     receiptFor(connection, messageId);
     expect(await waiting).toMatchObject({ originalMessageId: messageId });
     await acked(connection, 1);
+    for (const options of [null, { timeoutMs: -1 }, { signal: {} }, { timeout: 1 }] as object[]) {
+      await expect(transport.receiptFor(messageId, options)).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
+    }
   });
 
   it("that does not come in time proves nothing: undefined", async () => {

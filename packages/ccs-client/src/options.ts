@@ -7,6 +7,7 @@ import {
   type TlsOptions,
 } from "@cloud-messaging/core";
 import {
+  AbortSignalSchema,
   ClockSchema,
   defined,
   environmentProxy,
@@ -289,4 +290,14 @@ export function resolveCcsOptions(options: CcsTransportOptions): ResolvedCcsOpti
 /** @throws {InvalidOptionsError} The environment has an invalid proxy URL. */
 function proxyOfEnvironment({ host, port }: { readonly host: string; readonly port: number }): string | undefined {
   return environmentProxy(process.env, { host: hostInUrl(host), port, secure: true });
+}
+
+const ReceiptOptionsSchema = z.strictObject({
+  timeoutMs: z.number().min(0, "must be 0 milliseconds or more").or(z.literal(Number.POSITIVE_INFINITY)).optional(),
+  signal: AbortSignalSchema.optional(),
+});
+
+/** Checks the options of `CcsTransport.receiptFor`. @throws {InvalidOptionsError} One of them is wrong. */
+export function checkReceiptOptions(options: unknown): void {
+  readOptions(ReceiptOptionsSchema, options, "an option of receiptFor");
 }

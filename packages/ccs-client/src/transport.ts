@@ -25,7 +25,7 @@ import type { CcsConnectionInfo, CcsTransport } from "./connection/peer.ts";
 import { ConnectionPool } from "./connection/pool.ts";
 import { Downstream } from "./downstream/downstream.ts";
 import { atEmulator } from "./emulator-environment.ts";
-import { CCS_RETRY_POLICY, type CcsTransportOptions, resolveCcsOptions } from "./options.ts";
+import { CCS_RETRY_POLICY, type CcsTransportOptions, checkReceiptOptions, resolveCcsOptions } from "./options.ts";
 import { DeliveryQueue } from "./upstream/delivery-queue.ts";
 import type { ReceiptHandler, UpstreamHandler } from "./upstream/handlers.ts";
 import { Receipts } from "./upstream/receipts.ts";
@@ -33,15 +33,15 @@ import { createUpstreamIterable } from "./upstream/upstream-iterable.ts";
 
 /**
  * Creates a transport for CCS. Connects in the background; a message sent before a connection is online waits for one. Each `send` is one
- * attempt: add `withRetry` or use `createCcsClient` for retries.
+ * attempt: pass it to `createSender`, wrap it with `withRetry`, or use `createCcsClient` for retries.
  *
  * @example
  * ```ts
  * import { createCcsTransport } from "@cloud-messaging/ccs-client";
- * import { createSender, withRetry } from "@cloud-messaging/core/transport";
+ * import { createSender } from "@cloud-messaging/core/transport";
  *
  * const transport = createCcsTransport({ senderId: "123456789012", apiKey: "AIza…" });
- * await using sender = createSender({ transport: withRetry(transport, { maxAttempts: 3 }) });
+ * await using sender = createSender({ transport, retry: { maxAttempts: 3 } });
  * ```
  *
  * @throws {InvalidOptionsError} An option is invalid.
@@ -178,7 +178,8 @@ class Ccs implements CcsTransport {
     return this.#downstream.send(message, { ...options, messageIds });
   }
 
-  receiptFor(messageId: string, options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}) {
+  async receiptFor(messageId: string, options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}) {
+    checkReceiptOptions(options);
     return this.#receipts.waitFor(messageId, options);
   }
 
@@ -192,7 +193,7 @@ class Ccs implements CcsTransport {
     const aborted = (): AbortedError => {
       const { lastError } = this;
       const why = lastError === undefined ? "" : ` (last error: ${lastError.message})`;
-      return new AbortedError(`Waiting for a connection${why}`, signal?.reason);
+      return new AbortedError(`Waiting for a connection${why}`, signal?.reason, "one was online");
     };
     if (signal?.aborted) return Promise.reject(aborted());
     return new Promise((resolve, reject) => {
@@ -211,7 +212,7 @@ class Ccs implements CcsTransport {
     checkSignalOptions(options, "an option of idle");
     const { signal } = options;
     do {
-      if (signal?.aborted) throw new AbortedError("Waiting to be idle", signal.reason);
+      if (signal?.aborted) throw new AbortedError("Waiting to be idle", signal.reason, "all had settled");
       // a handler may send, and a send may lead to a receipt: idle means all three at the same time
       await Promise.all([this.#downstream.idle(signal), this.#upstream.idle(signal), this.#receipts.idle(signal)]);
     } while (this.#downstream.unsettled + this.#upstream.running + this.#receipts.running > 0);

@@ -78,6 +78,8 @@ export interface CcsTransport extends DownstreamTransport, CcsPeer {
   /**
    * Waits for the receipt of a message that was sent with `deliveryReceiptRequested`. Resolves with `undefined` if none arrives within
    * `timeoutMs` (default: `receiptTimeoutMs`), if the message is unknown, if the signal aborts, and when the transport closes.
+   *
+   * @throws {InvalidOptionsError} An option is wrong.
    */
   receiptFor(
     messageId: string,

@@ -43,6 +43,11 @@ describe("a downstream message on the wire", () => {
 });
 
 describe("an answer", () => {
+  it("has no canonical ID where it names the recipient itself", () => {
+    const ack = { type: "ack", messageId: "m", canonicalRegistrationId: write.recipient as never } as const;
+    expect(ackOutcome(ack, write)).not.toHaveProperty("canonicalRegistrationId");
+  });
+
   it("is converted to an accepted outcome, with the canonical ID if there is one", () => {
     expect(ackOutcome({ type: "ack", messageId: "m", canonicalRegistrationId: "new" as never }, write)).toEqual({
       kind: "accepted",

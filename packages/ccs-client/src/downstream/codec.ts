@@ -36,7 +36,8 @@ export interface AnsweredWrite {
 
 /** Converts an ack to an outcome. */
 export function ackOutcome(ack: AckFrame, { recipient, sentAt }: AnsweredWrite): RecipientOutcome {
-  const { messageId, canonicalRegistrationId, group } = ack;
+  const { messageId, group } = ack;
+  const canonicalRegistrationId = ack.canonicalRegistrationId === recipient ? undefined : ack.canonicalRegistrationId;
   if (group !== undefined && group.success === 0 && group.failure > 0) {
     const failed = failureOutcome("group-failed", { recipient, sentAt });
     return failed.kind === "rejected" ? { ...failed, group } : failed;

@@ -106,6 +106,8 @@ export class Downstream implements AnswerReceiver<Outgoing> {
       next = entry.next;
       if (this.#refusal !== undefined) {
         this.#giveUp(entry, this.#refusal.code, this.#refusal.detail);
+        // a listener of the caller's was called, which may have sent or aborted others
+        next = this.#line.first;
         continue;
       }
       const connection = this.#outlet.pick(entry.id);
@@ -117,6 +119,7 @@ export class Downstream implements AnswerReceiver<Outgoing> {
       const json = entry.send.jsonTo(entry.recipient, entry.id, now);
       if (json === undefined) {
         this.#expire(entry);
+        next = this.#line.first;
         continue;
       }
       this.#line.remove(entry);

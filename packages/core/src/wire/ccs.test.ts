@@ -91,6 +91,13 @@ describe("what CCS writes inside <gcm>", () => {
     },
   );
 
+  it("has no canonical ID in an ack that names one to which nothing could be sent", () => {
+    for (const id of ["", "two words", "line\nend", "tö", "t".repeat(4_097)]) {
+      const json = JSON.stringify({ message_type: "ack", from: "tok-a", message_id: "m-1", registration_id: id });
+      expect(parseCcsFrame(json)).toEqual({ type: "ack", messageId: "m-1" });
+    }
+  });
+
   it("keeps every key of an upstream message's data, __proto__ too", () => {
     const frame = parseCcsFrame('{"from":"tok-a","message_id":"u-1","data":{"__proto__":"x","n":1.5}}');
     if (frame.type !== "upstream") throw new Error(frame.type);

@@ -1,7 +1,7 @@
 import { isJsonObject } from "../json-object.ts";
 import type { ControlMessage } from "../message/control.ts";
 import type { DeliveryReceipt } from "../message/receipt.ts";
-import type { RegistrationToken } from "../message/token.ts";
+import { type RegistrationToken, tokenProblem } from "../message/token.ts";
 import type { UpstreamMessage } from "../message/upstream.ts";
 import type { GroupResult } from "../outcome/outcome.ts";
 import * as z from "../zod.ts";
@@ -115,7 +115,8 @@ function ackFrame(ack: JsonRecord): CcsFrame {
   const failure = numberOf(ack["failure"]);
   // field by field: spreads of what is mostly absent cost more than the rest of the frame
   const frame: Writable<AckFrame> = { type: "ack", messageId };
-  if (canonical !== undefined && canonical !== ack["from"]) {
+  // one that no message could be sent to would bar its registration from every later send
+  if (canonical !== undefined && canonical !== ack["from"] && tokenProblem(canonical) === undefined) {
     frame.canonicalRegistrationId = canonical as RegistrationToken;
   }
   if (success !== undefined && failure !== undefined) {
