@@ -27,7 +27,7 @@ async function send(emulator: Emulator, body: unknown): Promise<Json> {
   const response = await fetch(emulator.httpOptions().endpoint, {
     method: "POST",
     headers: { authorization: "key=k", "content-type": "application/json" },
-    body: JSON.stringify(body),
+    body: typeof body === "string" ? body : JSON.stringify(body),
   });
   return response.json();
 }
@@ -127,6 +127,23 @@ describe("the control API", () => {
     expect((await api(emulator, "DELETE", "/faults/7")).status).toBe(404);
   });
 
+  it("arms none by a program either that would meet nobody or could not be answered", async () => {
+    await using emulator = await startEmulator();
+    const { faults } = emulator;
+    const wrong: readonly [path: string, arm: () => void][] = [
+      ["endpoint", () => faults.next({ error: "unavailable", endpoint: "gcm" as never })],
+      ["retryAfter", () => faults.next({ error: "unavailable", retryAfter: null as never })],
+      ["to", () => faults.next({ error: "unavailable", to: ["token-a"] as never })],
+      ["endpoint", () => faults.random({ rate: 1, error: "unavailable", endpoint: "http" as never })],
+      ["body", () => faults.nextRequest({ status: 400, body: { error: "no" } as never })],
+      ["endpoint", () => faults.http({ kind: "hang", endpoint: "ccs" as never })],
+    ];
+    for (const [path, arm] of wrong) {
+      await expect((async () => arm())()).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS", problems: [{ path }] });
+    }
+    expect(faults.armed).toEqual([]);
+  });
+
   it("shows and changes quotas and tokens, and sets quotas back at a reset", async () => {
     await using emulator = await startEmulator({ quotas: { concurrentFanOuts: 5 } });
     const { json } = await api(emulator, "GET", "/settings");
@@ -186,6 +203,20 @@ describe("the control API", () => {
     expect((await api(emulator, "GET", "/stats")).json).toMatchObject({ messages: 0, drains: 0 });
     expect(emulator.ccs.autoAck).toBe(true);
     expect(emulator.devices).toEqual([]);
+  });
+
+  it("sends upstream what JavaScript gives a meaning to, and says in OpenAPI what the data is", async () => {
+    await using emulator = await startEmulator();
+    await using peer = await CcsPeer.login(emulator.ccsOptions());
+    emulator.createDevice({ token: "token-a" });
+    await api(emulator, "POST", "/devices/token-a/upstream", '{"data":{"__proto__":"p","constructor":"c"}}');
+    expect(Object.entries((await peer.next())["data"] as object)).toEqual([
+      ["__proto__", "p"],
+      ["constructor", "c"],
+    ]);
+    const { json } = await api(emulator, "GET", "/openapi.json");
+    const { schema } = json.paths["/devices/{id}/upstream"].post.requestBody.content["application/json"];
+    expect(schema.properties.data).toMatchObject({ type: "object", additionalProperties: { type: "string" } });
   });
 
   it("sends upstream messages and confirms receipts for a device", async () => {
@@ -308,6 +339,23 @@ describe("a saved state", () => {
     expect(two.inbox.get(1)?.state).toBe("delivered");
     expect((await send(two, { to: "token-a" })).results[0].registration_id).toBe("token-b");
     expect(two.inbox.latest()?.id).toBe(2);
+  });
+
+  it("keeps topics, tokens and data that have names with a meaning in JavaScript", async () => {
+    await using one = await startEmulator({ supersededLifetimeMs: 60_000 });
+    const device = one.createDevice({ token: "__proto__", connected: false });
+    device.reregister("token-b");
+    for (const topic of ["__proto__", "constructor"]) device.subscribe(topic);
+    await send(one, '{"to":"token-b","data":{"__proto__":"p"}}');
+    await using two = await startEmulator();
+    two.loadState(JSON.parse(JSON.stringify(one.saveState())) as ReturnType<Emulator["saveState"]>);
+    const restored = two.deviceOf("token-b");
+    expect(restored?.topics).toEqual(["__proto__", "constructor"]);
+    restored?.connect();
+    const [received] = restored?.received ?? [];
+    expect(Object.entries(received?.data ?? {})).toEqual([["__proto__", "p"]]);
+    two.advance(60_000);
+    expect(two.deviceOf("__proto__")).toBeUndefined();
   });
 
   it("holds a waiting message and a request's text once, and when superseded tokens end", async () => {

@@ -196,7 +196,8 @@ export function handleOf(world: DeviceWorld, app: AppInstance): EmulatedDevice {
         };
       });
       acked.catch(() => {}); // whoever waits sees it; nobody has to
-      service.deviceUpstream.send(app, { ...options, data, messageId, settle });
+      // a device that is away sends later: what the caller changes until then is none of it
+      service.deviceUpstream.send(app, { ...options, data: { ...data }, messageId, settle });
       return { messageId, acked };
     },
     confirmReceipt(message) {
@@ -233,7 +234,7 @@ function waitForMessage(
     const { signal } = options;
     const found = app.received.find((message) => predicate(message)); // what it throws rejects
     if (found !== undefined) return resolve(found);
-    if (signal?.aborted) return reject(new AbortedError("device.waitFor()", signal.reason));
+    if (signal?.aborted) return reject(new AbortedError("device.waitFor()", signal.reason, "its end"));
     let seen = app.receivedTotal;
     const end = (): void => {
       unsubscribe();
@@ -242,7 +243,7 @@ function waitForMessage(
     };
     const onAbort = (): void => {
       end();
-      reject(new AbortedError("device.waitFor()", signal?.reason));
+      reject(new AbortedError("device.waitFor()", signal?.reason, "its end"));
     };
     const offClose = onClose(() => {
       end();

@@ -146,6 +146,7 @@ export function readControlBody(
 
 /** JSON Schema of a body, for the OpenAPI document. */
 export function jsonSchemaOf(kind: BodyKind): unknown {
-  const { $schema: _dialect, ...schema } = z.toJSONSchema(ControlBodies[kind], { io: "input" });
+  // records have a schema of ours, which says of itself what it is
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(ControlBodies[kind], { io: "input", unrepresentable: "any" });
   return schema;
 }

@@ -43,6 +43,9 @@ const HTTP2_KINDS: ReadonlySet<string> = new Set<Http2FaultKind>([
   "close-session",
 ]);
 
+const ENDPOINTS: readonly FaultEndpoint[] = ["gcm-http", "ccs", "fcm-v1", "instance-id"];
+const HTTP_ENDPOINTS: readonly HttpFaultEndpoint[] = ["gcm-http", "fcm-v1", "instance-id", "device-groups"];
+
 /** Maximum number of armed faults. Implementation limit: a test script that arms more is likely wrong. */
 const MAX_ARMED = 10_000;
 
@@ -71,6 +74,8 @@ export class FaultScript implements Faults {
 
   next(spec: NextFault): void {
     checkFaultNames.next(spec);
+    requireTexts(spec, ["to", "token", "detail"]);
+    requireOneOf("endpoint", spec.endpoint, ENDPOINTS);
     requireWord(spec.error);
     requireRetryAfter(spec.retryAfter);
     this.#arm({ kind: "next", spec }, spec.times);
@@ -78,6 +83,7 @@ export class FaultScript implements Faults {
 
   random(spec: RandomFault): void {
     checkFaultNames.random(spec);
+    requireOneOf("endpoint", spec.endpoint, ENDPOINTS);
     requireWord(spec.error);
     if (!(spec.rate >= 0 && spec.rate <= 1)) throw badFault("rate", "must be a number from 0 to 1");
     this.#arm({ kind: "random", spec }, Number.POSITIVE_INFINITY);
@@ -85,6 +91,8 @@ export class FaultScript implements Faults {
 
   nextRequest(spec: RequestFault): void {
     checkFaultNames.request(spec);
+    requireTexts(spec, ["body"]);
+    requireOneOf("endpoint", spec.endpoint, HTTP_ENDPOINTS);
     if (!Number.isInteger(spec.status) || spec.status < 200 || spec.status > 599) {
       throw badFault("status", "must be an HTTP status from 200 to 599");
     }
@@ -98,6 +106,7 @@ export class FaultScript implements Faults {
     checkFaultNames.http(spec);
     if (spec.delayMs !== undefined && !(spec.delayMs >= 0)) throw badFault("delayMs", "must be 0 or more milliseconds");
     if (!HTTP_FAULT_KINDS.includes(spec.kind)) throw badFault("kind", `must be one of ${HTTP_FAULT_KINDS.join(", ")}`);
+    requireOneOf("endpoint", spec.endpoint, HTTP_ENDPOINTS);
     requireCount("after", spec.after);
     requireCount("streams", spec.streams);
     this.#arm({ kind: "http", spec, seen: 0 }, spec.times);
@@ -264,6 +273,18 @@ function requireWord(error: string): void {
   }
 }
 
+/** A misspelt one would let the fault meet nobody. */
+function requireOneOf<T extends string>(path: string, value: T | undefined, values: readonly T[]): void {
+  if (value !== undefined && !values.includes(value)) throw badFault(path, `must be one of ${values.join(", ")}`);
+}
+
+function requireTexts<T extends object>(spec: T, names: readonly (keyof T & string)[]): void {
+  for (const name of names) {
+    const value: unknown = spec[name];
+    if (value !== undefined && typeof value !== "string") throw badFault(name, "must be a string");
+  }
+}
+
 /** Value of a header: invalid characters would break the answer in an unintended way. */
 function requireHeader(path: string, value: unknown): void {
   if (typeof value !== "string" || !/^[\x20-\x7e]*$/.test(value)) {
@@ -283,7 +304,10 @@ function requireRetryAfter(value: NextFault["retryAfter"]): void {
     requireHeader("retryAfter", value);
     return;
   }
-  if (Number.isNaN(new Date(value.date).getTime())) throw badFault("retryAfter", "must be a date that there is");
+  const { date } = (value ?? {}) as { readonly date?: Date | number };
+  if (date === undefined || Number.isNaN(new Date(date).getTime())) {
+    throw badFault("retryAfter", "must be a date that there is, as { date }, or seconds as text");
+  }
 }
 
 function badFault(path: string, problem: string): InvalidOptionsError {

@@ -165,12 +165,12 @@ export class InboxStore implements Inbox {
       if (typeof what !== "function") readOptions(WaitForCountSchema, what, "a part of the count");
       const { signal } = options;
       if (this.#closed) return reject(new ClosedError("The emulator"));
-      if (signal?.aborted) return reject(new AbortedError("inbox.waitFor()", signal.reason));
+      if (signal?.aborted) return reject(new AbortedError("inbox.waitFor()", signal.reason, "its end"));
       const end = (): void => {
         this.#waiters.delete(waiter);
         signal?.removeEventListener("abort", onAbort);
       };
-      const onAbort = (): void => waiter.fail(new AbortedError("inbox.waitFor()", signal?.reason));
+      const onAbort = (): void => waiter.fail(new AbortedError("inbox.waitFor()", signal?.reason, "its end"));
       const settle = (found: CapturedMessage | readonly CapturedMessage[]): void => {
         end();
         resolve(found);

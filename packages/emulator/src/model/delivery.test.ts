@@ -29,6 +29,21 @@ describe("delivering", () => {
     expect(texts(app)).toEqual(["2", "3"]);
   });
 
+  it("keeps what is stored when a listener of events ends the connection at the first message", () => {
+    const { device, send, service, events } = testWorld();
+    const app = device({ connected: false });
+    for (const n of ["1", "2", "3"]) send(app.canonicalToken, { data: { n } });
+    const stop = events.subscribe(({ change }) => {
+      if (change === "received") service.setConnected(app, false);
+    }, "device");
+    service.setConnected(app, true);
+    expect(texts(app)).toEqual(["1"]);
+    expect(app.storage.size).toBe(2);
+    stop();
+    service.setConnected(app, true);
+    expect(texts(app)).toEqual(["1", "2", "3"]);
+  });
+
   it("does not delay while idle in late FCM, which had withdrawn it", () => {
     const { device, send } = testWorld({ profile: "fcm-v1" });
     const app = device({ idle: true });
@@ -298,6 +313,19 @@ describe("throttling", () => {
     for (let n = 0; n < 10; n++)
       send(app.canonicalToken, { data: { n: String(n) }, timeToLiveSec: 0, collapseKey: "a" });
     expect(app.received).toHaveLength(10);
+  });
+
+  it("keeps a throttled message for a device that has gone, past the grant, until it is back", async () => {
+    const { device, send, clock, service } = testWorld({ throttling });
+    const app = device();
+    for (const n of ["1", "2", "3"]) send(app.canonicalToken, { data: { n }, collapseKey: "a" });
+    service.setConnected(app, false);
+    await clock.advance(3_600_000);
+    expect(texts(app)).toEqual(["1", "2"]);
+    service.setConnected(app, true);
+    expect(texts(app)).toEqual(["1", "2", "3"]);
+    await clock.advance(3_600_000);
+    expect(app.received).toHaveLength(3);
   });
 
   it("drops a throttled message whose time to live passes before the grant", () => {

@@ -107,7 +107,7 @@ export class DeliveryEngine {
     // delivers every stored message, including those waiting for activity
     for (const app of [...device.apps]) {
       this.#release(app, () => true);
-      this.#deliverMarker(app);
+      if (device.connected) this.#deliverMarker(app);
     }
   }
 
@@ -116,7 +116,8 @@ export class DeliveryEngine {
     device.idle = idle;
     this.#changed(device, idle ? "idle" : "active");
     if (idle || !device.connected) return;
-    for (const app of [...device.apps]) this.#release(app, ({ waitingFor }) => waitingFor === "activity");
+    const waits = ({ waitingFor }: Stored<Delivery>): boolean => waitingFor === "activity" && !device.idle;
+    for (const app of [...device.apps]) this.#release(app, waits);
   }
 
   /** Drops everything stored for an app. */
@@ -217,9 +218,14 @@ export class DeliveryEngine {
     if (discarded !== undefined && app.device.connected) this.#deliverMarker(app);
   }
 
+  /** Delivers what is stored for an app and matches, for as long as its device is connected: a listener may end that at any message. */
   #release(app: AppInstance, matches: (stored: Stored<Delivery>) => boolean): void {
     if (app.storage.size === 0) return;
-    for (const { message } of app.storage.take(matches)) {
+    for (const stored of [...app.storage]) {
+      if (!app.device.connected) return;
+      if (!app.storage.has(stored) || !matches(stored)) continue;
+      app.storage.remove(stored);
+      const { message } = stored;
       this.#waiting.forget(message);
       message.cancelExpiry?.();
       message.cancelExpiry = undefined;
@@ -228,7 +234,8 @@ export class DeliveryEngine {
   }
 
   #awaitGrant(app: AppInstance): void {
-    if (app.cancelGrant !== undefined) return;
+    // a device that has gone gets all of them when it is back
+    if (app.cancelGrant !== undefined || !app.device.connected) return;
     const { clock } = this.#rules;
     const now = clock.monotonic();
     let at = NEVER;

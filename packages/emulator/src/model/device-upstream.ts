@@ -76,12 +76,16 @@ export class DeviceUpstream {
     this.#unsent.set(app, unsent);
   }
 
-  /** Sends the messages queued on a device that has connected. */
+  /** Sends the messages queued on a device that has connected, until a listener of events ends that. */
   flush(device: Device): void {
     for (const app of device.apps) {
       const unsent = this.#unsent.get(app) ?? [];
-      this.#unsent.delete(app);
-      for (const request of unsent) this.#forward(app, request);
+      while (device.connected) {
+        const request = unsent.shift();
+        if (request === undefined) break;
+        this.#forward(app, request);
+      }
+      if (unsent.length === 0) this.#unsent.delete(app);
     }
   }
 
@@ -120,12 +124,12 @@ export class DeviceUpstream {
   discardUnsent(app: AppInstance): void {
     const unsent = this.#unsent.get(app) ?? [];
     this.#unsent.delete(app);
-    for (const { settle } of unsent) settle("discarded");
+    for (const { settle } of unsent.splice(0)) settle("discarded");
   }
 
   /** Drops every message queued on devices. */
   reset(): void {
-    for (const unsent of this.#unsent.values()) for (const { settle } of unsent) settle("discarded");
+    for (const unsent of this.#unsent.values()) for (const { settle } of unsent.splice(0)) settle("discarded");
     this.#unsent.clear();
   }
 

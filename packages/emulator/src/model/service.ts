@@ -148,7 +148,7 @@ export class CloudService {
 
   setConnected(app: AppInstance, connected: boolean): void {
     this.delivery.setConnected(app.device, connected);
-    if (connected) this.deviceUpstream.flush(app.device);
+    this.deviceUpstream.flush(app.device);
   }
 
   #decide(captured: CapturedMessage, message: ModelMessage): Decision {

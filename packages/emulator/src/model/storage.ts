@@ -117,6 +117,17 @@ export class MessageStorage<T> {
     return taken;
   }
 
+  has(stored: Stored<T>): boolean {
+    const { collapseKey } = stored;
+    return collapseKey === undefined ? this.#list.includes(stored) : this.#slots.get(collapseKey) === stored;
+  }
+
+  remove(stored: Stored<T>): void {
+    if (!this.has(stored)) return;
+    if (stored.collapseKey === undefined) this.#list.splice(this.#list.indexOf(stored), 1);
+    else this.#slots.delete(stored.collapseKey);
+  }
+
   /** Counts a discarded message on the marker, which expires at the given time. */
   countDiscarded(markerUntil: number): void {
     this.#deleted++;

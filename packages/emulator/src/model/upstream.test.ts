@@ -56,6 +56,35 @@ describe("upstream messages", () => {
     expect(one.items).toHaveLength(3);
   });
 
+  it("are written once each when a listener of events answers one with another", () => {
+    const { sendUpstream, port, events, upstream } = sending();
+    const stop = events.subscribe((event) => {
+      if (event.change === "sent" && event.messageId === "u-1") sendUpstream("u-3");
+    }, "upstream");
+    for (const id of ["u-1", "u-2"]) sendUpstream(id);
+    const one = port();
+    stop();
+    // the one from inside the first goes out while that does
+    expect(one.items.map(({ messageId }) => messageId).sort()).toEqual(["u-1", "u-2", "u-3"]);
+    expect(upstream.waiting("1234567890")).toBe(0);
+    expect(upstream.unacked("1234567890", one)).toBe(3);
+  });
+
+  it("stay on a device that a listener of events disconnects while they are sent", () => {
+    const { sendUpstream, port, events, service, app } = sending();
+    const one = port();
+    service.setConnected(app, false);
+    for (const id of ["u-1", "u-2"]) sendUpstream(id);
+    const stop = events.subscribe(({ change }) => {
+      if (change === "queued") service.setConnected(app, false);
+    }, "upstream");
+    service.setConnected(app, true);
+    stop();
+    expect(one.items.map(({ messageId }) => messageId)).toEqual(["u-1"]);
+    service.setConnected(app, true);
+    expect(one.items.map(({ messageId }) => messageId)).toEqual(["u-1", "u-2"]);
+  });
+
   it("move to another connection when theirs ends, before what waits", () => {
     const { sendUpstream, port, upstream } = sending({ ccs: { upstreamWindow: 2 } });
     const one = port();

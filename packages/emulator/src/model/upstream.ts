@@ -87,11 +87,12 @@ export class UpstreamQueues {
     }
     sender.waiting.push(item);
     this.#pump(sender, item);
-    if (sender.waiting.at(-1) !== item) return;
+    const at = sender.waiting.lastIndexOf(item);
+    if (at === -1) return;
     if (item.expiresAt > this.#rules.clock.now()) this.#awaitExpiry(sender, item);
     else {
       // time to live 0 without a connection
-      sender.waiting.pop();
+      sender.waiting.splice(at, 1);
       this.#end(item, "expired");
       this.#forgetIdle(item.senderId);
     }
@@ -196,19 +197,18 @@ export class UpstreamQueues {
 
   /** @param fresh True for a new item: it is tried once even with a time to live of 0. */
   #pump(sender: Sender, fresh?: UpstreamItem): void {
-    if (sender.waiting.length === 0) return;
-    let next = 0;
-    for (; next < sender.waiting.length; next++) {
-      const item = sender.waiting[next] as UpstreamItem;
+    // an item leaves the line before it is told of: a listener may send another one
+    for (let item = sender.waiting[0]; item !== undefined; item = sender.waiting[0]) {
       if (item !== fresh && item.expiresAt <= this.#rules.clock.now()) {
+        sender.waiting.shift();
         this.#end(item, "expired");
         continue;
       }
       const attached = this.#freest(sender);
       if (attached === undefined) break;
+      sender.waiting.shift();
       this.#write(attached, item);
     }
-    sender.waiting.splice(0, next);
   }
 
   #freest(sender: Sender): Attached | undefined {

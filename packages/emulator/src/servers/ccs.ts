@@ -154,7 +154,7 @@ export async function startCcs(
         const check = (): void => {
           if (signal?.aborted) {
             end();
-            reject(new AbortedError("ccs.waitForConnections()", signal.reason));
+            reject(new AbortedError("ccs.waitForConnections()", signal.reason, "its end"));
           } else if (closed) {
             end();
             reject(new ClosedError("The emulator"));

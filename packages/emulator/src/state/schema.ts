@@ -1,5 +1,5 @@
 import { PLATFORMS } from "@cloud-messaging/connection-server";
-import { z } from "@cloud-messaging/core/transport";
+import { recordOf, z } from "@cloud-messaging/core/transport";
 import { text, texts } from "../fields.ts";
 import { MESSAGE_STATES } from "../model/message.ts";
 
@@ -23,7 +23,7 @@ const savedMessage = z.strictObject({
   project: z.string().optional(),
   messageId: z.string().optional(),
   data: texts,
-  notification: z.record(z.string(), z.unknown()).optional(),
+  notification: recordOf(z.unknown()).optional(),
   collapseKey: z.string().optional(),
   timeToLiveSec: z.number(),
   priority: z.string().optional(),
@@ -42,7 +42,7 @@ const savedMessage = z.strictObject({
 
 const deliveredContent = z.strictObject({
   data: texts,
-  notification: z.record(z.string(), z.unknown()).optional(),
+  notification: recordOf(z.unknown()).optional(),
   collapseKey: z.string().optional(),
   timeToLiveSec: z.number(),
 });
@@ -67,11 +67,11 @@ export const EmulatorStateSchema = z.strictObject({
           senderIds: z.array(z.string()),
           tokens: z.array(text),
           /** Expiry of superseded tokens. Unit: milliseconds since the epoch. */
-          tokenExpiries: z.record(z.string(), time),
+          tokenExpiries: recordOf(time),
           canonicalToken: text,
           installed: z.boolean(),
           confirmReceipts: z.enum(["auto", "manual"]),
-          topics: z.record(z.string(), time),
+          topics: recordOf(time),
           deletedMessages: z.int().min(0),
           /** End of the period in which the app is told of them, if any. Unit: milliseconds since the epoch. */
           markerUntil: time.optional(),
