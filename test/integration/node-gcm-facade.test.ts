@@ -464,6 +464,15 @@ describe("options of node-gcm's HTTP library", () => {
   });
 });
 
+it("a callback that is null, as for none, ends no process", async () => {
+  const server = await aServer(multicast({ message_id: "0:1" }));
+  const sender = aSender(gcm, server);
+  const response = await sender.send(aMessage(gcm), "a-1", 0, null as unknown as Callback);
+  expect(response).toMatchObject({ success: 1 });
+  // an error of the callback would come in a turn of its own
+  await new Promise((resolve) => setImmediate(resolve));
+});
+
 describe("what cannot even become a message", () => {
   const circular: Record<string, unknown> = {};
   circular["self"] = circular;

@@ -253,7 +253,7 @@ function settle(attempt: Promise<Settled>, callback: Callback | undefined): Prom
     .catch((failure: unknown): Settled => ({ failure }))
     .then((settled) => {
       const failed = "failure" in settled;
-      if (callback !== undefined) {
+      if (typeof callback === "function") {
         // in a turn of its own: an error thrown by the callback is the program's
         nextTurn(() => {
           if (failed) (callback as (error: unknown) => void)(settled.failure);
