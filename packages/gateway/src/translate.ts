@@ -8,7 +8,7 @@ const contents = new WeakMap<object, MessageContent>();
 
 /** Translates a message of an old client. Source: docs/gateway.md#fields */
 export function toMessage(incoming: IncomingMessage): SingleMessageInput {
-  return { ...contentOf(incoming), target: targetOf(incoming) };
+  return { target: targetOf(incoming), ...contentOf(incoming) };
 }
 
 /** Length of JSON that no payload within the limit of 4096 bytes can have, whatever is escaped in it. Unit: characters. */
@@ -32,13 +32,10 @@ export function isFarTooBig({ fields = {}, wire }: IncomingMessage): boolean {
 function contentOf({ fields = {}, data, protocol }: IncomingMessage): MessageContent {
   const known = contents.get(fields);
   if (known !== undefined) return known;
-  const { restrictedPackageName, ...rest } = decodeGcmOptions(fields);
-  const content: MessageContent = {
-    ...rest,
-    ...(Object.keys(data).length > 0 ? { data } : {}),
-    // CCS did not know it
-    ...(protocol === "ccs" || restrictedPackageName === undefined ? {} : { restrictedPackageName }),
-  };
+  const content: { -readonly [K in keyof MessageContent]: MessageContent[K] } = decodeGcmOptions(fields);
+  if (Object.keys(data).length > 0) content.data = data;
+  // CCS did not know it
+  if (protocol === "ccs") delete content.restrictedPackageName;
   contents.set(fields, content);
   return content;
 }
