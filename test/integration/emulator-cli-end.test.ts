@@ -185,11 +185,15 @@ describe("an emulator whose parent dies", () => {
   it.concurrent("goes on when it is a background job of a shell that ends", async ({ expect }) => {
     const file = freshFile();
     const log = join(folder, "bg.log");
-    const script = `"$0" "$@" --ca-file ${join(folder, "bg.pem")} < /dev/null > ${log} 2>&1 & echo $!`;
-    const shell = launch("bash", ["-c", script, process.execPath, CLI, "--json", ...ANY_PORTS, "--state", file]);
-    const pid = Number((await shell.ended).out);
+    const script = `"$0" "$@" --ca-file ${join(folder, "bg.pem")} < /dev/null > ${log} 2>&1 & echo $!; read`;
+    const args = ["-c", script, process.execPath, CLI, "--json", ...ANY_PORTS, "--state", file];
+    const shell = launch("bash", args, {}, ["pipe", "pipe", "pipe"]);
+    const pid = Number(await shell.printed);
     try {
       await expect.poll(() => readFileSync(log, "utf8"), { timeout: 30_000 }).toContain("\n");
+      // it was the parent up to here
+      shell.child.stdin?.end();
+      await shell.ended;
       await outliveLooks(JSON.parse(readFileSync(log, "utf8")) as ReadyLine, file);
     } finally {
       process.kill(pid, "SIGTERM");
