@@ -212,6 +212,7 @@ export { TlsSchema, verifiedTls } from "./environment/tls.ts";
 export { processWide } from "./environment/process-wide.ts";
 export { authorityOf, hostInUrl } from "./environment/authority.ts";
 export { isLoopback } from "./environment/loopback.ts";
+export { type PortRequest, portError } from "./environment/port-error.ts";
 
 // Events
 export { publish, eventChannel } from "./events.ts";

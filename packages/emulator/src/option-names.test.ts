@@ -21,6 +21,11 @@ describe("a misspelt option of the emulator is refused, and the name that was me
       "throtling: is not an option of the emulator: did you mean throttling?",
     ],
     [
+      "startEmulator, with the port of others",
+      () => startEmulator(loose({ port: 8095 })),
+      "port: is not an option of the emulator: did you mean httpPort?",
+    ],
+    [
       "startEmulator, nested",
       () => startEmulator(loose({ throttling: { perDevise: false } })),
       "throttling.perDevise: is not an option of the emulator: did you mean perDevice?",

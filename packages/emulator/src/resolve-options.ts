@@ -105,7 +105,9 @@ export type ResolvedOptions = Omit<z.output<typeof EmulatorOptionsSchema>, "apiK
 
 /** @throws {InvalidOptionsError} One problem per invalid option. */
 export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
-  const { apiKeys, tls, ...rest } = readOptions(EmulatorOptionsSchema, options, "an option of the emulator");
+  const { apiKeys, tls, ...rest } = readOptions(EmulatorOptionsSchema, options, "an option of the emulator", [], {
+    port: "httpPort",
+  });
   return {
     ...rest,
     tls: tls && ownCertificates(tls),

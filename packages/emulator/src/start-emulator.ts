@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
 import type { HttpServer } from "@cloud-messaging/connection-server";
 import { ConnectionError } from "@cloud-messaging/core";
-import { hostInUrl, isLoopback } from "@cloud-messaging/core/transport";
+import { hostInUrl, isLoopback, portError } from "@cloud-messaging/core/transport";
 import { createCertificates } from "./certificates.ts";
 import { controlRoutes } from "./control/control-api.ts";
 import { createDevice, type DeviceWorld, handleOf } from "./create-device.ts";
@@ -217,7 +217,7 @@ async function listen(
     } catch (error) {
       await Promise.all(started.map((server) => server.close()));
       model.clock.close();
-      throw portError(error, what, option, host, port);
+      throw portError(error, { who: "The emulator", what, host, port, option });
     }
   };
   const app = createEmulatorHttp(routes, {
@@ -238,21 +238,6 @@ async function listen(
           startCcs({ host, port: ccsPort, tls, handshakeTimeoutMs: patienceMs }, model),
         );
   return { app, http, https, ccs };
-}
-
-/** Creates the error for a port that is not available. */
-function portError(error: unknown, what: string, option: string, host: string, port: number): unknown {
-  const { code } = error as { code?: string };
-  const advice: Record<string, string> = {
-    EADDRINUSE: `is taken by another program: stop that, or set ${option} to another port (0: any free one)`,
-    EACCES: `may not be used by this user: set ${option} to a port from 1024 on (0: any free one)`,
-    EADDRNOTAVAIL: "cannot be used: host is not an address of this machine",
-    ENOTFOUND: "cannot be used: host is not known",
-  };
-  const why = code === undefined ? undefined : advice[code];
-  return why === undefined
-    ? error
-    : new ConnectionError(`The emulator cannot listen for ${what}: port ${port} of ${host} ${why}`, { cause: error });
 }
 
 /** Returns the address to connect to for a listening address. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CloudMessagingError } from "@cloud-messaging/core";
+import { CloudMessagingError, ConnectionError } from "@cloud-messaging/core";
 import { describeError } from "@cloud-messaging/core/transport";
 import pino from "pino";
 import { addKey, needingRestart, readConfig } from "./config.ts";
@@ -26,10 +26,9 @@ SIGHUP reads the config again: clients and certificates. SIGTERM and SIGINT end 
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  const isOfConfig = error instanceof CloudMessagingError || isUsage(error);
-  if (!isOfConfig && !isListening(error)) throw error;
+  if (!(error instanceof CloudMessagingError || isUsage(error) || isListening(error))) throw error;
   process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = isOfConfig ? USAGE : 1;
+  process.exitCode = isListening(error) ? 1 : USAGE;
 }
 
 async function main(args: string[]): Promise<void> {
@@ -134,6 +133,7 @@ function write(log: pino.Logger, event: GatewayEvent): void {
 
 /** True if a port cannot be had. */
 function isListening(error: unknown): boolean {
+  if (error instanceof ConnectionError) return true;
   return ["listen", "getaddrinfo"].includes(String((error as { syscall?: unknown }).syscall));
 }
 

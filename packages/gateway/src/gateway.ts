@@ -7,7 +7,7 @@ import {
   startCcsServer,
 } from "@cloud-messaging/connection-server";
 import { ClosedError } from "@cloud-messaging/core";
-import { callListener, defined, type Outbox, systemClock, wait } from "@cloud-messaging/core/transport";
+import { callListener, defined, type Outbox, portError, systemClock, wait } from "@cloud-messaging/core/transport";
 import type { FcmSender } from "@cloud-messaging/http-sender";
 import { addressRanges, isIn, readAddress } from "./addresses.ts";
 import type { GatewayEvent } from "./event.ts";
@@ -72,7 +72,7 @@ export interface Gateway extends AsyncDisposable {
  * ```
  *
  * @throws {InvalidOptionsError} naming every wrong option.
- * @throws the system's error when a port cannot be had.
+ * @throws {ConnectionError} a port is not available; the message names it and the option.
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const resolved = resolveGatewayOptions(options);
@@ -141,29 +141,35 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         onFailure,
       });
     }
-    operationsServer = await operations?.listen();
+    if (operations !== undefined && resolved.operations !== undefined) {
+      operationsServer = await listening("operations", resolved.operations, () => operations.listen());
+    }
     if (http !== false) {
       const { port, tls, proxyProtocol } = http;
       const tlsOption = tls === undefined ? {} : { tls };
-      httpServer = await app.listen({ host, port, ...tlsOption, proxyProtocol: proxied("gcm-http", proxyProtocol) });
+      httpServer = await listening("http", { host, port }, () =>
+        app.listen({ host, port, ...tlsOption, proxyProtocol: proxied("gcm-http", proxyProtocol) }),
+      );
     }
     if (ccs !== undefined) {
-      ccsServer = await startCcsServer({
-        ...serving,
-        host,
-        port: ccs.port,
-        tls: ccs.tls ?? false,
-        proxyProtocol: proxied("ccs", ccs.proxyProtocol),
-        handshakeTimeoutMs,
-        loginTimeoutMs: handshakeTimeoutMs,
-        drainTimeoutMs: closeTimeoutMs,
-        onEvent: (event) => {
-          if (event.type !== "online" && event.type !== "draining" && event.type !== "closed") return;
-          const { senderId } = event.connection;
-          const reason = event.type === "closed" ? { reason: event.reason } : {};
-          if (senderId !== "") onEvent({ type: "ccs-connection", phase: event.type, senderId, ...reason });
-        },
-      });
+      ccsServer = await listening("ccs", { host, port: ccs.port }, () =>
+        startCcsServer({
+          ...serving,
+          host,
+          port: ccs.port,
+          tls: ccs.tls ?? false,
+          proxyProtocol: proxied("ccs", ccs.proxyProtocol),
+          handshakeTimeoutMs,
+          loginTimeoutMs: handshakeTimeoutMs,
+          drainTimeoutMs: closeTimeoutMs,
+          onEvent: (event) => {
+            if (event.type !== "online" && event.type !== "draining" && event.type !== "closed") return;
+            const { senderId } = event.connection;
+            const reason = event.type === "closed" ? { reason: event.reason } : {};
+            if (senderId !== "") onEvent({ type: "ccs-connection", phase: event.type, senderId, ...reason });
+          },
+        }),
+      );
     }
   } catch (error) {
     await Promise.all([operationsServer?.close(), httpServer?.close()]);
@@ -209,4 +215,18 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     close: end,
     [Symbol.asyncDispose]: end,
   };
+}
+
+/** Starts a server. @throws {ConnectionError} its port is not available; the message names the option. */
+async function listening<T>(
+  name: "http" | "ccs" | "operations",
+  { host, port }: { readonly host: string; readonly port: number },
+  start: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    const what = name === "ccs" ? "CCS" : "HTTP";
+    throw portError(error, { who: "The gateway", what, host, port, option: `${name}.port` });
+  }
 }
