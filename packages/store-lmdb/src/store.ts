@@ -86,7 +86,7 @@ const MAX_VERDICTS = 500;
 const MAX_LOOKED_AT = 20_000;
 
 /**
- * Opens the registrations in a folder: an embedded database (LMDB) for one machine and any number of its processes. `register` and every
+ * Opens the registrations in a folder: an embedded database (LMDB) for one machine and several of its processes (LMDB has room for 126 readers). `register` and every
  * other change resolve once the disk has them; those that wait for the disk at the same time share a transaction. Reads are synchronous. A
  * process that is killed leaves no half-made change and keeps no other from going on.
  *

@@ -141,7 +141,7 @@ export interface RegistrationStore {
 
   /**
    * Stores the results of a send, in one round trip if possible. A verdict on a token that is superseded, or whose revision differs from the
-   * given one, changes nothing; nor does a repeated call.
+   * given one, changes nothing. A repeated call changes nothing either, except that it counts the refusals of `suspect` again.
    * - `replaced`: every user of the token gets the canonical ID instead. If a user has both, the registration of the canonical ID stays,
    *   with the earlier `registeredAt` and the later `lastSeenAt`. The rewrite is remembered even if the token is not stored. A rewrite in the
    *   opposite direction is forgotten; if the canonical ID was itself superseded, its successor is used. The resulting token has a new revision if it gained a user.
