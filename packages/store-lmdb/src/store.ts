@@ -86,9 +86,9 @@ const MAX_VERDICTS = 500;
 const MAX_LOOKED_AT = 20_000;
 
 /**
- * Opens the registrations in a folder: an embedded database (LMDB) for one machine and several of its processes (LMDB has room for 126 readers). `register` and every
- * other change resolve once the disk has them; those that wait for the disk at the same time share a transaction. Reads are synchronous. A
- * process that is killed leaves no half-made change and keeps no other from going on.
+ * Opens the registrations in a folder: an embedded database (LMDB) for one machine and several of its processes (LMDB has room for 126
+ * readers). `register` and every other change resolve once the disk has them; those that wait for the disk at the same time share a
+ * transaction. Reads are synchronous. A process that is killed leaves no half-made change and keeps no other from going on.
  *
  * @throws {InvalidOptionsError} naming every wrong option.
  * @throws {LmdbStoreError} the folder cannot be used; `reason` says why.
