@@ -6,6 +6,13 @@ import type { Sender, SenderOptions } from "./sender.ts";
  * Creates a sender over a transport that was made for it. Where an option of the sender is wrong, the transport is closed again: it may have
  * begun to connect, or have joined the quota of a project.
  *
+ * @example
+ * ```ts
+ * import { createSenderOver, type DownstreamTransport } from "@cloud-messaging/core/transport";
+ *
+ * export const createMySender = (transport: DownstreamTransport) => createSenderOver(transport, { timeoutMs: 10_000 });
+ * ```
+ *
  * @throws {InvalidOptionsError} as `createSender` does.
  */
 export function createSenderOver(transport: DownstreamTransport, options: SenderOptions): Sender {
