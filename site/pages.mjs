@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const LINK = /(!?)\[([^\]]*)\]\((?!\w+:)([^)#\s]*)(#[^)\s]*)?\)/g;
-const CODE = /(^```[\s\S]*?^```$|`[^`\n]*`)/m;
+/** Code, or a link, whose words may have code in them. */
+const CODE_OR_LINK = /(^```[\s\S]*?^```$|`[^`\n]*`)|\[(?:[^\]`\n]|\n(?!\n|```)|`[^`\n]*`)*\]\([^)\s]*\)/gm;
 
 /** Packages in the order of the site. */
 export const packages = readdirSync(join(ROOT, "packages")).sort();
@@ -66,12 +67,16 @@ export function slug(heading) {
     .replace(/\s/g, "-");
 }
 
-/** Changes the prose of a page, and leaves its code as it is. */
+/** Changes the prose of a page, links with their words among it, and leaves its code as it is. */
 function withoutCode(text, change) {
-  return text
-    .split(new RegExp(CODE.source, "gm"))
-    .map((part, index) => (index % 2 === 0 ? change(part) : part))
-    .join("");
+  let changed = "";
+  let from = 0;
+  for (const { 0: whole, 1: code, index } of text.matchAll(CODE_OR_LINK)) {
+    if (code === undefined) continue;
+    changed += change(text.slice(from, index)) + code;
+    from = index + whole.length;
+  }
+  return changed + change(text.slice(from));
 }
 
 /** Path in the repository that a link leads to. A package has copies of the pages that it names (`scripts/pages.mjs`). */

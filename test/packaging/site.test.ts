@@ -34,6 +34,11 @@ describe("the documentation site", () => {
     ]);
   });
 
+  it("follows a link whose words have code in them, and none in code", () => {
+    const text = "[its `api.md`](a.md), `[no](b.md)`, [`x`](c.md#d)\n```md\n[no](e.md)\n```\n[two\nlines](f.md)";
+    expect(linksOf(text).map(({ path, anchor }) => `${path}${anchor}`)).toEqual(["a.md", "c.md#d", "f.md"]);
+  });
+
   it.each([...pages.keys()])("has a target for every link of %s", (page) => {
     const missing = linksOf(pages.get(page) ?? "").filter(({ path, anchor }) => {
       const target = path === "" ? page : posix.join(posix.dirname(page), path);
