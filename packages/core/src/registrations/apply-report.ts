@@ -55,6 +55,8 @@ export function applyReport(
   { sender = "default", suspects, dryRun = false, clock = systemClock }: ApplyReportOptions = {},
 ): MaybePromise<void> {
   let verdicts: RegistrationVerdict[] | undefined;
+  // read once: a thousand readings would cost more than the rest of this loop
+  let now: number | undefined;
   const { outcomes } = report;
   for (let position = 0; position < outcomes.length; position++) {
     const outcome = outcomes[position] as RecipientOutcome;
@@ -63,7 +65,11 @@ export function applyReport(
     if (token === undefined || state === undefined) continue;
     const isAccepted = outcome.kind === "accepted" && outcome.canonicalRegistrationId === undefined;
     // nearly all of them
-    if (isAccepted && (dryRun || state.revision === null || !isDue(state, clock))) continue;
+    if (isAccepted) {
+      if (dryRun || state.revision === null) continue;
+      now ??= clock.now();
+      if (!isDue(state, now)) continue;
+    }
     const verdict = verdictOf(outcome, token, state, sender, suspects);
     if (verdict === undefined) continue;
     verdicts ??= [];
@@ -72,8 +78,8 @@ export function applyReport(
   if (verdicts !== undefined) return store.apply(verdicts);
 }
 
-function isDue({ acceptedAt, suspicion }: TokenState, clock: Clock): boolean {
-  return suspicion !== undefined || acceptedAt === undefined || clock.now() - acceptedAt >= ACCEPTED_EVERY_MS;
+function isDue({ acceptedAt, suspicion }: TokenState, now: number): boolean {
+  return suspicion !== undefined || acceptedAt === undefined || now - acceptedAt >= ACCEPTED_EVERY_MS;
 }
 
 function verdictOf(
